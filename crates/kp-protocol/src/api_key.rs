@@ -1,0 +1,296 @@
+//! Which APIs there are, which versions of each kp speaks, and which of them a broker speaks too.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::api::ApiVersionsResponse;
+
+/// An inclusive range of versions of one API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct VersionRange {
+    /// Lowest version.
+    pub min: i16,
+    /// Highest version.
+    pub max: i16,
+}
+
+impl VersionRange {
+    /// Versions `min` to `max`, both included.
+    #[must_use]
+    pub const fn new(min: i16, max: i16) -> Self {
+        Self { min, max }
+    }
+
+    /// Whether `version` lies within.
+    #[must_use]
+    pub const fn contains(self, version: i16) -> bool {
+        self.min <= version && version <= self.max
+    }
+
+    /// The versions in both ranges, if any.
+    #[must_use]
+    pub fn intersect(self, other: Self) -> Option<Self> {
+        let both = Self { min: self.min.max(other.min), max: self.max.min(other.max) };
+        (both.min <= both.max).then_some(both)
+    }
+}
+
+impl fmt::Display for VersionRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\u{2013}{}", self.min, self.max)
+    }
+}
+
+macro_rules! api_keys {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident = $key:literal, $min:literal..=$max:literal, offered $offered:literal, flexible $flexible:expr;
+    )*) => {
+        /// An API of Kafka that kp speaks, by its number in a request header.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        #[repr(i16)]
+        pub enum ApiKey {
+            $($(#[$doc])* $name = $key,)*
+        }
+
+        impl ApiKey {
+            /// Every API this crate knows, lowest number first.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The API with this number.
+            #[must_use]
+            pub const fn from_i16(key: i16) -> Option<Self> {
+                match key {
+                    $($key => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// Kafka's name of the API.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+
+            /// The versions that this crate writes and reads, including those that brokers have dropped since.
+            #[must_use]
+            pub const fn versions(self) -> VersionRange {
+                match self {
+                    $(Self::$name => VersionRange::new($min, $max),)*
+                }
+            }
+
+            /// The versions that a client offers: [`versions`](Self::versions) without those Kafka calls unstable.
+            #[must_use]
+            pub const fn offered(self) -> VersionRange {
+                match self {
+                    $(Self::$name => VersionRange::new($min, $offered),)*
+                }
+            }
+
+            /// The first flexible version (KIP-482), if there is one.
+            #[must_use]
+            pub const fn flexible_from(self) -> Option<i16> {
+                match self {
+                    $(Self::$name => $flexible,)*
+                }
+            }
+        }
+    };
+}
+
+api_keys! {
+    /// Append record batches to partitions (KIP-98, KIP-467, KIP-951, KIP-516).
+    Produce = 0, 0..=13, offered 13, flexible Some(9);
+    /// Read record batches from partitions (KIP-227, KIP-516).
+    Fetch = 1, 0..=18, offered 18, flexible Some(12);
+    /// Find an offset by timestamp (KIP-79, KIP-734).
+    ListOffsets = 2, 0..=11, offered 11, flexible Some(6);
+    /// Brokers, topics, partitions and their leaders (KIP-516, KIP-1102).
+    Metadata = 3, 0..=13, offered 13, flexible Some(9);
+    /// The broker that coordinates a group or a transactional id (KIP-98, KIP-699).
+    FindCoordinator = 10, 0..=6, offered 6, flexible Some(3);
+    /// Choose a SASL mechanism (KIP-43, KIP-152).
+    SaslHandshake = 17, 0..=1, offered 1, flexible None;
+    /// Which versions of which API a broker speaks (KIP-35, KIP-511).
+    ApiVersions = 18, 0..=5, offered 5, flexible Some(3);
+    /// Create topics (KIP-4).
+    CreateTopics = 19, 0..=7, offered 7, flexible Some(5);
+    /// Delete topics (KIP-4).
+    DeleteTopics = 20, 0..=6, offered 6, flexible Some(4);
+    /// Get a producer id, or bump its epoch (KIP-98, KIP-360). Version 6 (KIP-939) is read and written, never
+    /// offered.
+    InitProducerId = 22, 0..=6, offered 5, flexible Some(2);
+    /// Make partitions part of a transaction (KIP-98).
+    AddPartitionsToTxn = 24, 0..=5, offered 5, flexible Some(3);
+    /// Make a group's offsets part of a transaction (KIP-98).
+    AddOffsetsToTxn = 25, 0..=4, offered 4, flexible Some(3);
+    /// Commit or abort a transaction (KIP-98, KIP-890).
+    EndTxn = 26, 0..=5, offered 5, flexible Some(3);
+    /// Commit a group's offsets within a transaction (KIP-98, KIP-447).
+    TxnOffsetCommit = 28, 0..=6, offered 6, flexible Some(3);
+    /// Read configurations (KIP-133).
+    DescribeConfigs = 32, 0..=4, offered 4, flexible Some(4);
+    /// One token of a SASL exchange (KIP-152, KIP-368).
+    SaslAuthenticate = 36, 0..=2, offered 2, flexible Some(2);
+    /// The cluster's id, controller and brokers (KIP-700).
+    DescribeCluster = 60, 0..=2, offered 2, flexible Some(0);
+    /// Which metrics a broker wants (KIP-714).
+    GetTelemetrySubscriptions = 71, 0..=0, offered 0, flexible Some(0);
+    /// Metrics for a broker (KIP-714).
+    PushTelemetry = 72, 0..=0, offered 0, flexible Some(0);
+}
+
+impl ApiKey {
+    /// The number in a request header.
+    #[must_use]
+    pub const fn key(self) -> i16 {
+        self as i16
+    }
+
+    /// Whether this version is flexible: compact lengths and tagged fields (KIP-482).
+    #[must_use]
+    pub const fn is_flexible(self, version: i16) -> bool {
+        match self.flexible_from() {
+            Some(from) => version >= from,
+            None => false,
+        }
+    }
+
+    /// The request header's version: 1, or 2 for a flexible version.
+    #[must_use]
+    pub const fn request_header_version(self, version: i16) -> i16 {
+        if self.is_flexible(version) { 2 } else { 1 }
+    }
+
+    /// The response header's version: 0, or 1 for a flexible version; ApiVersions stays at 0 for ever (KIP-511), so
+    /// that a client can read the answer before it knows what the broker speaks.
+    #[must_use]
+    pub const fn response_header_version(self, version: i16) -> i16 {
+        match self {
+            Self::ApiVersions => 0,
+            _ if self.is_flexible(version) => 1,
+            _ => 0,
+        }
+    }
+}
+
+impl fmt::Display for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What one broker speaks, as it answered to ApiVersions, or as its version is known to speak.
+///
+/// ```
+/// use kp_protocol::{ApiKey, BrokerVersions, VersionRange};
+/// let metadata = (ApiKey::Metadata, VersionRange::new(0, 99));
+/// let broker = BrokerVersions::fixed([(ApiKey::Produce, VersionRange::new(3, 9)), metadata]);
+/// assert_eq!(broker.negotiate(ApiKey::Produce), Some(9));
+/// assert_eq!(broker.negotiate(ApiKey::Metadata), Some(13)); // the newest this crate speaks
+/// assert_eq!(broker.negotiate(ApiKey::InitProducerId), None); // not offered
+/// assert_eq!(broker.negotiate_within(ApiKey::Produce, VersionRange::new(0, 7)), Some(7));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct BrokerVersions {
+    ranges: BTreeMap<ApiKey, VersionRange>,
+}
+
+impl BrokerVersions {
+    /// What a broker answered. APIs that this crate does not know are left out; a range that ends before it begins
+    /// counts as "not spoken".
+    #[must_use]
+    pub fn from_response(response: &ApiVersionsResponse) -> Self {
+        Self::fixed(response.api_keys.iter().filter_map(|api| {
+            Some((ApiKey::from_i16(api.api_key)?, VersionRange::new(api.min_version, api.max_version)))
+        }))
+    }
+
+    /// What a broker is known to speak without asking (`broker.version.fallback`, tests, a broker of one's own).
+    #[must_use]
+    pub fn fixed(ranges: impl IntoIterator<Item = (ApiKey, VersionRange)>) -> Self {
+        Self { ranges: ranges.into_iter().filter(|(_, range)| range.min <= range.max).collect() }
+    }
+
+    /// The versions of `api` that the broker speaks.
+    #[must_use]
+    pub fn range(&self, api: ApiKey) -> Option<VersionRange> {
+        self.ranges.get(&api).copied()
+    }
+
+    /// The newest version that both the broker and this crate offer.
+    #[must_use]
+    pub fn negotiate(&self, api: ApiKey) -> Option<i16> {
+        self.negotiate_within(api, api.offered())
+    }
+
+    /// The newest version that the broker speaks, this crate offers, and `within` allows.
+    #[must_use]
+    pub fn negotiate_within(&self, api: ApiKey, within: VersionRange) -> Option<i16> {
+        Some(self.range(api)?.intersect(api.offered())?.intersect(within)?.max)
+    }
+
+    /// Every API the broker speaks, lowest number first.
+    pub fn iter(&self) -> impl Iterator<Item = (ApiKey, VersionRange)> + '_ {
+        self.ranges.iter().map(|(api, range)| (*api, *range))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_common_version_is_chosen_and_an_unstable_one_never() {
+        let broker = BrokerVersions::fixed([
+            (ApiKey::InitProducerId, VersionRange::new(0, 6)),
+            (ApiKey::Fetch, VersionRange::new(19, 30)),
+            (ApiKey::Produce, VersionRange::new(5, 4)),
+        ]);
+        assert_eq!(broker.negotiate(ApiKey::InitProducerId), Some(5));
+        assert_eq!(broker.negotiate(ApiKey::Fetch), None, "no common version");
+        assert_eq!(broker.range(ApiKey::Produce), None, "an empty range is no range");
+    }
+
+    #[test]
+    fn header_versions_follow_flexibility_except_for_api_versions() {
+        assert_eq!(
+            (ApiKey::Produce.request_header_version(8), ApiKey::Produce.response_header_version(8)),
+            (1, 0)
+        );
+        assert_eq!(
+            (ApiKey::Produce.request_header_version(9), ApiKey::Produce.response_header_version(9)),
+            (2, 1)
+        );
+        assert_eq!(
+            (ApiKey::ApiVersions.request_header_version(3), ApiKey::ApiVersions.response_header_version(5)),
+            (2, 0)
+        );
+        assert_eq!(
+            (
+                ApiKey::SaslHandshake.request_header_version(1),
+                ApiKey::SaslHandshake.response_header_version(1)
+            ),
+            (1, 0)
+        );
+        assert_eq!(
+            (
+                ApiKey::DescribeCluster.request_header_version(0),
+                ApiKey::DescribeCluster.response_header_version(0)
+            ),
+            (2, 1)
+        );
+    }
+
+    #[test]
+    fn an_api_is_found_by_its_number() {
+        for api in ApiKey::ALL {
+            assert_eq!(ApiKey::from_i16(api.key()), Some(*api));
+        }
+        assert_eq!(ApiKey::from_i16(4), None);
+    }
+}

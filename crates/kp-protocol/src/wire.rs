@@ -1,0 +1,423 @@
+//! The `wire!` table and the traits behind it. Each message is written down once, row by row: struct, encoder,
+//! parser,
+//! exact size, documentation and the text that `cargo xtask tidy` compares with Kafka's schemas come from that row.
+//!
+//! Sizing is the pass that can fail; what it let through, `put` can write. Parsing counts what is left before it
+//! allocates anything.
+
+use bytes::Bytes;
+
+use crate::api_key::{ApiKey, VersionRange};
+use crate::error::{Fault, ProtocolError};
+use crate::wire_buf::WireBuf;
+
+/// A request or response, whole.
+///
+/// ```
+/// use kp_protocol::{Message, WireBuf, api::ApiVersionsRequest};
+/// let request = ApiVersionsRequest { client_software_name: "kp".into(), ..Default::default() };
+/// let mut out = WireBuf::with_capacity(request.size(3)?);
+/// request.put(3, &mut out);
+/// let bytes = out.into_bytes();
+/// assert_eq!(&bytes[..], b"\x03kp\x01\x00");
+/// assert_eq!(ApiVersionsRequest::parse(&bytes, 3)?, request);
+/// # Ok::<(), kp_protocol::ProtocolError>(())
+/// ```
+pub trait Message: Sized {
+    /// The API it belongs to.
+    const API: ApiKey;
+    /// Its name in Kafka's schemas.
+    const NAME: &'static str;
+    /// The versions this crate writes and reads.
+    const VERSIONS: VersionRange;
+
+    /// The exact number of bytes that [`put`](Self::put) writes.
+    ///
+    /// # Errors
+    /// The version is not known, or a field holds what that version cannot say.
+    fn size(&self, version: i16) -> Result<usize, ProtocolError>;
+
+    /// Of these, the bytes of [`Records`](crate::Records), which are handed on by reference instead of being copied.
+    fn shared_size(&self) -> usize;
+
+    /// Writes the body. Call [`size`](Self::size) first: what it refuses would be written as something else.
+    fn put(&self, version: i16, out: &mut WireBuf);
+
+    /// Reads a body that fills `input` exactly. Byte strings and records are slices of `input`, not copies.
+    ///
+    /// # Errors
+    /// The version is not known, or the bytes are not this message.
+    fn parse(input: &Bytes, version: i16) -> Result<Self, ProtocolError>;
+}
+
+/// A message that is answered by another.
+pub trait Request: Message {
+    /// The API.
+    const KEY: ApiKey;
+    /// What answers it.
+    type Response: Message;
+}
+
+/// How a value is written: the message's version, and whether that is flexible (KIP-482).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    pub(crate) version: i16,
+    pub(crate) flexible: bool,
+}
+
+/// What a parser returns: the rest of the input and the value.
+pub(crate) type Parsed<'a, T> = nom::IResult<&'a [u8], T, ParseFault>;
+
+/// A fault and how much input was left where it was found; [`ProtocolError::Malformed`] is made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ParseFault {
+    pub(crate) left: usize,
+    pub(crate) fault: Fault,
+}
+
+impl ParseFault {
+    #[cold]
+    pub(crate) fn err<T>(input: &[u8], fault: Fault) -> Result<T, nom::Err<Self>> {
+        Err(nom::Err::Error(Self { left: input.len(), fault }))
+    }
+
+    /// The public error, for an input of `len` bytes.
+    #[cold]
+    pub(crate) fn explain(
+        error: nom::Err<Self>,
+        what: &'static str,
+        version: i16,
+        len: usize,
+    ) -> ProtocolError {
+        let Self { left, fault } = match error {
+            nom::Err::Error(fault) | nom::Err::Failure(fault) => fault,
+            nom::Err::Incomplete(_) => Self { left: 0, fault: Fault::Truncated { missing: 1 } },
+        };
+        ProtocolError::Malformed { what, version, at: len.saturating_sub(left), fault }
+    }
+}
+
+impl<'a> nom::error::ParseError<&'a [u8]> for ParseFault {
+    fn from_error_kind(input: &'a [u8], kind: nom::error::ErrorKind) -> Self {
+        let fault = match kind {
+            nom::error::ErrorKind::Eof => Fault::Truncated { missing: 1 },
+            other => Fault::Combinator(other),
+        };
+        Self { left: input.len(), fault }
+    }
+
+    fn append(_: &'a [u8], _: nom::error::ErrorKind, other: Self) -> Self {
+        other
+    }
+}
+
+/// A value of one field. A type decides its own encoding.
+pub(crate) trait Field: Sized {
+    /// The least number of bytes any value takes; array counts are checked against it.
+    fn min_size(form: Form) -> usize;
+    fn size(&self, form: Form) -> Result<usize, ProtocolError>;
+    /// Bytes handed on by reference.
+    fn shared_size(&self) -> usize {
+        0
+    }
+    fn put(&self, form: Form, out: &mut WireBuf);
+    /// `input` is a slice of `frame`.
+    fn parse<'a>(input: &'a [u8], frame: &'a Bytes, form: Form) -> Parsed<'a, Self>;
+    fn is_null(&self) -> bool {
+        false
+    }
+}
+
+/// Compares a field with its default; a function, so that the default's type is known.
+#[inline(always)]
+pub(crate) fn is_default<T: PartialEq>(value: &T, default: &T) -> bool {
+    value == default
+}
+
+/// Refuses a version outside `known`.
+pub(crate) fn check_version(
+    what: &'static str,
+    version: i16,
+    known: VersionRange,
+) -> Result<(), ProtocolError> {
+    if known.contains(version) {
+        return Ok(());
+    }
+    Err(ProtocolError::UnsupportedVersion { what, version, min: known.min, max: known.max })
+}
+
+/// Declares one message and its structs. See the crate's `api` folder for how a table reads; the brackets hold the
+/// versions, then `nullable n..`, `tag n`, `ignorable`, `gone`, `secret`, in any order.
+macro_rules! wire {
+    (
+        $(#[$doc:meta])*
+        request $Message:ident (
+            api $Api:ident, answer $Answer:ident, versions $min:literal..=$max:literal, flexible $flexible:tt $(..)?
+        )
+        $fields:tt
+        $($parts:tt)*
+    ) => {
+        $crate::wire::wire! { @message $(#[$doc])* $Message ($Api, $min, $max, $flexible) $fields $($parts)* }
+        impl $crate::wire::Request for $Message {
+            const KEY: $crate::ApiKey = $crate::ApiKey::$Api;
+            type Response = $Answer;
+        }
+    };
+    (
+        $(#[$doc:meta])*
+        response $Message:ident (api $Api:ident, versions $min:literal..=$max:literal, flexible $flexible:tt $(..)?)
+        $fields:tt
+        $($parts:tt)*
+    ) => {
+        $crate::wire::wire! { @message $(#[$doc])* $Message ($Api, $min, $max, $flexible) $fields $($parts)* }
+    };
+    (
+        @message $(#[$doc:meta])* $Message:ident ($Api:ident, $min:literal, $max:literal, $flexible:tt) $fields:tt
+        $($(#[$part_doc:meta])* part $Part:ident $part_fields:tt)*
+    ) => {
+        $crate::wire::wire_struct! {
+            $(#[$doc])*
+            #[doc = concat!("\n\nVersions ", $min, " to ", $max, ".")]
+            $Message $fields
+        }
+        $($crate::wire::wire_struct! { $(#[$part_doc])* $Part $part_fields })*
+
+        impl $Message {
+            pub(crate) const TABLE: $crate::SchemaTable = $crate::SchemaTable {
+                message: stringify!($Message),
+                api: $crate::ApiKey::$Api,
+                versions: $crate::VersionRange::new($min, $max),
+                flexible_from: $crate::wire::wire!(@flexible $flexible),
+                parts: &[$Message::ROWS, $($Part::ROWS),*],
+            };
+
+            fn form(version: i16) -> $crate::wire::Form {
+                const FLEXIBLE: Option<i16> = $crate::wire::wire!(@flexible $flexible);
+                $crate::wire::Form { version, flexible: FLEXIBLE.is_some_and(|from| version >= from) }
+            }
+        }
+
+        impl $crate::wire::Message for $Message {
+            const API: $crate::ApiKey = $crate::ApiKey::$Api;
+            const NAME: &'static str = stringify!($Message);
+            const VERSIONS: $crate::VersionRange = $crate::VersionRange::new($min, $max);
+
+            fn size(&self, version: i16) -> Result<usize, $crate::ProtocolError> {
+                $crate::wire::check_version(Self::NAME, version, Self::VERSIONS)?;
+                $crate::wire::Field::size(self, Self::form(version))
+            }
+
+            fn shared_size(&self) -> usize {
+                $crate::wire::Field::shared_size(self)
+            }
+
+            fn put(&self, version: i16, out: &mut $crate::WireBuf) {
+                $crate::wire::Field::put(self, Self::form(version), out);
+            }
+
+            fn parse(input: &bytes::Bytes, version: i16) -> Result<Self, $crate::ProtocolError> {
+                $crate::wire::check_version(Self::NAME, version, Self::VERSIONS)?;
+                let whole = $crate::rule::Rule::new(0, i16::MAX);
+                whole
+                    .parse_tagged(input, input, Self::form(version))
+                    .map_err(|fault| $crate::wire::ParseFault::explain(fault, Self::NAME, version, input.len()))
+            }
+        }
+    };
+    (@flexible never) => { None };
+    (@flexible $from:literal) => { Some($from) };
+    (@versions $min:literal) => { concat!($min, " and newer") };
+    (@versions $min:literal, $max:literal) => { concat!($min, " to ", $max) };
+    (@rule $min:literal $(..=$max:literal)? $(; $option:ident $($argument:expr)?)*) => {
+        const { $crate::rule::Rule::new($min, $crate::wire::wire!(@max $($max)?))$(.$option($($argument)?))* }
+    };
+    (@max) => { i16::MAX };
+    (@max $max:literal) => { $max };
+    (@is_default $value:expr, $ty:ty $(, $default:expr)?) => {
+        $crate::wire::is_default(&$value, &$crate::wire::wire!(@default $ty $(, $default)?))
+    };
+    (@default $ty:ty) => { <$ty as Default>::default() };
+    (@default $ty:ty, $default:expr) => { $default };
+    (@text) => { "" };
+    (@text $text:expr) => { stringify!($text) };
+}
+
+/// Declares one struct of a message; used by [`wire!`] only.
+macro_rules! wire_struct {
+    (
+        $(#[$doc:meta])*
+        $Name:ident {
+            $(
+                $(#[$field_doc:meta])*
+                [$min:literal $(..=$max:literal)? $(..)? $(; $option:ident $($argument:expr)?)*]
+                $field:ident $(as $json:ident)?: $ty:ty $(= $default:expr)?
+            ),* $(,)?
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq)]
+        pub struct $Name {
+            $(
+                $(#[$field_doc])*
+                #[doc = concat!(
+                    "\n\nVersions ", $crate::wire::wire!(@versions $min $(, $max)?),
+                    $("; `", stringify!($option $($argument)?), "`",)*
+                    $("; default `", stringify!($default), "`",)?
+                    ".",
+                )]
+                pub $field: $ty,
+            )*
+        }
+
+        impl std::fmt::Debug for $Name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let mut shown = f.debug_struct(stringify!($Name));
+                $(
+                    $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*)
+                        .show(&mut shown, stringify!($field), &self.$field);
+                )*
+                shown.finish()
+            }
+        }
+
+        impl Default for $Name {
+            fn default() -> Self {
+                Self { $($field: $crate::wire::wire!(@default $ty $(, $default)?),)* }
+            }
+        }
+
+        impl $Name {
+            pub(crate) const ROWS: &'static [$crate::SchemaRow] = &[$(
+                $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*).schema(
+                    stringify!($Name),
+                    stringify!($field),
+                    [
+                        $crate::wire::wire!(@text $($json)?),
+                        stringify!($ty),
+                        $crate::wire::wire!(@text $($default)?),
+                    ],
+                ),
+            )*];
+        }
+
+        #[cfg(test)]
+        impl $crate::sample::Sample for $Name {
+            fn sample(entropy: &mut $crate::sample::Entropy<'_>, form: $crate::wire::Form) -> Self {
+                let mut value = Self::default();
+                $({
+                    const RULE: $crate::rule::Rule = $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*);
+                    if RULE.is_plain(form.version) || RULE.is_tagged(form) {
+                        value.$field = RULE.sample(entropy, form);
+                    }
+                })*
+                value
+            }
+        }
+
+        impl $crate::wire::Field for $Name {
+            #[inline]
+            fn min_size(form: $crate::wire::Form) -> usize {
+                let mut size = usize::from(form.flexible);
+                $({
+                    const RULE: $crate::rule::Rule = $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*);
+                    if RULE.is_plain(form.version) {
+                        size += <$ty as $crate::wire::Field>::min_size(form);
+                    }
+                })*
+                size
+            }
+
+            fn size(&self, form: $crate::wire::Form) -> Result<usize, $crate::ProtocolError> {
+                let mut size = 0;
+                let mut tags = 0u32;
+                $({
+                    const RULE: $crate::rule::Rule = $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*);
+                    let is_default = !RULE.is_plain(form.version)
+                        && $crate::wire::wire!(@is_default self.$field, $ty $(, $default)?);
+                    size += RULE.size(&self.$field, is_default, form, (stringify!($Name), stringify!($field)))?;
+                    if let Some(tag) = RULE.tag && RULE.is_tagged(form) && !is_default {
+                        tags += 1;
+                        size += $crate::primitive::tagged_size(tag, $crate::wire::Field::size(&self.$field, form)?);
+                    }
+                })*
+                if form.flexible {
+                    size += $crate::primitive::uvarint_size(tags);
+                }
+                Ok(size)
+            }
+
+            #[inline]
+            fn shared_size(&self) -> usize {
+                0 $(+ $crate::wire::Field::shared_size(&self.$field))*
+            }
+
+            fn put(&self, form: $crate::wire::Form, out: &mut $crate::WireBuf) {
+                let mut tags = 0u32;
+                $({
+                    const RULE: $crate::rule::Rule = $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*);
+                    if RULE.is_plain(form.version) {
+                        $crate::wire::Field::put(&self.$field, form, out);
+                    }
+                    tags += u32::from(
+                        RULE.is_tagged(form) && !$crate::wire::wire!(@is_default self.$field, $ty $(, $default)?),
+                    );
+                })*
+                if form.flexible {
+                    out.put_uvarint(tags);
+                }
+                if tags > 0 {
+                    $({
+                        const RULE: $crate::rule::Rule = $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*);
+                        if let Some(tag) = RULE.tag
+                            && RULE.is_tagged(form)
+                            && !$crate::wire::wire!(@is_default self.$field, $ty $(, $default)?)
+                        {
+                            $crate::primitive::put_tagged(tag, &self.$field, form, out);
+                        }
+                    })*
+                }
+            }
+
+            #[inline]
+            fn parse<'a>(
+                input: &'a [u8],
+                frame: &'a bytes::Bytes,
+                form: $crate::wire::Form,
+            ) -> $crate::wire::Parsed<'a, Self> {
+                let mut rest = input;
+                $(
+                    let mut $field: $ty = {
+                        const RULE: $crate::rule::Rule = $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*);
+                        if RULE.is_plain(form.version) {
+                            let (after, value) = RULE.parse(rest, frame, form)?;
+                            rest = after;
+                            value
+                        } else {
+                            $crate::wire::wire!(@default $ty $(, $default)?)
+                        }
+                    };
+                )*
+                if form.flexible {
+                    let (after, mut tags) = $crate::primitive::TagSection::open(rest)?;
+                    rest = after;
+                    loop {
+                        let (after, field) = tags.next(rest)?;
+                        rest = after;
+                        let Some((tag, section)) = field else { break };
+                        $({
+                            const RULE: $crate::rule::Rule = $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*);
+                            if RULE.tag == Some(tag) && RULE.is_tagged(form) {
+                                $field = RULE.parse_tagged(section, frame, form)?;
+                                continue;
+                            }
+                        })*
+                        // A tag nobody here knows comes from a newer broker or client: skipped (KIP-482).
+                    }
+                }
+                Ok((rest, Self { $($field),* }))
+            }
+        }
+    };
+}
+
+pub(crate) use {wire, wire_struct};
