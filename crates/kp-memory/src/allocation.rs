@@ -1,0 +1,128 @@
+//! Waiting for memory, asynchronously or with the thread parked.
+//! Owner: the caller. Queued when it is made, served by whoever frees, expired by [`BufferPool::expire`]: polling it
+//! makes no progress and is not needed for any (BP8).
+
+use crate::waiters::Ticket;
+use crate::{Buffer, BufferPool, MemoryError};
+use kp_time::{Clock, Deadline};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+
+/// A place in the pool's queue; resolves to a [`Buffer`]. Dropping it leaves the queue and gives back what it had
+/// (BP10).
+///
+/// ```
+/// use kp_memory::BufferPool;
+/// use kp_time::{Clock, Deadline, ManualClock};
+/// use std::time::Duration;
+///
+/// let clock = ManualClock::new();
+/// let pool = BufferPool::new(100, 100);
+/// let first = pool.try_allocate(100)?.expect("there is room");
+/// let deadline = Deadline::after(clock.now(), Duration::from_secs(60), "max.block.ms");
+/// let second = pool.allocate(100, deadline)?;
+/// drop(first); // hands the page to the one who waits
+/// assert_eq!(second.wait_blocking(&clock)?.capacity(), 100);
+/// # Ok::<(), kp_memory::MemoryError>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping an allocation gives up its place in the queue"]
+pub struct Allocation {
+    pool: Arc<BufferPool>,
+    requested: usize,
+    deadline: Deadline,
+    state: State,
+}
+
+/// ```text
+/// Served ──poll──▶ Done        (memory was there at once)
+/// Queued ──poll──▶ Done
+/// ```
+#[derive(Debug)]
+enum State {
+    Served(Buffer),
+    Queued(Ticket),
+    Done,
+}
+
+impl Allocation {
+    pub(crate) fn served(pool: Arc<BufferPool>, buffer: Buffer, deadline: Deadline) -> Self {
+        Self { pool, requested: buffer.capacity(), deadline, state: State::Served(buffer) }
+    }
+
+    pub(crate) fn queued(
+        pool: Arc<BufferPool>,
+        requested: usize,
+        ticket: Ticket,
+        deadline: Deadline,
+    ) -> Self {
+        Self { pool, requested, deadline, state: State::Queued(ticket) }
+    }
+
+    /// The moment it fails, and the configuration key behind it.
+    #[must_use]
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Parks the calling thread until memory is there, or until the deadline by `clock`.
+    ///
+    /// # Errors
+    /// [`MemoryError::Exhausted`] at the deadline, [`MemoryError::Closed`] when the pool closes.
+    pub fn wait_blocking(mut self, clock: &dyn Clock) -> Result<Buffer, MemoryError> {
+        let waker = Waker::from(Arc::new(ParkedThread(std::thread::current())));
+        loop {
+            if let Poll::Ready(answer) = self.poll_answer(&waker) {
+                return answer;
+            }
+            let left = self.deadline.remaining(clock.now());
+            if left.is_zero() {
+                // A blocking caller keeps its own time: nobody else need be alive to end its wait.
+                self.pool.count_exhausted();
+                return Err(MemoryError::Exhausted { requested: self.requested, key: self.deadline.key() });
+            }
+            std::thread::park_timeout(left);
+        }
+    }
+
+    fn poll_answer(&mut self, waker: &Waker) -> Poll<Result<Buffer, MemoryError>> {
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Served(buffer) => Poll::Ready(Ok(buffer)),
+            State::Queued(ticket) => match self.pool.poll_ticket(ticket, waker) {
+                Poll::Ready(answer) => Poll::Ready(answer),
+                Poll::Pending => {
+                    self.state = State::Queued(ticket);
+                    Poll::Pending
+                }
+            },
+            State::Done => Poll::Ready(Err(MemoryError::Closed)),
+        }
+    }
+}
+
+impl Future for Allocation {
+    type Output = Result<Buffer, MemoryError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_answer(context.waker())
+    }
+}
+
+impl Drop for Allocation {
+    fn drop(&mut self) {
+        if let State::Queued(ticket) = self.state {
+            self.pool.leave(ticket);
+        }
+    }
+}
+
+struct ParkedThread(Thread);
+
+impl Wake for ParkedThread {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}

@@ -1,0 +1,408 @@
+//! The pool: how much is left, which pages can be used again, who is served next.
+//! Touched by every thread that sends, and by whoever drops the last `Bytes` of a batch. One lock, never held while
+//! memory is made, dropped or waited for, nor while a waker runs (BP17).
+
+use crate::waiters::{Grant, Ticket, Waiters};
+use crate::{Allocation, Buffer, MemoryError, Reservation};
+use kp_time::Deadline;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// `buffer.memory`: one bound on everything that grows with load.
+///
+/// Pages are made on demand and used again last in, first out, so that a small load stays in the processor's cache.
+/// Units: bytes. Source: `buffer.memory`, `batch.size`.
+#[derive(Debug)]
+pub struct BufferPool {
+    capacity: usize,
+    page_size: usize,
+    /// Length of the queue, for a look without the lock. Written under the lock.
+    waiting: AtomicUsize,
+    exhausted_total: AtomicU64,
+    waited_ns: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Bytes that are neither on loan nor in a free page. Below zero while more is counted than there is
+    /// ([`BufferPool::reserve_over`]).
+    unreserved: i64,
+    /// Pages that were returned; the newest at the back.
+    free_pages: VecDeque<Vec<u8>>,
+    /// Bytes that no allocation can get ([`BufferPool::set_aside`]).
+    set_aside: usize,
+    waiters: Waiters,
+    closed: bool,
+    driver: Option<Waker>,
+}
+
+/// What has to wait until the lock is released: memory to drop, threads and tasks to wake.
+#[derive(Default)]
+struct AfterUnlock {
+    pages: Vec<Vec<u8>>,
+    wake: Vec<Waker>,
+}
+
+impl AfterUnlock {
+    fn run(self) {
+        drop(self.pages);
+        self.wake.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl BufferPool {
+    /// A pool of `capacity` bytes that keeps returned buffers of exactly `page_size` bytes (at least 1) for the next
+    /// caller.
+    #[must_use]
+    pub fn new(capacity: usize, page_size: usize) -> Arc<Self> {
+        let capacity = capacity.min(isize::MAX as usize);
+        Arc::new(Self {
+            capacity,
+            page_size: page_size.max(1),
+            waiting: AtomicUsize::new(0),
+            exhausted_total: AtomicU64::new(0),
+            waited_ns: AtomicU64::new(0),
+            state: Mutex::new(State {
+                unreserved: capacity as i64,
+                free_pages: VecDeque::new(),
+                set_aside: 0,
+                waiters: Waiters::default(),
+                closed: false,
+                driver: None,
+            }),
+        })
+    }
+
+    /// Takes `bytes` if they are there now and nobody waits already; `None` means it would have to wait.
+    ///
+    /// # Errors
+    /// [`MemoryError::TooLarge`] when it could never fit, [`MemoryError::Closed`] after [`close`](Self::close),
+    /// [`MemoryError::OutOfMemory`] when the system has none.
+    pub fn try_allocate(self: &Arc<Self>, bytes: usize) -> Result<Option<Buffer>, MemoryError> {
+        let mut after = AfterUnlock::default();
+        let grant = {
+            let mut state = self.state.lock();
+            self.check(&state, bytes)?;
+            if state.waiters.is_empty() { state.take(bytes, self.page_size, &mut after) } else { None }
+        };
+        after.run();
+        grant.map(|grant| self.lend(bytes, grant)).transpose()
+    }
+
+    /// Takes `bytes`, now or when those who wait longer have been served (BP7). The place in the queue is taken by
+    /// this call, not by the first poll.
+    ///
+    /// # Errors
+    /// As [`try_allocate`](Self::try_allocate); the returned future fails with [`MemoryError::Exhausted`] at
+    /// `deadline`. Source: `max.block.ms`.
+    pub fn allocate(self: &Arc<Self>, bytes: usize, deadline: Deadline) -> Result<Allocation, MemoryError> {
+        let mut after = AfterUnlock::default();
+        let grant = {
+            let mut state = self.state.lock();
+            self.check(&state, bytes)?;
+            let grant =
+                if state.waiters.is_empty() { state.take(bytes, self.page_size, &mut after) } else { None };
+            grant.ok_or_else(|| {
+                let ticket = state.waiters.join(bytes, deadline);
+                // What is left goes to the head at once, piecemeal.
+                state.hand_over(self.page_size, &mut after);
+                self.waiting.store(state.waiters.len(), Ordering::SeqCst);
+                (ticket, state.driver.clone())
+            })
+        };
+        after.run();
+        match grant {
+            Ok(grant) => Ok(Allocation::served(Arc::clone(self), self.lend(bytes, grant)?, deadline)),
+            Err((ticket, driver)) => {
+                driver.inspect(Waker::wake_by_ref);
+                Ok(Allocation::queued(Arc::clone(self), bytes, ticket, deadline))
+            }
+        }
+    }
+
+    /// Counts `bytes` that have no page, without waiting. `None` when they are not there, or when somebody waits.
+    #[must_use]
+    pub fn reserve(self: &Arc<Self>, bytes: usize) -> Option<Reservation> {
+        let mut after = AfterUnlock::default();
+        let taken = {
+            let mut state = self.state.lock();
+            state.waiters.is_empty() && state.take_bytes(bytes, self.page_size, &mut after)
+        };
+        after.run();
+        taken.then(|| Reservation::new(Arc::clone(self), bytes, false))
+    }
+
+    /// Counts `bytes` that have no page, also when they are not there: for what exists already and must be counted
+    /// (the parts of a batch that was split, BB28; per-record bookkeeping). [`available`](Self::available) stays at
+    /// zero until as much has come back.
+    pub fn reserve_over(self: &Arc<Self>, bytes: usize) -> Reservation {
+        self.take_over(bytes, false);
+        Reservation::new(Arc::clone(self), bytes, false)
+    }
+
+    /// As [`reserve_over`](Self::reserve_over), with the memory: for records that were accepted already and have to be
+    /// written anew (the parts of a batch that was too large, BB28).
+    ///
+    /// # Errors
+    /// [`MemoryError::OutOfMemory`] when the system has none.
+    pub fn allocate_over(self: &Arc<Self>, bytes: usize) -> Result<Buffer, MemoryError> {
+        self.take_over(bytes, false);
+        self.lend(bytes, Grant { bytes, page: None })
+    }
+
+    /// Takes `bytes` out of the pool for as long as the reservation lives, and lowers what one allocation can get:
+    /// for what freeing memory needs itself (the output of compression), so that it never waits. To be called before
+    /// the first allocation.
+    pub fn set_aside(self: &Arc<Self>, bytes: usize) -> Reservation {
+        let bytes = bytes.min(self.capacity);
+        self.take_over(bytes, true);
+        Reservation::new(Arc::clone(self), bytes, true)
+    }
+
+    /// Fails the waiters whose deadline is past. Called by the owner of the clock, at [`next_deadline`](Self::next_deadline).
+    pub fn expire(&self, now: Instant) {
+        self.change(|state, after| {
+            let (freed, count) = state.waiters.expire(now, &mut after.wake);
+            state.unreserved += freed as i64;
+            self.exhausted_total.fetch_add(count, Ordering::Relaxed);
+        });
+    }
+
+    /// The earliest deadline among the waiters.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        if self.has_waiters() { self.state.lock().waiters.next_deadline() } else { None }
+    }
+
+    /// Whether anybody waits for memory: then every batch may be sent at once (AC11). One atomic load.
+    #[must_use]
+    pub fn has_waiters(&self) -> bool {
+        self.waiting() > 0
+    }
+
+    /// How many wait for memory now.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
+    }
+
+    /// Bytes that are free, in pages or not (BP1).
+    #[must_use]
+    pub fn available(&self) -> usize {
+        usize::try_from(self.state.lock().available(self.page_size)).unwrap_or(0)
+    }
+
+    /// `buffer.memory`, in bytes.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The size of buffers that are kept when returned, in bytes.
+    #[must_use]
+    pub fn page_size(&self) -> usize {
+        self.page_size
+    }
+
+    /// The most that one allocation can get: the capacity without what was set aside.
+    #[must_use]
+    pub fn largest_allocation(&self) -> usize {
+        self.capacity.saturating_sub(self.state.lock().set_aside)
+    }
+
+    /// How many waits have ended without memory (BP9).
+    #[must_use]
+    pub fn exhausted_total(&self) -> u64 {
+        self.exhausted_total.load(Ordering::Relaxed)
+    }
+
+    /// The time that callers have said they waited ([`add_wait`](Self::add_wait)).
+    #[must_use]
+    pub fn wait_time(&self) -> Duration {
+        Duration::from_nanos(self.waited_ns.load(Ordering::Relaxed))
+    }
+
+    /// Adds to [`wait_time`](Self::wait_time). The pool reads no clock, so the one who waited tells.
+    pub fn add_wait(&self, waited: Duration) {
+        let ns = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
+        self.waited_ns.fetch_add(ns, Ordering::Relaxed);
+    }
+
+    /// Fails everybody who waits and every later allocation with [`MemoryError::Closed`]; memory can still come back
+    /// (BP14).
+    pub fn close(&self) {
+        self.change(|state, after| {
+            state.closed = true;
+            state.unreserved += state.waiters.close(&mut after.wake) as i64;
+        });
+    }
+
+    /// Whom to wake when somebody starts to wait: the driver then sends everything it has (AC11) and minds
+    /// [`next_deadline`](Self::next_deadline).
+    pub fn set_driver_waker(&self, waker: Waker) {
+        self.state.lock().driver = Some(waker);
+    }
+
+    /// Takes back a buffer and `bytes` that were counted for it. A page of the right size is kept (BP3); one that
+    /// grew is dropped, and only what was counted comes back (BP4).
+    pub(crate) fn give_back(&self, buffer: Option<Vec<u8>>, bytes: usize, set_aside: bool) {
+        let page = buffer.filter(|buffer| bytes == self.page_size && buffer.capacity() == self.page_size);
+        self.change(|state, _| {
+            match page {
+                Some(mut page) => {
+                    page.clear();
+                    state.free_pages.push_back(page);
+                }
+                None => state.unreserved += bytes as i64,
+            }
+            if set_aside {
+                state.set_aside -= bytes;
+            }
+        });
+    }
+
+    pub(crate) fn take_over(&self, bytes: usize, set_aside: bool) {
+        let mut state = self.state.lock();
+        state.unreserved -= bytes as i64;
+        if set_aside {
+            state.set_aside += bytes;
+        }
+    }
+
+    pub(crate) fn poll_ticket(
+        self: &Arc<Self>,
+        ticket: Ticket,
+        waker: &Waker,
+    ) -> Poll<Result<Buffer, MemoryError>> {
+        let answer = {
+            let mut state = self.state.lock();
+            let answer = state.waiters.take_answer(ticket);
+            if answer.is_none() {
+                state.waiters.set_waker(ticket, waker);
+            }
+            answer
+        };
+        match answer {
+            None => Poll::Pending,
+            Some(Err(error)) => Poll::Ready(Err(error)),
+            Some(Ok(grant)) => Poll::Ready(self.lend(grant.bytes, grant)),
+        }
+    }
+
+    pub(crate) fn leave(&self, ticket: Ticket) {
+        self.change(|state, _| {
+            let Grant { bytes, page } = state.waiters.leave(ticket);
+            match page {
+                Some(page) => state.free_pages.push_back(page),
+                None => state.unreserved += bytes as i64,
+            }
+        });
+    }
+
+    pub(crate) fn count_exhausted(&self) {
+        self.exhausted_total.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Changes the state, hands what came free to the waiters, then unlocks and wakes.
+    fn change(&self, change: impl FnOnce(&mut State, &mut AfterUnlock)) {
+        let mut after = AfterUnlock::default();
+        {
+            let mut state = self.state.lock();
+            change(&mut state, &mut after);
+            state.hand_over(self.page_size, &mut after);
+            self.waiting.store(state.waiters.len(), Ordering::SeqCst);
+        }
+        after.run();
+    }
+
+    fn check(&self, state: &State, requested: usize) -> Result<(), MemoryError> {
+        let limit = self.capacity.saturating_sub(state.set_aside);
+        if state.closed {
+            Err(MemoryError::Closed)
+        } else if requested > limit {
+            Err(MemoryError::TooLarge { requested, limit })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Makes the buffer for memory that is already taken; gives it back if the system has none (BP12).
+    fn lend(self: &Arc<Self>, bytes: usize, grant: Grant) -> Result<Buffer, MemoryError> {
+        let buffer = match grant.page {
+            Some(page) => page,
+            None => {
+                let mut fresh = Vec::new();
+                if fresh.try_reserve_exact(bytes).is_err() {
+                    self.give_back(None, bytes, false);
+                    return Err(MemoryError::OutOfMemory { requested: bytes });
+                }
+                fresh
+            }
+        };
+        Ok(Buffer::new(Arc::clone(self), buffer, bytes))
+    }
+}
+
+impl State {
+    fn available(&self, page_size: usize) -> i64 {
+        let in_pages = (self.free_pages.len() as i64).saturating_mul(page_size as i64);
+        self.unreserved.saturating_add(in_pages)
+    }
+
+    /// Takes `bytes` if they are there: a free page where one fits (BP2), else bytes.
+    fn take(&mut self, bytes: usize, page_size: usize, after: &mut AfterUnlock) -> Option<Grant> {
+        if bytes == page_size
+            && self.available(page_size) >= bytes as i64
+            && let Some(page) = self.free_pages.pop_back()
+        {
+            return Some(Grant { bytes, page: Some(page) });
+        }
+        self.take_bytes(bytes, page_size, after).then_some(Grant { bytes, page: None })
+    }
+
+    /// Takes bytes without a page, releasing free pages, the oldest first, until they fit (BP6).
+    fn take_bytes(&mut self, bytes: usize, page_size: usize, after: &mut AfterUnlock) -> bool {
+        if self.available(page_size) < bytes as i64 {
+            return false;
+        }
+        while self.unreserved < bytes as i64 {
+            let Some(page) = self.free_pages.pop_front() else { return false };
+            after.pages.push(page);
+            self.unreserved += page_size as i64;
+        }
+        self.unreserved -= bytes as i64;
+        true
+    }
+
+    /// Gives what is free to the head of the queue, then to the next, until one is not satisfied (BP7, BP8).
+    fn hand_over(&mut self, page_size: usize, after: &mut AfterUnlock) {
+        while let Some(head) = self.waiters.head() {
+            let (needed, granted) = (head.needed, head.granted);
+            let grant = if granted == 0 { self.take(needed, page_size, after) } else { None };
+            if let Some(grant) = grant {
+                after.wake.extend(self.waiters.serve_head(grant));
+                continue;
+            }
+            let piece = (needed - granted).min(usize::try_from(self.available(page_size)).unwrap_or(0));
+            if !self.take_bytes(piece, page_size, after) {
+                return;
+            }
+            if granted + piece == needed {
+                after.wake.extend(self.waiters.serve_head(Grant { bytes: needed, page: None }));
+            } else {
+                if let Some(head) = self.waiters.head() {
+                    head.granted += piece;
+                }
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
