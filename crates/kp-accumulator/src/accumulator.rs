@@ -1,0 +1,318 @@
+//! The shared room: many threads append, workers seal, one driver drains.
+//! Owns: the queues of all partitions. Borrows: bytes, from `kp-memory`. Never: a socket, a clock of its own.
+//! Locks, in this order: the driver's side, a queue, then one of the lists or the pool; none while user code runs.
+
+use crate::batch::{Batch, Closed, Sealed};
+use crate::completion::Outcome;
+use crate::failure::{Certainty, FailureKind};
+use crate::flush::Flush;
+use crate::incomplete::Incomplete;
+use crate::park_word::ParkWord;
+use crate::partition_queue::{Home, PartitionQueue, QueueIndex};
+use crate::partitioner::Sticky;
+use crate::ready::Driver;
+use crate::seal_list::SealList;
+use crate::sealer::Sealer;
+use crate::settings::AccumulatorSettings;
+use crate::topic_queues::{TopicQueues, TopicShared};
+use kp_memory::BufferPool;
+use kp_protocol::{PartitionId, TopicName, TopicPartition};
+use parking_lot::{Mutex, RwLock};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
+use std::task::Waker;
+use std::time::Instant;
+
+/// Gathers records into batches, partition by partition, and hands them out when it is time.
+///
+/// ```
+/// use kp_accumulator::{Accumulator, AccumulatorSettings, Append, Target};
+/// use kp_memory::BufferPool;
+/// use kp_metadata::{Partition, Topic};
+/// use kp_protocol::records::RecordRef;
+/// use kp_protocol::{BrokerId, Timestamp, TopicId, TopicName};
+/// use kp_time::{Clock, ManualClock};
+///
+/// let (clock, pool) = (ManualClock::new(), BufferPool::new(1 << 20, 16_384));
+/// let accumulator = Accumulator::new(AccumulatorSettings::default(), pool.clone());
+/// let name = TopicName::new("orders");
+/// let metadata = Topic::new(name.clone(), TopicId::ZERO, vec![Partition::led_by(BrokerId(1))]);
+/// let topic = accumulator.topic(&name, metadata.partitions().len());
+/// let record = RecordRef { timestamp: Timestamp(0), key: None, value: Some(b"one"), headers: &[] };
+/// let mut spare = None;
+/// let accepted = loop {
+///     match accumulator.append(&topic, &metadata, Target::Sticky, &record, &mut None, &mut spare, &clock)? {
+///         Append::Accepted(accepted) => break accepted,
+///         // Outside every lock, so that whoever waits here holds up nobody.
+///         Append::NeedsBuffer(bytes) => spare = pool.try_allocate(bytes)?,
+///     }
+/// };
+/// assert!(accepted.completion.outcome().is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Accumulator {
+    pub(crate) settings: AccumulatorSettings,
+    pub(crate) pool: Arc<BufferPool>,
+    pub(crate) park: ParkWord,
+    /// Queues that became ready since the driver looked.
+    pub(crate) ready_list: Mutex<Vec<QueueIndex>>,
+    /// Queues in which a first batch opened since the driver looked, and when.
+    pub(crate) opened: Mutex<Vec<(QueueIndex, Instant)>>,
+    pub(crate) seal_list: SealList,
+    pub(crate) incomplete: Arc<Incomplete>,
+    pub(crate) driver: Mutex<Driver>,
+    /// Compresses on the driver; `None` where workers do, or nobody.
+    pub(crate) inline_sealer: Mutex<Option<Sealer>>,
+    topics: RwLock<BTreeMap<TopicName, Arc<TopicQueues>>>,
+    queues: RwLock<Vec<Arc<PartitionQueue>>>,
+    flushes: AtomicUsize,
+    closed: AtomicBool,
+    /// Set when there is no driver any more: nothing may wait in a queue.
+    ended: OnceLock<FailureKind>,
+}
+
+impl Accumulator {
+    /// An accumulator without topics. Sets aside from the pool what compressing on the driver needs. Call
+    /// [`AccumulatorSettings::check`] before.
+    #[must_use]
+    pub fn new(settings: AccumulatorSettings, pool: Arc<BufferPool>) -> Arc<Self> {
+        let settings = AccumulatorSettings { batch_size: settings.batch_size.max(1), ..settings };
+        let seals_inline = settings.compresses() && !settings.seals_on_workers();
+        let sealer = seals_inline.then(|| Sealer::new(&pool, &settings));
+        Arc::new(Self {
+            settings,
+            pool,
+            park: ParkWord::default(),
+            ready_list: Mutex::default(),
+            opened: Mutex::default(),
+            seal_list: SealList::default(),
+            incomplete: Arc::default(),
+            driver: Mutex::default(),
+            inline_sealer: Mutex::new(sealer),
+            topics: RwLock::default(),
+            queues: RwLock::default(),
+            flushes: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            ended: OnceLock::new(),
+        })
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub fn settings(&self) -> &AccumulatorSettings {
+        &self.settings
+    }
+
+    /// The memory it counts against.
+    #[must_use]
+    pub fn pool(&self) -> &Arc<BufferPool> {
+        &self.pool
+    }
+
+    /// Whom to wake when there is something to do that the driver would sleep past.
+    pub fn set_driver_waker(&self, waker: Waker) {
+        self.park.set_waker(waker);
+    }
+
+    /// The queues of `name`, for at least `partitions` partitions: made on first use, never removed (AC1). Keep the
+    /// handle; this looks it up by name.
+    #[must_use]
+    pub fn topic(&self, name: &TopicName, partitions: usize) -> Arc<TopicQueues> {
+        if let Some(topic) = self.topics.read().get(name)
+            && topic.partitions() >= partitions
+        {
+            return Arc::clone(topic);
+        }
+        let mut topics = self.topics.write();
+        let (shared, mut queues) = match topics.get(name) {
+            Some(topic) if topic.partitions() >= partitions => return Arc::clone(topic),
+            Some(topic) => (Arc::clone(&topic.shared), topic.queues.clone()),
+            None => (Arc::new(self.topic_shared(topics.len())), Vec::new()),
+        };
+        let mut all = self.queues.write();
+        for partition in queues.len()..partitions {
+            let queue = Arc::new(PartitionQueue::new(Home {
+                index: QueueIndex(all.len() as u32),
+                topic_partition: TopicPartition {
+                    topic: name.clone(),
+                    partition: PartitionId(partition as i32),
+                },
+                topic: Arc::clone(&shared),
+            }));
+            all.push(Arc::clone(&queue));
+            queues.push(queue);
+        }
+        let topic = Arc::new(TopicQueues { name: name.clone(), queues, shared });
+        topics.insert(name.clone(), Arc::clone(&topic));
+        topic
+    }
+
+    /// The partition of a queue.
+    #[must_use]
+    pub fn topic_partition(&self, queue: QueueIndex) -> Option<TopicPartition> {
+        self.queues.read().get(queue.0 as usize).map(|queue| queue.home.topic_partition.clone())
+    }
+
+    /// The driver is about to sleep until `until` (`None`: until it is woken). `false`: something happened meanwhile;
+    /// call [`ready`](Self::ready) again instead of sleeping. The driver must call [`ready`](Self::ready) in every
+    /// turn, also when no broker can take anything: that is how news are taken note of.
+    #[must_use]
+    pub fn prepare_to_sleep(&self, until: Option<Instant>) -> bool {
+        self.prepare_to_sleep_until_ready(until, 1)
+    }
+
+    /// As [`prepare_to_sleep`](Self::prepare_to_sleep), but it takes `enough` ready partitions to be woken by appends;
+    /// `usize::MAX` where only the network can help. Flush, close and a shortage of memory wake it always.
+    #[must_use]
+    pub fn prepare_to_sleep_until_ready(&self, until: Option<Instant>, enough: usize) -> bool {
+        self.park.prepare_to_sleep(until, enough)
+    }
+
+    /// The driver is awake again: nobody needs to wake it.
+    pub fn awake(&self) {
+        self.park.awake();
+    }
+
+    /// How often the driver was woken by appends, seals, flushes and close.
+    #[must_use]
+    pub fn wakes(&self) -> u64 {
+        self.park.wakes()
+    }
+
+    /// Makes everything sendable now and waits for all that is incomplete at this moment (AC28). Flushes may overlap;
+    /// dropping one ends only itself.
+    pub fn begin_flush(self: &Arc<Self>) -> Flush {
+        self.flushes.fetch_add(1, SeqCst);
+        self.park.urgent();
+        Flush::new(Arc::clone(self), self.incomplete.snapshot())
+    }
+
+    pub(crate) fn end_flush(&self) {
+        self.flushes.fetch_sub(1, SeqCst);
+    }
+
+    /// Accepts no more records, and makes everything that was accepted sendable (CL3). When this returns, no append is
+    /// under way that could still be accepted (CL10).
+    pub fn close(&self) {
+        self.closed.store(true, SeqCst);
+        for queue in self.queues.read().iter() {
+            // An append that saw it open holds this lock until its record is in a batch.
+            drop(queue.state.lock());
+        }
+        self.park.urgent();
+    }
+
+    /// Whether it was closed.
+    #[must_use]
+    #[inline]
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(SeqCst)
+    }
+
+    /// Whether any batch is not settled yet.
+    #[must_use]
+    pub fn has_incomplete(&self) -> bool {
+        !self.incomplete.is_empty()
+    }
+
+    /// How many records are not settled yet. Goes through all queues: for the end, not for every turn.
+    #[must_use]
+    pub fn incomplete_records(&self) -> u64 {
+        let open: u64 = self
+            .queues
+            .read()
+            .iter()
+            .filter_map(|queue| queue.state.lock().open.as_ref().map(|open| u64::from(open.record_count())))
+            .sum();
+        open + self.incomplete.closed_records()
+    }
+
+    /// How many callbacks have panicked. Each harmed only its own record (BB22).
+    #[must_use]
+    pub fn callback_panics(&self) -> u64 {
+        self.incomplete.callback_panics()
+    }
+
+    /// Codecs with the memory they need, one for each worker thread. Make all of them before the first record.
+    #[must_use]
+    pub fn sealers(&self, threads: usize) -> Vec<Sealer> {
+        (0..threads).map(|_| Sealer::new(&self.pool, &self.settings)).collect()
+    }
+
+    /// Whom to wake when a batch waits to be sealed ([`Seal::Workers`](crate::Seal::Workers)), once for each batch.
+    /// It must not call the accumulator.
+    pub fn set_seal_bell(&self, bell: Waker) {
+        self.seal_list.set_bell(bell);
+    }
+
+    /// Takes the batch that has waited longest to be sealed. It keeps its place in its queue.
+    #[must_use]
+    pub fn next_to_seal(&self) -> Option<Batch<Closed>> {
+        loop {
+            let queue = self.queue(self.seal_list.pop()?)?;
+            // Gone if it expired meanwhile.
+            let batch = queue.state.lock().take_to_seal();
+            if batch.is_some() {
+                return batch;
+            }
+        }
+    }
+
+    /// Gives back a batch taken by [`next_to_seal`](Self::next_to_seal). Wakes the driver if it is the next one of its
+    /// partition.
+    pub fn put_sealed(&self, batch: Batch<Sealed>) {
+        let Some(queue) = self.queue(batch.queue()) else { return };
+        let ready = {
+            let mut state = queue.state.lock();
+            let announce = state.put_sealed(batch) && !state.listed && !state.muted;
+            state.listed |= announce;
+            announce
+        };
+        if ready {
+            self.ready_list.lock().push(queue.index());
+            self.park.partition_ready();
+        }
+        if let Some(kind) = self.ended.get() {
+            self.fail_everything(*kind);
+        }
+    }
+
+    /// Fails everything that is not in flight, now and whenever a worker gives a batch back: for the end of the driver,
+    /// after [`close`](Self::close). What was never sent, or refused each time, is not written; the rest is unknown.
+    pub fn fail_everything(&self, kind: FailureKind) {
+        let _ = self.ended.set(kind);
+        for batch in self.take_undrained() {
+            let outcome = Outcome::Failed(Arc::new(batch.core.failure_so_far(kind, Certainty::NotWritten)));
+            batch.settle(outcome);
+        }
+    }
+
+    /// Whether every batch may leave now, lingering ones too (AC10, AC11).
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.flushes.load(SeqCst) > 0 || self.pool.has_waiters() || self.is_closed()
+    }
+
+    pub(crate) fn queue(&self, index: QueueIndex) -> Option<Arc<PartitionQueue>> {
+        self.queues.read().get(index.0 as usize).cloned()
+    }
+
+    /// Copies the queues that are new since to the driver's own list.
+    pub(crate) fn copy_new_queues(&self, known: &mut Vec<Arc<PartitionQueue>>) {
+        let all = self.queues.read();
+        known.extend_from_slice(&all[known.len().min(all.len())..]);
+    }
+
+    fn topic_shared(&self, number: usize) -> TopicShared {
+        TopicShared {
+            sticky: Sticky::new(self.settings.seed ^ ((number as u64) << 20)),
+            ratio: Default::default(),
+            incomplete: Arc::clone(&self.incomplete),
+            pool: Arc::clone(&self.pool),
+        }
+    }
+}
+
+#[cfg(test)]
+mod stress;

@@ -1,0 +1,315 @@
+//! How a record enters: which partition, which batch, which page. The hot path: one choice, one short lock, one
+//! encoding, and one atomic look at the park word only when there are news for the driver.
+
+use crate::accumulator::Accumulator;
+use crate::batch::{Batch, OpenLimits, Room};
+use crate::completion::{Completion, RecordCallback};
+use crate::compression_ratio::SAFETY;
+use crate::error::AppendError;
+use crate::partition_queue::{PartitionQueue, QueueState};
+use crate::partitioner::{Shard, Sticky, partition_for_key};
+use crate::topic_queues::TopicQueues;
+use kp_memory::Buffer;
+use kp_metadata::Topic;
+use kp_protocol::records::{RecordEncoder, RecordRef};
+use kp_protocol::{PartitionId, ProtocolError};
+use kp_time::Clock;
+use parking_lot::MutexGuard;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Where a record is to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To this partition (PA1).
+    Partition(PartitionId),
+    /// To the partition of its key; like [`Sticky`](Target::Sticky) if it has none or keys are ignored (PA3).
+    Keyed,
+    /// To the partition that unkeyed records go to now (PA5).
+    Sticky,
+}
+
+/// What became of a record that was not refused.
+#[derive(Debug)]
+pub enum Append {
+    /// It is in a batch.
+    Accepted(Appended),
+    /// It needs a buffer of this many bytes: allocate it from the pool, without any lock, and call again with it as
+    /// `spare`. Nothing of the record was kept (AC4).
+    NeedsBuffer(usize),
+}
+
+/// A record in a batch. To keep it is to keep the batch's outcome, never its bytes.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// Where the outcome will appear.
+    pub completion: Arc<Completion>,
+    /// Its place in the batch.
+    pub index: u32,
+    /// The partition it went to.
+    pub partition: PartitionId,
+}
+
+/// A record on its way in, and what its sender lends.
+struct Entry<'e, 'r> {
+    record: &'e RecordRef<'r>,
+    callback: &'e mut Option<RecordCallback>,
+    spare: &'e mut Option<Buffer>,
+    clock: &'e dyn Clock,
+}
+
+/// What others have to be told once the lock is released.
+#[derive(Default)]
+struct News {
+    /// The partition became ready.
+    ready: bool,
+    /// A batch opened on an empty queue: when, and whether it can linger (a muted one only expires).
+    opened: Option<(Instant, bool)>,
+    /// A batch waits for a worker.
+    to_seal: bool,
+}
+
+impl News {
+    fn is_any(&self) -> bool {
+        self.ready || self.opened.is_some() || self.to_seal
+    }
+}
+
+/// Where the choice of a record without a key is kept, and what it was made from.
+type Stuck<'a> = Option<(&'a Sticky, &'a Shard, &'a Topic)>;
+
+impl Accumulator {
+    /// Appends `record` to a batch of the partition that `target` chooses.
+    ///
+    /// `metadata` is the topic as it is known now, with at least one partition. `callback` is taken if and only if the
+    /// record is accepted, `spare` if and only if its memory is needed (AC5). `clock` is asked only when a batch opens.
+    /// Wakes the driver if it would otherwise sleep past what this record made due. Never waits for memory.
+    ///
+    /// # Errors
+    /// [`AppendError`]; the record is not accepted then.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the hot path takes references, a struct of them would be built per record"
+    )]
+    pub fn append(
+        &self,
+        topic: &TopicQueues,
+        metadata: &Topic,
+        target: Target,
+        record: &RecordRef<'_>,
+        callback: &mut Option<RecordCallback>,
+        spare: &mut Option<Buffer>,
+        clock: &dyn Clock,
+    ) -> Result<Append, AppendError> {
+        let count = metadata.partitions().len();
+        if count > topic.queues.len() {
+            // The handle is older than the metadata; its owner takes a new one in good time.
+            let grown = self.topic(&topic.name, count);
+            return self.append(&grown, metadata, target, record, callback, spare, clock);
+        }
+        let entry = Entry { record, callback, spare, clock };
+        let key = if self.settings.ignore_keys { None } else { record.key };
+        let queue = match (target, key) {
+            (Target::Partition(partition), _) => {
+                usize::try_from(partition.0).ok().filter(|index| *index < count).ok_or(partition)
+            }
+            _ if count == 0 => Err(PartitionId(0)),
+            (Target::Keyed, Some(key)) => Ok(partition_for_key(key, count as u32) as usize),
+            _ => return self.append_sticky(topic, metadata, entry),
+        };
+        match queue {
+            Ok(index) => {
+                let queue = &topic.queues[index];
+                self.append_to(queue, queue.state.lock(), None, entry)
+            }
+            Err(partition) => {
+                Err(AppendError::UnknownPartition { topic: topic.name.clone(), partition, count })
+            }
+        }
+    }
+
+    fn append_sticky(
+        &self,
+        topic: &TopicQueues,
+        metadata: &Topic,
+        entry: Entry<'_, '_>,
+    ) -> Result<Append, AppendError> {
+        let sticky = &topic.shared.sticky;
+        loop {
+            let shard = sticky.shard();
+            let partition = sticky.current(shard, metadata);
+            let queue = &topic.queues[partition as usize];
+            let state = match queue.state.try_lock() {
+                Some(state) => state,
+                None => {
+                    // Another thread is here: keep out of each other's way from now on.
+                    sticky.grow(metadata.partitions().len());
+                    queue.state.lock()
+                }
+            };
+            // Chosen without the lock: another thread of the shard may have moved it meanwhile (AC8).
+            if shard.stands_on(partition) {
+                return self.append_to(queue, state, Some((sticky, shard, metadata)), entry);
+            }
+        }
+    }
+
+    /// The usual way: the open batch has room.
+    #[inline]
+    fn append_to(
+        &self,
+        queue: &PartitionQueue,
+        mut state: MutexGuard<'_, QueueState>,
+        stuck: Stuck<'_>,
+        entry: Entry<'_, '_>,
+    ) -> Result<Append, AppendError> {
+        // Under the lock, so that close can wait for appends that came before it (CL10).
+        if self.is_closed() {
+            return Err(AppendError::Closed);
+        }
+        let room = match &mut state.open {
+            Some(open) => open.try_append(entry.record, entry.spare)?,
+            None => Room::Full,
+        };
+        match room {
+            Room::Taken(bytes) => {
+                Ok(self.accept(queue, state, stuck, bytes, entry.callback, News::default()))
+            }
+            Room::NeedsPage(size) => Ok(Append::NeedsBuffer(size.max(self.pool.page_size()))),
+            Room::Full => self.append_to_new_batch(queue, state, stuck, entry),
+        }
+    }
+
+    /// Closes the open batch, if there is one (AC3), and opens another.
+    #[cold]
+    fn append_to_new_batch(
+        &self,
+        queue: &PartitionQueue,
+        mut state: MutexGuard<'_, QueueState>,
+        stuck: Stuck<'_>,
+        entry: Entry<'_, '_>,
+    ) -> Result<Append, AppendError> {
+        let mut news = News::default();
+        if state.open.is_some() {
+            self.close_full(&mut state, &mut news);
+        }
+        let Entry { record, callback, spare, clock } = entry;
+        let opened = self.open_batch(queue, &mut state, record, spare, clock, &mut news);
+        if let Ok(Room::Taken(bytes)) = opened {
+            return Ok(self.accept(queue, state, stuck, bytes, callback, news));
+        }
+        drop(state);
+        self.announce(queue, &news);
+        let size = RecordEncoder::new().record_size(record);
+        opened.map(|_| Append::NeedsBuffer(size.max(self.pool.page_size()))).map_err(AppendError::from)
+    }
+
+    /// Opens a batch with the record as its first, in the spare buffer.
+    fn open_batch(
+        &self,
+        queue: &PartitionQueue,
+        state: &mut QueueState,
+        record: &RecordRef<'_>,
+        spare: &mut Option<Buffer>,
+        clock: &dyn Clock,
+        news: &mut News,
+    ) -> Result<Room, ProtocolError> {
+        let size = RecordEncoder::new().record_size(record);
+        let Some(page) = spare.take_if(|page| page.is_empty() && page.capacity() >= size) else {
+            return Ok(Room::NeedsPage(size));
+        };
+        // After the wait for memory, so that the batch's time begins now (AC6).
+        let now = clock.now();
+        let ratio = &queue.home.topic.ratio;
+        let ratio = self.settings.compresses().then(|| ratio.estimate() * SAFETY);
+        let limits = OpenLimits::new(self.settings.batch_size, self.settings.max_raw(), ratio);
+        let mut batch = Batch::open(Arc::clone(&queue.home), now, page, limits);
+        let taken = batch.try_append(record, &mut None);
+        if !matches!(taken, Ok(Room::Taken(_))) {
+            *spare = Some(batch.discard());
+            return taken;
+        }
+        let was_empty = state.is_empty();
+        state.open = Some(batch);
+        if was_empty && !state.listed {
+            if self.settings.linger.is_zero() && !state.muted {
+                state.listed = true;
+                news.ready = true;
+            } else {
+                news.opened = Some((now, !state.muted));
+            }
+        }
+        taken
+    }
+
+    /// The open batch took a record of `bytes`.
+    #[inline(always)]
+    fn accept(
+        &self,
+        queue: &PartitionQueue,
+        mut state: MutexGuard<'_, QueueState>,
+        stuck: Stuck<'_>,
+        bytes: usize,
+        callback: &mut Option<RecordCallback>,
+        mut news: News,
+    ) -> Append {
+        let Some(open) = &mut state.open else {
+            unreachable!("a record was appended to it under the same lock");
+        };
+        let index = open.core.records.count() - 1;
+        if let Some(callback) = callback.take() {
+            open.core.callbacks.push(&queue.home, index, callback);
+        }
+        let completion = Arc::clone(&open.core.completion);
+        // A batch's worth, in record bytes: more than `batch.size` where records are compressed.
+        let stride = open.full_at().max(self.settings.batch_size);
+        let is_full = open.is_full();
+        if is_full {
+            self.close_full(&mut state, &mut news);
+        }
+        if let Some((sticky, shard, metadata)) = stuck {
+            // Under the lock, so that a switch cannot race the append that caused it (PA6).
+            sticky.appended(shard, metadata, bytes, stride, !is_full);
+        }
+        drop(state);
+        if news.is_any() {
+            self.announce(queue, &news);
+        }
+        Append::Accepted(Appended { completion, index, partition: queue.home.topic_partition.partition })
+    }
+
+    #[cold]
+    fn close_full(&self, state: &mut QueueState, news: &mut News) {
+        news.to_seal |= state.close_open(&self.settings);
+        if !state.listed && !state.muted && state.is_head_complete(&self.settings) {
+            state.listed = true;
+            news.ready = true;
+        }
+    }
+
+    #[cold]
+    fn announce(&self, queue: &PartitionQueue, news: &News) {
+        let index = queue.index();
+        if news.to_seal {
+            self.seal_list.push(index);
+        }
+        if let Some((created, lingers)) = news.opened {
+            self.opened.lock().push((index, created));
+            if !lingers {
+                self.park.due_at(self.settings.expires_at(created));
+            } else if self.is_urgent() {
+                // Who flushes, or waits for memory, wants it now (AC11, AC28).
+                self.park.urgent();
+            } else {
+                self.park.due_at(self.settings.lingers_until(created));
+            }
+        }
+        if news.ready {
+            self.ready_list.lock().push(index);
+            self.park.partition_ready();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

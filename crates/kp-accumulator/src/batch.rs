@@ -1,0 +1,375 @@
+//! A batch of records of one partition, from its first record to its outcome.
+//!
+//! ```text
+//! Open ──close──▶ Closed ──seal──▶ Sealed ──dispatch──▶ InFlight ──settle──▶ (outcome)
+//!                                    ▲                     │
+//!                                    └──────requeue────────┘
+//! ```
+//! Open batches live under the lock of their queue; from `Closed` on a batch is owned by value. A batch that is dropped
+//! without an outcome gets one: nobody waits for ever (promise 1 of the design).
+
+mod closed;
+mod in_flight;
+mod open;
+mod payload;
+mod sealed;
+
+pub use closed::Closed;
+pub use in_flight::InFlight;
+pub use open::Open;
+pub(crate) use open::{OpenLimits, Room};
+pub use payload::{Payload, WireBatch};
+pub use sealed::{Sealed, Undispatched};
+
+use crate::completion::{Completion, Outcome, RecordCallback};
+use crate::failure::{BatchFailure, BrokerError, Certainty, FailureKind, Spent};
+use crate::incomplete::BatchNumber;
+use crate::partition_queue::{Home, QueueIndex};
+use kp_memory::Reservation;
+use kp_protocol::records::{BATCH_HEADER_SIZE, RecordEncoder};
+use kp_protocol::{BatchIdentity, LeaderEpoch, TopicPartition};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A batch in state `S`: [`Open`], [`Closed`], [`Sealed`] or [`InFlight`].
+#[derive(Debug)]
+#[must_use = "dropping a batch fails its records"]
+pub struct Batch<S> {
+    pub(crate) core: Box<Core>,
+    pub(crate) state: S,
+}
+
+/// What a batch keeps in every state.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) home: Arc<Home>,
+    pub(crate) number: BatchNumber,
+    /// Its place among the batches of its queue: the number it was opened under, and for the parts of a split the
+    /// index of the first record in the batch that was opened.
+    pub(crate) place: (BatchNumber, u32),
+    pub(crate) created: Instant,
+    pub(crate) completion: Arc<Completion>,
+    pub(crate) callbacks: Callbacks,
+    /// Count and times of its records; final once it is closed.
+    pub(crate) records: RecordEncoder,
+    /// Record bytes before compression.
+    pub(crate) raw: usize,
+    pub(crate) attempts: u32,
+    pub(crate) last_attempt: Option<Instant>,
+    /// Not sent again before this moment (AC14).
+    pub(crate) not_before: Option<Instant>,
+    /// The leader epoch it was last sent under (AC15).
+    pub(crate) leader_epoch: Option<LeaderEpoch>,
+    /// The identity it was last sent under (AC22).
+    pub(crate) identity: Option<BatchIdentity>,
+    /// The header it was last sent with: the same identity makes the same header again.
+    pub(crate) header: Option<[u8; BATCH_HEADER_SIZE]>,
+    pub(crate) ever_unknown: bool,
+    pub(crate) is_split: bool,
+    spent: Spent,
+    /// Since when it is in the phase that `spent` does not hold yet.
+    since: Instant,
+    is_in_flight: bool,
+    settled: bool,
+}
+
+/// The callbacks of those records that have one, in append order.
+#[derive(Debug, Default)]
+pub(crate) struct Callbacks {
+    list: Vec<Callback>,
+    /// The list's own memory, counted like everything that grows with load.
+    memory: Option<Reservation>,
+}
+
+/// The callback of the record at `index`.
+pub(crate) struct Callback {
+    pub(crate) index: u32,
+    pub(crate) run: RecordCallback,
+}
+
+impl std::fmt::Debug for Callback {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Callback({})", self.index)
+    }
+}
+
+impl<S> Batch<S> {
+    /// The queue it belongs to.
+    #[must_use]
+    pub fn queue(&self) -> QueueIndex {
+        self.core.home.index
+    }
+
+    /// The partition it is for.
+    #[must_use]
+    pub fn topic_partition(&self) -> &TopicPartition {
+        &self.core.home.topic_partition
+    }
+
+    /// When its first record was appended (AC6).
+    #[must_use]
+    pub fn created(&self) -> Instant {
+        self.core.created
+    }
+
+    /// How often it was sent.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.core.attempts
+    }
+
+    /// When it was sent last.
+    #[must_use]
+    pub fn last_attempt(&self) -> Option<Instant> {
+        self.core.last_attempt
+    }
+
+    /// How many records it holds; for an open batch, so far.
+    #[must_use]
+    pub fn record_count(&self) -> u32 {
+        self.core.records.count()
+    }
+
+    /// The bytes of its records before compression.
+    #[must_use]
+    pub fn raw_size(&self) -> usize {
+        self.core.raw
+    }
+
+    /// The identity it was last sent under. It keeps it for every retry (AC22).
+    #[must_use]
+    pub fn identity(&self) -> Option<BatchIdentity> {
+        self.core.identity
+    }
+
+    /// The leader epoch it was last sent under, if the metadata knew one.
+    #[must_use]
+    pub fn leader_epoch(&self) -> Option<LeaderEpoch> {
+        self.core.leader_epoch
+    }
+
+    /// Whether some attempt ended without anybody knowing whether the records were written.
+    #[must_use]
+    pub fn is_ever_unknown(&self) -> bool {
+        self.core.ever_unknown
+    }
+
+    /// Whether it is a part of a batch that was too large.
+    #[must_use]
+    pub fn is_split_product(&self) -> bool {
+        self.core.is_split
+    }
+
+    /// Where its outcome will appear.
+    #[must_use]
+    pub fn completion(&self) -> &Arc<Completion> {
+        &self.core.completion
+    }
+
+    /// Notes that an attempt ended with its outcome unknown. Certainty only weakens: this is never taken back.
+    pub fn mark_unknown(&mut self) {
+        self.core.ever_unknown = true;
+    }
+
+    /// Moves `held_back` of the time that runs now to [`Spent::throttled`].
+    pub fn charge_throttled(&mut self, held_back: Duration) {
+        self.core.spent.throttled += held_back;
+        self.core.since += held_back;
+    }
+
+    /// Why this batch fails, with its attempts and where its time went by `now`. `certainty` is what the last attempt
+    /// says; what earlier ones left open is taken into account.
+    #[must_use]
+    pub fn failure(
+        &self,
+        now: Instant,
+        kind: FailureKind,
+        certainty: Certainty,
+        last: Option<BrokerError>,
+        record_errors: Vec<(u32, Option<Arc<str>>)>,
+    ) -> BatchFailure {
+        let core = &self.core;
+        let spent = core.spent_by(now);
+        BatchFailure {
+            kind,
+            certainty: certainty.weakened_by(core.ever_unknown),
+            attempts: core.attempts,
+            waited: spent.total(),
+            spent,
+            last,
+            record_errors,
+        }
+    }
+
+    /// Ends the batch: the outcome appears, callbacks run in append order, everybody who waits is woken, memory goes
+    /// back (BB21, BB22). Hold no lock: user code runs here. A panic in a callback is caught and counted.
+    pub fn settle(self, outcome: Outcome) {
+        let Self { mut core, state } = self;
+        core.finish(outcome);
+        drop(core);
+        drop(state);
+    }
+}
+
+impl Core {
+    pub(crate) fn new(home: Arc<Home>, created: Instant) -> Self {
+        let completion = Arc::new(Completion::new(home.topic_partition.clone()));
+        let number = home.topic.incomplete.enter(&completion);
+        Self {
+            home,
+            number,
+            place: (number, 0),
+            created,
+            completion,
+            callbacks: Callbacks::default(),
+            records: RecordEncoder::new(),
+            raw: 0,
+            attempts: 0,
+            last_attempt: None,
+            not_before: None,
+            leader_epoch: None,
+            identity: None,
+            header: None,
+            ever_unknown: false,
+            is_split: false,
+            spent: Spent::default(),
+            since: created,
+            is_in_flight: false,
+            settled: false,
+        }
+    }
+
+    /// A batch for some of this one's records, from `first_index` on. It has not been tried yet (BB27), but keeps the
+    /// age, what earlier attempts left open, and the sequence that its first record was given.
+    pub(crate) fn part(&self, now: Instant, first_index: u32) -> Self {
+        let mut part = Self::new(Arc::clone(&self.home), self.created);
+        part.place = (self.place.0, self.place.1 + first_index);
+        part.ever_unknown = self.ever_unknown;
+        part.is_split = true;
+        part.spent = self.spent_by(now);
+        part.since = now;
+        part.identity = self.identity.map(|identity| BatchIdentity {
+            base_sequence: identity.base_sequence.advance(first_index),
+            ..identity
+        });
+        part
+    }
+
+    /// It is sent.
+    pub(crate) fn begin_attempt(
+        &mut self,
+        now: Instant,
+        identity: Option<BatchIdentity>,
+        header: [u8; BATCH_HEADER_SIZE],
+    ) {
+        self.end_phase(now);
+        self.is_in_flight = true;
+        self.attempts += 1;
+        self.last_attempt = Some(now);
+        self.not_before = None;
+        self.identity = identity;
+        self.header = Some(header);
+    }
+
+    /// It comes back to the queue.
+    pub(crate) fn end_attempt(&mut self, now: Instant) {
+        self.end_phase(now);
+        self.is_in_flight = false;
+    }
+
+    /// Adds the time since the last change of phase to the phase that ends.
+    fn end_phase(&mut self, now: Instant) {
+        self.spent = self.spent_by(now);
+        self.since = now.max(self.since);
+    }
+
+    fn spent_by(&self, now: Instant) -> Spent {
+        let mut spent = self.spent;
+        let phase = now.saturating_duration_since(self.since);
+        if self.is_in_flight {
+            spent.in_flight += phase;
+        } else if self.attempts == 0 {
+            spent.linger += phase;
+        } else {
+            spent.backoff += phase;
+        }
+        spent
+    }
+
+    /// As [`Batch::failure`] where nobody knows the time: by the last moment that is known.
+    pub(crate) fn failure_so_far(&self, kind: FailureKind, certainty: Certainty) -> BatchFailure {
+        BatchFailure {
+            kind,
+            certainty: certainty.weakened_by(self.ever_unknown),
+            attempts: self.attempts,
+            waited: self.spent.total(),
+            spent: self.spent,
+            last: None,
+            record_errors: Vec::new(),
+        }
+    }
+
+    /// There are no records whose outcome anybody could ask for.
+    fn forget(&mut self) {
+        self.settled = true;
+        self.home.topic.incomplete.leave(self.number);
+    }
+
+    fn finish(&mut self, outcome: Outcome) {
+        self.settled = true;
+        let incomplete = Arc::clone(&self.home.topic.incomplete);
+        let first = self.completion.show(outcome);
+        debug_assert!(first, "a batch is settled once");
+        let callbacks = std::mem::take(&mut self.callbacks);
+        if let Some(outcome) = self.completion.outcome() {
+            for Callback { index, run } in callbacks.list {
+                let Some(told) = outcome.for_callback(&self.home.topic_partition, index) else { continue };
+                // The user's code may do anything but harm other records (BB22).
+                if catch_unwind(AssertUnwindSafe(move || run(told))).is_err() {
+                    incomplete.count_callback_panic();
+                }
+            }
+        }
+        drop(callbacks.memory);
+        self.completion.wake();
+        incomplete.leave(self.number);
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if self.settled {
+            return;
+        }
+        // Nobody settled it: the driver's thread is gone, or the accumulator was dropped with the batch in it.
+        let certainty = if self.is_in_flight { Certainty::Unknown } else { Certainty::NotWritten };
+        self.finish(Outcome::Failed(Arc::new(
+            self.failure_so_far(FailureKind::NetworkThreadGone, certainty),
+        )));
+    }
+}
+
+impl Callbacks {
+    /// Adds a callback. Its place in the list is counted when the list grows, above the bound if need be: the record
+    /// is accepted already.
+    pub(crate) fn push(&mut self, home: &Home, index: u32, run: RecordCallback) {
+        let before = self.list.capacity();
+        self.list.push(Callback { index, run });
+        let grown = (self.list.capacity() - before) * size_of::<Callback>();
+        if grown > 0 {
+            match &mut self.memory {
+                Some(memory) => memory.grow_over(grown),
+                None => self.memory = Some(home.topic.pool.reserve_over(grown)),
+            }
+        }
+    }
+
+    /// Takes the callbacks out; what was counted for them stays counted until the batch ends.
+    pub(crate) fn take(&mut self) -> Vec<Callback> {
+        std::mem::take(&mut self.list)
+    }
+}
+
+#[cfg(test)]
+mod tests;

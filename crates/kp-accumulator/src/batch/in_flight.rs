@@ -1,0 +1,28 @@
+//! A batch that was sent and is not answered. Its payload stays, for a retry.
+
+use super::{Batch, Payload, Sealed};
+use kp_protocol::compression::Compression;
+use kp_protocol::records::BATCH_HEADER_SIZE;
+use std::time::Instant;
+
+/// The state of a batch that was sent.
+#[derive(Debug)]
+pub struct InFlight {
+    pub(crate) payload: Payload,
+    pub(crate) compression: Compression,
+}
+
+impl Batch<InFlight> {
+    /// Bytes on the wire, header included.
+    #[must_use]
+    pub fn wire_size(&self) -> usize {
+        BATCH_HEADER_SIZE + self.state.payload.size()
+    }
+
+    /// Back to waiting: the attempt is over. Hand it to [`Accumulator::requeue`](crate::Accumulator::requeue).
+    pub fn requeue(self, now: Instant) -> Batch<Sealed> {
+        let Self { mut core, state: InFlight { payload, compression } } = self;
+        core.end_attempt(now);
+        Batch { core, state: Sealed { payload, compression } }
+    }
+}

@@ -1,0 +1,145 @@
+//! A batch that takes records. Touched under its queue's lock only: this is the hot path.
+
+use super::{Batch, Closed, Core};
+use crate::partition_queue::Home;
+use kp_memory::Buffer;
+use kp_protocol::ProtocolError;
+use kp_protocol::records::{BATCH_HEADER_SIZE, RecordRef};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The most bytes that a record without headers takes besides its key and value: length 5, attributes 1, times 10,
+/// offset 5, two lengths of 5, header count 1.
+const MAX_OVERHEAD: usize = 32;
+
+/// The state of a batch that takes records: the pages they are written to.
+#[derive(Debug)]
+pub struct Open {
+    page: Buffer,
+    /// Pages before this one. A record lies wholly within one page.
+    full_pages: Vec<Buffer>,
+    limits: OpenLimits,
+}
+
+/// How much a batch may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenLimits {
+    /// Wire bytes for records: `batch.size` without the header.
+    room: usize,
+    /// Raw record bytes at which it is full.
+    full_at: usize,
+    /// Raw bytes per wire byte by the estimate with its safety; `None` without a codec, where both are the same.
+    raw_per_wire: Option<f64>,
+    /// Raw bytes never exceeded from the second record on.
+    max_raw: usize,
+}
+
+/// What came of trying to append.
+#[derive(Debug)]
+pub(crate) enum Room {
+    /// Appended; so many bytes.
+    Taken(usize),
+    /// The batch is full: no more records.
+    Full,
+    /// The batch has room, its page does not: a page of at least so many bytes is needed.
+    NeedsPage(usize),
+}
+
+impl OpenLimits {
+    /// Limits of a batch that reaches `batch_size` on the wire by `ratio`, an estimate with its safety included (BB3).
+    pub(crate) fn new(batch_size: usize, max_raw: usize, ratio: Option<f32>) -> Self {
+        let room = batch_size.saturating_sub(BATCH_HEADER_SIZE);
+        let raw_per_wire = ratio.map(|ratio| 1.0 / f64::from(ratio.max(f32::MIN_POSITIVE)));
+        let full_at =
+            raw_per_wire.map_or(room, |raw_per_wire| ((room as f64 * raw_per_wire) as usize).min(max_raw));
+        Self { room, full_at, raw_per_wire, max_raw }
+    }
+
+    /// Raw bytes at which a batch with these limits is full.
+    pub(crate) fn full_at(&self) -> usize {
+        self.full_at
+    }
+
+    /// Whether `size` more fit behind `raw` bytes (BB2): the new record counts in full, the others by the estimate.
+    fn has_room(&self, raw: usize, size: usize) -> bool {
+        match self.raw_per_wire {
+            None => raw + size <= self.room,
+            Some(raw_per_wire) => {
+                size <= self.room
+                    && raw as f64 <= (self.room - size) as f64 * raw_per_wire
+                    && raw + size <= self.max_raw
+            }
+        }
+    }
+}
+
+impl Batch<Open> {
+    /// A batch whose first record goes to `page`.
+    pub(crate) fn open(home: Arc<Home>, created: Instant, page: Buffer, limits: OpenLimits) -> Self {
+        let state = Open { page, full_pages: Vec::new(), limits };
+        Self { core: Box::new(Core::new(home, created)), state }
+    }
+
+    /// Appends `record` if it fits, with the help of the page in `spare` if that is needed.
+    #[inline(always)]
+    pub(crate) fn try_append(
+        &mut self,
+        record: &RecordRef<'_>,
+        spare: &mut Option<Buffer>,
+    ) -> Result<Room, ProtocolError> {
+        let (core, state) = (&mut *self.core, &mut self.state);
+        if record.headers.is_empty() {
+            // A bound that costs nothing decides for all but the last record of a page.
+            let bound =
+                MAX_OVERHEAD + record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+            if bound <= state.page.spare() && state.limits.has_room(core.raw, bound) {
+                let written = core.records.append(record, state.page.vec_mut())?;
+                core.raw += written;
+                return Ok(Room::Taken(written));
+            }
+        }
+        let size = core.records.record_size(record);
+        // BB1: the first record is taken whatever its size.
+        if !core.records.is_empty() && !state.limits.has_room(core.raw, size) {
+            return Ok(Room::Full);
+        }
+        if size > state.page.spare() {
+            if spare.as_ref().is_none_or(|page| page.spare() < size) {
+                return Ok(Room::NeedsPage(size));
+            }
+            if let Some(fresh) = spare.take() {
+                let before = std::mem::replace(&mut state.page, fresh);
+                if !before.is_empty() {
+                    state.full_pages.push(before);
+                }
+            }
+        }
+        let written = core.records.append(record, state.page.vec_mut())?;
+        core.raw += written;
+        Ok(Room::Taken(written))
+    }
+
+    /// Ends a batch that nobody has seen, since not even its first record could be encoded; gives its page back.
+    pub(crate) fn discard(mut self) -> Buffer {
+        self.core.forget();
+        self.state.page
+    }
+
+    /// Whether it should take no more records (BB2).
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.core.raw >= self.state.limits.full_at && !self.core.records.is_empty()
+    }
+
+    pub(crate) fn full_at(&self) -> usize {
+        self.state.limits.full_at()
+    }
+
+    /// No more records from here on (AC3).
+    pub(crate) fn close(self) -> Batch<Closed> {
+        let Self { core, state: Open { page, mut full_pages, .. } } = self;
+        core.completion.set_records(core.records.count());
+        full_pages.push(page);
+        Batch { core, state: Closed { pages: full_pages } }
+    }
+}

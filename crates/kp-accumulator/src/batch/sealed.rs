@@ -1,0 +1,61 @@
+//! A batch whose payload is final: it waits to be sent, for the first time or again.
+
+use super::{Batch, InFlight, Payload, WireBatch};
+use kp_protocol::BatchIdentity;
+use kp_protocol::ProtocolError;
+use kp_protocol::compression::Compression;
+use kp_protocol::records::BATCH_HEADER_SIZE;
+use std::time::Instant;
+
+/// The state of a batch that can be sent: an immutable payload of known size.
+#[derive(Debug)]
+pub struct Sealed {
+    pub(crate) payload: Payload,
+    pub(crate) compression: Compression,
+}
+
+/// A batch that was not sent, as it was, and why.
+#[derive(Debug)]
+pub struct Undispatched {
+    /// The batch.
+    pub batch: Batch<Sealed>,
+    /// Why.
+    pub error: ProtocolError,
+}
+
+impl Batch<Sealed> {
+    /// Bytes on the wire, header included.
+    #[must_use]
+    pub fn wire_size(&self) -> usize {
+        BATCH_HEADER_SIZE + self.state.payload.size()
+    }
+
+    /// The codec its payload is in: `None` also where compression did not make it smaller.
+    #[must_use]
+    pub fn compression(&self) -> Compression {
+        self.state.compression
+    }
+
+    /// Counts an attempt and makes the header: one pass over the payload for its checksum, or none if it is sent again
+    /// under the same identity.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Illegal`] if a number of `identity` is negative (BB10), with the batch as it was.
+    pub fn dispatch(
+        self,
+        now: Instant,
+        identity: Option<BatchIdentity>,
+    ) -> Result<(Batch<InFlight>, WireBatch), Box<Undispatched>> {
+        let header = match self.core.header {
+            Some(header) if self.core.identity == identity => header,
+            _ => match self.core.records.header(self.state.compression, identity) {
+                Ok(header) => header.encode(&self.state.payload),
+                Err(error) => return Err(Box::new(Undispatched { batch: self, error })),
+            },
+        };
+        let Self { mut core, state: Sealed { payload, compression } } = self;
+        core.begin_attempt(now, identity, header);
+        let wire = WireBatch { header, payload: payload.clone() };
+        Ok((Batch { core, state: InFlight { payload, compression } }, wire))
+    }
+}

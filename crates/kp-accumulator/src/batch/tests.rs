@@ -1,0 +1,151 @@
+//! The end of a batch: outcome, callbacks, wakers, memory (BB21–BB23, BB28).
+
+use crate::testing::{Room, Rung, settings, value, written};
+use crate::{Certainty, FailureKind, Outcome, RecordCallback, RecordResult, Target};
+use kp_protocol::{Offset, PartitionId, Timestamp};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::task::Waker;
+
+const FIRST: Target = Target::Partition(PartitionId(0));
+
+type Log = Arc<Mutex<Vec<String>>>;
+
+fn note(log: &Log, what: &'static str) -> RecordCallback {
+    let log = Arc::clone(log);
+    Box::new(move |outcome| {
+        let result = match outcome.result {
+            RecordResult::Written { offset, .. } => format!("{:?}", offset.map(|offset| offset.0)),
+            RecordResult::Failed { failure, .. } => format!("{:?}", failure.kind),
+        };
+        log.lock().push(format!("{what} {} {} {result}", outcome.partition, outcome.index));
+    })
+}
+
+#[test]
+fn callbacks_run_once_in_append_order_and_know_their_offset() {
+    // BB21, BB22, BB23
+    let (room, log) = (Room::new(settings(), &[0]), Log::default());
+    room.send_record(FIRST, &value(b"a"), Some(note(&log, "a"))).unwrap();
+    room.send(0, b"without");
+    room.send_record(FIRST, &value(b"c"), Some(note(&log, "c"))).unwrap();
+    room.pass(10);
+    Room::acknowledge(room.turn(0), 40);
+    assert_eq!(*log.lock(), ["a t-0 0 Some(40)", "c t-0 2 Some(42)"]);
+}
+
+#[test]
+fn callbacks_see_the_outcome_and_run_before_anybody_is_woken() {
+    // BB22
+    let (room, rung) = (Room::new(settings(), &[0]), Arc::new(Rung::default()));
+    let completion = Arc::new(Mutex::new(None::<Arc<crate::Completion>>));
+    let (inside, bell) = (Arc::clone(&completion), Arc::clone(&rung));
+    let seen = Arc::new(Mutex::new(None));
+    let tell = Arc::clone(&seen);
+    let callback: RecordCallback = Box::new(move |_| {
+        let completion = inside.lock().take().expect("stored by the test");
+        *tell.lock() = Some((completion.outcome().is_some(), bell.times()));
+    });
+    let appended = room.send_record(FIRST, &value(b"a"), Some(callback)).unwrap();
+    assert!(appended.completion.poll_record(0, &Waker::from(Arc::clone(&rung))).is_pending());
+    *completion.lock() = Some(appended.completion);
+    room.pass(10);
+    Room::acknowledge(room.turn(0), 0);
+    assert_eq!((*seen.lock(), rung.times()), (Some((true, 0)), 1));
+}
+
+#[test]
+fn a_panicking_callback_harms_only_its_own_record() {
+    // BB22
+    let (room, log) = (Room::new(settings(), &[0]), Log::default());
+    room.send_record(FIRST, &value(b"a"), Some(note(&log, "a"))).unwrap();
+    room.send_record(FIRST, &value(b"b"), Some(Box::new(|_| std::panic::resume_unwind(Box::new("b")))))
+        .unwrap();
+    let last = room.send_record(FIRST, &value(b"c"), Some(note(&log, "c"))).unwrap();
+    room.pass(10);
+    Room::acknowledge(room.turn(0), 7);
+    assert_eq!(*log.lock(), ["a t-0 0 Some(7)", "c t-0 2 Some(9)"]);
+    assert_eq!(room.accumulator.callback_panics(), 1);
+    assert!(matches!(
+        last.completion.record_result(2),
+        Some(RecordResult::Written { offset: Some(Offset(9)), .. })
+    ));
+}
+
+#[test]
+fn a_callback_may_send_again() {
+    // SN11: no lock is held while it runs
+    let room = Arc::new(Room::new(settings(), &[0]));
+    let inside = Arc::downgrade(&room);
+    let callback: RecordCallback = Box::new(move |_| {
+        inside.upgrade().expect("the room lives").send(0, b"again");
+    });
+    room.send_record(FIRST, &value(b"first"), Some(callback)).unwrap();
+    room.pass(10);
+    Room::acknowledge(room.turn(0), 0);
+    room.pass(10);
+    assert_eq!(room.accumulator.incomplete_records(), 1);
+    Room::acknowledge(room.turn(0), 1);
+}
+
+#[test]
+fn what_callbacks_take_is_counted_and_comes_back() {
+    // promise 5
+    let (room, log) = (Room::new(settings(), &[0]), Log::default());
+    room.send(0, b"page");
+    let before = room.pool.available();
+    for _ in 0..50 {
+        room.send_record(FIRST, &value(b"v"), Some(note(&log, "v"))).unwrap();
+    }
+    let counted = before - room.pool.available();
+    assert!(counted >= 50 * size_of::<super::Callback>(), "{counted} bytes");
+    room.pass(10);
+    Room::acknowledge(room.turn(0), 0);
+    assert_eq!((room.pool.available(), log.lock().len()), (20_000, 50));
+}
+
+#[test]
+fn a_failure_reaches_every_record_with_its_place_in_the_batch() {
+    // BB24
+    let (room, log) = (Room::new(settings(), &[0]), Log::default());
+    let first = room.send_record(FIRST, &value(b"a"), Some(note(&log, "a"))).unwrap();
+    let second = room.send(0, b"b");
+    room.pass(10);
+    let batch = room.turn(0).pop().unwrap().batch;
+    let named = vec![(1, Some(Arc::from("no key")))];
+    let kind = FailureKind::InvalidRecord;
+    let failure = batch.failure(room.now(), kind, Certainty::NotWritten, None, named);
+    batch.settle(Outcome::Failed(Arc::new(failure)));
+    assert_eq!(*log.lock(), ["a t-0 0 InvalidRecord"]);
+    let Some(RecordResult::Failed { index_in_batch: 1, failure }) = second.completion.record_result(1) else {
+        panic!("it failed");
+    };
+    assert_eq!(failure.record_error(1), Some(Some("no key")));
+    assert_eq!(failure.record_error(0), None);
+    assert!(matches!(
+        first.completion.record_result(0),
+        Some(RecordResult::Failed { index_in_batch: 0, .. })
+    ));
+}
+
+#[test]
+fn the_brokers_time_counts_for_all_records_of_the_batch() {
+    // BB23
+    let room = Room::new(settings(), &[0]);
+    let appended = room.send_full(0);
+    let batch = room.turn(0).pop().unwrap().batch;
+    batch.settle(Outcome::Written { base_offset: None, log_append_time: Some(Timestamp(77)) });
+    assert!(matches!(
+        appended.completion.record_result(0),
+        Some(RecordResult::Written { offset: None, log_append_time: Some(Timestamp(77)) })
+    ));
+}
+
+#[test]
+fn settling_publishes_once() {
+    // BB21
+    let room = Room::new(settings(), &[0]);
+    let appended = room.send_full(0);
+    Room::acknowledge(room.turn(0), 3);
+    assert!(!appended.completion.publish(written(9)));
+}

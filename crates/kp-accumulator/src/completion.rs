@@ -1,0 +1,315 @@
+//! One outcome per batch, and everybody who waits for one of its records.
+//! Published once by whoever settles the batch; read by any thread with one Acquire load. Lock: the list of wakers,
+//! never held while one of them runs.
+
+use crate::failure::BatchFailure;
+use kp_protocol::{Offset, Timestamp, TopicPartition};
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Poll, Waker};
+
+/// What became of a batch.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Acknowledged.
+    Written {
+        /// The offset of its first record; `None` when the broker did not say (`acks=0`, or a duplicate it had
+        /// forgotten the offset of).
+        base_offset: Option<Offset>,
+        /// The broker's time for all its records, if the topic has `LogAppendTime`.
+        log_append_time: Option<Timestamp>,
+    },
+    /// Not acknowledged.
+    Failed(Arc<BatchFailure>),
+    /// Re-packed into smaller batches, in record order, none of them empty (BB25).
+    Split(Vec<SplitPart>),
+}
+
+/// One of the batches that a batch was split into.
+#[derive(Clone, Debug)]
+pub struct SplitPart {
+    /// The index, in the batch that was split, of this part's first record.
+    pub first_index: u32,
+    /// Its own outcome.
+    pub completion: Arc<Completion>,
+}
+
+/// What became of one record.
+#[derive(Clone, Debug)]
+pub enum RecordResult {
+    /// Acknowledged.
+    Written {
+        /// Its offset, if known (BB23).
+        offset: Option<Offset>,
+        /// The broker's time, if the topic has `LogAppendTime`; otherwise the record keeps its own.
+        log_append_time: Option<Timestamp>,
+    },
+    /// Not acknowledged.
+    Failed {
+        /// Its place in the batch that failed: what [`BatchFailure::record_errors`] names.
+        index_in_batch: u32,
+        /// Why.
+        failure: Arc<BatchFailure>,
+    },
+}
+
+/// A record's callback, run once, on the thread that settles the batch, without locks.
+pub type RecordCallback = Box<dyn FnOnce(RecordOutcome<'_>) + Send>;
+
+/// What a callback is told.
+#[derive(Clone, Debug)]
+pub struct RecordOutcome<'a> {
+    /// The partition it was for.
+    pub partition: &'a TopicPartition,
+    /// Its result.
+    pub result: RecordResult,
+    /// Its place in the batch that ended: after a split, in the part.
+    pub index: u32,
+}
+
+/// The place where a batch's outcome appears. One per batch, shared by its records' deliveries.
+///
+/// ```
+/// use kp_accumulator::{Completion, Outcome, RecordResult};
+/// use kp_protocol::{Offset, TopicPartition};
+/// let completion = Completion::new(TopicPartition::new("orders", 0));
+/// assert!(completion.record_result(3).is_none());
+/// completion.publish(Outcome::Written { base_offset: Some(Offset(100)), log_append_time: None });
+/// let Some(RecordResult::Written { offset, .. }) = completion.record_result(3) else { panic!("published") };
+/// assert_eq!(offset, Some(Offset(103)));
+/// ```
+#[derive(Debug)]
+pub struct Completion {
+    partition: TopicPartition,
+    outcome: OnceLock<Outcome>,
+    /// Records of the batch, known when it closes; 0 before.
+    records: AtomicU32,
+    wakers: Mutex<Vec<Waker>>,
+}
+
+impl Completion {
+    /// A completion without an outcome, for a batch of `partition`.
+    #[must_use]
+    pub fn new(partition: TopicPartition) -> Self {
+        Self { partition, outcome: OnceLock::new(), records: AtomicU32::new(0), wakers: Mutex::default() }
+    }
+
+    /// The partition its records are for.
+    #[must_use]
+    pub fn topic_partition(&self) -> &TopicPartition {
+        &self.partition
+    }
+
+    /// The outcome, once there is one. One Acquire load.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.get()
+    }
+
+    /// Whether there is an outcome for good: a split batch is done when all its parts are.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        match self.outcome() {
+            None => false,
+            Some(Outcome::Split(parts)) => parts.iter().all(|part| part.completion.is_done()),
+            Some(Outcome::Written { .. } | Outcome::Failed(_)) => true,
+        }
+    }
+
+    /// The outcome, or a promise to wake `waker` when there is one. A waker that is registered already is not kept
+    /// twice.
+    pub fn poll(&self, waker: &Waker) -> Poll<&Outcome> {
+        if let Some(outcome) = self.outcome() {
+            return Poll::Ready(outcome);
+        }
+        let mut wakers = self.wakers.lock();
+        // Published before the list is taken: who finds no outcome here is in the list when it is taken.
+        if let Some(outcome) = self.outcome() {
+            return Poll::Ready(outcome);
+        }
+        if !wakers.iter().any(|known| known.will_wake(waker)) {
+            wakers.push(waker.clone());
+        }
+        Poll::Pending
+    }
+
+    /// What became of the record at `index`, following the batch through splits (FA10).
+    #[must_use]
+    pub fn record_result(&self, index: u32) -> Option<RecordResult> {
+        let (completion, index) = self.follow(index);
+        completion.outcome()?.record(index)
+    }
+
+    /// As [`record_result`](Self::record_result), with a promise to wake `waker`. Poll again when woken.
+    pub fn poll_record(&self, index: u32, waker: &Waker) -> Poll<RecordResult> {
+        loop {
+            let (completion, index) = self.follow(index);
+            match completion.poll(waker) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(outcome) => {
+                    // None: split while it was looked at, so follow again.
+                    if let Some(result) = outcome.record(index) {
+                        return Poll::Ready(result);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes the outcome visible and wakes everybody who waits. `false` if there was one already, which then stays.
+    ///
+    /// Called by batches when they are settled; public for test kits that complete records by hand.
+    pub fn publish(&self, outcome: Outcome) -> bool {
+        let first = self.show(outcome);
+        self.wake();
+        first
+    }
+
+    /// Makes the outcome visible; nobody is woken yet, since callbacks come first (BB22).
+    pub(crate) fn show(&self, outcome: Outcome) -> bool {
+        self.outcome.set(outcome).is_ok()
+    }
+
+    pub(crate) fn wake(&self) {
+        let wakers = std::mem::take(&mut *self.wakers.lock());
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    pub(crate) fn set_records(&self, records: u32) {
+        self.records.store(records, Ordering::Relaxed);
+    }
+
+    /// Records in the batch once it is closed, 0 before.
+    pub(crate) fn records(&self) -> u32 {
+        self.records.load(Ordering::Relaxed)
+    }
+
+    /// The batch that the record at `index` is in now, and its index there.
+    fn follow(&self, mut index: u32) -> (&Self, u32) {
+        let mut at = self;
+        while let Some(Outcome::Split(parts)) = at.outcome() {
+            // The first part begins at 0, so there is always one.
+            let Some(part) = parts.iter().rev().find(|part| part.first_index <= index) else { break };
+            index -= part.first_index;
+            at = &part.completion;
+        }
+        (at, index)
+    }
+}
+
+impl Outcome {
+    /// What this outcome means for the record at `index`; `None` for a split, whose parts know.
+    fn record(&self, index: u32) -> Option<RecordResult> {
+        match self {
+            Self::Written { base_offset, log_append_time } => {
+                let offset = base_offset.map(|base| Offset(base.0 + i64::from(index)));
+                Some(RecordResult::Written { offset, log_append_time: *log_append_time })
+            }
+            Self::Failed(failure) => {
+                Some(RecordResult::Failed { index_in_batch: index, failure: Arc::clone(failure) })
+            }
+            Self::Split(_) => None,
+        }
+    }
+
+    /// What a callback of the record at `index` is told.
+    pub(crate) fn for_callback<'a>(
+        &self,
+        partition: &'a TopicPartition,
+        index: u32,
+    ) -> Option<RecordOutcome<'a>> {
+        Some(RecordOutcome { partition, result: self.record(index)?, index })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicU32;
+    use std::task::Wake;
+
+    #[derive(Default)]
+    struct Rung(AtomicU32);
+
+    impl Wake for Rung {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn completion() -> Completion {
+        Completion::new(TopicPartition::new("t", 0))
+    }
+
+    fn written(base: i64) -> Outcome {
+        Outcome::Written { base_offset: Some(Offset(base)), log_append_time: None }
+    }
+
+    fn offset(completion: &Completion, index: u32) -> Option<Offset> {
+        match completion.record_result(index) {
+            Some(RecordResult::Written { offset, .. }) => offset,
+            other => panic!("record {index}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_offset_of_a_record_is_the_base_offset_plus_its_index() {
+        // BB23
+        let completion = completion();
+        assert!(completion.publish(Outcome::Written {
+            base_offset: Some(Offset(40)),
+            log_append_time: Some(Timestamp(7)),
+        }));
+        let Some(RecordResult::Written { offset, log_append_time }) = completion.record_result(2) else {
+            panic!("it is written");
+        };
+        assert_eq!((offset, log_append_time), (Some(Offset(42)), Some(Timestamp(7))));
+    }
+
+    #[test]
+    fn an_outcome_is_published_once() {
+        // BB21
+        let completion = completion();
+        assert!(completion.publish(written(1)));
+        assert!(!completion.publish(written(2)));
+        assert_eq!(offset(&completion, 0), Some(Offset(1)));
+    }
+
+    #[test]
+    fn the_same_waker_is_kept_once_and_woken_once() {
+        let (completion, rung) = (completion(), Arc::new(Rung::default()));
+        let waker = Waker::from(Arc::clone(&rung));
+        for index in 0..5 {
+            assert!(completion.poll_record(index, &waker).is_pending());
+        }
+        assert_eq!(completion.wakers.lock().len(), 1);
+        completion.publish(written(0));
+        assert_eq!(rung.0.load(Ordering::SeqCst), 1);
+        assert!(completion.poll_record(4, &waker).is_ready());
+    }
+
+    #[test]
+    fn waiting_across_a_split_follows_the_chain_by_index() {
+        // FA10, BB25
+        let (first, second, third) = (Arc::new(completion()), Arc::new(completion()), Arc::new(completion()));
+        let part = |first_index, completion: &Arc<Completion>| SplitPart {
+            first_index,
+            completion: Arc::clone(completion),
+        };
+        let (whole, rung) = (completion(), Arc::new(Rung::default()));
+        let waker = Waker::from(Arc::clone(&rung));
+        assert!(whole.poll_record(5, &waker).is_pending());
+        whole.publish(Outcome::Split(vec![part(0, &first), part(3, &second)]));
+        second.publish(Outcome::Split(vec![part(0, &third), part(1, &first)]));
+        assert!(whole.record_result(3).is_none() && whole.poll_record(3, &waker).is_pending());
+        third.publish(written(70));
+        assert_eq!(rung.0.load(Ordering::SeqCst), 2, "at the split, and at the end of its part");
+        assert_eq!(offset(&whole, 3), Some(Offset(70)));
+        assert!(!whole.is_done());
+        first.publish(written(80));
+        assert_eq!(offset(&whole, 2), Some(Offset(82)));
+        assert_eq!(offset(&whole, 5), Some(Offset(81)));
+        assert!(whole.is_done());
+    }
+}

@@ -1,0 +1,187 @@
+//! Taking what goes into one request: at most one batch of each partition, in the order in which partitions became
+//! ready, up to `max.request.size` (AC16–AC19, AC21). Called by the driver.
+
+use crate::accumulator::Accumulator;
+use crate::batch::{Batch, InFlight, Sealed, Undispatched, WireBatch};
+use crate::partition_queue::{Head, HeadBatch, PartitionQueue, QueueIndex, Queued};
+use crate::ready::{Driver, Look};
+use kp_metadata::Cluster;
+use kp_protocol::{BatchIdentity, BrokerId};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Decides, partition by partition, whether its next batch may be sent, and under which identity.
+pub trait DrainGate {
+    /// Asked under the lock of the partition's queue, at most once per drain and partition, and only if the batch fits
+    /// the request: what it answers is what happens. It must not call the accumulator.
+    fn admit(&mut self, partition: QueueIndex, head: &HeadBatch<'_>) -> Admission;
+}
+
+/// A gate's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Not now. Only this partition is passed over (AC21); it is offered again at the next drain.
+    Skip,
+    /// Send it, under this identity if idempotent.
+    Send(Option<BatchIdentity>),
+}
+
+/// A batch that was taken, and what to write for it.
+#[derive(Debug)]
+#[must_use = "dropping it fails the batch"]
+pub struct Drained {
+    /// The queue it came from.
+    pub queue: QueueIndex,
+    /// The batch, to be requeued or settled.
+    pub batch: Batch<InFlight>,
+    /// What goes to the wire.
+    pub wire: WireBatch,
+}
+
+/// One partition's turn.
+enum Picked {
+    /// Taken, to be sent under this identity.
+    Batch(Queued, Option<BatchIdentity>),
+    /// Stays where it is, for the next drain.
+    Skipped,
+    /// Does not fit the request any more.
+    NoRoom,
+    /// Cannot be sent now after all; perhaps a worker has to compress it first.
+    NotReady,
+}
+
+impl Accumulator {
+    /// Takes the batches for one request to `broker` and appends them to `out`: together at most `max_request_size`
+    /// bytes with their headers, except that the first is taken whatever its size (AC16).
+    ///
+    /// Headers and checksums are made here, outside of every queue's lock. An identity with a negative number (BB10) is
+    /// a mistake of the gate: its batch stays in the queue.
+    pub fn drain(
+        &self,
+        now: Instant,
+        cluster: &Cluster,
+        broker: BrokerId,
+        max_request_size: usize,
+        gate: &mut dyn DrainGate,
+        out: &mut Vec<Drained>,
+    ) {
+        let mut driver = self.driver.lock();
+        let driver = &mut *driver;
+        let look = Look { now, urgent: self.is_urgent(), cluster };
+        if driver.follow_cluster(self, look) {
+            // Other brokers may have something to send now: the caller has to look before it sleeps.
+            self.park.look_again();
+        }
+        let Some(mut ready) = driver.brokers.remove(&broker) else { return };
+        let mut skipped = VecDeque::new();
+        let mut size = 0;
+        while let Some(index) = ready.pop_front() {
+            let Some(queue) = driver.queues.get(index.0 as usize).cloned() else { continue };
+            let room = if size == 0 { usize::MAX } else { max_request_size.saturating_sub(size) };
+            match self.pick(&queue, look, room, gate) {
+                Picked::Skipped => skipped.push_back(index),
+                Picked::NoRoom => {
+                    // It is the first one next time (AC17).
+                    ready.push_front(index);
+                    break;
+                }
+                Picked::NotReady => {
+                    driver.unroute(index);
+                    driver.examine(self, look, index);
+                    // A worker may have been quicker than this look and told nobody, since the queue was listed still:
+                    // its turn is now, since the caller asks for a broker once.
+                    ready.extend(driver.brokers.remove(&broker).unwrap_or_default());
+                }
+                Picked::Batch(queued, identity) => {
+                    match self.dispatch(queued.into_sealed(), look, identity) {
+                        Ok(drained) => {
+                            size += drained.wire.size();
+                            out.push(drained);
+                        }
+                        Err(refused) => {
+                            debug_assert!(false, "an illegal identity: {}", refused.error);
+                            queue.state.lock().insert(refused.batch);
+                        }
+                    }
+                    self.leave_turn(driver, &queue);
+                }
+            }
+        }
+        // What was passed over stands behind the others.
+        ready.append(&mut skipped);
+        if !ready.is_empty() {
+            driver.brokers.insert(broker, ready);
+        }
+    }
+
+    /// Looks at one partition under its lock and takes its head if everything allows it.
+    fn pick(
+        &self,
+        queue: &Arc<PartitionQueue>,
+        look: Look<'_>,
+        room: usize,
+        gate: &mut dyn DrainGate,
+    ) -> Picked {
+        let mut state = queue.state.lock();
+        if state.head(look.now, look.urgent, &self.settings) != Head::Ready {
+            return Picked::NotReady;
+        }
+        if state.closed.is_empty() && state.close_open(&self.settings) {
+            drop(state);
+            self.seal_list.push(queue.index());
+            return Picked::NotReady;
+        }
+        if let Some(sealer) = &mut *self.inline_sealer.lock()
+            && let Some(batch) = state.take_head_to_seal()
+        {
+            drop(state);
+            let sealed = batch.seal(sealer);
+            state = queue.state.lock();
+            state.put_sealed(sealed);
+        }
+        let Some(head) = state.head_batch(&queue.home) else { return Picked::NotReady };
+        if head.wire_size > room {
+            return Picked::NoRoom;
+        }
+        match gate.admit(queue.index(), &head) {
+            Admission::Skip => Picked::Skipped,
+            Admission::Send(identity) => match state.pop_head() {
+                Some(queued) => Picked::Batch(queued, identity),
+                None => Picked::NotReady,
+            },
+        }
+    }
+
+    /// A partition had its turn: it is looked at again in the driver's next turn, since it may have more.
+    fn leave_turn(&self, driver: &mut Driver, queue: &PartitionQueue) {
+        driver.unroute(queue.index());
+        let more = {
+            let mut state = queue.state.lock();
+            state.listed = !state.is_empty();
+            state.listed
+        };
+        if more {
+            driver.pending.push(queue.index());
+            self.park.look_again();
+        }
+    }
+
+    fn dispatch(
+        &self,
+        mut batch: Batch<Sealed>,
+        look: Look<'_>,
+        identity: Option<BatchIdentity>,
+    ) -> Result<Drained, Box<Undispatched>> {
+        let home = Arc::clone(&batch.core.home);
+        let to = &home.topic_partition;
+        let epoch =
+            look.cluster.partition(&to.topic, to.partition).and_then(|partition| partition.leader_epoch);
+        batch.core.leader_epoch = epoch;
+        let (batch, wire) = batch.dispatch(look.now, identity)?;
+        Ok(Drained { queue: home.index, batch, wire })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! Batches that leave their queue without being sent: past `delivery.timeout.ms` (AC25–AC27), or because the producer
+//! ends (AC29, AC30). And how a partition is held back and let go. Called by the driver.
+
+use crate::accumulator::Accumulator;
+use crate::batch::{Batch, Sealed};
+use crate::partition_queue::{PartitionQueue, QueueIndex, QueueState, Queued};
+use crate::ready::Driver;
+use std::sync::Arc;
+use std::time::Instant;
+
+impl Accumulator {
+    /// Takes the batches past their delivery timeout out of the queues, in the order of each queue; muted partitions'
+    /// and backing-off ones too (AC25). Batches in flight are with whoever drained them. A batch that a worker has at
+    /// this moment is taken by the next call.
+    #[must_use = "the batches have to be settled"]
+    pub fn expire(&self, now: Instant) -> Vec<Batch<Sealed>> {
+        let mut driver = self.driver.lock();
+        let driver = &mut *driver;
+        let mut expired = Vec::new();
+        while let Some(index) = driver.expiring.pop_due(now) {
+            let Some(queue) = driver.queues.get(index.0 as usize).cloned() else { continue };
+            let mut taken = Vec::new();
+            let mut state = queue.state.lock();
+            while state.head_created().is_some_and(|created| self.settings.expires_at(created) <= now) {
+                let Some(queued) = state.pop_head() else { break };
+                taken.push(queued);
+            }
+            // A head that is due and stays is with a worker: it is looked at when it comes back.
+            if let Some(next) = state.head_created().map(|created| self.settings.expires_at(created))
+                && next > now
+            {
+                driver.expiring.set(index, next);
+            }
+            self.look_again_at(driver, &queue, &mut state);
+            drop(state);
+            expired.extend(taken.into_iter().map(Queued::into_sealed));
+        }
+        if !expired.is_empty() {
+            driver.forget_empty_leaderless();
+        }
+        expired
+    }
+
+    /// The earliest moment at which [`expire`](Self::expire) may find something: never sleep past it (AC27). It knows
+    /// of batches that [`ready`](Self::ready) has seen.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<Instant> {
+        self.driver.lock().expiring.next()
+    }
+
+    /// Puts a batch back to the front of its queue, in the order in which batches were opened, to be sent again at
+    /// `not_before` or as soon as the partition has a newer leader (AC15, AC24).
+    pub fn requeue(&self, mut batch: Batch<Sealed>, now: Instant, not_before: Option<Instant>) {
+        batch.core.not_before = not_before.filter(|at| *at > now);
+        let mut driver = self.driver.lock();
+        let Some(queue) = self.known(&mut driver, batch.queue()) else { return };
+        let mut state = queue.state.lock();
+        state.insert(batch);
+        self.look_again_at(&mut driver, &queue, &mut state);
+    }
+
+    /// Holds a partition back: neither ready nor drained until [`unmute`](Self::unmute) (AC19, SN7).
+    pub fn mute(&self, queue: QueueIndex) {
+        if let Some(queue) = self.known(&mut self.driver.lock(), queue) {
+            queue.state.lock().muted = true;
+        }
+    }
+
+    /// Lets a partition go on.
+    pub fn unmute(&self, queue: QueueIndex) {
+        let mut driver = self.driver.lock();
+        let Some(queue) = self.known(&mut driver, queue) else { return };
+        let mut state = queue.state.lock();
+        state.muted = false;
+        self.look_again_at(&mut driver, &queue, &mut state);
+    }
+
+    /// Takes every batch that is not in flight, retried ones included: for the end of a producer (AC29). Batches that a
+    /// worker has at this moment are left out: call again until [`has_incomplete`](Self::has_incomplete) says no.
+    #[must_use = "the batches have to be settled"]
+    pub fn take_undrained(&self) -> Vec<Batch<Sealed>> {
+        self.take_queued(|_| true)
+    }
+
+    /// Takes the batches that were never drained; retried ones stay and finish normally (AC30).
+    #[must_use = "the batches have to be settled"]
+    pub fn take_never_drained(&self) -> Vec<Batch<Sealed>> {
+        self.take_queued(|attempts| attempts == 0)
+    }
+
+    fn take_queued(&self, wanted: impl Fn(u32) -> bool) -> Vec<Batch<Sealed>> {
+        // All queues are looked at: there are no news left.
+        self.park.look();
+        let mut driver = self.driver.lock();
+        self.copy_new_queues(&mut driver.queues);
+        let mut taken = Vec::new();
+        for queue in &driver.queues {
+            taken.extend(queue.state.lock().take_where(&wanted));
+        }
+        driver.forget_empty_leaderless();
+        drop(driver);
+        taken.into_iter().map(Queued::into_sealed).collect()
+    }
+
+    /// A queue changed: the driver looks at it in its next turn, unless it stands with its broker already.
+    pub(crate) fn look_again_at(&self, driver: &mut Driver, queue: &PartitionQueue, state: &mut QueueState) {
+        if !state.listed && !state.is_empty() {
+            state.listed = true;
+            driver.pending.push(queue.index());
+            self.park.look_again();
+        }
+    }
+
+    pub(crate) fn known(&self, driver: &mut Driver, index: QueueIndex) -> Option<Arc<PartitionQueue>> {
+        if index.0 as usize >= driver.queues.len() {
+            self.copy_new_queues(&mut driver.queues);
+        }
+        driver.queues.get(index.0 as usize).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,206 @@
+//! Why the records of a batch were not acknowledged: what happened, how certain it is that nothing was written, and
+//! where the time went. Plain values; the facade turns them into its errors.
+
+use kp_protocol::{BrokerId, ErrorCode};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Whether a record is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Certainty {
+    /// It is.
+    Written,
+    /// It is not, and no request under way can still write it.
+    NotWritten,
+    /// It may be: a request that held it was sent and its outcome was never learnt.
+    Unknown,
+}
+
+impl Certainty {
+    /// Certainty only weakens: after one attempt of unknown outcome, a later refusal proves nothing about the first.
+    #[must_use]
+    pub fn weakened_by(self, ever_unknown: bool) -> Self {
+        match self {
+            Self::NotWritten if ever_unknown => Self::Unknown,
+            same => same,
+        }
+    }
+}
+
+impl fmt::Display for Certainty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Written => "written",
+            Self::NotWritten => "not_written",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// Where the time of a batch went. The parts add up to [`total`](Spent::total).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Waiting for the topic's metadata, before the record was accepted.
+    pub metadata: Duration,
+    /// Waiting for `buffer.memory`, before the record was accepted.
+    pub memory: Duration,
+    /// In the queue before the first attempt: `linger.ms`, compression, and waiting for a usable broker.
+    pub linger: Duration,
+    /// In the queue after a failed attempt: `retry.backoff.ms`, and waiting for a usable broker.
+    pub backoff: Duration,
+    /// Sent and not answered.
+    pub in_flight: Duration,
+    /// Held back because a broker asked for it (KIP-219).
+    pub throttled: Duration,
+}
+
+impl Spent {
+    /// The sum of all parts.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.metadata + self.memory + self.linger + self.backoff + self.in_flight + self.throttled
+    }
+}
+
+/// What a broker said last about a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerError {
+    /// Its code.
+    pub code: ErrorCode,
+    /// Its own words, if it gave any (Produce v8 and newer).
+    pub message: Option<Arc<str>>,
+    /// Which broker, if the answer came from one.
+    pub broker: Option<BrokerId>,
+}
+
+/// What ended a batch without an acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// `delivery.timeout.ms` passed.
+    Expired,
+    /// A broker refused it with this code, for good or because `retries` were used up.
+    Refused(ErrorCode),
+    /// One record alone is larger than the broker takes (BB29).
+    RecordTooLarge,
+    /// The broker named records it does not accept (KIP-467).
+    InvalidRecord,
+    /// The leader speaks no version of Produce that can carry it.
+    UnsupportedVersion,
+    /// The connection was lost and `retries` are used up.
+    Disconnected,
+    /// The producer was closed before it could be delivered (CL4).
+    Closed,
+    /// The producer's own thread ended: a panic, or the accumulator was dropped with batches in it.
+    NetworkThreadGone,
+}
+
+impl FailureKind {
+    /// Whether sending the same record again can succeed. It may then be in the log twice if the
+    /// [`Certainty`] is unknown.
+    #[must_use]
+    pub fn is_retriable(&self) -> bool {
+        match self {
+            Self::Expired | Self::Disconnected => true,
+            Self::Refused(code) => code.is_retriable(),
+            Self::RecordTooLarge
+            | Self::InvalidRecord
+            | Self::UnsupportedVersion
+            | Self::Closed
+            | Self::NetworkThreadGone => false,
+        }
+    }
+}
+
+/// Why a batch failed. One value for all its records, shared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchFailure {
+    /// What ended it.
+    pub kind: FailureKind,
+    /// Whether its records may be in the log all the same.
+    pub certainty: Certainty,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// From its creation to its end.
+    pub waited: Duration,
+    /// Where that time went.
+    pub spent: Spent,
+    /// What a broker said last.
+    pub last: Option<BrokerError>,
+    /// Records the broker named, by their index in the batch, with its words (KIP-467).
+    pub record_errors: Vec<(u32, Option<Arc<str>>)>,
+}
+
+impl BatchFailure {
+    /// Whether the broker named this record as a reason (BB24).
+    #[must_use]
+    pub fn record_error(&self, index: u32) -> Option<Option<&str>> {
+        let named = self.record_errors.iter().find(|(named, _)| *named == index)?;
+        Some(named.1.as_deref())
+    }
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expired => f.write_str("no acknowledgement within delivery.timeout.ms"),
+            Self::Refused(code) => write!(f, "refused by the broker with {code}"),
+            Self::RecordTooLarge => f.write_str("the record is larger than the broker takes"),
+            Self::InvalidRecord => f.write_str("the broker does not accept records of this batch"),
+            Self::UnsupportedVersion => f.write_str("the leader speaks no version that can carry it"),
+            Self::Disconnected => f.write_str("the connection was lost"),
+            Self::Closed => f.write_str("the producer was closed before it could be delivered"),
+            Self::NetworkThreadGone => f.write_str("the producer's network thread has ended"),
+        }
+    }
+}
+
+impl fmt::Display for BatchFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, certainty, attempts, waited, spent, last, record_errors: _ } = self;
+        write!(f, "{kind} ({certainty}; {attempts} attempts in {waited:.1?}")?;
+        let parts = [
+            ("metadata", spent.metadata),
+            ("memory", spent.memory),
+            ("linger", spent.linger),
+            ("backoff", spent.backoff),
+            ("in flight", spent.in_flight),
+            ("throttled", spent.throttled),
+        ];
+        for (name, time) in parts.into_iter().filter(|(_, time)| !time.is_zero()) {
+            write!(f, ", {name} {time:.1?}")?;
+        }
+        f.write_str(")")?;
+        match last {
+            Some(last) => write!(f, "; last: {last}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for BrokerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)?;
+        if let Some(broker) = self.broker {
+            write!(f, " from broker {broker}")?;
+        }
+        match &self.message {
+            Some(message) => write!(f, ": {message}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_unknown_attempt_makes_a_later_refusal_unknown() {
+        assert_eq!(Certainty::NotWritten.weakened_by(true), Certainty::Unknown);
+        assert_eq!(Certainty::NotWritten.weakened_by(false), Certainty::NotWritten);
+        assert_eq!(Certainty::Written.weakened_by(true), Certainty::Written);
+        assert_eq!(Certainty::Unknown.weakened_by(false), Certainty::Unknown);
+    }
+}

@@ -1,0 +1,308 @@
+//! The queue of batches of one partition.
+//! Owns: batch order. Borrows: bytes, from `kp-memory`. Never: a clock, a broker, a socket.
+//! Touched by append (any thread), by workers that seal, and by the driver. Lock: one per partition, never held while
+//! waiting for memory, while compressing, or while user code runs.
+
+use crate::batch::{Batch, Closed, Open, Sealed};
+use crate::incomplete::BatchNumber;
+use crate::settings::AccumulatorSettings;
+use crate::topic_queues::TopicShared;
+use kp_protocol::records::BATCH_HEADER_SIZE;
+use kp_protocol::{BatchIdentity, LeaderEpoch, TopicPartition};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The number of a partition's queue within its accumulator; it is never given to another (AC1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QueueIndex(pub u32);
+
+/// What a queue and its batches share, and nothing else: batches in flight keep it alive, not the queue.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) index: QueueIndex,
+    pub(crate) topic_partition: TopicPartition,
+    pub(crate) topic: Arc<TopicShared>,
+}
+
+/// One partition's batches. Alone on its cache lines: neighbours are locked by other threads.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct PartitionQueue {
+    pub(crate) state: Mutex<QueueState>,
+    pub(crate) home: Arc<Home>,
+}
+
+/// ```text
+/// closed: [front = next to be sent, …, back]   open: behind all of them
+/// ```
+#[derive(Debug, Default)]
+pub(crate) struct QueueState {
+    pub(crate) open: Option<Batch<Open>>,
+    pub(crate) closed: VecDeque<Slot>,
+    /// A batch is in flight and no other may be (SN7): neither ready nor drained (AC19).
+    pub(crate) muted: bool,
+    /// The queue stands in the ready list or with the driver: nobody else needs to announce it.
+    pub(crate) listed: bool,
+}
+
+/// One place in the queue.
+#[derive(Debug)]
+pub(crate) enum Slot {
+    /// Not sealed yet. Without a codec it stays so until it is drained.
+    Closed(Batch<Closed>),
+    /// A worker has it, or the driver is sealing it; the place is kept.
+    Sealing(Away),
+    /// Can be sent.
+    Sealed(Batch<Sealed>),
+}
+
+/// What has to be known of a batch while it is away.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Away {
+    pub(crate) number: BatchNumber,
+    place: (BatchNumber, u32),
+    created: Instant,
+}
+
+/// What the driver finds when it looks at a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Head {
+    /// Nothing to do: the queue is empty, muted, or waits for a worker. Who ends that announces it.
+    Quiet,
+    /// Sent again at this moment, or as soon as the leader epoch is newer than the one it was sent under.
+    BackingOff(Instant, Option<LeaderEpoch>),
+    /// Sent at this moment, if it is not full before.
+    Lingering(Instant),
+    /// May be sent now.
+    Ready,
+}
+
+/// The batch that a drain would send, as its [`DrainGate`](crate::DrainGate) sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadBatch<'a> {
+    /// The partition.
+    pub partition: &'a TopicPartition,
+    /// Its records: what a sequence advances by.
+    pub records: u32,
+    /// Bytes on the wire, header included.
+    pub wire_size: usize,
+    /// How often it was sent already.
+    pub attempts: u32,
+    /// The identity it was sent under, if it was (AC22).
+    pub identity: Option<BatchIdentity>,
+    /// Whether the outcome of an earlier attempt is unknown.
+    pub ever_unknown: bool,
+    /// When its first record was appended.
+    pub created: Instant,
+}
+
+impl PartitionQueue {
+    pub(crate) fn new(home: Home) -> Self {
+        Self { state: Mutex::default(), home: Arc::new(home) }
+    }
+
+    pub(crate) fn index(&self) -> QueueIndex {
+        self.home.index
+    }
+}
+
+impl QueueState {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.closed.is_empty() && self.open.is_none()
+    }
+
+    /// Closes the open batch, if there is one (AC3). `true` if it now waits for a worker.
+    pub(crate) fn close_open(&mut self, settings: &AccumulatorSettings) -> bool {
+        let Some(open) = self.open.take() else { return false };
+        self.closed.push_back(Slot::Closed(open.close()));
+        settings.seals_on_workers()
+    }
+
+    /// Whether the head can be sent whatever the time is: what append asks after it closed a batch.
+    pub(crate) fn is_head_complete(&self, settings: &AccumulatorSettings) -> bool {
+        match self.closed.front() {
+            Some(Slot::Sealed(_)) => true,
+            Some(Slot::Closed(_)) => !settings.seals_on_workers(),
+            Some(Slot::Sealing(_)) | None => false,
+        }
+    }
+
+    /// Why the head may leave, or what it waits for (AC10). `urgent`: a flush, a close, or memory is short (AC11).
+    pub(crate) fn head(&self, now: Instant, urgent: bool, settings: &AccumulatorSettings) -> Head {
+        if self.muted {
+            return Head::Quiet;
+        }
+        match (self.closed.front(), &self.open) {
+            (Some(Slot::Sealed(batch)), _) => match batch.core.not_before {
+                Some(at) if now < at => Head::BackingOff(at, batch.core.leader_epoch),
+                _ => Head::Ready,
+            },
+            (Some(Slot::Closed(_)), _) if !settings.seals_on_workers() => Head::Ready,
+            (Some(Slot::Closed(_) | Slot::Sealing(_)), _) | (None, None) => Head::Quiet,
+            (None, Some(open)) => match settings.lingers_until(open.core.created) {
+                at if now < at && !urgent && !open.is_full() => Head::Lingering(at),
+                _ => Head::Ready,
+            },
+        }
+    }
+
+    /// The head may be sent again at once (AC15).
+    pub(crate) fn end_backoff(&mut self) {
+        if let Some(Slot::Sealed(batch)) = self.closed.front_mut() {
+            batch.core.not_before = None;
+        }
+    }
+
+    /// When the head was made.
+    pub(crate) fn head_created(&self) -> Option<Instant> {
+        match self.closed.front() {
+            Some(slot) => Some(slot.created()),
+            None => self.open.as_ref().map(|open| open.core.created),
+        }
+    }
+
+    /// The head, if it can be sent as it is, and the bytes it takes.
+    pub(crate) fn head_batch<'a>(&'a self, home: &'a Home) -> Option<HeadBatch<'a>> {
+        let (core, payload) = match self.closed.front()? {
+            Slot::Sealed(batch) => (&batch.core, batch.state.payload.size()),
+            Slot::Closed(batch) => (&batch.core, batch.core.raw),
+            Slot::Sealing(_) => return None,
+        };
+        Some(HeadBatch {
+            partition: &home.topic_partition,
+            records: core.records.count(),
+            wire_size: BATCH_HEADER_SIZE + payload,
+            attempts: core.attempts,
+            identity: core.identity,
+            ever_unknown: core.ever_unknown,
+            created: core.created,
+        })
+    }
+
+    /// Takes the head, if it waits for sealing, and keeps its place.
+    pub(crate) fn take_head_to_seal(&mut self) -> Option<Batch<Closed>> {
+        if matches!(self.closed.front(), Some(Slot::Closed(_))) { self.take_to_seal() } else { None }
+    }
+
+    /// Takes the first batch that waits for sealing and keeps its place.
+    pub(crate) fn take_to_seal(&mut self) -> Option<Batch<Closed>> {
+        let slot = self.closed.iter_mut().find(|slot| matches!(slot, Slot::Closed(_)))?;
+        let away = Away { number: slot.number(), place: slot.place(), created: slot.created() };
+        match std::mem::replace(slot, Slot::Sealing(away)) {
+            Slot::Closed(batch) => Some(batch),
+            other => {
+                *slot = other;
+                None
+            }
+        }
+    }
+
+    /// Puts a sealed batch into its kept place. `true` if it is the head now. A batch without a place goes to where its
+    /// number belongs.
+    pub(crate) fn put_sealed(&mut self, batch: Batch<Sealed>) -> bool {
+        let number = batch.core.number;
+        match self.closed.iter().position(|slot| matches!(slot, Slot::Sealing(away) if away.number == number))
+        {
+            Some(index) => {
+                self.closed[index] = Slot::Sealed(batch);
+                index == 0
+            }
+            None => {
+                self.insert(batch);
+                true
+            }
+        }
+    }
+
+    /// Puts a batch back among the others, in the order in which they were opened: to the front, unless earlier ones
+    /// came back before it (AC24).
+    pub(crate) fn insert(&mut self, batch: Batch<Sealed>) {
+        self.insert_slot(Slot::Sealed(batch));
+    }
+
+    /// Puts a part of a batch that was split where that batch would be.
+    pub(crate) fn insert_part(&mut self, part: Batch<Closed>) {
+        self.insert_slot(Slot::Closed(part));
+    }
+
+    fn insert_slot(&mut self, slot: Slot) {
+        let place = slot.place();
+        let index = self.closed.iter().position(|other| other.place() > place).unwrap_or(self.closed.len());
+        self.closed.insert(index, slot);
+    }
+
+    /// Takes the head, unless it is away being sealed.
+    pub(crate) fn pop_head(&mut self) -> Option<Queued> {
+        match self.closed.pop_front() {
+            Some(Slot::Sealed(batch)) => Some(Queued::Sealed(batch)),
+            Some(Slot::Closed(batch)) => Some(Queued::Closed(batch)),
+            Some(away @ Slot::Sealing(_)) => {
+                self.closed.push_front(away);
+                None
+            }
+            None => self.open.take().map(|open| Queued::Closed(open.close())),
+        }
+    }
+
+    /// Takes the batches whose number of attempts is wanted, the open one too; not those that are away being sealed.
+    pub(crate) fn take_where(&mut self, wanted: impl Fn(u32) -> bool) -> Vec<Queued> {
+        let mut taken = Vec::new();
+        let mut kept = VecDeque::new();
+        for slot in self.closed.drain(..) {
+            match slot {
+                Slot::Closed(batch) if wanted(0) => taken.push(Queued::Closed(batch)),
+                Slot::Sealed(batch) if wanted(batch.core.attempts) => taken.push(Queued::Sealed(batch)),
+                other => kept.push_back(other),
+            }
+        }
+        self.closed = kept;
+        if wanted(0) {
+            taken.extend(self.open.take().map(|open| Queued::Closed(open.close())));
+        }
+        taken
+    }
+}
+
+/// A batch taken out of its queue, to be sealed (without a codec, or as it is) once the lock is released.
+#[derive(Debug)]
+pub(crate) enum Queued {
+    Closed(Batch<Closed>),
+    Sealed(Batch<Sealed>),
+}
+
+impl Queued {
+    pub(crate) fn into_sealed(self) -> Batch<Sealed> {
+        match self {
+            Self::Closed(batch) => batch.seal_raw(),
+            Self::Sealed(batch) => batch,
+        }
+    }
+}
+
+impl Slot {
+    fn created(&self) -> Instant {
+        match self {
+            Self::Closed(batch) => batch.core.created,
+            Self::Sealing(away) => away.created,
+            Self::Sealed(batch) => batch.core.created,
+        }
+    }
+
+    fn number(&self) -> BatchNumber {
+        match self {
+            Self::Closed(batch) => batch.core.number,
+            Self::Sealing(away) => away.number,
+            Self::Sealed(batch) => batch.core.number,
+        }
+    }
+
+    fn place(&self) -> (BatchNumber, u32) {
+        match self {
+            Self::Closed(batch) => batch.core.place,
+            Self::Sealing(away) => away.place,
+            Self::Sealed(batch) => batch.core.place,
+        }
+    }
+}

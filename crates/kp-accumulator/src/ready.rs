@@ -1,0 +1,208 @@
+//! Which partitions may be sent now, and to whom: full, lingered, flushing, closing, memory short (AC10–AC13).
+//! Owner of what is in here: the driver, one caller. Work is proportional to what changed since its last look, not to
+//! how many partitions there are: a queue is looked at when it was announced or when one of its alarms rings, and
+//! otherwise rests where it is until the cause of its rest ends.
+
+use crate::accumulator::Accumulator;
+use crate::alarms::Alarms;
+use crate::partition_queue::{Head, PartitionQueue, QueueIndex};
+use kp_metadata::{Cluster, Partition};
+use kp_protocol::{BrokerId, LeaderEpoch, TopicName};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What a look at the accumulator found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadyCheck {
+    /// Brokers that lead at least one partition that may be sent now.
+    pub brokers: Vec<BrokerId>,
+    /// Topics of partitions that could be sent if their leader were known (AC12).
+    pub leaderless: Vec<TopicName>,
+    /// When something lingering or backing off becomes ready by itself; `None`: not before something happens (AC13).
+    pub next_check: Option<Instant>,
+}
+
+/// The driver's side of the accumulator.
+#[derive(Debug, Default)]
+pub(crate) struct Driver {
+    /// By [`QueueIndex`]; a copy, so that no lock is taken to find one.
+    pub(crate) queues: Vec<Arc<PartitionQueue>>,
+    /// Whether a queue stands in `brokers` or `leaderless`, by [`QueueIndex`].
+    routed: Vec<bool>,
+    cluster_version: Option<u64>,
+    /// Ready queues by the leader of their partition, the one that waits longest in front (AC17).
+    pub(crate) brokers: BTreeMap<BrokerId, VecDeque<QueueIndex>>,
+    leaderless: BTreeMap<TopicName, Vec<QueueIndex>>,
+    lingering: Alarms,
+    backing_off: Alarms,
+    pub(crate) expiring: Alarms,
+    /// Queues the driver itself has to look at again.
+    pub(crate) pending: Vec<QueueIndex>,
+    taken: Vec<QueueIndex>,
+    opened: Vec<(QueueIndex, Instant)>,
+}
+
+/// What one look is made with.
+#[derive(Clone, Copy)]
+pub(crate) struct Look<'a> {
+    pub(crate) now: Instant,
+    pub(crate) urgent: bool,
+    pub(crate) cluster: &'a Cluster,
+}
+
+impl Accumulator {
+    /// Looks at everything that changed since the last look. For the driver, once in each of its turns.
+    ///
+    /// Reading it twice without sending anything names the same brokers again: a partition stays ready until it is
+    /// drained, muted, or finds itself with another leader.
+    pub fn ready(&self, now: Instant, cluster: &Cluster) -> ReadyCheck {
+        self.park.look();
+        let mut driver = self.driver.lock();
+        let driver = &mut *driver;
+        let look = Look { now, urgent: self.is_urgent(), cluster };
+        self.copy_new_queues(&mut driver.queues);
+        driver.routed.resize(driver.queues.len(), false);
+        driver.follow_cluster(self, look);
+        driver.take_news(self, look);
+        driver.ring_alarms(self, look);
+        ReadyCheck {
+            brokers: driver.brokers.keys().copied().collect(),
+            leaderless: driver.leaderless.keys().cloned().collect(),
+            next_check: [driver.lingering.next(), driver.backing_off.next()].into_iter().flatten().min(),
+        }
+    }
+}
+
+impl Driver {
+    /// Sorts the ready queues anew when leaders may have moved. Whether they may have.
+    pub(crate) fn follow_cluster(&mut self, room: &Accumulator, look: Look<'_>) -> bool {
+        let version = look.cluster.version();
+        if self.cluster_version.replace(version) == Some(version) {
+            return false;
+        }
+        let mut again = Vec::new();
+        for queues in std::mem::take(&mut self.brokers).into_values() {
+            again.extend(queues);
+        }
+        for queues in std::mem::take(&mut self.leaderless).into_values() {
+            again.extend(queues);
+        }
+        again.iter().for_each(|queue| self.routed[queue.0 as usize] = false);
+        // A newer leader ends a backoff at once (AC15).
+        while let Some(queue) = self.backing_off.pop_any() {
+            again.push(queue);
+        }
+        for queue in again {
+            self.examine(room, look, queue);
+        }
+        true
+    }
+
+    /// Takes the announced queues, all in one swap.
+    fn take_news(&mut self, room: &Accumulator, look: Look<'_>) {
+        let mut opened = std::mem::take(&mut self.opened);
+        std::mem::swap(&mut opened, &mut *room.opened.lock());
+        for (queue, created) in opened.drain(..) {
+            self.expiring.set(queue, room.settings.expires_at(created));
+            self.lingering.set(queue, room.settings.lingers_until(created));
+        }
+        self.opened = opened;
+        let mut taken = std::mem::take(&mut self.taken);
+        std::mem::swap(&mut taken, &mut *room.ready_list.lock());
+        taken.append(&mut self.pending);
+        for queue in taken.drain(..) {
+            self.examine(room, look, queue);
+        }
+        self.taken = taken;
+    }
+
+    /// Looks at queues whose linger or backoff is over; at every lingering one when it is urgent (AC11).
+    fn ring_alarms(&mut self, room: &Accumulator, look: Look<'_>) {
+        if look.urgent {
+            while let Some(queue) = self.lingering.pop_any() {
+                self.examine(room, look, queue);
+            }
+        }
+        while let Some(queue) = self.lingering.pop_due(look.now) {
+            self.examine(room, look, queue);
+        }
+        while let Some(queue) = self.backing_off.pop_due(look.now) {
+            self.examine(room, look, queue);
+        }
+    }
+
+    /// Looks at one queue and puts it where it belongs: to its broker, to an alarm, or to rest.
+    pub(crate) fn examine(&mut self, room: &Accumulator, look: Look<'_>, index: QueueIndex) {
+        if self.is_routed(index) {
+            return;
+        }
+        let Some(queue) = self.queues.get(index.0 as usize) else { return };
+        let home = Arc::clone(&queue.home);
+        let partition =
+            || look.cluster.partition(&home.topic_partition.topic, home.topic_partition.partition);
+        let (head, created) = {
+            let mut state = queue.state.lock();
+            let mut head = state.head(look.now, look.urgent, &room.settings);
+            if let Head::BackingOff(_, sent_under) = head
+                && is_newer(partition(), sent_under)
+            {
+                state.end_backoff();
+                head = Head::Ready;
+            }
+            state.listed = head == Head::Ready;
+            (head, state.head_created())
+        };
+        if let Some(created) = created {
+            self.expiring.set(index, room.settings.expires_at(created));
+        }
+        match head {
+            Head::Quiet => {}
+            Head::BackingOff(at, _) => self.backing_off.set(index, at),
+            Head::Lingering(at) => self.lingering.set(index, at),
+            Head::Ready => {
+                self.routed[index.0 as usize] = true;
+                match partition().and_then(|partition| partition.leader) {
+                    Some(broker) => self.brokers.entry(broker).or_default().push_back(index),
+                    None => {
+                        let topic = home.topic_partition.topic.clone();
+                        self.leaderless.entry(topic).or_default().push(index);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn is_routed(&self, index: QueueIndex) -> bool {
+        self.routed.get(index.0 as usize).copied().unwrap_or(false)
+    }
+
+    /// Queues that were emptied need no leader any more: nobody has to look for one.
+    pub(crate) fn forget_empty_leaderless(&mut self) {
+        let Self { leaderless, queues, routed, .. } = self;
+        for waiting in leaderless.values_mut() {
+            waiting.retain(|index| {
+                let mut state = queues[index.0 as usize].state.lock();
+                let stays = !state.is_empty();
+                state.listed = stays;
+                routed[index.0 as usize] = stays;
+                stays
+            });
+        }
+        leaderless.retain(|_, waiting| !waiting.is_empty());
+    }
+
+    /// The queue was taken out of its broker's list.
+    pub(crate) fn unroute(&mut self, index: QueueIndex) {
+        self.routed[index.0 as usize] = false;
+    }
+}
+
+/// Whether `partition` has a leader whose epoch is newer than `sent_under` (AC15).
+fn is_newer(partition: Option<&Partition>, sent_under: Option<LeaderEpoch>) -> bool {
+    let Some(Partition { leader: Some(_), leader_epoch: Some(epoch), .. }) = partition else { return false };
+    sent_under.is_some_and(|sent_under| *epoch > sent_under)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,33 @@
+//! Batches that wait to be compressed by a worker, in the order in which they closed.
+//! Touched by append, workers and the driver. Lock: a list of queue numbers, held for a push or a pop.
+
+use crate::partition_queue::QueueIndex;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::task::Waker;
+
+/// The list, and the bell that fetches a worker.
+#[derive(Debug, Default)]
+pub(crate) struct SealList {
+    waiting: Mutex<VecDeque<QueueIndex>>,
+    bell: Mutex<Option<Waker>>,
+}
+
+impl SealList {
+    pub(crate) fn set_bell(&self, bell: Waker) {
+        *self.bell.lock() = Some(bell);
+    }
+
+    /// One batch of `queue` waits. Rings for a worker.
+    pub(crate) fn push(&self, queue: QueueIndex) {
+        self.waiting.lock().push_back(queue);
+        let bell = self.bell.lock().clone();
+        if let Some(bell) = bell {
+            bell.wake();
+        }
+    }
+
+    pub(crate) fn pop(&self) -> Option<QueueIndex> {
+        self.waiting.lock().pop_front()
+    }
+}

@@ -1,0 +1,79 @@
+//! A codec with its scratch memory, one per thread that seals. The scratch was set aside from `buffer.memory` when the
+//! sealer was made, so that what frees memory never waits for memory.
+
+use crate::settings::AccumulatorSettings;
+use kp_memory::{Buffer, BufferPool, Reservation};
+use kp_protocol::compression::{Compressed, Compression, Compressor};
+use std::sync::Arc;
+
+/// The share of `buffer.memory` that one sealer may set aside, as a divisor: a small pool must still hold batches.
+const LARGEST_SHARE: usize = 8;
+
+/// Compresses closed batches. Made by [`Accumulator::sealers`](crate::Accumulator::sealers), used by
+/// [`Batch::seal`](crate::Batch::seal); owned by one thread.
+#[derive(Debug)]
+pub struct Sealer {
+    pool: Arc<BufferPool>,
+    /// `None` if this build cannot compress so: batches stay raw.
+    compressor: Option<Compressor>,
+    scratch: Vec<u8>,
+    reserve: Reservation,
+}
+
+impl Sealer {
+    pub(crate) fn new(pool: &Arc<BufferPool>, settings: &AccumulatorSettings) -> Self {
+        let compressor = Compressor::new(settings.compression, settings.compression_level).ok();
+        let bytes =
+            if settings.compresses() { settings.max_raw().min(pool.capacity() / LARGEST_SHARE) } else { 0 };
+        Self { pool: Arc::clone(pool), compressor, scratch: Vec::new(), reserve: pool.set_aside(bytes) }
+    }
+
+    /// Replaces what is in `pages` by its compressed form, in as many of them as it takes, and gives the others back.
+    /// Leaves them alone if that form is not smaller. Returns the codec that the pages are in now.
+    pub(crate) fn compress(&mut self, pages: &mut Vec<Buffer>) -> Compression {
+        let raw: usize = pages.iter().map(Buffer::len).sum();
+        let Some(compressor) = &mut self.compressor else { return Compression::None };
+        let compression = compressor.compression();
+        if compression == Compression::None || raw == 0 {
+            return Compression::None;
+        }
+        let limit = raw - 1;
+        self.scratch.clear();
+        // A batch larger than the reserve is rare (one large record): counted above the bound for as long as it takes.
+        let beyond = limit.saturating_sub(self.reserve.bytes());
+        let counted = (beyond > 0).then(|| self.pool.reserve_over(beyond));
+        self.scratch.reserve_exact(limit.min(self.reserve.bytes()));
+        let input = pages.iter().map(Buffer::as_slice);
+        let smaller = matches!(
+            compressor.compress(input, &mut self.scratch, limit),
+            Ok(Compressed::Done { size }) if size < raw
+        );
+        if smaller {
+            self.refill(pages);
+        }
+        if self.scratch.capacity() > self.reserve.bytes() {
+            self.scratch = Vec::new();
+        }
+        drop(counted);
+        if smaller { compression } else { Compression::None }
+    }
+
+    /// Puts the scratch's bytes into the pages, which held more before.
+    fn refill(&self, pages: &mut Vec<Buffer>) {
+        let mut left = self.scratch.as_slice();
+        let mut used = 0;
+        for page in pages.iter_mut() {
+            if left.is_empty() {
+                break;
+            }
+            let (here, rest) = left.split_at(left.len().min(page.capacity()));
+            page.vec_mut().clear();
+            page.vec_mut().extend_from_slice(here);
+            page.shrink();
+            left = rest;
+            used += 1;
+        }
+        debug_assert!(left.is_empty(), "the compressed form is smaller than what was in the pages");
+        pages.truncate(used);
+    }
+}

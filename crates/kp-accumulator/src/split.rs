@@ -1,0 +1,189 @@
+//! A batch that is too large for the broker becomes several smaller ones (BB25–BB28): the records are read back and
+//! written anew, everything else moves. Called by the driver.
+
+use crate::accumulator::Accumulator;
+use crate::batch::{Batch, Closed, Core, InFlight};
+use crate::completion::{Outcome, SplitPart};
+use kp_memory::{Buffer, MemoryError};
+use kp_protocol::ProtocolError;
+use kp_protocol::records::{
+    BATCH_HEADER_SIZE, DecodedRecords, HeaderRef, Record, RecordBatch, RecordEncoder, RecordRef,
+};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Why a batch could not be split.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SplitError {
+    /// One record cannot be made two (BB29).
+    #[error("a batch of one record cannot be split")]
+    OneRecord,
+    /// What was written cannot be read back: a mistake of ours.
+    #[error(transparent)]
+    Records(#[from] ProtocolError),
+    /// There is no memory for the parts.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+}
+
+/// A batch that was not split, as it was, and why.
+#[derive(Debug)]
+pub struct Unsplit {
+    /// The batch.
+    pub batch: Batch<InFlight>,
+    /// Why.
+    pub error: SplitError,
+}
+
+impl SplitError {
+    /// Whether the same call can succeed later.
+    #[must_use]
+    pub fn is_retriable(&self) -> bool {
+        match self {
+            Self::Memory(error) => error.is_retriable(),
+            Self::OneRecord | Self::Records(_) => false,
+        }
+    }
+}
+
+impl Accumulator {
+    /// Re-packs the records of `batch` into smaller batches, which take its place in its queue with its age, callbacks
+    /// and sequences. Settle what comes back, `batch` with [`Outcome::Split`]: that leads everybody who waits on to the
+    /// parts.
+    ///
+    /// The parts hold `batch.size` bytes each; if the batch is a part itself, or no larger than that, half of its bytes,
+    /// or its largest record: it always gets smaller (BB26). The memory of the parts is counted, above the bound if need
+    /// be (BB28).
+    ///
+    /// # Errors
+    /// [`SplitError`], with the batch as it was; nothing was queued then.
+    pub fn split(
+        &self,
+        mut batch: Batch<InFlight>,
+        now: Instant,
+    ) -> Result<(Batch<InFlight>, Outcome), Box<Unsplit>> {
+        let parts = match self.repack(&batch, now) {
+            Ok(parts) => parts,
+            Err(error) => return Err(Box::new(Unsplit { batch, error })),
+        };
+        let core = &mut batch.core;
+        core.home.topic.ratio.reset_after_split(core.raw, batch.state.payload.size());
+        let mut callbacks = core.callbacks.take().into_iter().peekable();
+        let (mut outcome, mut closed) = (Vec::with_capacity(parts.len()), Vec::with_capacity(parts.len()));
+        let mut first_index = 0;
+        for Part { mut core, page } in parts {
+            let count = core.records.count();
+            while let Some(callback) = callbacks.next_if(|callback| callback.index < first_index + count) {
+                let home = Arc::clone(&core.home);
+                core.callbacks.push(&home, callback.index - first_index, callback.run);
+            }
+            core.completion.set_records(count);
+            outcome.push(SplitPart { first_index, completion: Arc::clone(&core.completion) });
+            closed.push(Batch { core, state: Closed { pages: vec![page] } });
+            first_index += count;
+        }
+        self.queue_parts(&batch, closed);
+        Ok((batch, Outcome::Split(outcome)))
+    }
+
+    fn repack(&self, batch: &Batch<InFlight>, now: Instant) -> Result<Vec<Part>, SplitError> {
+        if batch.record_count() < 2 {
+            return Err(SplitError::OneRecord);
+        }
+        let raw = batch.core.raw;
+        // Two copies while it is read back: the batch in one piece, and its records without compression.
+        let _counted = self.pool.reserve_over(batch.wire_size() + raw);
+        let records = read_back(batch, raw)?;
+        let mut packing = Packing { room: self.part_size(batch, &records)?, parts: Vec::new() };
+        for (index, record) in (0..).zip(records.iter()) {
+            packing.add(self, batch, now, index, &record?)?;
+        }
+        Ok(packing.parts)
+    }
+
+    /// Record bytes that one part may hold.
+    fn part_size(&self, batch: &Batch<InFlight>, records: &DecodedRecords) -> Result<usize, ProtocolError> {
+        let (raw, room) = (batch.core.raw, self.settings.batch_size.saturating_sub(BATCH_HEADER_SIZE));
+        if !batch.core.is_split && raw > room {
+            return Ok(room);
+        }
+        let mut largest = 0;
+        for record in records.iter() {
+            let record = record?;
+            let headers: Vec<HeaderRef<'_>> = record.headers.iter().collect();
+            largest = largest.max(size_alone(&borrowed(&record, &headers)));
+        }
+        Ok(largest.max(raw / 2))
+    }
+
+    fn queue_parts(&self, batch: &Batch<InFlight>, parts: Vec<Batch<Closed>>) {
+        let mut driver = self.driver.lock();
+        let Some(queue) = self.known(&mut driver, batch.queue()) else { return };
+        let to_seal = if self.settings.seals_on_workers() { parts.len() } else { 0 };
+        let mut state = queue.state.lock();
+        parts.into_iter().for_each(|part| state.insert_part(part));
+        self.look_again_at(&mut driver, &queue, &mut state);
+        drop(state);
+        drop(driver);
+        (0..to_seal).for_each(|_| self.seal_list.push(queue.index()));
+    }
+}
+
+/// A batch in the making.
+struct Part {
+    core: Box<Core>,
+    page: Buffer,
+}
+
+struct Packing {
+    room: usize,
+    parts: Vec<Part>,
+}
+
+impl Packing {
+    fn add(
+        &mut self,
+        accumulator: &Accumulator,
+        batch: &Batch<InFlight>,
+        now: Instant,
+        index: u32,
+        record: &Record<'_>,
+    ) -> Result<(), SplitError> {
+        let headers: Vec<HeaderRef<'_>> = record.headers.iter().collect();
+        let record = borrowed(record, &headers);
+        let fits = |part: &&mut Part| part.core.raw + part.core.records.record_size(&record) <= self.room;
+        let part = match self.parts.last_mut().filter(|part| fits(part)) {
+            Some(part) => part,
+            None => {
+                let size = size_alone(&record).max(self.room.min(batch.core.raw));
+                let page = accumulator.pool.allocate_over(size)?;
+                self.parts.push(Part { core: Box::new(batch.core.part(now, index)), page });
+                let last = self.parts.len() - 1;
+                &mut self.parts[last]
+            }
+        };
+        part.core.raw += part.core.records.append(&record, part.page.vec_mut())?;
+        Ok(())
+    }
+}
+
+fn borrowed<'a>(record: &Record<'a>, headers: &'a [HeaderRef<'a>]) -> RecordRef<'a> {
+    RecordRef { timestamp: record.timestamp, key: record.key, value: record.value, headers }
+}
+
+/// What a record takes as the first of its batch.
+fn size_alone(record: &RecordRef<'_>) -> usize {
+    RecordEncoder::new().record_size(record)
+}
+
+/// The records of a batch, from what was written to the wire.
+fn read_back(batch: &Batch<InFlight>, raw: usize) -> Result<DecodedRecords, ProtocolError> {
+    let header = batch.core.records.header(batch.state.compression, None)?.encode(&batch.state.payload);
+    let pieces = std::iter::once(&header[..]).chain(batch.state.payload.iter().map(|piece| &piece[..]));
+    let bytes = bytes::Bytes::from(pieces.collect::<Vec<_>>().concat());
+    RecordBatch::parse(&bytes)?.0.records(raw)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+//! The queues of one topic, and what they share. A handle that threads keep: no look-up by name per record.
+
+use crate::compression_ratio::CompressionRatio;
+use crate::incomplete::Incomplete;
+use crate::partition_queue::PartitionQueue;
+use crate::partitioner::Sticky;
+use kp_memory::BufferPool;
+use kp_protocol::TopicName;
+use std::sync::Arc;
+
+/// The queues of a topic's partitions as they were when this handle was taken. A topic that grows gets another handle
+/// over the same queues and some more; nothing is ever removed (AC1).
+#[derive(Debug)]
+pub struct TopicQueues {
+    pub(crate) name: TopicName,
+    pub(crate) queues: Vec<Arc<PartitionQueue>>,
+    pub(crate) shared: Arc<TopicShared>,
+}
+
+/// What all handles and queues of one topic share.
+#[derive(Debug)]
+pub(crate) struct TopicShared {
+    pub(crate) sticky: Sticky,
+    pub(crate) ratio: CompressionRatio,
+    pub(crate) incomplete: Arc<Incomplete>,
+    pub(crate) pool: Arc<BufferPool>,
+}
+
+impl TopicQueues {
+    /// The topic's name.
+    #[must_use]
+    pub fn name(&self) -> &TopicName {
+        &self.name
+    }
+
+    /// How many partitions have a queue here.
+    #[must_use]
+    pub fn partitions(&self) -> usize {
+        self.queues.len()
+    }
+}
