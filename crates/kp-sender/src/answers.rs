@@ -1,0 +1,315 @@
+//! What comes back for a request, and what becomes of its batches: done, again, split, fail. The only branch is
+//! `retry::decide`; the rest carries it out.
+
+use crate::in_flight::{ProduceInFlight, Slot};
+use crate::produce::{self, PartitionAnswer, ProduceAnswer};
+use crate::retry::{self, Attempt, Decision, Refusal, Verdict};
+use crate::{Output, SenderCore, Settlement};
+use bytes::Bytes;
+use kp_accumulator::{
+    Batch, BrokerError, Certainty, FailureKind, InFlight, Outcome, QueueIndex, Sealed, SplitError, Unsplit,
+};
+use kp_protocol::{Acks, BrokerId, ErrorCode, TopicPartition};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+impl SenderCore {
+    pub(crate) fn on_answered(&mut self, now: Instant, token: u64, body: &Bytes) {
+        if self.exchange.has_sent(token) {
+            return self.on_metadata_answer(now, body);
+        }
+        let Some(request) = self.take_request(token) else { return };
+        let broker = request.broker;
+        let answer = match produce::decode(body, request.version, &request.ids) {
+            Ok(answer) => answer,
+            Err(error) => {
+                let reason: Arc<str> = Arc::from(format!("undecodable answer to Produce: {error}"));
+                self.lose(now, request, true, false, &reason);
+                return self.put(Output::Disconnect { broker, reason });
+            }
+        };
+        if !answer.throttle.is_zero() {
+            self.throttle(now, broker, answer.throttle); // NC20
+        }
+        self.apply_hints(&answer);
+        for (mut slot, answered) in request.pair(answer.partitions) {
+            if let Some(batch) = slot.batch.as_mut() {
+                // A broker that throttles before it answers has held the batch back (NC20).
+                let since = batch.last_attempt().unwrap_or(now);
+                batch.charge_throttled(answer.held_back.min(now.saturating_duration_since(since)));
+            }
+            let verdict = answered.map_or_else(left_out, |answered| answered.verdict);
+            self.conclude(now, broker, slot, &verdict);
+        }
+    }
+
+    /// SN4: with `acks=0`, written is done.
+    pub(crate) fn on_written(&mut self, now: Instant, token: u64) {
+        let Some(request) = self.take_request(token) else { return };
+        if self.settings.acks != Acks::None {
+            // The network says "written" only about requests without an answer; this one must get one.
+            return self.lose(now, request, true, false, &Arc::from("written, and no answer will come"));
+        }
+        let done = Verdict::Acknowledged { base_offset: None, log_append_time: None };
+        for slot in request.slots {
+            self.conclude(now, request.broker, slot, &done);
+        }
+    }
+
+    pub(crate) fn on_failed(
+        &mut self,
+        now: Instant,
+        token: u64,
+        written: bool,
+        timed_out: bool,
+        reason: Arc<str>,
+    ) {
+        if let Some(broker) = self.exchange.broker_of(token) {
+            self.brokers.event(broker);
+            self.note_unreachable(broker, reason);
+            return self.metadata_failed(now);
+        }
+        if let Some(request) = self.take_request(token) {
+            self.lose(now, request, written, timed_out, &reason);
+        }
+    }
+
+    pub(crate) fn on_refused(&mut self, now: Instant, token: u64, reason: &Arc<str>) {
+        if let Some(broker) = self.exchange.broker_of(token) {
+            self.note_unreachable(broker, Arc::clone(reason));
+            return self.metadata_failed(now);
+        }
+        let Some(request) = self.requests.remove(token) else { return };
+        // Not asked again before the host has done network work: the answer could only be the same.
+        self.brokers.ask(request.broker);
+        for slot in request.slots {
+            self.conclude(now, request.broker, slot, &Verdict::NotSent);
+        }
+    }
+
+    /// Fails a batch that was sent or at least drained. Earlier attempts can only make `certainty` weaker.
+    pub(crate) fn fail_in_flight(
+        &mut self,
+        now: Instant,
+        batch: Batch<InFlight>,
+        kind: FailureKind,
+        certainty: Certainty,
+        last: Option<BrokerError>,
+        record_errors: Vec<(u32, Option<Arc<str>>)>,
+    ) {
+        let remembered = self.last_errors.remove(&key(&batch));
+        let failure = batch.failure(now, kind, certainty, last.or(remembered), record_errors);
+        self.put(Output::Settle(Settlement::in_flight(batch, Outcome::Failed(Arc::new(failure)))));
+    }
+
+    /// Fails a batch that waits in its queue: not written, unless an attempt left that open.
+    pub(crate) fn fail_queued(&mut self, now: Instant, batch: Batch<Sealed>, kind: FailureKind) {
+        let remembered = self.last_errors.remove(&key(&batch));
+        let last = remembered.or_else(|| self.why_it_waits(batch.topic_partition()));
+        let failure = batch.failure(now, kind, Certainty::NotWritten, last, Vec::new());
+        self.put(Output::Settle(Settlement::queued(batch, Outcome::Failed(Arc::new(failure)))));
+    }
+
+    /// Why batches of a partition wait although they were never refused: nobody leads it, or its leader cannot be
+    /// reached. A user who reads "timed out" wants to know.
+    fn why_it_waits(&self, partition: &TopicPartition) -> Option<BrokerError> {
+        let cluster = self.metadata.snapshot();
+        if let Some(broker) = cluster.leader(&partition.topic, partition.partition) {
+            let message = self.unreachable.reason_of(broker)?;
+            return Some(BrokerError {
+                code: ErrorCode::NETWORK_EXCEPTION,
+                message: Some(message),
+                broker: Some(broker),
+            });
+        }
+        if let Some(message) = self.unreachable.reason().filter(|_| cluster.is_bootstrap()) {
+            return Some(BrokerError {
+                code: ErrorCode::NETWORK_EXCEPTION,
+                message: Some(message),
+                broker: None,
+            });
+        }
+        let topic_error = cluster.topic(&partition.topic).and_then(|topic| topic.error());
+        let code = topic_error.unwrap_or(ErrorCode::LEADER_NOT_AVAILABLE);
+        Some(BrokerError { code, message: Some(Arc::from("the partition has no leader")), broker: None })
+    }
+
+    /// The partition may send again.
+    pub(crate) fn release(&mut self, queue: QueueIndex) {
+        if self.settings.guarantee_one_in_flight {
+            self.accumulator.unmute(queue);
+        }
+    }
+
+    pub(crate) fn throttle(&mut self, now: Instant, broker: BrokerId, by: Duration) {
+        if let Some(until) = now.checked_add(by) {
+            self.put(Output::Throttle { broker, until });
+        }
+    }
+
+    fn take_request(&mut self, token: u64) -> Option<ProduceInFlight> {
+        let request = self.requests.remove(token)?;
+        self.brokers.event(request.broker);
+        Some(request)
+    }
+
+    /// SN6: no answer will come, for any batch of the request.
+    fn lose(
+        &mut self,
+        now: Instant,
+        request: ProduceInFlight,
+        written: bool,
+        timed_out: bool,
+        reason: &Arc<str>,
+    ) {
+        let verdict = Verdict::Lost { written, timed_out, reason: Arc::clone(reason) };
+        for slot in request.slots {
+            self.conclude(now, request.broker, slot, &verdict);
+        }
+    }
+
+    /// KIP-951: takes the leaders that an answer names, all before any batch is judged by them; if one is news, everybody
+    /// sees it at once (MD13, MD14).
+    fn apply_hints(&mut self, answer: &ProduceAnswer) {
+        let mut is_news = false;
+        for PartitionAnswer { partition: TopicPartition { topic, partition }, leader, .. } in
+            &answer.partitions
+        {
+            if let Some((leader, epoch)) = *leader {
+                is_news |=
+                    self.metadata.apply_leader_hint(topic, *partition, leader, epoch, &answer.endpoints);
+            }
+        }
+        if is_news {
+            self.publish_cluster();
+        }
+    }
+
+    /// Ends an attempt. A place whose batch has expired only frees its partition (SN9).
+    fn conclude(&mut self, now: Instant, broker: BrokerId, slot: Slot, verdict: &Verdict) {
+        let Slot { queue, batch } = slot;
+        if retry::wants_metadata(verdict) {
+            self.metadata.request_update(); // SN12
+        }
+        if let Some(mut batch) = batch {
+            if retry::leaves_unknown(verdict, self.settings.acks) {
+                batch.mark_unknown();
+            }
+            match retry::decide(now, &self.attempt(now, &batch), verdict) {
+                Decision::Done { base_offset, log_append_time } => {
+                    self.last_errors.remove(&key(&batch));
+                    let outcome = Outcome::Written { base_offset, log_append_time };
+                    self.put(Output::Settle(Settlement::in_flight(batch, outcome)));
+                }
+                Decision::Again { not_before } => self.send_again(now, broker, batch, verdict, not_before),
+                Decision::Split => self.split(now, broker, batch, verdict),
+                Decision::Fail(kind) => self.fail_with(now, broker, batch, verdict, kind),
+            }
+        }
+        self.release(queue);
+    }
+
+    fn attempt(&mut self, now: Instant, batch: &Batch<InFlight>) -> Attempt {
+        let partition = batch.topic_partition();
+        let known = self.metadata.snapshot().partition(&partition.topic, partition.partition);
+        let retries_before = batch.attempts().saturating_sub(1);
+        Attempt {
+            attempts: batch.attempts(),
+            retries: self.settings.retries,
+            is_expired: now.saturating_duration_since(batch.created()) >= self.settings.delivery_timeout,
+            records: batch.record_count(),
+            backoff: self.settings.retry_backoff.delay(retries_before, &mut self.jitter),
+            has_newer_leader: known
+                .and_then(|known| known.leader_epoch.zip(batch.leader_epoch()))
+                .is_some_and(|(known, sent_under)| known > sent_under),
+        }
+    }
+
+    fn send_again(
+        &mut self,
+        now: Instant,
+        broker: BrokerId,
+        batch: Batch<InFlight>,
+        verdict: &Verdict,
+        not_before: Option<Instant>,
+    ) {
+        if let Some(error) = broker_error(verdict, broker) {
+            self.last_errors.insert(key(&batch), error);
+        }
+        self.accumulator.requeue(batch.requeue(now), now, not_before); // AC24
+    }
+
+    /// BB25: the parts take the batch's place in its queue; its own outcome leads whoever waits on to them.
+    fn split(&mut self, now: Instant, broker: BrokerId, batch: Batch<InFlight>, verdict: &Verdict) {
+        self.last_errors.remove(&key(&batch));
+        match self.accumulator.split(batch, now) {
+            Ok((batch, outcome)) => {
+                if let (Outcome::Split(parts), Some(error)) = (&outcome, broker_error(verdict, broker)) {
+                    let keys = parts.iter().map(|part| Arc::as_ptr(&part.completion).addr());
+                    self.last_errors.extend(keys.map(|key| (key, error.clone())));
+                }
+                self.put(Output::Settle(Settlement::in_flight(batch, outcome)));
+            }
+            Err(refused) => {
+                let Unsplit { batch, error } = *refused;
+                let kind = match error {
+                    SplitError::OneRecord => FailureKind::RecordTooLarge, // BB29
+                    // Its records cannot be had, or there is no memory to write them anew: the broker's word is the last.
+                    _ => FailureKind::Refused(ErrorCode::MESSAGE_TOO_LARGE),
+                };
+                self.fail_with(now, broker, batch, verdict, kind);
+            }
+        }
+    }
+
+    fn fail_with(
+        &mut self,
+        now: Instant,
+        broker: BrokerId,
+        batch: Batch<InFlight>,
+        verdict: &Verdict,
+        kind: FailureKind,
+    ) {
+        let record_errors = match verdict {
+            Verdict::Refused(Refusal { record_errors, .. }) => record_errors.clone(),
+            Verdict::Acknowledged { .. } | Verdict::Lost { .. } | Verdict::NotSent => Vec::new(),
+        };
+        // What this attempt left open is marked in the batch already; what it proves is that it is not written.
+        self.fail_in_flight(
+            now,
+            batch,
+            kind,
+            Certainty::NotWritten,
+            broker_error(verdict, broker),
+            record_errors,
+        );
+    }
+}
+
+/// A batch while it lives: nothing else can have the address of its completion.
+fn key<S>(batch: &Batch<S>) -> usize {
+    Arc::as_ptr(batch.completion()).addr()
+}
+
+/// A response without a place for a batch of its request says nothing about it.
+fn left_out() -> Verdict {
+    Verdict::Lost {
+        written: true,
+        timed_out: false,
+        reason: Arc::from("the answer leaves this partition out"),
+    }
+}
+
+/// What the attempt came to, in the form of a broker's error (SN6: lost ones have the codes Java gives them).
+fn broker_error(verdict: &Verdict, broker: BrokerId) -> Option<BrokerError> {
+    match verdict {
+        Verdict::Acknowledged { .. } | Verdict::NotSent => None,
+        Verdict::Refused(refusal) => {
+            Some(BrokerError { code: refusal.code, message: refusal.message.clone(), broker: Some(broker) })
+        }
+        Verdict::Lost { timed_out, reason, .. } => {
+            let code = if *timed_out { ErrorCode::REQUEST_TIMED_OUT } else { ErrorCode::NETWORK_EXCEPTION };
+            Some(BrokerError { code, message: Some(Arc::clone(reason)), broker: Some(broker) })
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Which broker is worth asking whether it takes a request, so that one that does not is not asked all the time.
+//! Owner: the sender core.
+
+use kp_protocol::BrokerId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+/// What the brokers last answered to "ready?".
+#[derive(Debug, Default)]
+pub(crate) struct Brokers {
+    /// Not before this moment, unless an event of the broker comes first.
+    waits: BTreeMap<BrokerId, Instant>,
+    /// Asked in this cycle, and not worth asking again in it.
+    asked: BTreeSet<BrokerId>,
+}
+
+impl Brokers {
+    /// The host has done network work: whatever was asked before may have another answer now.
+    pub(crate) fn begin_cycle(&mut self, now: Instant) {
+        self.asked.clear();
+        self.waits.retain(|_, until| *until > now);
+    }
+
+    /// Whether to ask; if so, not again in this cycle unless [`may_take_more`](Self::may_take_more).
+    pub(crate) fn ask(&mut self, broker: BrokerId) -> bool {
+        !self.waits.contains_key(&broker) && self.asked.insert(broker)
+    }
+
+    /// It took a request and may take another.
+    pub(crate) fn may_take_more(&mut self, broker: BrokerId) {
+        self.asked.remove(&broker);
+    }
+
+    /// It takes none before `until`, or before an event if that is `None`.
+    pub(crate) fn waits(&mut self, broker: BrokerId, until: Option<Instant>) {
+        if let Some(until) = until {
+            self.waits.insert(broker, until);
+        }
+    }
+
+    /// Something happened on its connection: it is worth asking. Says whether somebody wanted it.
+    pub(crate) fn event(&mut self, broker: BrokerId) -> bool {
+        let waited = self.waits.remove(&broker).is_some();
+        self.asked.remove(&broker) || waited
+    }
+
+    /// Forgets whoever left the list.
+    pub(crate) fn retain(&mut self, is_known: impl Fn(BrokerId) -> bool) {
+        self.waits.retain(|broker, _| is_known(*broker));
+    }
+
+    /// When the first of those that wait is worth asking.
+    pub(crate) fn next_ask(&self) -> Option<Instant> {
+        self.waits.values().min().copied()
+    }
+}

@@ -1,0 +1,114 @@
+//! The Produce requests that are not answered, and their batches.
+//! Owns: batches between dispatch and verdict. Owner: the sender core.
+//!
+//! A partition whose batch was sent is muted until the request that held it ends, so that nothing can overtake a
+//! retry (SN7). That is also so when the batch expires first: the request may still be appended.
+
+use crate::produce::{PartitionAnswer, TopicIds};
+use kp_accumulator::{Batch, InFlight, QueueIndex};
+use kp_protocol::{BrokerId, TopicPartition};
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+/// A Produce request under way.
+pub(crate) struct ProduceInFlight {
+    pub(crate) broker: BrokerId,
+    pub(crate) version: i16,
+    /// The topics by id as they were when it was sent (SN16).
+    pub(crate) ids: TopicIds,
+    pub(crate) slots: Vec<Slot>,
+}
+
+/// One partition's place in a request.
+pub(crate) struct Slot {
+    pub(crate) queue: QueueIndex,
+    /// `None` once the batch has expired; the request goes on without it (SN9).
+    pub(crate) batch: Option<Batch<InFlight>>,
+}
+
+/// All of them, by token.
+pub(crate) struct Requests {
+    by_token: BTreeMap<u64, ProduceInFlight>,
+    delivery_timeout: Duration,
+    /// No batch expires before this moment. Only a bound: batches that are answered do not move it.
+    expiry_bound: Option<Instant>,
+}
+
+impl Requests {
+    pub(crate) fn new(delivery_timeout: Duration) -> Self {
+        Self { by_token: BTreeMap::new(), delivery_timeout, expiry_bound: None }
+    }
+
+    pub(crate) fn insert(&mut self, token: u64, request: ProduceInFlight) {
+        let first = request.slots.iter().filter_map(|slot| self.expires_at(slot)).min();
+        self.expiry_bound = earlier(self.expiry_bound, first);
+        self.by_token.insert(token, request);
+    }
+
+    pub(crate) fn remove(&mut self, token: u64) -> Option<ProduceInFlight> {
+        let request = self.by_token.remove(&token);
+        if self.by_token.is_empty() {
+            self.expiry_bound = None;
+        }
+        request
+    }
+
+    /// A moment at or before the next expiry of a batch in here.
+    pub(crate) fn next_expiry(&self) -> Option<Instant> {
+        self.expiry_bound
+    }
+
+    /// The batches whose time is over, oldest request first; their places stay, empty.
+    pub(crate) fn take_expired(&mut self, now: Instant) -> Vec<Batch<InFlight>> {
+        if self.expiry_bound.is_none_or(|bound| bound > now) {
+            return Vec::new();
+        }
+        let (timeout, mut next, mut expired) = (self.delivery_timeout, None, Vec::new());
+        for request in self.by_token.values_mut() {
+            for slot in &mut request.slots {
+                let Some(at) = slot.batch.as_ref().and_then(|batch| batch.created().checked_add(timeout))
+                else {
+                    continue;
+                };
+                if at <= now {
+                    expired.extend(slot.batch.take());
+                } else {
+                    next = earlier(next, Some(at));
+                }
+            }
+        }
+        self.expiry_bound = next;
+        expired
+    }
+
+    /// Every batch that is still waited for; the requests are forgotten.
+    pub(crate) fn take_all(&mut self) -> Vec<Batch<InFlight>> {
+        self.expiry_bound = None;
+        let requests = std::mem::take(&mut self.by_token).into_values();
+        requests.flat_map(|request| request.slots).filter_map(|slot| slot.batch).collect()
+    }
+
+    fn expires_at(&self, slot: &Slot) -> Option<Instant> {
+        slot.batch.as_ref()?.created().checked_add(self.delivery_timeout)
+    }
+}
+
+impl ProduceInFlight {
+    /// Each place with the answer for it; `None` where the response has none.
+    pub(crate) fn pair(self, answers: Vec<PartitionAnswer>) -> Vec<(Slot, Option<PartitionAnswer>)> {
+        let mut answers: HashMap<TopicPartition, PartitionAnswer> =
+            answers.into_iter().map(|answer| (answer.partition.clone(), answer)).collect();
+        let pair = |slot: Slot| {
+            let answer = slot.batch.as_ref().and_then(|batch| answers.remove(batch.topic_partition()));
+            (slot, answer)
+        };
+        self.slots.into_iter().map(pair).collect()
+    }
+}
+
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, other) => one.or(other),
+    }
+}

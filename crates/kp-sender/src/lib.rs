@@ -1,0 +1,57 @@
+//! The sender core of the kp Kafka producer: which batch is sent when and to whom, and what becomes of it.
+//!
+//! A pure state machine, told `now` and what happened; see [`io`](Input) for all that goes in and out.
+//! Order, retries, expiry and certainty are decided here; records wait in `kp-accumulator`, bytes travel in
+//! `kp-network`, and neither of them is called from the other.
+//!
+//! ```
+//! use kp_accumulator::{Accumulator, AccumulatorSettings};
+//! use kp_memory::BufferPool;
+//! use kp_metadata::{Metadata, MetadataSettings};
+//! use kp_protocol::{BrokerAddress, BrokerId};
+//! use kp_sender::{Input, Output, SenderCore, SenderSettings};
+//! use kp_time::{Clock, ManualClock};
+//!
+//! let now = ManualClock::new().now();
+//! let accumulator = Accumulator::new(AccumulatorSettings::default(), BufferPool::new(1 << 20, 16_384));
+//! let bootstrap = vec![BrokerAddress { id: BrokerId(-1), host: "localhost".into(), port: 9092, rack: None }];
+//! let metadata = Metadata::new(MetadataSettings::default(), bootstrap, now, 1);
+//! let mut core = SenderCore::new(SenderSettings::default(), accumulator, metadata, now, 2);
+//!
+//! let mut reason = None;
+//! while let Some(output) = core.poll_output(now) {
+//!     match output {
+//!         Output::AskLeastLoaded => core.handle_input(now, Input::LeastLoaded(Some(BrokerId(-1)))),
+//!         Output::AskReadiness(broker) => {
+//!             let readiness = kp_sender::BrokerReadiness::Failed { reason: "refused".into(), retry_at: None };
+//!             core.handle_input(now, Input::Readiness { broker, readiness });
+//!         }
+//!         Output::MetadataFailed { reason: why } => reason = Some(why),
+//!         _ => {}
+//!     }
+//! }
+//! assert_eq!(reason.as_deref(), Some("localhost:9092: refused"));
+//! assert!(core.poll_timeout().expect("it tries again") > now);
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod answers;
+mod brokers;
+mod expiry;
+mod in_flight;
+mod io;
+mod metadata_exchange;
+mod produce;
+mod retry;
+mod sender_core;
+mod sending;
+mod settings;
+mod settlement;
+mod shutdown;
+mod unreachable;
+
+pub use io::{BrokerReadiness, Input, OutgoingRequest, Output};
+pub use sender_core::SenderCore;
+pub use settings::SenderSettings;
+pub use settlement::Settlement;

@@ -1,0 +1,325 @@
+//! Batches to a Produce request, and its response to one verdict per partition.
+//! Pure; the payloads go by reference. Versions: the newest that the broker takes, from 3 (one v2 batch for each
+//! partition, KIP-98) to 13 (topic ids, KIP-516). Older ones want a message set instead of a batch and are refused.
+
+use crate::retry::{Refusal, Verdict};
+use bytes::{Bytes, BytesMut};
+use kp_protocol::api::{
+    NodeEndpoint, PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse,
+    TopicProduceData,
+};
+use kp_protocol::compression::Compression;
+use kp_protocol::records::{BATCH_HEADER_SIZE, BatchAttributes};
+use kp_protocol::{
+    Acks, ApiKey, BrokerAddress, BrokerId, BrokerVersions, KafkaString, LeaderEpoch, Message, Offset,
+    PartitionId, ProtocolError, Records, Timestamp, TopicId, TopicName, TopicPartition, VersionRange,
+    encode_body,
+};
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The first version that carries a v2 batch (KIP-98).
+const BATCHES_FROM: i16 = 3;
+/// The first version in which topics go by id (KIP-516).
+const TOPIC_IDS_FROM: i16 = 13;
+/// The first version that carries zstd (KIP-110).
+const ZSTD_FROM: i16 = 7;
+/// From here on a broker answers first and throttles then, so that the client holds back (KIP-219, NC20).
+const CLIENT_THROTTLES_FROM: i16 = 6;
+
+/// Where a v2 batch says its codec (two bytes).
+const ATTRIBUTES: usize = 21;
+
+/// One batch as it goes into a request.
+pub(crate) struct Part<P> {
+    pub(crate) partition: TopicPartition,
+    /// Zero if not known.
+    pub(crate) topic_id: TopicId,
+    pub(crate) header: [u8; BATCH_HEADER_SIZE],
+    pub(crate) payload: P,
+}
+
+impl<P: Deref<Target = [Bytes]>> Part<P> {
+    /// Whether Produce in this version may carry it; the other way to say no is [`choose_version`].
+    pub(crate) fn fits(&self, version: i16) -> bool {
+        let attributes = i16::from_be_bytes([self.header[ATTRIBUTES], self.header[ATTRIBUTES + 1]]);
+        version >= ZSTD_FROM || BatchAttributes(attributes).compression() != Ok(Compression::Zstd)
+    }
+}
+
+/// The newest version for a broker; below 13 if the id of some topic is not known. `None` = it takes no v2 batches.
+pub(crate) fn choose_version(versions: &BrokerVersions, all_ids_known: bool) -> Option<i16> {
+    let newest = if all_ids_known { TOPIC_IDS_FROM } else { TOPIC_IDS_FROM - 1 };
+    versions.negotiate_within(ApiKey::Produce, VersionRange::new(BATCHES_FROM, newest))
+}
+
+/// The newest version that a broker offers, for an error that names it.
+pub(crate) fn newest_offered(versions: &BrokerVersions) -> Option<i16> {
+    versions.range(ApiKey::Produce).map(|range| range.max)
+}
+
+/// The topics of a request by id, at the moment of sending (SN16): a topic that is created again meanwhile has
+/// another id and does not get this answer. Empty below version 13.
+pub(crate) type TopicIds = BTreeMap<TopicId, TopicName>;
+
+/// A body, with its batches by reference, and the ids in it.
+///
+/// # Errors
+/// A name too long for the wire, or a request beyond 2 GiB.
+pub(crate) fn encode<P: Deref<Target = [Bytes]>>(
+    version: i16,
+    acks: Acks,
+    timeout: Duration,
+    parts: Vec<Part<P>>,
+) -> Result<(Vec<Bytes>, TopicIds), ProtocolError> {
+    let mut ids = TopicIds::new();
+    let mut places: BTreeMap<TopicName, usize> = BTreeMap::new();
+    let mut topics: Vec<TopicProduceData> = Vec::new();
+    // One allocation for all headers; each batch refers to its 61 bytes of it.
+    let mut headers = BytesMut::with_capacity(parts.len() * BATCH_HEADER_SIZE);
+    for part in parts {
+        headers.extend_from_slice(&part.header);
+        let header = headers.split().freeze();
+        let records = std::iter::once(header).chain(part.payload.iter().cloned()).collect::<Records>();
+        let TopicPartition { topic, partition } = part.partition;
+        let place = *places.entry(topic.clone()).or_insert_with(|| {
+            topics.push(TopicProduceData {
+                name: KafkaString::from(&topic),
+                topic_id: part.topic_id,
+                partition_data: Vec::new(),
+            });
+            topics.len() - 1
+        });
+        if version >= TOPIC_IDS_FROM {
+            ids.insert(part.topic_id, topic);
+        }
+        topics[place]
+            .partition_data
+            .push(PartitionProduceData { index: partition.0, records: Some(records) });
+    }
+    // SN3: the broker may take as long as the client waits.
+    let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    let request =
+        ProduceRequest { transactional_id: None, acks: acks.wire(), timeout_ms, topic_data: topics };
+    Ok((encode_body(version, &request)?, ids))
+}
+
+/// A response, partition by partition.
+pub(crate) struct ProduceAnswer {
+    pub(crate) partitions: Vec<PartitionAnswer>,
+    /// Where the leaders that it names are reached (KIP-951).
+    pub(crate) endpoints: Vec<BrokerAddress>,
+    /// How long the client is to leave the broker alone; zero if the broker has done the waiting itself.
+    pub(crate) throttle: Duration,
+    /// How long the broker has held the request back itself (below version 6).
+    pub(crate) held_back: Duration,
+}
+
+pub(crate) struct PartitionAnswer {
+    pub(crate) partition: TopicPartition,
+    pub(crate) verdict: Verdict,
+    /// The leader the broker knows of (KIP-951).
+    pub(crate) leader: Option<(BrokerId, LeaderEpoch)>,
+}
+
+/// Reads the response to a request of `version` with these `ids`.
+///
+/// # Errors
+/// The bytes are no such response.
+pub(crate) fn decode(body: &Bytes, version: i16, ids: &TopicIds) -> Result<ProduceAnswer, ProtocolError> {
+    let response = ProduceResponse::parse(body, version)?;
+    let mut partitions = Vec::new();
+    for topic in response.responses {
+        let name = if version >= TOPIC_IDS_FROM {
+            // An id that was not asked about answers nothing of ours.
+            let Some(name) = ids.get(&topic.topic_id) else { continue };
+            name.clone()
+        } else {
+            TopicName::from(&topic.name)
+        };
+        partitions
+            .extend(topic.partition_responses.into_iter().map(|answer| read_partition(name.clone(), answer)));
+    }
+    let throttled = Duration::from_millis(u64::try_from(response.throttle_time_ms).unwrap_or(0));
+    let client_waits = version >= CLIENT_THROTTLES_FROM;
+    Ok(ProduceAnswer {
+        partitions,
+        endpoints: response.node_endpoints.iter().filter_map(read_endpoint).collect(),
+        throttle: if client_waits { throttled } else { Duration::ZERO },
+        held_back: if client_waits { Duration::ZERO } else { throttled },
+    })
+}
+
+fn read_partition(topic: TopicName, answer: PartitionProduceResponse) -> PartitionAnswer {
+    let leader = (BrokerId(answer.current_leader.leader_id), LeaderEpoch(answer.current_leader.leader_epoch));
+    PartitionAnswer {
+        partition: TopicPartition { topic, partition: PartitionId(answer.index) },
+        leader: (leader.0.0 >= 0 && leader.1.0 >= 0).then_some(leader),
+        verdict: read_verdict(answer),
+    }
+}
+
+fn read_verdict(answer: PartitionProduceResponse) -> Verdict {
+    let words = |text: &KafkaString| Arc::from(text.as_str());
+    if answer.error_code.is_ok() {
+        return Verdict::Acknowledged {
+            base_offset: Some(Offset(answer.base_offset)).filter(|offset| offset.0 >= 0),
+            log_append_time: Some(Timestamp(answer.log_append_time_ms)).filter(|time| time.0 >= 0),
+        };
+    }
+    let named = answer.record_errors.iter().filter_map(|named| {
+        let index = u32::try_from(named.batch_index).ok()?;
+        Some((index, named.batch_index_error_message.as_ref().map(words)))
+    });
+    Verdict::Refused(Refusal {
+        code: answer.error_code,
+        message: answer.error_message.as_ref().map(words),
+        has_offset: answer.base_offset >= 0,
+        record_errors: named.collect(),
+    })
+}
+
+fn read_endpoint(endpoint: &NodeEndpoint) -> Option<BrokerAddress> {
+    Some(BrokerAddress {
+        id: BrokerId(endpoint.node_id),
+        host: Arc::from(endpoint.host.as_str()),
+        port: u16::try_from(endpoint.port).ok()?,
+        rack: endpoint.rack.as_ref().map(|rack| Arc::from(rack.as_str())),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kp_protocol::ErrorCode;
+    use kp_protocol::api::{BatchIndexAndErrorMessage, LeaderIdAndEpoch, TopicProduceResponse};
+
+    fn versions(min: i16, max: i16) -> BrokerVersions {
+        BrokerVersions::fixed([(ApiKey::Produce, VersionRange::new(min, max))])
+    }
+
+    fn part(topic: &str, partition: i32, id: u8, payload: &'static [u8]) -> Part<Vec<Bytes>> {
+        Part {
+            partition: TopicPartition::new(topic, partition),
+            topic_id: TopicId([id; 16]),
+            header: [b'h'; BATCH_HEADER_SIZE],
+            payload: vec![Bytes::from_static(payload)],
+        }
+    }
+
+    #[test]
+    fn the_newest_common_version_is_used_and_ids_only_if_all_are_known() {
+        // NC3, SN16
+        assert_eq!(choose_version(&versions(0, 13), true), Some(13));
+        assert_eq!(choose_version(&versions(0, 13), false), Some(12));
+        assert_eq!(choose_version(&versions(3, 9), true), Some(9));
+        assert_eq!(choose_version(&versions(0, 2), true), None);
+        assert_eq!(choose_version(&versions(13, 13), false), None);
+        assert_eq!(choose_version(&BrokerVersions::default(), true), None);
+    }
+
+    #[test]
+    fn zstd_does_not_go_into_versions_that_do_not_know_it() {
+        // KIP-110
+        let mut zstd = part("t", 0, 1, b"");
+        zstd.header[ATTRIBUTES..ATTRIBUTES + 2]
+            .copy_from_slice(&BatchAttributes::new(Compression::Zstd).0.to_be_bytes());
+        assert!(!zstd.fits(6) && zstd.fits(7));
+        assert!(part("t", 0, 1, b"").fits(3));
+    }
+
+    #[test]
+    fn a_request_groups_partitions_by_topic_and_carries_payloads_by_reference() {
+        // SN3
+        let payload = Bytes::from(vec![7u8; 100]);
+        let mut parts = vec![part("a", 0, 1, b"p0"), part("b", 0, 2, b"p1"), part("a", 3, 1, b"")];
+        parts[2].payload = vec![payload.clone()];
+        let (body, ids) = encode(9, Acks::All, Duration::from_secs(30), parts).unwrap();
+        assert!(body.iter().any(|piece| piece.as_ptr() == payload.as_ptr()), "not copied");
+        assert!(ids.is_empty(), "names are on the wire");
+        let whole = Bytes::from(body.concat());
+        let request = ProduceRequest::parse(&whole, 9).unwrap();
+        assert_eq!((request.acks, request.timeout_ms), (-1, 30_000));
+        let topics: Vec<_> =
+            request.topic_data.iter().map(|t| (t.name.as_str(), t.partition_data.len())).collect();
+        assert_eq!(topics, [("a", 2), ("b", 1)]);
+        let records = request.topic_data[0].partition_data[0].records.as_ref().unwrap().to_bytes();
+        assert_eq!(&records[..], [&[b'h'; BATCH_HEADER_SIZE][..], b"p0"].concat());
+    }
+
+    #[test]
+    fn with_ids_the_answer_finds_its_topic_by_the_ids_of_the_moment_of_sending() {
+        // SN16
+        let parts = vec![part("a", 0, 1, b"p"), part("b", 5, 2, b"p")];
+        let (_, ids) = encode(13, Acks::All, Duration::from_secs(30), parts).unwrap();
+        let topic = |id, index| TopicProduceResponse {
+            topic_id: TopicId([id; 16]),
+            partition_responses: vec![PartitionProduceResponse {
+                index,
+                base_offset: 9,
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        let response = ProduceResponse { responses: vec![topic(2, 5), topic(3, 0)], ..Default::default() };
+        let body = Bytes::from(encode_body(13, &response).unwrap().concat());
+        let answer = decode(&body, 13, &ids).unwrap();
+        assert_eq!(answer.partitions.len(), 1, "the unknown id answers nothing");
+        assert_eq!(answer.partitions[0].partition, TopicPartition::new("b", 5));
+        let acknowledged = Verdict::Acknowledged { base_offset: Some(Offset(9)), log_append_time: None };
+        assert_eq!(answer.partitions[0].verdict, acknowledged);
+    }
+
+    #[test]
+    fn an_error_answer_brings_its_words_the_named_records_and_the_leader() {
+        // SN13, BB24, MD13, NC20
+        let refused = PartitionProduceResponse {
+            error_code: ErrorCode::INVALID_RECORD,
+            base_offset: -1,
+            error_message: Some("bad".into()),
+            record_errors: vec![BatchIndexAndErrorMessage {
+                batch_index: 3,
+                batch_index_error_message: Some("no key".into()),
+            }],
+            current_leader: LeaderIdAndEpoch { leader_id: 2, leader_epoch: 7 },
+            ..Default::default()
+        };
+        let response = ProduceResponse {
+            responses: vec![TopicProduceResponse {
+                name: "t".into(),
+                partition_responses: vec![refused],
+                ..Default::default()
+            }],
+            throttle_time_ms: 250,
+            node_endpoints: vec![NodeEndpoint { node_id: 2, host: "h".into(), port: 9092, rack: None }],
+        };
+        let body = Bytes::from(encode_body(10, &response).unwrap().concat());
+        let answer = decode(&body, 10, &TopicIds::new()).unwrap();
+        assert_eq!(answer.throttle, Duration::from_millis(250));
+        assert_eq!(answer.endpoints[0].id, BrokerId(2));
+        assert_eq!(answer.partitions[0].leader, Some((BrokerId(2), LeaderEpoch(7))));
+        let expected = Refusal {
+            code: ErrorCode::INVALID_RECORD,
+            message: Some("bad".into()),
+            has_offset: false,
+            record_errors: vec![(3, Some("no key".into()))],
+        };
+        assert_eq!(answer.partitions[0].verdict, Verdict::Refused(expected));
+    }
+
+    #[test]
+    fn a_broker_that_waits_before_it_answers_needs_no_waiting_client() {
+        // NC20
+        let response = ProduceResponse { throttle_time_ms: 250, ..Default::default() };
+        let body = Bytes::from(encode_body(5, &response).unwrap().concat());
+        let answer = decode(&body, 5, &TopicIds::new()).unwrap();
+        assert_eq!((answer.throttle, answer.held_back), (Duration::ZERO, Duration::from_millis(250)));
+    }
+
+    #[test]
+    fn nonsense_is_an_error_and_not_a_panic() {
+        assert!(decode(&Bytes::from_static(b"\xff\xff"), 9, &TopicIds::new()).is_err());
+    }
+}

@@ -1,0 +1,222 @@
+//! The sender: `handle_input`, `poll_output`, `poll_timeout`. What it does with them is in the files beside this one:
+//! asking and sending in `sending.rs`, what comes back in `answers.rs`, metadata in `metadata_exchange.rs`, time running
+//! out in `expiry.rs`, the end in `shutdown.rs`.
+//! Owner: the driver, alone. Never: a clock, a socket, user code.
+
+use crate::brokers::Brokers;
+use crate::in_flight::Requests;
+use crate::metadata_exchange::Exchange;
+use crate::shutdown::Shutdown;
+use crate::unreachable::Unreachable;
+use crate::{Input, Output, SenderSettings};
+use kp_accumulator::{Accumulator, BrokerError};
+use kp_metadata::Metadata;
+use kp_protocol::{BrokerAddress, BrokerId};
+use kp_time::Jitter;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Everything between the accumulator and the network, as a state machine.
+///
+/// The host's loop: [`handle_input`](Self::handle_input) for whatever happened, [`poll_output`](Self::poll_output) until
+/// `None` (answering every question at once), then sleep until something happens or
+/// [`poll_timeout`](Self::poll_timeout). `now` must not run backwards.
+///
+/// Every batch that leaves the accumulator comes out in exactly one [`Output::Settle`].
+pub struct SenderCore {
+    pub(crate) settings: SenderSettings,
+    pub(crate) accumulator: Arc<Accumulator>,
+    pub(crate) metadata: Metadata,
+    pub(crate) exchange: Exchange,
+    pub(crate) brokers: Brokers,
+    pub(crate) unreachable: Unreachable,
+    pub(crate) requests: Requests,
+    /// What a broker said last about a batch that waits to be sent again, by the address of its completion.
+    pub(crate) last_errors: BTreeMap<usize, BrokerError>,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) announced: Vec<BrokerAddress>,
+    pub(crate) jitter: Jitter,
+    pub(crate) next_token: u64,
+    pub(crate) outputs: VecDeque<Output>,
+    /// When the accumulator said to look again.
+    pub(crate) next_ready_check: Option<Instant>,
+    /// Something happened since the last turn.
+    pub(crate) is_dirty: bool,
+    /// Between the first `poll_output` after the host has slept and its `None`.
+    in_cycle: bool,
+    timeout: Option<Instant>,
+}
+
+impl SenderCore {
+    /// A core that sends what is in `accumulator` to the brokers `metadata` finds.
+    #[must_use]
+    pub fn new(
+        settings: SenderSettings,
+        accumulator: Arc<Accumulator>,
+        metadata: Metadata,
+        now: Instant,
+        seed: u64,
+    ) -> Self {
+        let mut core = Self {
+            requests: Requests::new(settings.delivery_timeout),
+            settings,
+            accumulator,
+            metadata,
+            exchange: Exchange::Idle,
+            brokers: Brokers::default(),
+            unreachable: Unreachable::default(),
+            last_errors: BTreeMap::new(),
+            shutdown: Shutdown::Running,
+            announced: Vec::new(),
+            jitter: Jitter::seeded(seed),
+            next_token: 0,
+            outputs: VecDeque::new(),
+            next_ready_check: None,
+            is_dirty: true,
+            in_cycle: false,
+            timeout: Some(now),
+        };
+        core.announce_brokers();
+        core
+    }
+
+    /// Takes in what happened. Answers to requests this core no longer knows are ignored (SN9).
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        self.is_dirty = true;
+        match input {
+            Input::Readiness { broker, readiness } => self.on_readiness(now, broker, readiness),
+            Input::LeastLoaded(broker) => self.on_least_loaded(now, broker),
+            Input::Connected { broker } => self.on_connected(broker),
+            Input::Disconnected { broker, address, reason } => self.on_disconnected(broker, address, reason),
+            Input::Answered { token, body } => self.on_answered(now, token, &body),
+            Input::Written { token } => self.on_written(now, token),
+            Input::Failed { token, written, timed_out, reason } => {
+                self.on_failed(now, token, written, timed_out, reason);
+            }
+            Input::Refused { token, reason } => self.on_refused(now, token, &reason),
+            Input::WantTopic(topic) => self.on_want_topic(now, topic),
+            Input::WantMetadata => self.on_want_metadata(),
+            Input::Close { deadline } => {
+                self.accumulator.close(); // CL10: nothing more is accepted, whoever has not said so yet.
+                self.shutdown = self.shutdown.close(deadline);
+            }
+            Input::CloseNow => {
+                self.accumulator.close();
+                self.shutdown = self.shutdown.close_now();
+            }
+        }
+    }
+
+    /// The next thing to do; `None` = sleep. Call until `None` after every input or wake.
+    pub fn poll_output(&mut self, now: Instant) -> Option<Output> {
+        if let Some(output) = self.outputs.pop_front() {
+            return Some(self.hand_out(output));
+        }
+        if self.shutdown == Shutdown::Closed {
+            self.timeout = None;
+            return None;
+        }
+        if !self.in_cycle {
+            self.in_cycle = true;
+            self.is_dirty = true;
+            self.brokers.begin_cycle(now);
+            self.exchange.begin_cycle(now);
+        }
+        // A turn that changes something is followed by another one; each either asks or sends something new or ends the
+        // cycle: a broker is asked once in it, and again only after it took a request.
+        while std::mem::take(&mut self.is_dirty) {
+            self.turn(now);
+            if let Some(output) = self.outputs.pop_front() {
+                return Some(self.hand_out(output));
+            }
+        }
+        self.in_cycle = false;
+        self.timeout = self.next_timeout(now);
+        None
+    }
+
+    /// When to call [`poll_output`](Self::poll_output) again if nothing happens before; appends wake the host
+    /// themselves. Valid after a `poll_output` that answered `None`.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timeout
+    }
+
+    /// SN1: ready, check, drain, expire, send; metadata beside it.
+    fn turn(&mut self, now: Instant) {
+        self.expire(now);
+        self.advance_shutdown(now);
+        if self.shutdown == Shutdown::Closed {
+            return;
+        }
+        // Also while forcing: the accumulator lets nobody sleep who has not looked.
+        let ready = self.look_what_is_ready(now);
+        if self.shutdown.may_send() {
+            self.ask_brokers(ready);
+            self.step_metadata(now);
+        }
+    }
+
+    /// Closing waits for settlements to be run: look again behind each.
+    fn hand_out(&mut self, output: Output) -> Output {
+        self.is_dirty |= self.shutdown != Shutdown::Running && matches!(output, Output::Settle(_));
+        output
+    }
+
+    fn next_timeout(&self, now: Instant) -> Option<Instant> {
+        let moments = [
+            self.next_ready_check,
+            self.brokers.next_ask(),
+            self.accumulator.next_expiry(),
+            self.requests.next_expiry(),
+            self.exchange.next(now, &self.metadata),
+            self.metadata.rebootstrap_at(),
+            self.shutdown.next(),
+        ];
+        moments.into_iter().flatten().min()
+    }
+
+    pub(crate) fn take_token(&mut self) -> u64 {
+        self.next_token += 1;
+        self.next_token
+    }
+
+    /// Puts out a request before any question that waits: what the network was asked before is true for one request.
+    pub(crate) fn put_first(&mut self, output: Output) {
+        self.outputs.push_front(output);
+    }
+
+    pub(crate) fn put(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    /// Tells the network the broker list, if it is another one.
+    pub(crate) fn announce_brokers(&mut self) {
+        let brokers: Vec<BrokerAddress> = self.metadata.snapshot().brokers().cloned().collect();
+        if brokers != self.announced {
+            let cluster = Arc::clone(self.metadata.snapshot());
+            let is_known = |broker: BrokerId| cluster.broker(broker).is_some();
+            self.brokers.retain(is_known);
+            self.unreachable.retain(is_known);
+            self.announced.clone_from(&brokers);
+            self.put(Output::SetBrokers(brokers));
+        }
+    }
+
+    /// Shows the snapshot to those who wait for it.
+    pub(crate) fn publish_cluster(&mut self) {
+        self.announce_brokers();
+        self.put(Output::ClusterChanged(Arc::clone(self.metadata.snapshot())));
+    }
+}
+
+impl std::fmt::Debug for SenderCore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SenderCore")
+            .field("shutdown", &self.shutdown)
+            .field("exchange", &self.exchange)
+            .field("outputs", &self.outputs.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,176 @@
+//! From ready partitions to Produce requests: whom to ask, what to drain, what to refuse before it is sent.
+
+use crate::in_flight::{ProduceInFlight, Slot};
+use crate::produce::{self, Part};
+use crate::{BrokerReadiness, OutgoingRequest, Output, SenderCore};
+use kp_accumulator::{
+    Admission, Batch, BrokerError, Certainty, DrainGate, Drained, FailureKind, HeadBatch, InFlight, Payload,
+    QueueIndex,
+};
+use kp_protocol::{Acks, ApiKey, BrokerId, BrokerVersions, ErrorCode, TopicId};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Lets every head go, without identity: a partition that may not send is muted, so the drain never shows it.
+/// Idempotence decides here, under the queue's lock, which identity a batch gets.
+struct OpenGate;
+
+impl DrainGate for OpenGate {
+    fn admit(&mut self, _: QueueIndex, _: &HeadBatch<'_>) -> Admission {
+        Admission::Send(None)
+    }
+}
+
+impl SenderCore {
+    /// Which brokers lead something sendable; partitions without a leader ask for one (AC12).
+    pub(crate) fn look_what_is_ready(&mut self, now: Instant) -> Vec<BrokerId> {
+        let ready = self.accumulator.ready(now, self.metadata.snapshot());
+        self.next_ready_check = ready.next_check;
+        for topic in ready.leaderless {
+            self.metadata.refresh_topic(now, topic);
+        }
+        ready.brokers
+    }
+
+    /// SN1, SN2: asks every one of them, unless it is known to take nothing now.
+    pub(crate) fn ask_brokers(&mut self, ready: Vec<BrokerId>) {
+        for broker in ready {
+            if self.brokers.ask(broker) {
+                self.put(Output::AskReadiness(broker));
+            }
+        }
+    }
+
+    pub(crate) fn on_readiness(&mut self, now: Instant, broker: BrokerId, readiness: BrokerReadiness) {
+        if self.exchange.is_checking(broker) {
+            return self.on_metadata_readiness(now, broker, readiness);
+        }
+        match readiness {
+            BrokerReadiness::Ready { connection, versions } => {
+                if self.shutdown.may_send() {
+                    self.send_batches(now, broker, connection, &versions);
+                }
+            }
+            BrokerReadiness::Wait { until } => self.brokers.waits(broker, until),
+            BrokerReadiness::Failed { reason, retry_at } => {
+                self.brokers.waits(broker, retry_at);
+                self.note_unreachable(broker, reason);
+                self.metadata.request_update();
+            }
+        }
+    }
+
+    /// One Produce request with the heads of all partitions that this broker leads and that are ready.
+    fn send_batches(&mut self, now: Instant, broker: BrokerId, connection: u64, versions: &BrokerVersions) {
+        let cluster = Arc::clone(self.metadata.snapshot());
+        let mut drained = Vec::new();
+        let limit = self.settings.max_request_size;
+        self.accumulator.drain(now, &cluster, broker, limit, &mut OpenGate, &mut drained);
+        if drained.is_empty() {
+            return;
+        }
+        let topic_id = |batch: &Batch<InFlight>| {
+            cluster.topic(&batch.topic_partition().topic).map_or(TopicId::ZERO, |topic| topic.id())
+        };
+        for drained in &drained {
+            self.metadata.touch(now, &drained.batch.topic_partition().topic); // MD6
+            if self.settings.guarantee_one_in_flight {
+                self.accumulator.mute(drained.queue); // SN7
+            }
+        }
+        let all_ids_known = drained.iter().all(|drained| !topic_id(&drained.batch).is_zero());
+        let version = produce::choose_version(versions, all_ids_known);
+        let (mut parts, mut slots) = (Vec::with_capacity(drained.len()), Vec::with_capacity(drained.len()));
+        for Drained { queue, batch, wire } in drained {
+            let (partition, topic_id) = (batch.topic_partition().clone(), topic_id(&batch));
+            let part = Part { partition, topic_id, header: wire.header, payload: wire.payload };
+            match version.filter(|version| part.fits(*version)) {
+                Some(_) => {
+                    parts.push(part);
+                    slots.push(Slot { queue, batch: Some(batch) });
+                }
+                None => self.refuse_unsupported(now, broker, versions, queue, batch),
+            }
+        }
+        // Some were refused here: their partitions may have something else to send.
+        self.brokers.may_take_more(broker);
+        if let Some(version) = version.filter(|_| !parts.is_empty()) {
+            self.send_produce(now, broker, connection, version, parts, slots);
+        }
+    }
+
+    fn send_produce(
+        &mut self,
+        now: Instant,
+        broker: BrokerId,
+        connection: u64,
+        version: i16,
+        parts: Vec<Part<Payload>>,
+        slots: Vec<Slot>,
+    ) {
+        let (body, ids) =
+            match produce::encode(version, self.settings.acks, self.settings.request_timeout, parts) {
+                Ok(encoded) => encoded,
+                Err(error) => {
+                    // Only a request beyond 2 GiB, or a name beyond 32 KiB, cannot be said.
+                    let last = local_error(broker, ErrorCode::INVALID_REQUEST, error.to_string());
+                    for Slot { queue, batch } in slots {
+                        let kind = FailureKind::Refused(ErrorCode::INVALID_REQUEST);
+                        self.end_unsent(now, queue, batch, kind, last.clone());
+                    }
+                    return;
+                }
+            };
+        let token = self.take_token();
+        self.requests.insert(token, ProduceInFlight { broker, version, ids, slots });
+        self.put_first(Output::Send(OutgoingRequest {
+            token,
+            broker,
+            connection,
+            api_key: ApiKey::Produce,
+            version,
+            body,
+            timeout: self.settings.request_timeout,
+            expects_response: self.settings.acks != Acks::None, // NC8
+        }));
+    }
+
+    /// A broker that takes no v2 batches (Produce below 3), or no zstd (below 7).
+    fn refuse_unsupported(
+        &mut self,
+        now: Instant,
+        broker: BrokerId,
+        versions: &BrokerVersions,
+        queue: QueueIndex,
+        batch: Batch<InFlight>,
+    ) {
+        let offered = match produce::newest_offered(versions) {
+            Some(version) => format!("speaks Produce up to version {version}"),
+            None => "speaks no Produce".to_owned(),
+        };
+        let address = self.address_of(broker);
+        let words = format!("broker {broker} ({address}) {offered}; this batch needs 3, with zstd 7");
+        let last = local_error(broker, ErrorCode::UNSUPPORTED_VERSION, words);
+        self.end_unsent(now, queue, Some(batch), FailureKind::UnsupportedVersion, last);
+    }
+
+    /// A batch that was drained and never left.
+    fn end_unsent(
+        &mut self,
+        now: Instant,
+        queue: QueueIndex,
+        batch: Option<Batch<InFlight>>,
+        kind: FailureKind,
+        last: BrokerError,
+    ) {
+        if let Some(batch) = batch {
+            self.fail_in_flight(now, batch, kind, Certainty::NotWritten, Some(last), Vec::new());
+        }
+        self.release(queue);
+    }
+}
+
+/// What this client itself has to say about a request, in the form of a broker's error.
+fn local_error(broker: BrokerId, code: ErrorCode, words: String) -> BrokerError {
+    BrokerError { code, message: Some(Arc::from(words)), broker: Some(broker) }
+}

@@ -1,0 +1,9 @@
+//! The sender core's statements (behaviours SN*, MD*, AC*, CL*), played by a scripted host without sockets or sleep.
+
+mod harness;
+
+mod closing;
+mod delivery;
+mod limits;
+mod metadata;
+mod random;

@@ -1,0 +1,246 @@
+//! Finding out about the cluster: whom to ask, when, and what to say if nobody answers.
+
+use crate::harness::*;
+use kp_protocol::{ApiKey, BrokerId, ErrorCode};
+use kp_sender::Input;
+use std::time::Duration;
+
+#[test]
+fn the_bootstrap_list_is_announced_and_asked_at_once() {
+    // MD1
+    let mut harness = Harness::with(Plan { bootstrap: 3, ..Plan::default() });
+    harness.answers_metadata = false;
+    harness.run();
+    assert_eq!(harness.listed.iter().map(|b| b.id.0).collect::<Vec<_>>(), [-3, -2, -1]);
+    assert_eq!(harness.requests.len(), 1, "one request (NC26)");
+    assert_eq!(harness.requests[0].api_key, ApiKey::Metadata);
+    harness.answers_metadata = true;
+    harness.run();
+    assert_eq!(harness.listed.iter().map(|b| b.id.0).collect::<Vec<_>>(), [1, 2]);
+    assert!(!harness.cluster().is_bootstrap());
+}
+
+#[test]
+fn while_nobody_can_be_reached_the_reason_names_every_address_and_asking_goes_on() {
+    // MD2, issue: which addresses were tried and what each said
+    let mut harness = Harness::with(Plan { bootstrap: 2, ..Plan::default() });
+    harness.least_loaded = Some(None);
+    harness.run();
+    for (id, reason) in [(-1, "connection refused"), (-2, "no such host")] {
+        let address = format!("boot{}:9092", -id).into();
+        harness.input(Input::Disconnected { broker: BrokerId(id), address, reason: reason.into() });
+    }
+    harness.advance(Duration::from_secs(5));
+    let last = harness.metadata_failures.last().expect("the failure is told");
+    assert_eq!(&**last, "boot1:9092: connection refused; boot2:9092: no such host");
+    assert!(harness.metadata_failures.len() < 30, "with backoff, not in a loop");
+    harness.least_loaded = None;
+    harness.advance(MS(1000));
+    assert!(!harness.cluster().is_bootstrap());
+}
+
+#[test]
+fn a_broker_that_connects_is_waited_for_and_asked_when_it_is_there() {
+    // NC26
+    let mut harness = Harness::new();
+    harness.least_loaded = Some(Some(BrokerId(-1)));
+    harness.moods.insert(BrokerId(-1), Mood::Wait(None));
+    harness.run();
+    assert!(harness.requests.is_empty() && harness.metadata_failures.is_empty());
+    harness.moods.clear();
+    harness.input(Input::Connected { broker: BrokerId(-1) });
+    harness.run();
+    assert!(!harness.cluster().is_bootstrap());
+}
+
+#[test]
+fn an_unusable_broker_is_reported_with_its_reason() {
+    // NC23
+    let mut harness = Harness::new();
+    harness.least_loaded = Some(Some(BrokerId(-1)));
+    harness.moods.insert(BrokerId(-1), Mood::Failed("authentication failed"));
+    harness.run();
+    assert_eq!(&**harness.metadata_failures.last().unwrap(), "boot1:9092: authentication failed");
+}
+
+#[test]
+fn a_lost_metadata_request_is_made_again_after_the_backoff() {
+    // MD2
+    let mut harness = Harness::new();
+    harness.answers_metadata = false;
+    harness.run();
+    let token = harness.requests.remove(0).token;
+    harness.input(Input::Failed { token, written: true, timed_out: true, reason: "no answer".into() });
+    harness.run();
+    assert!(harness.requests.is_empty());
+    harness.advance(MS(120));
+    assert_eq!(harness.requests.len(), 1);
+}
+
+#[test]
+fn an_unknown_topic_shows_its_error_and_is_asked_for_until_it_is_there() {
+    // MD16, MD21
+    let mut harness = Harness::new();
+    harness.want("t");
+    harness.run();
+    let error = |harness: &Harness| harness.cluster().topic("t").and_then(|topic| topic.error());
+    assert_eq!(error(&harness), Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+    let before = harness.clusters.len();
+    harness.advance(Duration::from_secs(3));
+    let asked = harness.clusters.len() - before;
+    assert!((3..15).contains(&asked), "asked {asked} times in 3 s");
+    harness.add_topic("t", &[1]);
+    harness.advance(Duration::from_secs(1));
+    assert_eq!(error(&harness), None);
+    harness.send(0);
+    harness.run();
+    assert_eq!(harness.produces().len(), 1);
+}
+
+#[test]
+fn whoever_asks_for_a_topic_that_is_known_or_refused_is_answered_at_once() {
+    // MD9, MD22
+    let mut harness = Harness::knowing(Plan::default(), &[1]);
+    let before = harness.clusters.len();
+    harness.answers_metadata = false;
+    harness.want("t");
+    harness.run();
+    assert_eq!(harness.clusters.len(), before + 1);
+    harness.answers_metadata = true;
+    harness.add_topic("forbidden", &[]);
+    harness.topics.get_mut("forbidden").unwrap().error = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    harness.want("forbidden");
+    harness.run();
+    let before = harness.clusters.len();
+    harness.answers_metadata = false;
+    harness.want("forbidden");
+    harness.run();
+    assert_eq!(harness.clusters.len(), before + 1);
+}
+
+#[test]
+fn metadata_is_renewed_by_age() {
+    // MD2
+    let mut harness = Harness::knowing(Plan::default(), &[1]);
+    let before = harness.clusters.len();
+    harness.topics.get_mut("t").unwrap().leaders = vec![(2, 6)];
+    harness.advance(Duration::from_secs(290));
+    assert_eq!(harness.clusters.len(), before);
+    harness.send(0);
+    harness.run();
+    let taken = harness.take_produce();
+    assert_eq!(taken.request.broker, BrokerId(1));
+    harness.acknowledge(&taken);
+    harness.advance(Duration::from_secs(20));
+    assert_eq!(harness.clusters.len(), before + 1);
+    harness.send(0);
+    harness.run();
+    assert_eq!(harness.take_produce().request.broker, BrokerId(2), "leaders move");
+}
+
+#[test]
+fn batches_of_a_partition_without_a_leader_ask_for_their_topic_until_it_has_one() {
+    // AC12
+    let mut harness = Harness::knowing(Plan::default(), &[1]);
+    harness.topics.get_mut("t").unwrap().leaders = vec![(-1, 6)];
+    harness.send(0);
+    harness.run();
+    let taken = harness.take_produce();
+    harness.advance(Duration::from_secs(1)); // No backoff of metadata is running any more.
+    harness.answer(&taken, |_| refused(ErrorCode::LEADER_NOT_AVAILABLE));
+    harness.advance(Duration::from_secs(2));
+    assert!(harness.produces().is_empty());
+    harness.topics.get_mut("t").unwrap().leaders = vec![(2, 7)];
+    harness.advance(Duration::from_secs(2));
+    assert_eq!(harness.take_produce().request.broker, BrokerId(2));
+}
+
+#[test]
+fn when_no_broker_is_usable_the_bootstrap_list_comes_back_and_delivery_goes_on() {
+    // MD23
+    let mut harness = Harness::knowing(Plan::default(), &[1]);
+    harness.moods.insert(BrokerId(1), Mood::Wait(None));
+    harness.moods.insert(BrokerId(2), Mood::Wait(None));
+    harness.moods.insert(BrokerId(-1), Mood::Wait(None));
+    let sent = harness.send(0);
+    harness.advance(Duration::from_secs(1));
+    harness.input(Input::Disconnected {
+        broker: BrokerId(1),
+        address: "host1:9092".into(),
+        reason: "gone".into(),
+    });
+    harness.advance(Duration::from_secs(1));
+    assert!(harness.listed.iter().all(|broker| broker.id.is_bootstrap()), "{:?}", harness.listed);
+    harness.moods.clear();
+    harness.advance(Duration::from_secs(2));
+    let taken = harness.take_produce();
+    harness.acknowledge(&taken);
+    assert!(offset(&sent).is_some());
+}
+
+#[test]
+fn a_connection_that_nobody_wanted_ends_without_a_refresh() {
+    // NC22: an idle one
+    let mut harness = Harness::knowing(Plan::default(), &[1]);
+    harness.advance(MS(500));
+    let before = harness.clusters.len();
+    harness.input(Input::Disconnected {
+        broker: BrokerId(2),
+        address: "host2:9092".into(),
+        reason: "idle".into(),
+    });
+    harness.advance(Duration::from_secs(2));
+    assert_eq!(harness.clusters.len(), before);
+}
+
+#[test]
+fn a_dead_leader_is_replaced_by_the_one_metadata_names() {
+    // NC11
+    let mut harness = Harness::knowing(Plan::default(), &[1]);
+    harness.moods.insert(BrokerId(1), Mood::Wait(None));
+    let sent = harness.send(0);
+    harness.run();
+    harness.topics.get_mut("t").unwrap().leaders = vec![(2, 6)];
+    harness.input(Input::Disconnected {
+        broker: BrokerId(1),
+        address: "host1:9092".into(),
+        reason: "reset".into(),
+    });
+    harness.advance(Duration::from_secs(1));
+    let taken = harness.take_produce();
+    assert_eq!(taken.request.broker, BrokerId(2));
+    harness.acknowledge(&taken);
+    assert!(offset(&sent).is_some());
+}
+
+#[test]
+fn a_bootstrap_connection_that_is_closed_because_it_left_the_list_is_no_failure() {
+    let mut harness = Harness::knowing(Plan::default(), &[1]);
+    let address = "boot1:9092".into();
+    harness.input(Input::Disconnected { broker: BrokerId(-1), address, reason: "left the list".into() });
+    harness.run();
+    harness.least_loaded = Some(None);
+    harness.advance(Duration::from_secs(301));
+    assert!(harness.metadata_failures.iter().all(|reason| !reason.contains("left the list")));
+}
+
+#[test]
+fn a_backoff_of_zero_does_not_make_the_core_spin() {
+    let mut plan = Plan::default();
+    plan.metadata.retry_backoff = kp_time::Backoff::new(MS(0), MS(1000));
+    plan.sender.retry_backoff = kp_time::Backoff::new(MS(0), MS(1000));
+    let mut harness = Harness::with(plan);
+    harness.least_loaded = Some(None);
+    harness.advance(Duration::from_secs(1));
+    harness.least_loaded = None;
+    harness.add_topic("t", &[1]);
+    harness.want("t");
+    harness.advance(Duration::from_secs(1));
+    let sent = harness.send(0);
+    harness.run();
+    let taken = harness.take_produce();
+    harness.answer(&taken, |_| refused(ErrorCode::NOT_ENOUGH_REPLICAS));
+    let taken = harness.take_produce();
+    harness.acknowledge(&taken);
+    assert!(offset(&sent).is_some());
+}
