@@ -1,0 +1,70 @@
+//! How often a broker was tried, and when it may be tried again (NC12, NC13, NC15; KIP-144, KIP-601).
+//! Owned by one broker's state; told `now`, asks no clock.
+
+use crate::NetworkSettings;
+use kp_time::{Deadline, Jitter};
+use std::time::Instant;
+
+/// The history of attempts to reach one broker, as far as it decides about the next one.
+#[derive(Debug, Default)]
+pub(crate) struct Attempts {
+    /// Ends since the last time it was ready; the exponent of the reconnect backoff.
+    failures: u32,
+    /// Attempts in a row that found no connection; the exponent of the set-up timeout.
+    setup_failures: u32,
+    /// When the last attempt began.
+    last_begun: Option<Instant>,
+    /// Not before then; `None` = now.
+    allowed_at: Option<Instant>,
+}
+
+impl Attempts {
+    /// When a new attempt may begin, if that is not yet.
+    pub(crate) fn backing_off_until(&self, now: Instant) -> Option<Instant> {
+        self.allowed_at.filter(|at| *at > now)
+    }
+
+    /// When the last attempt began; `None` sorts first: never.
+    pub(crate) fn last_begun(&self) -> Option<Instant> {
+        self.last_begun
+    }
+
+    /// Begins an attempt; answers the moment by which it must be ready.
+    pub(crate) fn begin(
+        &mut self,
+        now: Instant,
+        settings: &NetworkSettings,
+        jitter: &mut Jitter,
+    ) -> Deadline {
+        self.last_begun = Some(now);
+        let within = settings.setup_timeout.delay(self.setup_failures, jitter);
+        Deadline::after(now, within, "socket.connection.setup.timeout.ms")
+    }
+
+    /// The socket is connected: the way there is good, whatever the broker says next (NC15).
+    pub(crate) fn connected(&mut self) {
+        self.setup_failures = 0;
+    }
+
+    /// The broker is ready: only this ends the growth of the reconnect backoff, not a mere connection (NC12).
+    pub(crate) fn ready(&mut self) {
+        self.failures = 0;
+        self.allowed_at = None;
+    }
+
+    /// The attempt, or the connection it made, ended.
+    pub(crate) fn ended(
+        &mut self,
+        now: Instant,
+        was_connected: bool,
+        settings: &NetworkSettings,
+        jitter: &mut Jitter,
+    ) {
+        if !was_connected {
+            self.setup_failures = self.setup_failures.saturating_add(1);
+        }
+        let wait = settings.reconnect_backoff.delay(self.failures, jitter);
+        self.allowed_at = Some(Deadline::after(now, wait, "reconnect.backoff.ms").at());
+        self.failures = self.failures.saturating_add(1);
+    }
+}

@@ -1,0 +1,32 @@
+//! An attempt before there are bytes: the address is looked for, then the socket is connected.
+
+use super::Channel;
+use crate::ConnectionNumber;
+use std::net::SocketAddr;
+
+/// The attempt has begun; an address is being looked for, or will be with the next `poll`.
+#[derive(Debug)]
+pub(crate) struct Resolving {
+    pub(crate) number: ConnectionNumber,
+}
+
+impl Resolving {
+    /// There is an address: on to the socket.
+    pub(crate) fn found(self, address: SocketAddr) -> Connecting {
+        Connecting { number: self.number, address }
+    }
+}
+
+/// The socket is being connected.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Connecting {
+    pub(crate) number: ConnectionNumber,
+    pub(crate) address: SocketAddr,
+}
+
+impl Connecting {
+    /// The socket is connected: bytes may go. Responses above `max_response_size` bytes will be refused.
+    pub(crate) fn connected(self, max_response_size: usize) -> Channel {
+        Channel::new(self.number, self.address, max_response_size)
+    }
+}

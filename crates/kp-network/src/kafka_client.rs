@@ -1,0 +1,229 @@
+//! The seam behind which the whole network lies: [`KafkaClient`].
+//!
+//! The driver (one plain thread) owns a client by value and is the only one to call it. A test swaps it: for a
+//! script, for the simulated cluster of `kp-sim`, or for another network stack. Object-safe, not async, no
+//! sockets and no runtime in this file.
+
+use bytes::Bytes;
+use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions};
+use std::fmt;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+/// Which connection to a broker: a new one has a new number, and perhaps other API versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionNumber(pub u64);
+
+/// Whether a request may be sent to a broker now.
+#[derive(Clone, Debug)]
+pub enum Readiness {
+    /// Connected, versions known, room in flight, the previous request completely written.
+    Ready {
+        /// The connection to name in [`ClientRequest::connection`].
+        connection: ConnectionNumber,
+        /// What the broker speaks.
+        versions: Arc<BrokerVersions>,
+    },
+    /// Not now. An [`Event`] tells when to ask again, or it is worth asking at `until`.
+    Wait {
+        /// When asking again is worth it without an event; `None` = an event will tell.
+        until: Option<Instant>,
+        /// What it waits for.
+        why: WaitReason,
+    },
+    /// The broker cannot be used: authentication failed, or it is not in the list. Not retried before `retry_at`.
+    Failed {
+        /// What went wrong.
+        reason: Arc<str>,
+        /// When a new attempt is allowed; `None` = not unless the broker list changes.
+        retry_at: Option<Instant>,
+    },
+}
+
+/// Why a broker is not ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitReason {
+    /// Resolving, connecting or asking for versions.
+    Connecting,
+    /// The last attempt failed (`reconnect.backoff.ms`).
+    BackingOff,
+    /// The broker asked to be left alone for a while (KIP-219).
+    Throttled,
+    /// `max.in.flight.requests.per.connection` requests are unanswered.
+    InFlightFull,
+    /// The previous request is not completely written yet.
+    Writing,
+}
+
+/// A request whose body is already encoded; the client adds the size, the header and the correlation id.
+#[derive(Clone, Debug)]
+pub struct ClientRequest {
+    /// Chosen by the caller, unique among its unanswered requests; comes back in the events.
+    pub token: u64,
+    /// To whom.
+    pub broker: BrokerId,
+    /// On which connection; refused if it is not the current one, since versions may have changed.
+    pub connection: ConnectionNumber,
+    /// Which API.
+    pub api_key: ApiKey,
+    /// In which version `body` is encoded.
+    pub version: i16,
+    /// The body, in pieces that are written one after the other and never copied.
+    pub body: Vec<Bytes>,
+    /// How long to wait for the answer, from now, before the connection is given up (`request.timeout.ms`).
+    pub timeout: Duration,
+    /// `false` for Produce with `acks=0`: done when written ([`Event::Written`]), there is no response.
+    pub expects_response: bool,
+}
+
+/// A request that was not taken, given back.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// The request as it was handed in.
+    pub request: ClientRequest,
+    /// Why.
+    pub reason: Arc<str>,
+}
+
+/// Whether a failed request can have reached the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// Not one byte of it left: the broker cannot have acted on it.
+    No,
+    /// Some or all of it left: the broker may have acted on it.
+    Perhaps,
+}
+
+/// Why a connection ended or was not made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DisconnectReason {
+    /// The name has no address.
+    Unresolved(Arc<str>),
+    /// The address refused, or the attempt failed; the system's words.
+    ConnectFailed(Arc<str>),
+    /// Not ready within `socket.connection.setup.timeout.ms`.
+    SetupTimeout,
+    /// The broker closed it, or the system reported an error; the system's words.
+    Lost(Arc<str>),
+    /// Closed before it answered ApiVersions: perhaps a TLS or SASL listener.
+    ClosedWithoutAnswer,
+    /// A request was not answered in its time.
+    RequestTimeout,
+    /// The broker broke the protocol (size, correlation id, undecodable ApiVersions).
+    ProtocolError(Arc<str>),
+    /// Idle for `connections.max.idle.ms`.
+    Idle,
+    /// [`KafkaClient::disconnect`] or [`KafkaClient::close`] was called, or the broker left the list.
+    Asked(Arc<str>),
+}
+
+impl fmt::Display for DisconnectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unresolved(words) => write!(f, "name not resolved: {words}"),
+            Self::ConnectFailed(words) => write!(f, "connect failed: {words}"),
+            Self::SetupTimeout => f.write_str("not ready in time (socket.connection.setup.timeout.ms)"),
+            Self::Lost(words) => write!(f, "connection lost: {words}"),
+            Self::ClosedWithoutAnswer => f.write_str("closed without an answer: a TLS or SASL listener?"),
+            Self::RequestTimeout => f.write_str("a request was not answered in time (request.timeout.ms)"),
+            Self::ProtocolError(words) => write!(f, "protocol error: {words}"),
+            Self::Idle => f.write_str("idle (connections.max.idle.ms)"),
+            Self::Asked(words) => write!(f, "closed: {words}"),
+        }
+    }
+}
+
+/// What happened on the network.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A connection is ready for requests.
+    Connected {
+        /// To whom.
+        broker: BrokerId,
+        /// Its number.
+        connection: ConnectionNumber,
+        /// What the broker speaks.
+        versions: Arc<BrokerVersions>,
+    },
+    /// A response arrived.
+    Answered {
+        /// The request's token.
+        token: u64,
+        /// The response's body, without its header, in the version of the request.
+        body: Bytes,
+    },
+    /// A request that expects no response is completely written.
+    Written {
+        /// The request's token.
+        token: u64,
+    },
+    /// The request that kept a broker busy ([`WaitReason::Writing`]) is completely written: ask its readiness again.
+    /// Given only if [`KafkaClient::readiness`] was asked while it was being written.
+    Writable {
+        /// Whose readiness to ask.
+        broker: BrokerId,
+    },
+    /// A request will not be answered. Given once for each unanswered request of a lost connection, in the order
+    /// in which they were sent, before its [`Event::Disconnected`].
+    Failed {
+        /// The request's token.
+        token: u64,
+        /// Whether the broker can have seen it.
+        written: Written,
+        /// Why.
+        reason: DisconnectReason,
+    },
+    /// A connection ended, or could not be made.
+    Disconnected {
+        /// To whom.
+        broker: BrokerId,
+        /// Where it was tried, with the address if one was found (`host:port`, `host:port (1.2.3.4)`).
+        address: Arc<str>,
+        /// Why.
+        reason: DisconnectReason,
+    },
+}
+
+/// Everything between the sender core and the brokers.
+///
+/// Contract: called from one thread only; nothing blocks except [`poll`](Self::poll) and
+/// [`close`](Self::close); an implementation holds settings only until the first `poll` (runtimes and sockets
+/// belong to the thread that polls); events come out of `poll` alone, in the order in which they happened.
+/// ApiVersions and authentication are the client's; every other request is the caller's.
+pub trait KafkaClient: Send {
+    /// The brokers to know from now on. Negative ids are the bootstrap list. One that left the list is closed when
+    /// nothing of it is in flight; one with a new host or port is closed and resolved anew.
+    fn set_brokers(&mut self, now: Instant, brokers: &[BrokerAddress]);
+
+    /// Whether `broker` takes a request now. Starts a connection if there is none and its backoff allows.
+    fn readiness(&mut self, now: Instant, broker: BrokerId) -> Readiness;
+
+    /// The broker to ask for things that any broker knows: ready with nothing in flight; else ready with the
+    /// fewest; else connecting; else one that may be connected, tried longest ago; else a connected one that is busy
+    /// (its readiness says until when); `None` if all are backing off.
+    fn least_loaded(&mut self, now: Instant) -> Option<BrokerId>;
+
+    /// Takes a request for a ready broker.
+    ///
+    /// # Errors
+    /// Gives it back if `request.connection` is not the broker's current, ready connection.
+    fn send(&mut self, now: Instant, request: ClientRequest) -> Result<(), Refused>;
+
+    /// Leaves a broker alone until then (its response said so, KIP-219): `readiness` answers
+    /// [`WaitReason::Throttled`]. Responses are still read.
+    fn throttle(&mut self, broker: BrokerId, until: Instant);
+
+    /// Closes the connection to a broker; its unanswered requests fail. The reason is for the events.
+    fn disconnect(&mut self, now: Instant, broker: BrokerId, reason: &str);
+
+    /// Does network work. Blocks until there is an event, the waker is woken, or `until` (`None` = no limit) has
+    /// come; late by at most 2 ms. A past `until` makes one turn without blocking. Appends to `events`.
+    fn poll(&mut self, until: Option<Instant>, events: &mut Vec<Event>);
+
+    /// Ends a blocking [`poll`](Self::poll), or the next one, from any thread; never lost, cheap when awake.
+    fn waker(&self) -> Waker;
+
+    /// Closes all connections, giving what is being written at most `within`. Nothing is called afterwards.
+    fn close(&mut self, within: Duration);
+}

@@ -1,0 +1,30 @@
+//! The network under a Kafka producer: the seam [`KafkaClient`], a pure client, and sockets behind a feature.
+//!
+//! [`KafkaClient`] is what a producer needs of a network. [`NetworkClient`] is the default one: a state machine over
+//! the second seam, [`Selectable`], that moves bytes. The feature `tokio` adds `TokioClient`, which is that client
+//! over sockets; without the feature no runtime and no socket is linked.
+
+#![forbid(unsafe_code)]
+
+mod addresses;
+mod attempts;
+mod broker;
+mod connection;
+mod counters;
+mod kafka_client;
+mod network_client;
+mod selectable;
+mod settings;
+#[cfg(feature = "tokio")]
+mod tokio;
+
+#[cfg(feature = "tokio")]
+pub use self::tokio::{TokioClient, TokioSelector};
+pub use counters::NetworkCounters;
+pub use kafka_client::{
+    ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Refused, WaitReason,
+    Written,
+};
+pub use network_client::NetworkClient;
+pub use selectable::{Selectable, SelectorEvent, Wait};
+pub use settings::NetworkSettings;

@@ -1,0 +1,270 @@
+//! The default [`KafkaClient`]: connections, correlation, requests in flight, timeouts, backoff.
+//!
+//! Pure: it is told the time by a [`Clock`] and bytes by a [`Selectable`], and knows no socket and no runtime. Owned
+//! by the driver and called from its thread only.
+
+mod least_loaded;
+mod life;
+mod turn;
+
+#[cfg(test)]
+mod scripted;
+#[cfg(test)]
+mod tests;
+
+use crate::broker::Broker;
+use crate::connection::Link;
+use crate::{
+    ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkCounters, NetworkSettings,
+    Readiness, Refused, Selectable, SelectorEvent, Wait, WaitReason,
+};
+use kp_protocol::{BrokerAddress, BrokerId};
+use kp_time::{Clock, Deadline, Jitter, TimerTable};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+/// The longest single wait; a later moment takes several. Timers of runtimes end before a century does, and "never"
+/// comes in as a century.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// What a moment in the timer table is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// The attempt must be ready by then.
+    Setup,
+    /// A request may have to be given up then. Never late, perhaps early: looked at again when it comes.
+    Request,
+    /// The connection may have been idle too long then. Perhaps early, likewise.
+    Idle,
+}
+
+/// A network client over any [`Selectable`]. With the feature `tokio`, `TokioClient` is this over sockets.
+pub struct NetworkClient<S> {
+    settings: NetworkSettings,
+    clock: Arc<dyn Clock>,
+    selectable: S,
+    brokers: BTreeMap<BrokerId, Broker>,
+    /// Whose connection a number is; only attempts and connections that have not ended.
+    numbers: BTreeMap<ConnectionNumber, BrokerId>,
+    timers: TimerTable<(BrokerId, Timer)>,
+    /// Attempts begun since the last turn: sockets belong to `poll`.
+    to_start: Vec<(BrokerId, ConnectionNumber)>,
+    /// Connections that had more to read than one turn takes.
+    unread: Vec<(BrokerId, ConnectionNumber)>,
+    /// Events since the last `poll`.
+    pending: Vec<Event>,
+    /// What a turn found; kept for its memory.
+    found: Vec<SelectorEvent>,
+    jitter: Jitter,
+    correlation_ids: CorrelationIds,
+    last_number: u64,
+    counters: NetworkCounters,
+}
+
+impl<S: Selectable> NetworkClient<S> {
+    /// A client over `selectable`, which must live in the time that `clock` shows.
+    pub fn over(selectable: S, settings: NetworkSettings, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            selectable,
+            brokers: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            timers: TimerTable::default(),
+            to_start: Vec::new(),
+            unread: Vec::new(),
+            pending: Vec::new(),
+            found: Vec::new(),
+            jitter: Jitter::seeded(settings.seed),
+            correlation_ids: CorrelationIds::default(),
+            last_number: 0,
+            counters: NetworkCounters::default(),
+            settings,
+        }
+    }
+
+    /// What it has done so far.
+    pub fn counters(&self) -> NetworkCounters {
+        self.counters
+    }
+
+    /// A broker that has left the list: closed now, or when its last request is answered.
+    fn unlist(&mut self, now: Instant, id: BrokerId) {
+        let Some(broker) = self.brokers.get_mut(&id) else { return };
+        broker.listed = false;
+        self.close_if_left(now, id);
+    }
+
+    /// Closes a broker that has left the list, once nothing of it is in flight.
+    fn close_if_left(&mut self, now: Instant, id: BrokerId) {
+        let Some(broker) = self.brokers.get(&id) else { return };
+        if broker.listed || broker.link.unanswered() > 0 {
+            return;
+        }
+        self.end(now, id, DisconnectReason::Asked("the broker left the list".into()));
+        self.brokers.remove(&id);
+    }
+
+    /// The longest a turn may block.
+    fn wait(&self, now: Instant, until: Option<Instant>) -> Wait {
+        if !self.pending.is_empty() || !self.unread.is_empty() {
+            return Wait::Turn;
+        }
+        match until.into_iter().chain(self.timers.next()).min() {
+            Some(at) if at <= now => Wait::Turn,
+            Some(at) => Wait::Until(now.checked_add(LONGEST_WAIT).map_or(at, |longest| at.min(longest))),
+            None => Wait::Forever,
+        }
+    }
+}
+
+impl<S> fmt::Debug for NetworkClient<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetworkClient")
+            .field("brokers", &self.brokers)
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: Selectable> KafkaClient for NetworkClient<S> {
+    fn set_brokers(&mut self, now: Instant, brokers: &[BrokerAddress]) {
+        let listed: BTreeMap<BrokerId, &BrokerAddress> =
+            brokers.iter().map(|address| (address.id, address)).collect();
+        let known: Vec<BrokerId> = self.brokers.keys().copied().collect();
+        for id in known.into_iter().filter(|id| !listed.contains_key(id)) {
+            self.unlist(now, id);
+        }
+        for (id, address) in listed {
+            let moved = self.brokers.get(&id).is_some_and(|broker| broker.is_elsewhere(address));
+            if moved {
+                self.end(now, id, DisconnectReason::Asked(format!("the broker moved to {address}").into()));
+                self.brokers.remove(&id);
+            }
+            let broker = self.brokers.entry(id).or_insert_with(|| Broker::new(address.clone()));
+            broker.address = address.clone();
+            broker.listed = true;
+        }
+    }
+
+    fn readiness(&mut self, now: Instant, broker: BrokerId) -> Readiness {
+        let id = broker;
+        let Some(broker) = self.brokers.get_mut(&id).filter(|broker| broker.listed) else {
+            return Readiness::Failed {
+                reason: format!("broker {id} is not in the list").into(),
+                retry_at: None,
+            };
+        };
+        match &mut broker.link {
+            Link::Ready(ready) => ready.readiness(now, self.settings.max_in_flight),
+            Link::Resolving(_) | Link::Connecting(_) | Link::CheckingVersions(_) => {
+                Readiness::Wait { until: None, why: WaitReason::Connecting }
+            }
+            Link::Down => match broker.attempts.backing_off_until(now) {
+                Some(until) => Readiness::Wait { until: Some(until), why: WaitReason::BackingOff },
+                None => {
+                    self.begin_attempt(now, id);
+                    Readiness::Wait { until: None, why: WaitReason::Connecting }
+                }
+            },
+        }
+    }
+
+    fn least_loaded(&mut self, now: Instant) -> Option<BrokerId> {
+        self.find_least_loaded(now)
+    }
+
+    fn send(&mut self, now: Instant, request: ClientRequest) -> Result<(), Refused> {
+        let id = request.broker;
+        let refuse = |request, reason: String| Err(Refused { request, reason: reason.into() });
+        let link = self.brokers.get_mut(&id).map(|broker| &mut broker.link);
+        let ready = match link.and_then(Link::ready_mut) {
+            Some(ready) if ready.number() == request.connection => ready,
+            Some(_) => return refuse(request, format!("broker {id} has another connection now")),
+            None => return refuse(request, format!("broker {id} is not ready")),
+        };
+        // Throttled since it was asked is no reason: the broker takes it, and only answers later (KIP-219).
+        if let Some(why) = ready.full(self.settings.max_in_flight) {
+            return refuse(request, format!("broker {id} is busy: {why:?}"));
+        }
+        let (correlation_id, client_id) = (self.correlation_ids.next(), self.settings.client_id.as_deref());
+        let deadline = ready
+            .begin(now, request, correlation_id, client_id)
+            .map_err(|(request, reason)| Refused { request, reason })?;
+        self.counters.requests += 1;
+        let timer = (id, Timer::Request);
+        if self.timers.get(&timer).is_none_or(|at| at > deadline) {
+            self.timers.set(timer, deadline);
+        }
+        self.write(now, id);
+        Ok(())
+    }
+
+    fn throttle(&mut self, broker: BrokerId, until: Instant) {
+        let now = self.clock.now();
+        if let Some(ready) = self.brokers.get_mut(&broker).and_then(|broker| broker.link.ready_mut()) {
+            ready.throttle(now, until);
+        }
+    }
+
+    fn disconnect(&mut self, now: Instant, broker: BrokerId, reason: &str) {
+        self.end(now, broker, DisconnectReason::Asked(reason.into()));
+    }
+
+    fn poll(&mut self, until: Option<Instant>, events: &mut Vec<Event>) {
+        let before = events.len();
+        loop {
+            let now = self.clock.now();
+            self.start_attempts(now);
+            let wait = self.wait(now, until);
+            let (now, woken) = self.turn(wait);
+            // Only after what was there has been read: an answer that is in is no timeout (NC22).
+            self.expire(now);
+            events.append(&mut self.pending);
+            if woken || events.len() > before || until.is_some_and(|until| until <= now) {
+                return;
+            }
+        }
+    }
+
+    fn waker(&self) -> Waker {
+        self.selectable.waker()
+    }
+
+    fn close(&mut self, within: Duration) {
+        let deadline = Deadline::after(self.clock.now(), within, "close");
+        while self.brokers.values().any(|broker| broker.link.is_writing())
+            && !deadline.is_past(self.clock.now())
+        {
+            let (now, _) = self.turn(Wait::Until(deadline.at()));
+            self.expire(now);
+        }
+        let now = self.clock.now();
+        let ids: Vec<BrokerId> = self.brokers.keys().copied().collect();
+        for id in ids {
+            self.end(now, id, DisconnectReason::Asked("the client was closed".into()));
+        }
+        self.brokers.clear();
+        self.pending.clear();
+        self.selectable.shutdown();
+    }
+}
+
+/// Numbers requests, over all connections: a number seen in a trace is then one request.
+#[derive(Debug, Default)]
+struct CorrelationIds {
+    next: i32,
+}
+
+impl CorrelationIds {
+    /// The last eight numbers below `i32::MAX` are left to SASL re-authentication (KIP-368), as in Java (NC9).
+    const END: i32 = i32::MAX - 7;
+
+    fn next(&mut self) -> i32 {
+        let id = self.next;
+        self.next = if id + 1 == Self::END { 0 } else { id + 1 };
+        id
+    }
+}

@@ -1,0 +1,218 @@
+//! How connections begin and end: attempts, set-up, time running out.
+
+use super::{NetworkClient, Timer};
+use crate::connection::{CheckingVersions, Connecting, Link, Resolving};
+use crate::{ConnectionNumber, DisconnectReason, Event, Selectable, addresses};
+use kp_protocol::BrokerId;
+use std::io;
+use std::mem;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How soon a busy connection is looked at again for idleness, at the earliest.
+const LEAST_IDLE_CHECK: Duration = Duration::from_millis(10);
+
+impl<S: Selectable> NetworkClient<S> {
+    /// Begins an attempt to reach a broker that is down. Nothing happens on the network before the next turn.
+    pub(super) fn begin_attempt(&mut self, now: Instant, id: BrokerId) {
+        let Some(broker) = self.brokers.get_mut(&id) else { return };
+        self.last_number += 1;
+        let number = ConnectionNumber(self.last_number);
+        broker.link = Link::Resolving(Resolving { number });
+        let deadline = broker.attempts.begin(now, &self.settings, &mut self.jitter);
+        self.timers.set((id, Timer::Setup), deadline.at());
+        self.numbers.insert(number, id);
+        self.to_start.push((id, number));
+        self.counters.connections_tried += 1;
+    }
+
+    /// Starts the attempts begun since the last turn.
+    pub(super) fn start_attempts(&mut self, now: Instant) {
+        for (id, number) in mem::take(&mut self.to_start) {
+            // It may have been ended meanwhile, and another begun.
+            if self.numbers.get(&number) == Some(&id) {
+                self.seek_address(now, id, number);
+            }
+        }
+    }
+
+    /// Connects to the next address of a name, or looks the name up when none is left (NC16).
+    fn seek_address(&mut self, now: Instant, id: BrokerId, number: ConnectionNumber) {
+        let Some(broker) = self.brokers.get_mut(&id) else { return };
+        match broker.addresses.next_untried() {
+            Some(address) => self.connect(id, address),
+            None => match addresses::literal(&broker.address.host, broker.address.port) {
+                Some(address) => self.resolved(now, id, Ok(vec![address])),
+                None => self.selectable.resolve(number, &broker.address.host, broker.address.port),
+            },
+        }
+    }
+
+    /// The resolver has answered. A name without an address is a failed attempt like any other (NC18).
+    pub(super) fn resolved(&mut self, now: Instant, id: BrokerId, result: Result<Vec<SocketAddr>, Arc<str>>) {
+        let Some(broker) = self.brokers.get_mut(&id) else { return };
+        let found = result.and_then(|found| {
+            broker.addresses.resolved(found);
+            broker.addresses.next_untried().ok_or_else(|| "the name has no address".into())
+        });
+        match found {
+            Ok(address) => self.connect(id, address),
+            Err(reason) => self.end(now, id, DisconnectReason::Unresolved(reason)),
+        }
+    }
+
+    fn connect(&mut self, id: BrokerId, address: SocketAddr) {
+        let Some(broker) = self.brokers.get_mut(&id) else { return };
+        broker.link = match mem::replace(&mut broker.link, Link::Down) {
+            Link::Resolving(resolving) => {
+                self.selectable.connect(resolving.number, address);
+                Link::Connecting(resolving.found(address))
+            }
+            other => other,
+        };
+    }
+
+    /// The socket is connected: asks what the broker speaks (NC3).
+    pub(super) fn connected(&mut self, now: Instant, id: BrokerId, connecting: Connecting) {
+        let Some(broker) = self.brokers.get_mut(&id) else { return };
+        broker.attempts.connected();
+        let channel = connecting.connected(self.settings.max_response_size);
+        match CheckingVersions::begin(channel, self.correlation_ids.next(), &self.settings) {
+            Ok(checking) => {
+                broker.link = Link::CheckingVersions(checking);
+                self.write(now, id);
+                self.read(now, id);
+            }
+            // Only a name or version that ApiVersions cannot carry comes here; the attempt is over all the same.
+            Err(error) => self.end_link(
+                now,
+                id,
+                Link::Connecting(connecting),
+                DisconnectReason::ProtocolError(error.to_string().into()),
+            ),
+        }
+    }
+
+    /// The broker is ready for requests (NC1, NC12).
+    pub(super) fn became_ready(&mut self, now: Instant, id: BrokerId) {
+        let Some(broker) = self.brokers.get_mut(&id) else { return };
+        broker.attempts.ready();
+        let Some(ready) = broker.link.ready_mut() else { return };
+        let (connection, versions) = (ready.number(), Arc::clone(ready.versions()));
+        self.timers.cancel(&(id, Timer::Setup));
+        if let Some(at) = self.settings.connections_max_idle.and_then(|idle| now.checked_add(idle)) {
+            self.timers.set((id, Timer::Idle), at);
+        }
+        self.counters.connections_made += 1;
+        self.pending.push(Event::Connected { broker: id, connection, versions });
+    }
+
+    /// Ends the connection to a broker, or the attempt at one, if there is any.
+    pub(super) fn end(&mut self, now: Instant, id: BrokerId, reason: DisconnectReason) {
+        let Some(broker) = self.brokers.get_mut(&id) else { return };
+        let link = mem::replace(&mut broker.link, Link::Down);
+        self.end_link(now, id, link, reason);
+    }
+
+    /// As [`end`](Self::end), for a state that was taken out of its broker.
+    pub(super) fn end_link(&mut self, now: Instant, id: BrokerId, link: Link, reason: DisconnectReason) {
+        let Some(broker) = self.brokers.get_mut(&id) else { return };
+        let Some(number) = link.number() else { return };
+        self.numbers.remove(&number);
+        for timer in [Timer::Setup, Timer::Request, Timer::Idle] {
+            self.timers.cancel(&(id, timer));
+        }
+        self.selectable.close(number);
+        self.counters.connections_ended += 1;
+        broker.attempts.ended(now, link.was_connected(), &self.settings, &mut self.jitter);
+        if link.was_connected() {
+            broker.addresses.forget();
+        }
+        let address = broker.describe(&link);
+        if !broker.listed {
+            self.brokers.remove(&id);
+        }
+        if let Link::Ready(ready) = link {
+            let why = &reason;
+            let failed = |(token, written)| Event::Failed { token, written, reason: why.clone() };
+            self.pending.extend(ready.into_unanswered().map(failed));
+        }
+        self.pending.push(Event::Disconnected { broker: id, address, reason });
+    }
+
+    /// The system said no, or the other side has closed (`error` is `None`).
+    pub(super) fn lost(&mut self, now: Instant, id: BrokerId, error: Option<&io::Error>) {
+        let Some(broker) = self.brokers.get(&id) else { return };
+        let cut_off = error.is_none_or(|error| {
+            matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
+            )
+        });
+        let reason = match (&broker.link, error) {
+            (Link::CheckingVersions(_), _) if cut_off => DisconnectReason::ClosedWithoutAnswer,
+            (_, Some(error)) => DisconnectReason::Lost(error.to_string().into()),
+            (_, None) => DisconnectReason::Lost("closed by the broker".into()),
+        };
+        self.end(now, id, reason);
+    }
+
+    /// Ends what has run out of time.
+    pub(super) fn expire(&mut self, now: Instant) {
+        let mut one_was_idle = false;
+        while let Some((id, timer)) = self.pop_due(now, one_was_idle) {
+            match timer {
+                Timer::Setup => self.end(now, id, DisconnectReason::SetupTimeout),
+                // NC10: one late request ends the connection, and with it all the others in flight.
+                Timer::Request => self.end(now, id, DisconnectReason::RequestTimeout),
+                Timer::Idle => {
+                    self.end(now, id, DisconnectReason::Idle);
+                    one_was_idle = true;
+                }
+            }
+        }
+    }
+
+    /// The next connection whose time is really up. Moments in the table that were only early are put right. After
+    /// one idle connection the others wait for their own turn (NC22).
+    fn pop_due(&mut self, now: Instant, one_was_idle: bool) -> Option<(BrokerId, Timer)> {
+        let mut postponed = Vec::new();
+        let due = loop {
+            let Some(at) = self.timers.next() else { break None };
+            let Some((id, timer)) = self.timers.pop_due(now) else { break None };
+            if timer == Timer::Idle && one_was_idle {
+                postponed.push(((id, timer), at));
+                continue;
+            }
+            match self.moment_of(now, id, timer, at) {
+                // Exactly this moment: whatever is due and older has been popped before.
+                Some(real) if real <= at => break Some((id, timer)),
+                Some(real) => self.timers.set((id, timer), real),
+                None => {}
+            }
+        };
+        for (key, at) in postponed {
+            self.timers.set(key, at);
+        }
+        due
+    }
+
+    /// The moment for which a timer set to `at` stands, as things are now.
+    fn moment_of(&self, now: Instant, id: BrokerId, timer: Timer, at: Instant) -> Option<Instant> {
+        let broker = self.brokers.get(&id)?;
+        match (timer, &broker.link) {
+            (Timer::Setup, Link::Resolving(_) | Link::Connecting(_) | Link::CheckingVersions(_)) => Some(at),
+            (Timer::Request, Link::Ready(ready)) => ready.earliest_deadline(),
+            (Timer::Idle, Link::Ready(ready)) => {
+                let max_idle = self.settings.connections_max_idle?;
+                match ready.idle_since() {
+                    Some(since) => since.checked_add(max_idle),
+                    // Busy: looked at again when it could next be due.
+                    None => now.checked_add(max_idle.max(LEAST_IDLE_CHECK)),
+                }
+            }
+            (Timer::Setup | Timer::Request | Timer::Idle, _) => None,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! One turn of the selector: what it found is read, written and matched with requests.
+
+use super::NetworkClient;
+use crate::broker::Broker;
+use crate::connection::{Channel, Checked, Connecting, Link};
+use crate::{ConnectionNumber, DisconnectReason, Event, Selectable, SelectorEvent, Wait};
+use bytes::Bytes;
+use kp_protocol::BrokerId;
+use std::mem;
+use std::task::Poll;
+use std::time::Instant;
+
+/// Reads of one connection in one turn, so that a fast broker does not keep the others waiting.
+const READS_PER_TURN: usize = 16;
+
+impl<S: Selectable> NetworkClient<S> {
+    /// Waits, then does what the selector says. Answers the time after it, and whether the waker was woken.
+    pub(super) fn turn(&mut self, wait: Wait) -> (Instant, bool) {
+        self.counters.turns += 1;
+        let mut found = mem::take(&mut self.found);
+        let woken = self.selectable.poll(wait, &mut found);
+        let now = self.clock.now();
+        for (id, number) in mem::take(&mut self.unread) {
+            if self.numbers.get(&number) == Some(&id) {
+                self.read(now, id);
+            }
+        }
+        for event in found.drain(..) {
+            self.take(now, event);
+        }
+        self.found = found;
+        (now, woken)
+    }
+
+    fn take(&mut self, now: Instant, event: SelectorEvent) {
+        let number = event.number();
+        // Events of a connection that has ended meanwhile are nobody's.
+        let Some(id) = self.numbers.get(&number).copied() else { return };
+        match event {
+            SelectorEvent::Resolved { result, .. } => self.resolved(now, id, result),
+            SelectorEvent::Connected { .. } => {
+                if let Some(connecting) = self.take_connecting(id) {
+                    self.connected(now, id, connecting);
+                }
+            }
+            SelectorEvent::ConnectFailed { error, .. } => {
+                self.end(now, id, DisconnectReason::ConnectFailed(error.to_string().into()));
+            }
+            SelectorEvent::Readable { .. } => self.read(now, id),
+            SelectorEvent::Writable { .. } => self.write(now, id),
+        }
+    }
+
+    fn take_connecting(&mut self, id: BrokerId) -> Option<Connecting> {
+        let link = &mut self.brokers.get_mut(&id)?.link;
+        match mem::replace(link, Link::Down) {
+            Link::Connecting(connecting) => Some(connecting),
+            other => {
+                *link = other;
+                None
+            }
+        }
+    }
+
+    /// Writes on, as far as the socket takes it.
+    pub(super) fn write(&mut self, now: Instant, id: BrokerId) {
+        let Self { brokers, selectable, counters, .. } = self;
+        let Some(broker) = brokers.get_mut(&id) else { return };
+        let Some(channel) = broker.link.channel_mut() else { return };
+        match channel.write(selectable, counters) {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => {
+                let Some(ready) = broker.link.ready_mut() else { return };
+                let end = ready.written(now);
+                self.pending.extend(end.done.map(|token| Event::Written { token }));
+                self.pending.extend(end.awaited.then_some(Event::Writable { broker: id }));
+                self.close_if_left(now, id);
+            }
+            Poll::Ready(Err(error)) => {
+                // Answers that came before the end are still answers.
+                let number = broker.link.number();
+                self.read(now, id);
+                if self.number_of(id) == number {
+                    self.lost(now, id, Some(&error));
+                }
+            }
+        }
+    }
+
+    /// Reads what is there, and hands on each whole frame.
+    pub(super) fn read(&mut self, now: Instant, id: BrokerId) {
+        let Some(number) = self.number_of(id) else { return };
+        for _ in 0..READS_PER_TURN {
+            let Self { brokers, selectable, counters, .. } = self;
+            let Some(channel) = channel_of(brokers.get_mut(&id), number) else { return };
+            match channel.read(selectable, counters) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(0)) => return self.lost(now, id, None),
+                Poll::Ready(Ok(_)) => self.take_frames(now, id, number),
+                Poll::Ready(Err(error)) => return self.lost(now, id, Some(&error)),
+            }
+        }
+        self.unread.push((id, number));
+    }
+
+    fn take_frames(&mut self, now: Instant, id: BrokerId, number: ConnectionNumber) {
+        while let Some(channel) = channel_of(self.brokers.get_mut(&id), number) {
+            match channel.next_frame() {
+                Ok(Some(frame)) => self.take_frame(now, id, &frame),
+                Ok(None) => return,
+                Err(error) => {
+                    return self.end(now, id, DisconnectReason::ProtocolError(error.to_string().into()));
+                }
+            }
+        }
+    }
+
+    fn take_frame(&mut self, now: Instant, id: BrokerId, frame: &Bytes) {
+        let Some(broker) = self.brokers.get_mut(&id) else { return };
+        match mem::replace(&mut broker.link, Link::Down) {
+            Link::CheckingVersions(checking) => {
+                match checking.answered(now, frame, || self.correlation_ids.next(), &self.settings) {
+                    Checked::Ready(ready) => {
+                        broker.link = Link::Ready(ready);
+                        self.became_ready(now, id);
+                    }
+                    Checked::Again(checking) => {
+                        broker.link = Link::CheckingVersions(checking);
+                        self.write(now, id);
+                    }
+                    Checked::Broken(checking, reason) => {
+                        let link = Link::CheckingVersions(checking);
+                        self.end_link(now, id, link, DisconnectReason::ProtocolError(reason));
+                    }
+                }
+            }
+            Link::Ready(mut ready) => match ready.answered(now, frame) {
+                Ok((token, body)) => {
+                    broker.link = Link::Ready(ready);
+                    self.counters.responses += 1;
+                    self.pending.push(Event::Answered { token, body });
+                    self.close_if_left(now, id);
+                }
+                Err(reason) => {
+                    self.end_link(now, id, Link::Ready(ready), DisconnectReason::ProtocolError(reason));
+                }
+            },
+            other => broker.link = other,
+        }
+    }
+
+    fn number_of(&self, id: BrokerId) -> Option<ConnectionNumber> {
+        self.brokers.get(&id)?.link.number()
+    }
+}
+
+/// The bytes of this very connection, if it is still there.
+fn channel_of(broker: Option<&mut Broker>, number: ConnectionNumber) -> Option<&mut Channel> {
+    broker?.link.channel_mut().filter(|channel| channel.number() == number)
+}

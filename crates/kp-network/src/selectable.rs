@@ -1,0 +1,108 @@
+//! The seam under the default network: names and bytes in, bytes out. Below it lie sockets (feature `tokio`), or a
+//! script in tests. It decides nothing: no backoff, no frames, no requests.
+//!
+//! Owned by one [`NetworkClient`](crate::NetworkClient) and called from its thread only.
+
+use crate::ConnectionNumber;
+use bytes::BytesMut;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::Instant;
+
+/// How long [`Selectable::poll`] may block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Not at all; but what is ready is looked for.
+    Turn,
+    /// Until something is ready, the waker is woken, or this moment.
+    Until(Instant),
+    /// Until something is ready or the waker is woken.
+    Forever,
+}
+
+/// What a turn found.
+#[derive(Debug)]
+pub enum SelectorEvent {
+    /// A name was looked up.
+    Resolved {
+        /// For whom.
+        number: ConnectionNumber,
+        /// Its addresses in the resolver's order, or the resolver's words.
+        result: Result<Vec<SocketAddr>, Arc<str>>,
+    },
+    /// A connection is made: it can be read and written.
+    Connected {
+        /// Which.
+        number: ConnectionNumber,
+    },
+    /// A connection could not be made; it is closed already.
+    ConnectFailed {
+        /// Which.
+        number: ConnectionNumber,
+        /// The system's words.
+        error: io::Error,
+    },
+    /// [`Selectable::read`] may give bytes again.
+    Readable {
+        /// Which.
+        number: ConnectionNumber,
+    },
+    /// [`Selectable::write`] may take bytes again.
+    Writable {
+        /// Which.
+        number: ConnectionNumber,
+    },
+}
+
+impl SelectorEvent {
+    /// Which connection it is about.
+    #[must_use]
+    pub fn number(&self) -> ConnectionNumber {
+        match self {
+            Self::Resolved { number, .. }
+            | Self::Connected { number }
+            | Self::ConnectFailed { number, .. }
+            | Self::Readable { number }
+            | Self::Writable { number } => *number,
+        }
+    }
+}
+
+/// Sockets, named by the number of the connection. A number is used once.
+///
+/// Readiness is edge-triggered: a socket is told of ([`SelectorEvent::Readable`], [`SelectorEvent::Writable`]) only
+/// after a read or write of it answered [`Poll::Pending`]. Whoever stops earlier must come back by himself. Right
+/// after [`SelectorEvent::Connected`] nobody has asked yet: try.
+///
+/// [`resolve`](Self::resolve), [`connect`](Self::connect) and [`poll`](Self::poll) are called inside the client's
+/// `poll` only, so an implementation may make its runtime there; the rest at any time.
+pub trait Selectable: Send {
+    /// Looks up a name, without blocking; [`SelectorEvent::Resolved`] answers.
+    fn resolve(&mut self, number: ConnectionNumber, host: &str, port: u16);
+
+    /// Begins to connect; [`SelectorEvent::Connected`] or [`SelectorEvent::ConnectFailed`] answers.
+    fn connect(&mut self, number: ConnectionNumber, address: SocketAddr);
+
+    /// Writes as much of `slices` as fits now, in one go; never blocks. `Ready(Ok(n))` says how many bytes went,
+    /// perhaps fewer than given.
+    fn write(&mut self, number: ConnectionNumber, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
+
+    /// Appends what is there to `into`, within its spare capacity; never blocks. `Ready(Ok(0))` = the other side
+    /// has closed.
+    fn read(&mut self, number: ConnectionNumber, into: &mut BytesMut) -> Poll<io::Result<usize>>;
+
+    /// Closes the socket, ends the attempt or forgets the look-up. Its events do not come any more, or are ignored.
+    fn close(&mut self, number: ConnectionNumber);
+
+    /// Waits, and says what is ready. Answers whether the waker was woken since the last time.
+    /// May return early with nothing; may be late by 2 ms.
+    fn poll(&mut self, wait: Wait, events: &mut Vec<SelectorEvent>) -> bool;
+
+    /// Ends a waiting [`poll`](Self::poll), or the next one, from any thread.
+    fn waker(&self) -> Waker;
+
+    /// Closes everything and gives back what belongs to the polling thread. Nothing is called afterwards.
+    fn shutdown(&mut self);
+}
