@@ -1,0 +1,139 @@
+//! The same calls without async, for programs that have no executor. std only.
+
+use crate::builder::ProducerBuilder;
+use crate::config::{ConfigWarning, ProducerConfig};
+use crate::delivery::{Delivery, RecordMetadata};
+use crate::ended::Closed;
+use crate::error::{BuildError, DeliveryError, SendError, WouldDeadlock};
+use crate::guarantees::Guarantees;
+use crate::parker::block_on;
+use crate::producer::{PartitionInfo, TrySendError};
+use crate::record::ProducerRecord;
+use std::time::Duration;
+
+/// A Kafka producer whose calls block the calling thread, like the Java client's.
+///
+/// ```no_run
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use kp_producer::{ProducerConfig, ProducerRecord, blocking::Producer};
+/// use std::time::Duration;
+///
+/// let producer = Producer::new(ProducerConfig::from_properties_str("bootstrap.servers=localhost:9092")?)?;
+/// let metadata = producer.send(ProducerRecord::to("orders").value("hello"))?.wait()?;
+/// println!("{}-{} @ {:?}", metadata.topic(), metadata.partition(), metadata.offset());
+/// producer.close(Duration::from_secs(10))?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Producer(crate::Producer);
+
+impl Producer {
+    /// Builds a producer; see [`ProducerBuilder::build`].
+    ///
+    /// # Errors
+    /// As [`ProducerBuilder::build`].
+    pub fn new(config: ProducerConfig) -> Result<Self, BuildError> {
+        Self::builder(config).build().map(Self)
+    }
+
+    /// Starts the making of a producer; the async [`Producer`](crate::Producer) it builds becomes a blocking one
+    /// with `into()`.
+    pub fn builder(config: ProducerConfig) -> ProducerBuilder {
+        ProducerBuilder::new(config)
+    }
+
+    /// As [`Producer::send`](crate::Producer::send), blocking for metadata and memory at most `max.block.ms`.
+    ///
+    /// # Errors
+    /// [`SendError`]: the record was not accepted.
+    pub fn send(&self, record: ProducerRecord<'_>) -> Result<Delivery, SendError> {
+        block_on(self.0.send(record))
+    }
+
+    /// As [`Producer::send_with`](crate::Producer::send_with).
+    ///
+    /// # Errors
+    /// [`SendError`]: the record was not accepted, and the callback will not run.
+    pub fn send_with<F>(&self, record: ProducerRecord<'_>, callback: F) -> Result<(), SendError>
+    where
+        F: FnOnce(Result<RecordMetadata, DeliveryError>) + Send + 'static,
+    {
+        block_on(self.0.send_with(record, callback))
+    }
+
+    /// As [`Producer::try_send`](crate::Producer::try_send): never blocks.
+    ///
+    /// # Errors
+    /// [`TrySendError`] gives the record back.
+    pub fn try_send<'a>(&self, record: ProducerRecord<'a>) -> Result<Delivery, TrySendError<'a>> {
+        self.0.try_send(record)
+    }
+
+    /// As [`Producer::flush`](crate::Producer::flush).
+    ///
+    /// # Errors
+    /// [`WouldDeadlock`] on the network thread.
+    pub fn flush(&self) -> Result<(), WouldDeadlock> {
+        block_on(self.0.flush())
+    }
+
+    /// As [`Producer::close`](crate::Producer::close).
+    ///
+    /// # Errors
+    /// [`WouldDeadlock`] on the network thread, unless `within` is zero.
+    pub fn close(&self, within: Duration) -> Result<Closed, WouldDeadlock> {
+        block_on(self.0.close(within))
+    }
+
+    /// As [`Producer::connect`](crate::Producer::connect).
+    ///
+    /// # Errors
+    /// The addresses and what each said.
+    pub fn connect(&self) -> Result<(), SendError> {
+        block_on(self.0.connect())
+    }
+
+    /// As [`Producer::partitions_for`](crate::Producer::partitions_for).
+    ///
+    /// # Errors
+    /// As `send`, when the topic cannot be had.
+    pub fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, SendError> {
+        block_on(self.0.partitions_for(topic))
+    }
+
+    /// What this producer promises under its configuration.
+    #[must_use]
+    pub fn guarantees(&self) -> &Guarantees {
+        self.0.guarantees()
+    }
+
+    /// What was noticed about the configuration when the producer was built.
+    #[must_use]
+    pub fn warnings(&self) -> &[ConfigWarning] {
+        self.0.warnings()
+    }
+
+    /// How many records were acknowledged so far.
+    #[must_use]
+    pub fn acknowledged_records(&self) -> u64 {
+        self.0.acknowledged_records()
+    }
+
+    /// How many accepted records failed so far.
+    #[must_use]
+    pub fn failed_records(&self) -> u64 {
+        self.0.failed_records()
+    }
+
+    /// The `client.id` in use.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        self.0.client_id()
+    }
+}
+
+impl From<crate::Producer> for Producer {
+    fn from(producer: crate::Producer) -> Self {
+        Self(producer)
+    }
+}

@@ -1,0 +1,230 @@
+//! From a configuration to a running producer: fills each room's plain settings struct, then starts the threads.
+//! No I/O happens here; names are resolved and sockets made on the network thread.
+
+use crate::config::{ProducerConfig, Settings};
+use crate::driver::Driver;
+use crate::error::BuildError;
+use crate::guarantees::Guarantees;
+use crate::metadata_wait::MetadataWaiters;
+use crate::producer::{Handle, Producer};
+use crate::seal_workers::SealWorkers;
+use crate::shared::{Limits, Shared, View};
+use crate::system_clock::SystemClock;
+use arc_swap::ArcSwap;
+use kp_accumulator::{Accumulator, AccumulatorSettings, Seal};
+use kp_memory::BufferPool;
+use kp_metadata::{Metadata, MetadataSettings};
+use kp_network::KafkaClient;
+use kp_protocol::compression::Compression;
+use kp_protocol::{BrokerAddress, BrokerId};
+use kp_sender::{SenderCore, SenderSettings};
+use kp_time::{Backoff, Clock, Jitter};
+use parking_lot::Mutex;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, OnceLock};
+
+/// Makes a [`Producer`]; a test swaps its network and its clock here.
+///
+/// ```no_run
+/// use kp_producer::{Producer, ProducerConfig};
+/// let config = ProducerConfig::default().bootstrap_servers("localhost:9092");
+/// let producer = Producer::builder(config).build().expect("the configuration is good");
+/// ```
+#[must_use = "nothing is started before `build`"]
+pub struct ProducerBuilder {
+    config: ProducerConfig,
+    client: Option<Box<dyn KafkaClient>>,
+    clock: Arc<dyn Clock>,
+    seed: Option<u64>,
+}
+
+impl ProducerBuilder {
+    pub(crate) fn new(config: ProducerConfig) -> Self {
+        Self { config, client: None, clock: Arc::new(SystemClock), seed: None }
+    }
+
+    /// Another network than sockets: a script, a simulated cluster, an own stack.
+    pub fn client(mut self, client: impl KafkaClient + 'static) -> Self {
+        self.client = Some(Box::new(client));
+        self
+    }
+
+    /// Another clock than the system's. The client must live in the same time.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Where random choices (jitter, sticky partitions) start from; otherwise from the system's randomness.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Checks the configuration and starts the network thread. Does no I/O on the calling thread: an unreachable
+    /// cluster shows in [`Producer::connect`] or in the first `send`.
+    ///
+    /// # Errors
+    /// [`BuildError`]: a bad configuration, no thread, or no network.
+    pub fn build(self) -> Result<Producer, BuildError> {
+        let validated = self.config.validate()?;
+        let settings = validated.settings;
+        let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(0u8));
+        let mut seeds = Jitter::seeded(seed);
+        let client = match self.client {
+            Some(client) => client,
+            None => default_client(&settings, &self.clock, seeds.next_u64())?,
+        };
+
+        let pool = BufferPool::new(settings.buffer_memory, settings.batch_size);
+        let accumulator =
+            Accumulator::new(accumulator_settings(&settings, seeds.next_u64()), Arc::clone(&pool));
+        let waker = client.waker();
+        pool.set_driver_waker(waker.clone());
+        accumulator.set_driver_waker(waker.clone());
+
+        let now = self.clock.now();
+        let metadata =
+            Metadata::new(metadata_settings(&settings), bootstrap(&settings), now, seeds.next_u64());
+        let view = View::new(Arc::clone(metadata.snapshot()), &accumulator);
+        let core = SenderCore::new(
+            sender_settings(&settings),
+            Arc::clone(&accumulator),
+            metadata,
+            now,
+            seeds.next_u64(),
+        );
+        let seal_workers = SealWorkers::start(&accumulator, accumulator.sealers(seal_threads(&settings)))
+            .map_err(BuildError::Thread)?;
+
+        let shared = Arc::new(Shared {
+            accumulator,
+            pool,
+            view: ArcSwap::from_pointee(view),
+            waiters: Arc::new(MetadataWaiters::default()),
+            clock: self.clock,
+            limits: limits(&settings),
+            counters: Default::default(),
+            ended: Default::default(),
+            network_thread: OnceLock::new(),
+            waker,
+            inbox: Mutex::new(Vec::new()),
+        });
+        let driver = Driver::new(Arc::clone(&shared), core, client);
+        std::thread::Builder::new()
+            .name(format!("kafka-producer-network-thread | {}", settings.client_id))
+            .spawn(move || driver.run())
+            .map_err(BuildError::Thread)?;
+        Ok(Producer::from_handle(Handle {
+            shared,
+            guarantees: guarantees(&settings),
+            warnings: validated.warnings,
+            client_id: Arc::from(settings.client_id),
+            _seal_workers: seal_workers,
+        }))
+    }
+}
+
+#[cfg(feature = "tokio")]
+fn default_client(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    seed: u64,
+) -> Result<Box<dyn KafkaClient>, BuildError> {
+    let network = kp_network::NetworkSettings {
+        client_id: Some(settings.client_id.clone()),
+        max_in_flight: settings.max_in_flight_requests_per_connection as usize,
+        reconnect_backoff: Backoff::new(settings.reconnect_backoff, settings.reconnect_backoff_max),
+        setup_timeout: Backoff::new(settings.connection_setup_timeout, settings.connection_setup_timeout_max),
+        connections_max_idle: settings.connections_max_idle,
+        send_buffer: settings.send_buffer,
+        receive_buffer: settings.receive_buffer,
+        seed,
+        ..kp_network::NetworkSettings::default()
+    };
+    Ok(Box::new(kp_network::TokioClient::new(network, Arc::clone(clock))))
+}
+
+#[cfg(not(feature = "tokio"))]
+fn default_client(_: &Settings, _: &Arc<dyn Clock>, _: u64) -> Result<Box<dyn KafkaClient>, BuildError> {
+    Err(BuildError::NoClient)
+}
+
+fn accumulator_settings(settings: &Settings, seed: u64) -> AccumulatorSettings {
+    AccumulatorSettings {
+        batch_size: settings.batch_size,
+        linger: settings.linger,
+        delivery_timeout: settings.delivery_timeout,
+        compression: settings.compression,
+        compression_level: settings.compression_level(),
+        ignore_keys: settings.partitioner_ignore_keys,
+        seal: if settings.compression == Compression::None { Seal::Inline } else { Seal::Workers },
+        seed,
+        ..AccumulatorSettings::default()
+    }
+}
+
+fn metadata_settings(settings: &Settings) -> MetadataSettings {
+    MetadataSettings {
+        max_age: settings.metadata_max_age,
+        max_idle: settings.metadata_max_idle,
+        retry_backoff: retry_backoff(settings),
+        allow_auto_topic_creation: true,
+        rebootstrap: settings.metadata_rebootstrap,
+        rebootstrap_trigger: settings.metadata_rebootstrap_trigger,
+    }
+}
+
+fn sender_settings(settings: &Settings) -> SenderSettings {
+    SenderSettings {
+        acks: settings.acks,
+        retries: settings.retries,
+        request_timeout: settings.request_timeout,
+        delivery_timeout: settings.delivery_timeout,
+        max_request_size: settings.max_request_size,
+        retry_backoff: retry_backoff(settings),
+        ..SenderSettings::default()
+    }
+}
+
+fn retry_backoff(settings: &Settings) -> Backoff {
+    Backoff::new(settings.retry_backoff, settings.retry_backoff_max)
+}
+
+fn limits(settings: &Settings) -> Limits {
+    Limits {
+        max_block: settings.max_block,
+        max_request_size: settings.max_request_size,
+        buffer_memory: settings.buffer_memory,
+        delivery_timeout: settings.delivery_timeout,
+    }
+}
+
+fn bootstrap(settings: &Settings) -> Vec<BrokerAddress> {
+    let addresses = settings.bootstrap_servers.iter().zip(1..);
+    addresses
+        .map(|((host, port), number)| BrokerAddress {
+            id: BrokerId(-number),
+            host: Arc::from(host.as_str()),
+            port: *port,
+            rack: None,
+        })
+        .collect()
+}
+
+fn guarantees(settings: &Settings) -> Guarantees {
+    Guarantees {
+        ordered: settings.keeps_order(),
+        no_duplicates: !settings.may_duplicate(),
+        acks: settings.acks,
+        survives_leader_loss: settings.acks == kp_protocol::Acks::All,
+    }
+}
+
+/// One worker for each core but one, at most four: compression must not starve the application.
+fn seal_threads(settings: &Settings) -> usize {
+    if settings.compression == Compression::None {
+        return 0;
+    }
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).clamp(1, 4))
+}

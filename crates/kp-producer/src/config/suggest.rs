@@ -1,0 +1,64 @@
+//! "Did you mean …?": the known key nearest to a mistyped one.
+//! Pure; used only for warnings, so a wrong guess costs a smile.
+
+use super::table::KEYS;
+
+/// The known key nearest to `given`, if it is near enough to be what was meant.
+pub(super) fn nearest_key(given: &str) -> Option<&'static str> {
+    let given = given.trim().to_ascii_lowercase().replace(['_', '-'], ".");
+    // A third of the letters wrong is another word.
+    let tolerance = (given.chars().count() / 3).clamp(1, 6);
+    KEYS.iter()
+        .map(|info| (distance(&given, info.key), info.key))
+        .filter(|(distance, _)| *distance <= tolerance)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, key)| key)
+}
+
+/// Edits that turn `a` into `b`: a letter more, less or changed, or two neighbours swapped.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before_last = vec![0; b.len() + 1];
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, letter) in a.iter().enumerate() {
+        let mut row = vec![i + 1; b.len() + 1];
+        for (j, other) in b.iter().enumerate() {
+            let changed = last[j] + usize::from(letter != other);
+            row[j + 1] = changed.min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *letter == b[j - 1] && a[i - 1] == *other {
+                row[j + 1] = row[j + 1].min(before_last[j - 1] + 1);
+            }
+        }
+        before_last = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_key_finds_the_one_that_was_meant() {
+        assert_eq!(nearest_key("linger.msec"), Some("linger.ms"));
+        assert_eq!(nearest_key("lingre.ms"), Some("linger.ms"));
+        assert_eq!(nearest_key("batchsize"), Some("batch.size"));
+        assert_eq!(nearest_key("BATCH_SIZE"), Some("batch.size"));
+        assert_eq!(nearest_key("bootstrap.server"), Some("bootstrap.servers"));
+        assert_eq!(nearest_key("compresion.type"), Some("compression.type"));
+    }
+
+    #[test]
+    fn a_key_of_something_else_finds_nothing() {
+        assert_eq!(nearest_key("auto.offset.reset"), None);
+        assert_eq!(nearest_key("x"), None);
+        assert_eq!(nearest_key(""), None);
+    }
+
+    #[test]
+    fn a_swap_counts_once() {
+        assert_eq!(distance("abcd", "abdc"), 1);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("kitten", "sitting"), 3);
+    }
+}

@@ -1,0 +1,130 @@
+//! The outcome of one accepted record: a reference to its batch's outcome, and the record's place in it.
+//! Dropping a delivery cancels nothing; keeping one keeps the outcome, never the bytes.
+
+use crate::error::DeliveryError;
+use crate::parker;
+use kp_accumulator::{Completion, RecordResult};
+use kp_protocol::{Offset, TopicPartition};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// Where an acknowledged record is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordMetadata {
+    partition: TopicPartition,
+    offset: Option<Offset>,
+    timestamp_ms: i64,
+}
+
+impl RecordMetadata {
+    pub(crate) fn new(partition: TopicPartition, offset: Option<Offset>, timestamp_ms: i64) -> Self {
+        Self { partition, offset, timestamp_ms }
+    }
+
+    /// The topic's name.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.partition.topic
+    }
+
+    /// The partition's number.
+    #[must_use]
+    pub fn partition(&self) -> i32 {
+        self.partition.partition.0
+    }
+
+    /// The record's offset; `None` when the broker did not say it (`acks=0`, or a duplicate it remembers only in
+    /// part).
+    #[must_use]
+    pub fn offset(&self) -> Option<i64> {
+        self.offset.map(|offset| offset.0)
+    }
+
+    /// The record's timestamp in milliseconds since the Unix epoch: the broker's if the topic uses
+    /// `LogAppendTime`, else the record's own.
+    #[must_use]
+    pub fn timestamp_ms(&self) -> i64 {
+        self.timestamp_ms
+    }
+}
+
+/// The outcome of one accepted record: await it, block on it, or look at it.
+///
+/// Cancel safety: dropping it at any time loses only the view of the outcome; the record goes its way.
+///
+/// ```no_run
+/// # async fn example(producer: kp_producer::Producer) -> Result<(), Box<dyn std::error::Error>> {
+/// use kp_producer::ProducerRecord;
+/// let delivery = producer.send(ProducerRecord::to("orders").value("hello")).await?;
+/// let metadata = delivery.await?;
+/// println!("{}-{} @ {:?}", metadata.topic(), metadata.partition(), metadata.offset());
+/// # Ok(()) }
+/// ```
+#[must_use = "a record's outcome is only known to who looks at its delivery"]
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    completion: Arc<Completion>,
+    index: u32,
+    timestamp_ms: i64,
+}
+
+impl Delivery {
+    pub(crate) fn new(completion: Arc<Completion>, index: u32, timestamp_ms: i64) -> Self {
+        Self { completion, index, timestamp_ms }
+    }
+
+    /// The outcome if it is there: one atomic load while it is not.
+    #[must_use]
+    pub fn try_result(&self) -> Option<Result<RecordMetadata, DeliveryError>> {
+        let result = self.completion.record_result(self.index)?;
+        Some(outcome_of_record(self.completion.topic_partition(), self.timestamp_ms, result))
+    }
+
+    /// Blocks the calling thread until the outcome is there.
+    ///
+    /// Not for the network thread (a callback): there it would wait for itself; use [`try_result`](Self::try_result).
+    ///
+    /// # Errors
+    /// The record's failure.
+    pub fn wait(self) -> Result<RecordMetadata, DeliveryError> {
+        parker::block_on(self)
+    }
+
+    /// Blocks for at most `within`; `None` when the outcome is not there by then.
+    pub fn wait_timeout(&mut self, within: Duration) -> Option<Result<RecordMetadata, DeliveryError>> {
+        parker::block_on_timeout(self, within)
+    }
+}
+
+impl Future for Delivery {
+    type Output = Result<RecordMetadata, DeliveryError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.completion.poll_record(self.index, cx.waker()) {
+            Poll::Ready(result) => {
+                Poll::Ready(outcome_of_record(self.completion.topic_partition(), self.timestamp_ms, result))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// BB23: offset = base offset + index; timestamp = the broker's if it has one, else the record's.
+pub(crate) fn outcome_of_record(
+    partition: &TopicPartition,
+    timestamp_ms: i64,
+    result: RecordResult,
+) -> Result<RecordMetadata, DeliveryError> {
+    match result {
+        RecordResult::Written { offset, log_append_time } => {
+            let timestamp = log_append_time.map_or(timestamp_ms, |time| time.0);
+            Ok(RecordMetadata::new(partition.clone(), offset, timestamp))
+        }
+        RecordResult::Failed { index_in_batch, failure } => {
+            Err(DeliveryError::new(partition.clone(), index_in_batch, failure))
+        }
+    }
+}

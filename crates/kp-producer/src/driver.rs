@@ -1,0 +1,191 @@
+//! The loop between the sender core and the network: one plain thread, no tokio, no decisions.
+//!
+//! Owner: the thread `kafka-producer-network-thread | <client.id>`. It alone calls the core and the client, runs
+//! callbacks (with no lock held), and serves those who wait for metadata or memory.
+
+use crate::error::SendErrorKind;
+use crate::shared::{Command, Shared, View};
+use kp_accumulator::FailureKind;
+use kp_network::{ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Written};
+use kp_sender::{BrokerReadiness, Input, OutgoingRequest, Output, SenderCore, Settlement};
+use kp_time::Deadline;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How long the client may take for its farewell once everything is settled.
+const FAREWELL: Duration = Duration::from_millis(100);
+
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    core: SenderCore,
+    client: Box<dyn KafkaClient>,
+    events: Vec<Event>,
+    over: bool,
+}
+
+impl Driver {
+    pub(crate) fn new(shared: Arc<Shared>, core: SenderCore, client: Box<dyn KafkaClient>) -> Self {
+        Self { shared, core, client, events: Vec::new(), over: false }
+    }
+
+    /// Runs until the producer is closed and everything accepted is settled. A panic is never resumed: whatever
+    /// is not settled fails as unknown, and the producer says so from then on.
+    pub(crate) fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let _ = shared.network_thread.set(std::thread::current().id());
+        let ended = catch_unwind(AssertUnwindSafe(move || {
+            while !self.over {
+                self.turn();
+            }
+            self.client.close(FAREWELL);
+        }));
+        match ended {
+            // The batches in flight were failed as unknown when the core was dropped.
+            Err(_) => give_up(&shared),
+            Ok(()) => shared.ended.closed(),
+        }
+    }
+
+    fn turn(&mut self) {
+        let now = self.shared.clock.now();
+        self.take_commands(now);
+        self.shared.pool.expire(now);
+        self.shared.waiters.expire(now, &self.shared.view.load().cluster);
+        while let Some(output) = self.core.poll_output(now) {
+            self.carry_out(now, output);
+        }
+        if self.over {
+            return;
+        }
+        let until = self.sleep_until();
+        let may_sleep = self.shared.accumulator.prepare_to_sleep(until);
+        self.client.poll(if may_sleep { until } else { Some(now) }, &mut self.events);
+        self.shared.accumulator.awake();
+        let now = self.shared.clock.now();
+        for input in self.events.drain(..).filter_map(input_of) {
+            self.core.handle_input(now, input);
+        }
+    }
+
+    fn take_commands(&mut self, now: Instant) {
+        let commands = std::mem::take(&mut *self.shared.inbox.lock());
+        for command in commands {
+            let input = match command {
+                Command::WantTopic(topic) => Input::WantTopic(topic),
+                Command::WantMetadata => Input::WantMetadata,
+                Command::Close(deadline) => Input::Close { deadline },
+            };
+            self.core.handle_input(now, input);
+        }
+    }
+
+    fn sleep_until(&self) -> Option<Instant> {
+        let moments =
+            [self.core.poll_timeout(), self.shared.pool.next_deadline(), self.shared.waiters.next_deadline()];
+        moments.into_iter().flatten().min()
+    }
+
+    fn carry_out(&mut self, now: Instant, output: Output) {
+        match output {
+            Output::SetBrokers(brokers) => self.client.set_brokers(now, &brokers),
+            Output::AskReadiness(broker) => {
+                let readiness = readiness_of(self.client.readiness(now, broker));
+                self.core.handle_input(now, Input::Readiness { broker, readiness });
+            }
+            Output::AskLeastLoaded => {
+                let broker = self.client.least_loaded(now);
+                self.core.handle_input(now, Input::LeastLoaded(broker));
+            }
+            Output::Send(request) => self.send(now, request),
+            Output::Throttle { broker, until } => self.client.throttle(broker, until),
+            Output::Disconnect { broker, reason } => self.client.disconnect(now, broker, &reason),
+            Output::Settle(settlement) => self.settle(settlement),
+            Output::ClusterChanged(cluster) => {
+                let view = View::new(Arc::clone(&cluster), &self.shared.accumulator);
+                self.shared.view.store(Arc::new(view));
+                self.shared.waiters.clear_failure();
+                self.shared.waiters.serve(&cluster);
+            }
+            Output::MetadataFailed { reason } => self.shared.waiters.note_failure(reason),
+            Output::Closed => self.over = true,
+        }
+    }
+
+    fn send(&mut self, now: Instant, request: OutgoingRequest) {
+        let token = request.token;
+        let request = ClientRequest {
+            token,
+            broker: request.broker,
+            connection: ConnectionNumber(request.connection),
+            api_key: request.api_key,
+            version: request.version,
+            body: request.body,
+            timeout: request.timeout,
+            expects_response: request.expects_response,
+        };
+        if let Err(refused) = self.client.send(now, request) {
+            self.core.handle_input(now, Input::Refused { token, reason: refused.reason });
+        }
+    }
+
+    fn settle(&mut self, settlement: Settlement) {
+        let counters = &self.shared.counters;
+        let records = u64::from(settlement.record_count());
+        match settlement.failure() {
+            None => counters.acknowledged.fetch_add(records, Ordering::Relaxed),
+            Some(failure) => {
+                if matches!(failure.kind, FailureKind::Closed) {
+                    counters.undelivered.fetch_add(records, Ordering::Relaxed);
+                }
+                counters.failed.fetch_add(records, Ordering::Relaxed)
+            }
+        };
+        settlement.run();
+    }
+}
+
+/// After a panic of this thread: nothing is accepted any more, everything that was fails.
+fn give_up(shared: &Shared) {
+    shared.ended.panicked();
+    shared.accumulator.close();
+    shared.accumulator.fail_everything(FailureKind::NetworkThreadGone);
+    shared.waiters.close(&SendErrorKind::NetworkThreadGone);
+    shared.pool.close();
+}
+
+fn readiness_of(readiness: Readiness) -> BrokerReadiness {
+    match readiness {
+        Readiness::Ready { connection, versions } => {
+            BrokerReadiness::Ready { connection: connection.0, versions }
+        }
+        Readiness::Wait { until, .. } => BrokerReadiness::Wait { until },
+        Readiness::Failed { reason, retry_at } => BrokerReadiness::Failed { reason, retry_at },
+    }
+}
+
+/// What the core is told of an event; `None` where the new turn that follows is news enough.
+fn input_of(event: Event) -> Option<Input> {
+    Some(match event {
+        // The core asks every broker it needs again at the beginning of a turn.
+        Event::Writable { .. } => return None,
+        Event::Connected { broker, .. } => Input::Connected { broker },
+        Event::Answered { token, body } => Input::Answered { token, body },
+        Event::Written { token } => Input::Written { token },
+        Event::Failed { token, written, reason } => Input::Failed {
+            token,
+            written: written == Written::Perhaps,
+            timed_out: reason == DisconnectReason::RequestTimeout,
+            reason: Arc::from(reason.to_string()),
+        },
+        Event::Disconnected { broker, address, reason } => {
+            Input::Disconnected { broker, address, reason: Arc::from(reason.to_string()) }
+        }
+    })
+}
+
+/// The moment by which a producer whose last handle was dropped must be done.
+pub(crate) fn drop_deadline(shared: &Shared) -> Deadline {
+    Deadline::after(shared.clock.now(), shared.limits.delivery_timeout, "delivery.timeout.ms")
+}

@@ -1,0 +1,73 @@
+//! The end of a producer as an event: set once by the network thread, awaited by `close`.
+
+use parking_lot::Mutex;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, Waker};
+
+/// How a producer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "undelivered records are only reported here"]
+pub struct Closed {
+    /// How many accepted records were failed because the producer was closed before they were acknowledged.
+    pub undelivered: u64,
+}
+
+const RUNNING: u8 = 0;
+const CLOSED: u8 = 1;
+const PANICKED: u8 = 2;
+
+#[derive(Default)]
+pub(crate) struct Ended {
+    state: AtomicU8,
+    wakers: Mutex<Vec<Waker>>,
+}
+
+impl Ended {
+    /// The thread has settled everything and is about to end.
+    pub(crate) fn closed(&self) {
+        self.set(CLOSED);
+    }
+
+    /// The thread has panicked; everything was failed.
+    pub(crate) fn panicked(&self) {
+        self.set(PANICKED);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.state.load(Ordering::Acquire) != RUNNING
+    }
+
+    pub(crate) fn is_by_panic(&self) -> bool {
+        self.state.load(Ordering::Acquire) == PANICKED
+    }
+
+    /// Waits for either.
+    pub(crate) fn wait(&self) -> WaitEnded<'_> {
+        WaitEnded(self)
+    }
+
+    fn set(&self, state: u8) {
+        self.state.store(state, Ordering::Release);
+        let wakers = std::mem::take(&mut *self.wakers.lock());
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+pub(crate) struct WaitEnded<'a>(&'a Ended);
+
+impl Future for WaitEnded<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut wakers = self.0.wakers.lock();
+        if self.0.is_over() {
+            return Poll::Ready(());
+        }
+        if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            wakers.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,289 @@
+//! What `send` says when it takes no record, and what a delivery says when its record failed.
+//!
+//! Both errors are opaque and cheap to clone; `kind()` tells what happened, and the questions a caller really has
+//! (is it written? may I try again? is the producer still good?) have methods of their own.
+
+use kp_accumulator::{BatchFailure, Certainty, FailureKind, Spent};
+use kp_protocol::{ErrorCode, TopicPartition};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why `send` did not accept a record. Nothing of it was or will be written.
+#[derive(Clone)]
+pub struct SendError(Arc<Refusal>);
+
+struct Refusal {
+    kind: SendErrorKind,
+    topic: Box<str>,
+    spent: Spent,
+}
+
+/// What happened to a record that was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendErrorKind {
+    /// The topic's metadata did not come within `max.block.ms`.
+    MetadataTimeout {
+        /// How long the call waited.
+        waited: Duration,
+        /// What was heard last: which addresses were tried and what each said, or the topic's error.
+        reason: Arc<str>,
+    },
+    /// The topic has no such partition, and did not get it within `max.block.ms`.
+    NoSuchPartition {
+        /// The partition the record names.
+        partition: i32,
+        /// How many the topic has.
+        partitions: usize,
+        /// How long the call waited.
+        waited: Duration,
+    },
+    /// The pool (`buffer.memory`) had no room for a new batch within `max.block.ms`.
+    BufferExhausted {
+        /// How long the call waited for memory.
+        waited: Duration,
+    },
+    /// The record's upper-bound size is above `max.request.size` or `buffer.memory`.
+    RecordTooLarge {
+        /// Bytes, with the overhead of a batch of its own.
+        size_bytes: usize,
+        /// The bound.
+        limit_bytes: usize,
+        /// The key that sets the bound.
+        key: &'static str,
+    },
+    /// The broker refuses the topic: its name is not legal, or access is denied.
+    Topic(ErrorCode),
+    /// The record itself is wrong: a negative partition or timestamp, an empty topic name.
+    InvalidRecord(&'static str),
+    /// Only from `try_send`: the call would have had to wait.
+    WouldBlock,
+    /// A call on the network thread (a callback) would have had to wait for that thread itself.
+    WouldDeadlock,
+    /// The producer is closed.
+    Closed,
+    /// The network thread has panicked; make a new producer.
+    NetworkThreadGone,
+}
+
+impl SendError {
+    pub(crate) fn new(kind: SendErrorKind, topic: &str, spent: Spent) -> Self {
+        Self(Arc::new(Refusal { kind, topic: topic.into(), spent }))
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn kind(&self) -> &SendErrorKind {
+        &self.0.kind
+    }
+
+    /// The record's topic.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.0.topic
+    }
+
+    /// Always [`Certainty::NotWritten`]: a record that was not accepted never leaves the process.
+    #[must_use]
+    pub fn certainty(&self) -> Certainty {
+        Certainty::NotWritten
+    }
+
+    /// Whether the same call may succeed later without anything being changed.
+    #[must_use]
+    pub fn is_retriable(&self) -> bool {
+        match self.kind() {
+            SendErrorKind::MetadataTimeout { .. }
+            | SendErrorKind::NoSuchPartition { .. }
+            | SendErrorKind::BufferExhausted { .. }
+            | SendErrorKind::WouldBlock => true,
+            SendErrorKind::Topic(code) => code.is_retriable(),
+            SendErrorKind::RecordTooLarge { .. }
+            | SendErrorKind::InvalidRecord(_)
+            | SendErrorKind::WouldDeadlock
+            | SendErrorKind::Closed
+            | SendErrorKind::NetworkThreadGone => false,
+        }
+    }
+
+    /// Whether this producer will never accept a record again.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        matches!(self.kind(), SendErrorKind::Closed | SendErrorKind::NetworkThreadGone)
+    }
+
+    /// Whether the running transaction must be aborted. Always `false` until transactions exist.
+    #[must_use]
+    pub fn needs_abort(&self) -> bool {
+        false
+    }
+
+    /// Where the time of the call went: metadata and memory.
+    #[must_use]
+    pub fn spent(&self) -> &Spent {
+        &self.0.spent
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let topic = self.topic();
+        match self.kind() {
+            SendErrorKind::MetadataTimeout { waited, reason } => {
+                write!(f, "{topic}: no metadata within {waited:?} (max.block.ms): {reason}")
+            }
+            SendErrorKind::NoSuchPartition { partition, partitions, waited } => write!(
+                f,
+                "{topic}: partition {partition} does not exist, the topic has {partitions} (waited {waited:?}, max.block.ms)"
+            ),
+            SendErrorKind::BufferExhausted { waited } => {
+                write!(f, "{topic}: no memory within {waited:?} (buffer.memory is in use, max.block.ms)")
+            }
+            SendErrorKind::RecordTooLarge { size_bytes, limit_bytes, key } => {
+                write!(f, "{topic}: the record may take {size_bytes} bytes, more than {key} = {limit_bytes}")
+            }
+            SendErrorKind::Topic(code) => write!(f, "{topic}: refused by the broker: {code}"),
+            SendErrorKind::InvalidRecord(why) => write!(f, "{topic}: {why}"),
+            SendErrorKind::WouldBlock => {
+                write!(f, "{topic}: the call would have to wait for metadata or memory")
+            }
+            SendErrorKind::WouldDeadlock => {
+                write!(f, "{topic}: the call would have to wait for the network thread, on that thread")
+            }
+            SendErrorKind::Closed => write!(f, "{topic}: the producer is closed"),
+            SendErrorKind::NetworkThreadGone => {
+                write!(f, "{topic}: the producer's network thread has panicked; make a new producer")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError").field("topic", &self.topic()).field("kind", self.kind()).finish()
+    }
+}
+
+impl std::error::Error for SendError {}
+
+/// Why an accepted record was not acknowledged.
+#[derive(Clone)]
+pub struct DeliveryError(Arc<FailedRecord>);
+
+struct FailedRecord {
+    partition: TopicPartition,
+    index: u32,
+    failure: Arc<BatchFailure>,
+}
+
+impl DeliveryError {
+    pub(crate) fn new(partition: TopicPartition, index: u32, failure: Arc<BatchFailure>) -> Self {
+        Self(Arc::new(FailedRecord { partition, index, failure }))
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn kind(&self) -> &FailureKind {
+        &self.0.failure.kind
+    }
+
+    /// Where the record was to go.
+    #[must_use]
+    pub fn topic_partition(&self) -> &TopicPartition {
+        &self.0.partition
+    }
+
+    /// Whether the record is in the log: [`Certainty::NotWritten`] or [`Certainty::Unknown`]. Sending it again
+    /// can write it twice unless it is `NotWritten`.
+    #[must_use]
+    pub fn certainty(&self) -> Certainty {
+        self.0.failure.certainty
+    }
+
+    /// Whether sending the record again may succeed without anything being changed. Whether that could write it
+    /// twice is [`certainty`](Self::certainty)'s answer.
+    #[must_use]
+    pub fn is_retriable(&self) -> bool {
+        self.0.failure.kind.is_retriable()
+    }
+
+    /// Whether this producer will never accept a record again.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        matches!(self.kind(), FailureKind::NetworkThreadGone | FailureKind::Closed)
+    }
+
+    /// Whether the running transaction must be aborted. Always `false` until transactions exist.
+    #[must_use]
+    pub fn needs_abort(&self) -> bool {
+        false
+    }
+
+    /// Where the time went from the opening of the batch to the end.
+    #[must_use]
+    pub fn spent(&self) -> &Spent {
+        &self.0.failure.spent
+    }
+
+    /// How often the batch was put on the wire.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.failure.attempts
+    }
+
+    /// Everything known about the batch that failed.
+    #[must_use]
+    pub fn failure(&self) -> &BatchFailure {
+        &self.0.failure
+    }
+
+    /// What the broker said about this very record (Produce v8 and newer, KIP-467).
+    #[must_use]
+    pub fn record_error(&self) -> Option<&str> {
+        let errors = &self.0.failure.record_errors;
+        errors.iter().find(|(index, _)| *index == self.0.index).and_then(|(_, message)| message.as_deref())
+    }
+}
+
+impl fmt::Display for DeliveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.partition, self.0.failure)?;
+        match self.record_error() {
+            Some(message) => write!(f, " (this record: {message})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for DeliveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeliveryError")
+            .field("partition", &self.0.partition)
+            .field("index", &self.0.index)
+            .field("failure", &self.0.failure)
+            .finish()
+    }
+}
+
+impl std::error::Error for DeliveryError {}
+
+/// Why a producer was not built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A key has a bad value, or two keys contradict each other.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// The system gave no thread.
+    #[error("the network thread could not be started: {0}")]
+    Thread(#[source] std::io::Error),
+    /// There is no network: `kp-producer` was built without the feature `tokio` and no client was given.
+    #[error("no network: build kp-producer with the feature `tokio`, or hand a client to the builder")]
+    NoClient,
+}
+
+/// Why `flush` did not wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the call would have to wait for the network thread, on that thread")]
+pub struct WouldDeadlock;

@@ -1,0 +1,62 @@
+//! A Kafka producer in pure Rust: in order, once, fast, within a fixed memory bound, and it tells the truth about
+//! each record.
+//!
+//! An application hands [`ProducerRecord`]s to a [`Producer`] (async, on any executor or none) or to a
+//! [`blocking::Producer`]; each accepted record has a [`Delivery`] that ends in exactly one outcome: where it is in
+//! the log, or why it is not known to be there ([`DeliveryError::certainty`]). Everything network runs on one thread
+//! of the producer's own.
+//!
+//! ```no_run
+//! use kp_producer::{Producer, ProducerConfig, ProducerRecord};
+//! use std::time::Duration;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let producer = Producer::builder(ProducerConfig::default().bootstrap_servers("localhost:9092")).build()?;
+//! let mut deliveries = Vec::new();
+//! for number in 0..1000 {
+//!     let value = format!("order {number}");
+//!     deliveries.push(producer.send(ProducerRecord::to("orders").value(&value)).await?);
+//! }
+//! for delivery in deliveries {
+//!     delivery.await?;
+//! }
+//! let closed = producer.close(Duration::from_secs(10)).await?;
+//! assert_eq!(closed.undelivered, 0);
+//! # Ok(()) }
+//! ```
+//!
+//! # Features
+//! `tokio` (default): the network over sockets; without it a client is handed to [`ProducerBuilder::client`], and
+//! neither a runtime nor a socket is in the tree. `gzip`, `snappy`, `lz4` (default) and `zstd` (needs a C compiler):
+//! codecs.
+
+#![forbid(unsafe_code)]
+
+pub mod blocking;
+mod builder;
+pub mod config;
+mod delivery;
+mod driver;
+mod ended;
+mod error;
+mod guarantees;
+mod metadata_wait;
+mod parker;
+mod producer;
+mod record;
+mod seal_workers;
+mod shared;
+mod system_clock;
+
+pub use builder::ProducerBuilder;
+pub use config::{ConfigError, ConfigWarning, ProducerConfig};
+pub use delivery::{Delivery, RecordMetadata};
+pub use ended::Closed;
+pub use error::{BuildError, DeliveryError, SendError, SendErrorKind, WouldDeadlock};
+pub use guarantees::Guarantees;
+pub use kp_accumulator::{BatchFailure, Certainty, FailureKind, Spent};
+pub use kp_protocol::Acks;
+pub use kp_protocol::compression::Compression;
+pub use producer::{PartitionInfo, Producer, TrySendError};
+pub use record::ProducerRecord;
+pub use system_clock::SystemClock;

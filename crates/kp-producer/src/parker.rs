@@ -1,0 +1,94 @@
+//! Blocking on a future without a runtime: the calling thread parks, the future's waker unparks it.
+//! Used by everything under `blocking` and by `Delivery::wait`. Holds no lock, owns no thread.
+
+#![allow(clippy::disallowed_methods, reason = "a blocking call with a time limit needs the real clock")]
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+struct Parked {
+    thread: Thread,
+    woken: AtomicBool,
+}
+
+impl Wake for Parked {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.woken.swap(true, Ordering::AcqRel) {
+            self.thread.unpark();
+        }
+    }
+}
+
+/// Drives `future` to its end on this thread.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    match run(future.as_mut(), None) {
+        Some(output) => output,
+        None => unreachable!("without a limit the loop ends only with the output"),
+    }
+}
+
+/// Drives `future` for at most `within`.
+pub(crate) fn block_on_timeout<F: Future + Unpin>(future: &mut F, within: Duration) -> Option<F::Output> {
+    run(Pin::new(future), Instant::now().checked_add(within))
+}
+
+fn run<F: Future>(mut future: Pin<&mut F>, until: Option<Instant>) -> Option<F::Output> {
+    let parked = Arc::new(Parked { thread: std::thread::current(), woken: AtomicBool::new(false) });
+    let waker = Waker::from(Arc::clone(&parked));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return Some(output);
+        }
+        while !parked.woken.swap(false, Ordering::AcqRel) {
+            match until {
+                None => std::thread::park(),
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return None;
+                    }
+                    std::thread::park_timeout(left);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wake_from_another_thread_ends_the_wait() {
+        let (tell, mut told) = (Arc::new(AtomicBool::new(false)), 0);
+        let future = std::future::poll_fn(|cx| {
+            told += 1;
+            if tell.load(Ordering::Acquire) {
+                return Poll::Ready(told);
+            }
+            let (tell, waker) = (Arc::clone(&tell), cx.waker().clone());
+            std::thread::spawn(move || {
+                tell.store(true, Ordering::Release);
+                waker.wake();
+            });
+            Poll::Pending
+        });
+        assert_eq!(block_on(future), 2);
+    }
+
+    #[test]
+    fn a_limit_ends_the_wait_for_a_future_that_never_comes() {
+        assert_eq!(block_on_timeout(&mut std::future::pending::<()>(), Duration::from_millis(1)), None);
+    }
+}

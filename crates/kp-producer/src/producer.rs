@@ -1,0 +1,272 @@
+//! The producer's handle: accept records, flush, close. Cheap to clone; all clones are one producer.
+
+use crate::builder::ProducerBuilder;
+use crate::config::{ConfigWarning, ProducerConfig};
+use crate::delivery::{Delivery, RecordMetadata, outcome_of_record};
+use crate::driver::drop_deadline;
+use crate::ended::Closed;
+use crate::error::{DeliveryError, SendError, WouldDeadlock};
+use crate::guarantees::Guarantees;
+use crate::metadata_wait::Wanted;
+use crate::record::ProducerRecord;
+use crate::shared::{Command, Shared};
+use kp_accumulator::RecordCallback;
+use kp_protocol::{PartitionId, TopicName};
+use kp_time::Deadline;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// A Kafka producer, used from async code on any executor. For code without async see
+/// [`blocking::Producer`](crate::blocking::Producer).
+///
+/// Cloning gives another handle to the same producer. When the last handle is dropped the call returns at once and
+/// the network thread goes on until everything accepted is settled, at most `delivery.timeout.ms`; only
+/// [`close`](Self::close) tells whether that succeeded, and a process that exits takes the thread with it.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use kp_producer::{Producer, ProducerConfig, ProducerRecord};
+/// use std::time::Duration;
+///
+/// let config = ProducerConfig::from_properties_str("bootstrap.servers=localhost:9092")?;
+/// let producer = Producer::builder(config).build()?;
+/// let delivery = producer.send(ProducerRecord::to("orders").key("k").value("hello")).await?;
+/// println!("offset {:?}", delivery.await?.offset());
+/// producer.close(Duration::from_secs(10)).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Producer {
+    handle: Arc<Handle>,
+}
+
+/// What all clones share; its drop is the last handle's.
+pub(crate) struct Handle {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) guarantees: Guarantees,
+    pub(crate) warnings: Vec<ConfigWarning>,
+    pub(crate) client_id: Arc<str>,
+    pub(crate) _seal_workers: crate::seal_workers::SealWorkers,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if !self.shared.ended.is_over() {
+            self.shared.refuse_new();
+            self.shared.tell(Command::Close(drop_deadline(&self.shared)));
+        }
+    }
+}
+
+impl Producer {
+    /// Starts the making of a producer. Nothing is connected before [`ProducerBuilder::build`].
+    pub fn builder(config: ProducerConfig) -> ProducerBuilder {
+        ProducerBuilder::new(config)
+    }
+
+    pub(crate) fn from_handle(handle: Handle) -> Self {
+        Self { handle: Arc::new(handle) }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.handle.shared
+    }
+
+    /// Accepts a record. Waits only for the topic's metadata and for memory, both together at most `max.block.ms`;
+    /// the [`Delivery`] tells what became of it. If `send(a)` returned before `send(b)` was called and both go to
+    /// one partition, a is before b in the log.
+    ///
+    /// Awaiting every delivery before the next `send` costs a round trip per record; keep the deliveries and await
+    /// them later, or use [`send_with`](Self::send_with).
+    ///
+    /// Cancel safety: a dropped future means "not accepted"; a returned `Delivery` means "accepted".
+    ///
+    /// # Errors
+    /// [`SendError`]: the record was not accepted and nothing of it will be written.
+    pub async fn send(&self, record: ProducerRecord<'_>) -> Result<Delivery, SendError> {
+        self.shared().accept(&record, &mut None).await
+    }
+
+    /// Accepts a record, and runs `callback` once on the network thread when its outcome is known: in order of
+    /// acceptance per partition, with no lock held. It must not block; it may `try_send` and drop handles. A panic
+    /// in it is caught and counted.
+    ///
+    /// # Errors
+    /// [`SendError`]: the record was not accepted, and the callback will not run.
+    pub async fn send_with<F>(&self, record: ProducerRecord<'_>, callback: F) -> Result<(), SendError>
+    where
+        F: FnOnce(Result<RecordMetadata, DeliveryError>) + Send + 'static,
+    {
+        let (record, timestamp_ms) = self.stamped(record);
+        self.shared().accept(&record, &mut Some(boxed(timestamp_ms, callback))).await.map(drop)
+    }
+
+    /// Accepts a record if that takes no waiting; from anywhere, callbacks included.
+    ///
+    /// # Errors
+    /// [`TrySendError`] gives the record back: [`WouldBlock`](crate::SendErrorKind::WouldBlock) when metadata or
+    /// memory is not there yet (metadata is then being fetched).
+    pub fn try_send<'a>(&self, record: ProducerRecord<'a>) -> Result<Delivery, TrySendError<'a>> {
+        self.shared().try_accept(&record, &mut None).map_err(|error| TrySendError { error, record })
+    }
+
+    /// Sends everything accepted so far without waiting for `linger.ms`, and waits until each of it is settled,
+    /// successfully or not. Not bounded by `max.block.ms`; every batch ends within `delivery.timeout.ms`.
+    ///
+    /// Cancel safety: dropping the future ends the waiting; the records go their way.
+    ///
+    /// # Errors
+    /// [`WouldDeadlock`] on the network thread (CL2).
+    pub async fn flush(&self) -> Result<(), WouldDeadlock> {
+        if self.shared().is_network_thread() {
+            return Err(WouldDeadlock);
+        }
+        self.shared().accumulator.begin_flush().await;
+        Ok(())
+    }
+
+    /// Refuses new records, lets what was accepted finish for at most `within`, then fails the rest, and ends the
+    /// network thread. Calling it again is fine. `Duration::ZERO` discards what is queued.
+    ///
+    /// Cancel safety: the closing goes on when the future is dropped.
+    ///
+    /// # Errors
+    /// [`WouldDeadlock`] on the network thread, unless `within` is zero (then it does not wait, CL6).
+    pub async fn close(&self, within: Duration) -> Result<Closed, WouldDeadlock> {
+        let shared = self.shared();
+        if shared.is_network_thread() && !within.is_zero() {
+            return Err(WouldDeadlock);
+        }
+        if !shared.ended.is_over() {
+            // The command first: the core refuses new records with it, so that nothing leaves between the two.
+            shared.tell(Command::Close(Deadline::after(shared.clock.now(), within, "close(within)")));
+            shared.refuse_new();
+        }
+        if !shared.is_network_thread() {
+            shared.ended.wait().await;
+        }
+        Ok(Closed { undelivered: shared.counters.undelivered.load(Ordering::Relaxed) })
+    }
+
+    /// Waits until any broker has answered a metadata request, at most `max.block.ms`: a readiness probe.
+    ///
+    /// # Errors
+    /// [`SendErrorKind::MetadataTimeout`](crate::SendErrorKind::MetadataTimeout) with the addresses and what each
+    /// said.
+    pub async fn connect(&self) -> Result<(), SendError> {
+        self.shared().wait_for(Wanted::AnyMetadata).await
+    }
+
+    /// The partitions of a topic and their leaders, waiting for metadata like `send` (FA12).
+    ///
+    /// # Errors
+    /// As `send`, when the topic cannot be had.
+    pub async fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, SendError> {
+        let name = TopicName::new(topic);
+        self.shared().wait_for(Wanted::Topic(name)).await?;
+        let view = self.shared().view.load();
+        let partitions = view.cluster.topic(topic).map(|topic| topic.partitions());
+        Ok(partitions
+            .unwrap_or_default()
+            .iter()
+            .enumerate()
+            .map(|(number, partition)| PartitionInfo {
+                partition: PartitionId(number as i32),
+                leader: partition.leader.map(|broker| broker.0),
+            })
+            .collect())
+    }
+
+    /// What this producer promises under its configuration.
+    #[must_use]
+    pub fn guarantees(&self) -> &Guarantees {
+        &self.handle.guarantees
+    }
+
+    /// What was noticed about the configuration when the producer was built. Nothing is printed by itself.
+    #[must_use]
+    pub fn warnings(&self) -> &[ConfigWarning] {
+        &self.handle.warnings
+    }
+
+    /// The `client.id` in use, the generated one if none was set.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.handle.client_id
+    }
+
+    /// How many records were acknowledged so far.
+    #[must_use]
+    pub fn acknowledged_records(&self) -> u64 {
+        self.shared().counters.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// How many accepted records failed so far.
+    #[must_use]
+    pub fn failed_records(&self) -> u64 {
+        self.shared().counters.failed.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of `buffer.memory` that nothing uses at the moment.
+    #[must_use]
+    pub fn buffer_available_bytes(&self) -> usize {
+        self.shared().pool.available()
+    }
+}
+
+impl Producer {
+    /// A record with its timestamp decided now, for a callback that must know it later.
+    fn stamped<'a>(&self, record: ProducerRecord<'a>) -> (ProducerRecord<'a>, i64) {
+        let timestamp_ms = record.timestamp().unwrap_or_else(|| self.shared().clock.timestamp_ms());
+        (record.timestamp_ms(timestamp_ms), timestamp_ms)
+    }
+}
+
+impl fmt::Debug for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Producer").field("client_id", &self.client_id()).finish_non_exhaustive()
+    }
+}
+
+/// A partition of a topic, as the last metadata had it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartitionInfo {
+    /// Its number.
+    pub partition: PartitionId,
+    /// The id of its leader, if it has one that can be reached.
+    pub leader: Option<i32>,
+}
+
+/// A record that was not accepted, given back with the reason.
+#[derive(Clone, Debug)]
+pub struct TrySendError<'a> {
+    /// Why.
+    pub error: SendError,
+    /// The record as it was handed in.
+    pub record: ProducerRecord<'a>,
+}
+
+impl fmt::Display for TrySendError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for TrySendError<'_> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+/// The user's callback as the accumulator keeps it: it needs the record's own timestamp besides the outcome.
+fn boxed<F>(timestamp_ms: i64, callback: F) -> RecordCallback
+where
+    F: FnOnce(Result<RecordMetadata, DeliveryError>) + Send + 'static,
+{
+    Box::new(move |outcome| {
+        callback(outcome_of_record(outcome.partition, timestamp_ms, outcome.result));
+    })
+}

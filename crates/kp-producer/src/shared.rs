@@ -1,0 +1,329 @@
+//! What all handles of one producer and its driver share, and the way of a record up to its acceptance.
+//!
+//! Touched by every sending thread and by the driver. Locks: the inbox of commands (short); everything on the hot
+//! path is an atomic load, a map look-up and the partition's own lock inside the accumulator.
+
+use crate::delivery::Delivery;
+use crate::error::{SendError, SendErrorKind};
+use crate::metadata_wait::{MetadataWaiters, Wanted};
+use crate::record::ProducerRecord;
+use arc_swap::ArcSwap;
+use kp_accumulator::{Accumulator, Append, AppendError, RecordCallback, Spent, Target, TopicQueues};
+use kp_memory::{Buffer, BufferPool, MemoryError};
+use kp_metadata::{Cluster, Topic};
+use kp_protocol::records::{BATCH_HEADER_SIZE, RecordEncoder};
+use kp_protocol::{Timestamp, TopicName};
+use kp_time::{Clock, Deadline};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
+use std::task::Waker;
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+/// What a handle asks of the driver.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Somebody wants to send to this topic.
+    WantTopic(TopicName),
+    /// Somebody wants any metadata at all.
+    WantMetadata,
+    /// Finish what was accepted by then, fail the rest, end.
+    Close(Deadline),
+}
+
+/// A snapshot of the cluster, and the queues of every topic in it: one load gives both.
+pub(crate) struct View {
+    pub(crate) cluster: Arc<Cluster>,
+    topics: HashMap<TopicName, TopicView>,
+}
+
+#[derive(Clone)]
+struct TopicView {
+    topic: Arc<Topic>,
+    queues: Arc<TopicQueues>,
+}
+
+impl View {
+    pub(crate) fn new(cluster: Arc<Cluster>, accumulator: &Accumulator) -> Self {
+        let with_partitions = cluster.topics().filter(|topic| !topic.partitions().is_empty());
+        let topics = with_partitions
+            .map(|topic| {
+                let queues = accumulator.topic(topic.name(), topic.partitions().len());
+                (topic.name().clone(), TopicView { topic: Arc::clone(topic), queues })
+            })
+            .collect();
+        Self { cluster, topics }
+    }
+}
+
+/// The numbers that `send` checks against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) max_block: Duration,
+    pub(crate) max_request_size: usize,
+    pub(crate) buffer_memory: usize,
+    pub(crate) delivery_timeout: Duration,
+}
+
+/// Counts that no room below keeps.
+#[derive(Default)]
+pub(crate) struct Counters {
+    /// Records acknowledged.
+    pub(crate) acknowledged: AtomicU64,
+    /// Records accepted and failed.
+    pub(crate) failed: AtomicU64,
+    /// Of those, the ones that failed because the producer was closed before they were done.
+    pub(crate) undelivered: AtomicU64,
+}
+
+pub(crate) struct Shared {
+    pub(crate) accumulator: Arc<Accumulator>,
+    pub(crate) pool: Arc<BufferPool>,
+    pub(crate) view: ArcSwap<View>,
+    pub(crate) waiters: Arc<MetadataWaiters>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: Limits,
+    pub(crate) counters: Counters,
+    pub(crate) ended: crate::ended::Ended,
+    pub(crate) network_thread: OnceLock<ThreadId>,
+    /// Wakes the driver out of its `poll`.
+    pub(crate) waker: Waker,
+    pub(crate) inbox: Mutex<Vec<Command>>,
+}
+
+/// How far one attempt to append came.
+enum Attempt {
+    Accepted(Delivery),
+    NeedsMetadata(Wanted),
+    NeedsBuffer(usize),
+}
+
+/// How long the call has waited so far, and until when it may.
+struct Waited {
+    deadline: Option<Deadline>,
+    spent: Spent,
+}
+
+impl Shared {
+    /// Hands a command to the driver and wakes it.
+    pub(crate) fn tell(&self, command: Command) {
+        self.inbox.lock().push(command);
+        self.waker.wake_by_ref();
+    }
+
+    /// Whether this is the network thread, where waiting would never end.
+    pub(crate) fn is_network_thread(&self) -> bool {
+        self.network_thread.get() == Some(&std::thread::current().id())
+    }
+
+    /// Accepts a record: waits only for metadata and memory, both within `max.block.ms` (FA2).
+    ///
+    /// Cancel-safe: nothing is awaited after the append, so a dropped future means "not accepted", and the places
+    /// it held among the waiters and in the pool are given back.
+    pub(crate) async fn accept(
+        &self,
+        record: &ProducerRecord<'_>,
+        callback: &mut Option<RecordCallback>,
+    ) -> Result<Delivery, SendError> {
+        let mut waited = Waited { deadline: None, spent: Spent::default() };
+        let refuse = |kind, spent: &Spent| SendError::new(kind, record.topic(), *spent);
+        let timestamp = self.check(record).map_err(|kind| refuse(kind, &waited.spent))?;
+        let mut spare = None;
+        loop {
+            let attempt = self.attempt(record, timestamp, callback, &mut spare);
+            match attempt.map_err(|kind| refuse(kind, &waited.spent))? {
+                Attempt::Accepted(delivery) => return Ok(delivery),
+                Attempt::NeedsMetadata(wanted) => self.wait_for_metadata(wanted, &mut waited).await,
+                Attempt::NeedsBuffer(bytes) => {
+                    self.wait_for_buffer(bytes, &mut waited).await.map(|buffer| spare = Some(buffer))
+                }
+            }
+            .map_err(|kind| refuse(kind, &waited.spent))?;
+        }
+    }
+
+    /// Accepts a record if that takes no waiting.
+    pub(crate) fn try_accept(
+        &self,
+        record: &ProducerRecord<'_>,
+        callback: &mut Option<RecordCallback>,
+    ) -> Result<Delivery, SendError> {
+        let refuse = |kind| SendError::new(kind, record.topic(), Spent::default());
+        let timestamp = self.check(record).map_err(refuse)?;
+        let mut spare = None;
+        loop {
+            match self.attempt(record, timestamp, callback, &mut spare).map_err(refuse)? {
+                Attempt::Accepted(delivery) => return Ok(delivery),
+                Attempt::NeedsMetadata(wanted) => {
+                    if let Some(topic) = wanted.topic() {
+                        self.tell(Command::WantTopic(topic.clone()));
+                    }
+                    return Err(refuse(SendErrorKind::WouldBlock));
+                }
+                Attempt::NeedsBuffer(bytes) => match self.pool.try_allocate(bytes) {
+                    Ok(Some(buffer)) => spare = Some(buffer),
+                    Ok(None) => return Err(refuse(SendErrorKind::WouldBlock)),
+                    Err(error) => return Err(refuse(refusal_of(&error, Duration::ZERO))),
+                },
+            }
+        }
+    }
+
+    /// Waits until the wish is granted. Used by `send`, `connect` and `partitions_for`.
+    pub(crate) async fn wait_for(&self, wanted: Wanted) -> Result<(), SendError> {
+        let mut waited = Waited { deadline: None, spent: Spent::default() };
+        let topic = wanted.topic().cloned();
+        let name = topic.as_ref().map_or("", TopicName::as_str);
+        self.wait_for_metadata(wanted, &mut waited)
+            .await
+            .map_err(|kind| SendError::new(kind, name, waited.spent))
+    }
+
+    /// FA3, FA7: what is wrong whatever the cluster says. Gives the record's timestamp.
+    fn check(&self, record: &ProducerRecord<'_>) -> Result<Timestamp, SendErrorKind> {
+        if record.topic().is_empty() {
+            return Err(SendErrorKind::InvalidRecord("the topic's name is empty"));
+        }
+        if record.partition_number().is_some_and(|number| number < 0) {
+            return Err(SendErrorKind::InvalidRecord("the partition is negative"));
+        }
+        if record.timestamp().is_some_and(|timestamp| timestamp < 0) {
+            return Err(SendErrorKind::InvalidRecord("the timestamp is negative"));
+        }
+        let (key, value) = (record.key_bytes().map(<[u8]>::len), record.value_bytes().map(<[u8]>::len));
+        let size_bytes = BATCH_HEADER_SIZE + RecordEncoder::upper_bound(key, value, record.headers());
+        let bounds = [
+            (self.limits.max_request_size, "max.request.size"),
+            (self.limits.buffer_memory, "buffer.memory"),
+        ];
+        for (limit_bytes, key) in bounds {
+            if size_bytes > limit_bytes {
+                return Err(SendErrorKind::RecordTooLarge { size_bytes, limit_bytes, key });
+            }
+        }
+        Ok(Timestamp(record.timestamp().unwrap_or_else(|| self.clock.timestamp_ms())))
+    }
+
+    fn attempt(
+        &self,
+        record: &ProducerRecord<'_>,
+        timestamp: Timestamp,
+        callback: &mut Option<RecordCallback>,
+        spare: &mut Option<Buffer>,
+    ) -> Result<Attempt, SendErrorKind> {
+        let view = self.view.load();
+        let Some(TopicView { topic, queues }) = view.topics.get(record.topic()) else {
+            return self.not_in_view(&view.cluster, Wanted::Topic(TopicName::new(record.topic())));
+        };
+        let target = match (record.partition_id(), record.key_bytes()) {
+            (Some(partition), _) if partition.0 as usize >= topic.partitions().len() => {
+                return self.not_in_view(&view.cluster, Wanted::Partition(topic.name().clone(), partition));
+            }
+            (Some(partition), _) => Target::Partition(partition),
+            (None, Some(_)) => Target::Keyed,
+            (None, None) => Target::Sticky,
+        };
+        let encoded = record.as_record_ref(timestamp);
+        let clock = &*self.clock;
+        match self.accumulator.append(queues, topic, target, &encoded, callback, spare, clock) {
+            Ok(Append::Accepted(appended)) => {
+                Ok(Attempt::Accepted(Delivery::new(appended.completion, appended.index, timestamp.0)))
+            }
+            Ok(Append::NeedsBuffer(bytes)) => Ok(Attempt::NeedsBuffer(bytes)),
+            Err(error) => Err(self.refusal_of_append(&error)),
+        }
+    }
+
+    fn not_in_view(&self, cluster: &Cluster, wanted: Wanted) -> Result<Attempt, SendErrorKind> {
+        if self.accumulator.is_closed() {
+            return Err(self.closed_kind());
+        }
+        match wanted.verdict(cluster) {
+            Some(Err(kind)) => Err(kind),
+            Some(Ok(())) | None => Ok(Attempt::NeedsMetadata(wanted)),
+        }
+    }
+
+    async fn wait_for_metadata(&self, wanted: Wanted, waited: &mut Waited) -> Result<(), SendErrorKind> {
+        if self.is_network_thread() {
+            return Err(SendErrorKind::WouldDeadlock);
+        }
+        let now = self.clock.now();
+        let deadline = waited.until(now, self.limits.max_block);
+        let wait = self.waiters.join(wanted.clone(), now, deadline);
+        // An answer may have come between the look at the view and the joining; nobody would tell of it again.
+        if let Some(verdict) = wanted.verdict(&self.view.load().cluster) {
+            return verdict;
+        }
+        self.tell(match wanted.topic() {
+            Some(topic) => Command::WantTopic(topic.clone()),
+            None => Command::WantMetadata,
+        });
+        let verdict = wait.await;
+        waited.spent.metadata += self.clock.now().saturating_duration_since(now);
+        verdict
+    }
+
+    async fn wait_for_buffer(&self, bytes: usize, waited: &mut Waited) -> Result<Buffer, SendErrorKind> {
+        match self.pool.try_allocate(bytes) {
+            Ok(Some(buffer)) => return Ok(buffer),
+            Ok(None) if self.is_network_thread() => return Err(SendErrorKind::WouldDeadlock),
+            Ok(None) => {}
+            Err(error) => return Err(refusal_of(&error, waited.spent.memory)),
+        }
+        let now = self.clock.now();
+        let deadline = waited.until(now, self.limits.max_block);
+        let result = match self.pool.allocate(bytes, deadline) {
+            Ok(allocation) => allocation.await,
+            Err(error) => Err(error),
+        };
+        waited.spent.memory += self.clock.now().saturating_duration_since(now);
+        result.map_err(|error| match error {
+            MemoryError::Closed => self.closed_kind(),
+            other => refusal_of(&other, waited.spent.memory),
+        })
+    }
+
+    fn refusal_of_append(&self, error: &AppendError) -> SendErrorKind {
+        match error {
+            AppendError::Closed => self.closed_kind(),
+            other => {
+                debug_assert!(false, "checked before the append: {other}");
+                SendErrorKind::InvalidRecord("the record cannot be encoded")
+            }
+        }
+    }
+
+    fn closed_kind(&self) -> SendErrorKind {
+        if self.ended.is_by_panic() { SendErrorKind::NetworkThreadGone } else { SendErrorKind::Closed }
+    }
+
+    /// Refuses new records and releases those who wait (CL7, CL10). What was accepted goes on.
+    pub(crate) fn refuse_new(&self) {
+        self.accumulator.close();
+        self.waiters.close(&self.closed_kind());
+        self.pool.close();
+    }
+}
+
+impl Waited {
+    /// The moment by which the call must be done: `max.block.ms` after it first had to wait.
+    fn until(&mut self, now: Instant, max_block: Duration) -> Deadline {
+        *self.deadline.get_or_insert_with(|| Deadline::after(now, max_block, "max.block.ms"))
+    }
+}
+
+fn refusal_of(error: &MemoryError, waited: Duration) -> SendErrorKind {
+    match error {
+        MemoryError::TooLarge { requested, limit } => SendErrorKind::RecordTooLarge {
+            size_bytes: *requested,
+            limit_bytes: *limit,
+            key: "buffer.memory",
+        },
+        MemoryError::Exhausted { .. } => SendErrorKind::BufferExhausted { waited },
+        MemoryError::Closed => SendErrorKind::Closed,
+        _ => SendErrorKind::BufferExhausted { waited },
+    }
+}
