@@ -1,0 +1,63 @@
+//! ApiVersions: which versions the emulated Kafka speaks, as far as the double speaks them too (KIP-35, KIP-511).
+
+use kp_protocol::api::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse, SupportedFeatureKey};
+use kp_protocol::{ApiKey, ErrorCode, ReceivedHeader};
+
+use crate::cluster::ClientSoftware;
+use crate::{CLUSTER_ID, Reply, SimCluster};
+
+impl SimCluster {
+    pub(crate) fn api_versions(
+        &mut self,
+        connection: u64,
+        header: &ReceivedHeader,
+        request: &ApiVersionsRequest,
+    ) -> Reply {
+        if header.version >= 3 {
+            let (name, version) =
+                (request.client_software_name.as_str(), request.client_software_version.as_str());
+            if !is_software_name(name) || !is_software_name(version) {
+                let response =
+                    ApiVersionsResponse { error_code: ErrorCode::INVALID_REQUEST, ..Default::default() };
+                return Self::answer(header, &response);
+            }
+            self.clients
+                .insert(connection, ClientSoftware { name: name.to_owned(), version: version.to_owned() });
+        }
+        let listed = self.settings.kafka_version.listed();
+        // A feature is the only free text of this answer: the double says here what it is.
+        let feature = SupportedFeatureKey { name: CLUSTER_ID.into(), min_version: 1, max_version: 1 };
+        let response = ApiVersionsResponse {
+            api_keys: listed.map(|(api, range)| row(api, range.min, range.max)).collect(),
+            throttle_time_ms: self.faults.throttle(ApiKey::ApiVersions),
+            supported_features: vec![feature],
+            finalized_features_epoch: 0,
+            ..Default::default()
+        };
+        Self::answer(header, &response)
+    }
+
+    /// A version that this Kafka does not know is answered in version 0, with the range it does know (KIP-511).
+    pub(crate) fn api_versions_too_new(&self, header: &ReceivedHeader) -> Reply {
+        let known = self.settings.kafka_version.accepts(ApiKey::ApiVersions);
+        let named = known.filter(|_| self.settings.kafka_version.names_its_api_versions());
+        let response = ApiVersionsResponse {
+            error_code: ErrorCode::UNSUPPORTED_VERSION,
+            api_keys: named.map(|range| row(ApiKey::ApiVersions, range.min, range.max)).into_iter().collect(),
+            ..Default::default()
+        };
+        Self::answer_in(0, header.correlation_id, &response)
+    }
+}
+
+fn row(api: ApiKey, min_version: i16, max_version: i16) -> ApiVersion {
+    ApiVersion { api_key: api.key(), min_version, max_version }
+}
+
+/// Letters and digits, with dots and hyphens between them.
+fn is_software_name(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
+    let ends = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    ends(bytes.first()) && ends(bytes.last()) && bytes.iter().all(|byte| inner(*byte))
+}

@@ -1,0 +1,82 @@
+//! The cases over a socket: against the embedded broker, and against Apache Kafka.
+
+#![allow(clippy::disallowed_methods, reason = "a real broker has real time, and is waited for in it")]
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::ops::RangeInclusive;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use kp_protocol::FrameReader;
+
+use crate::KafkaVersion;
+
+use super::{CaseResult, Wire, run_on};
+
+/// Asks the broker at `address`, which is of `kafka`, every case in each of these Produce versions. It must be the only
+/// one of its cluster, and take plain text. Topics that begin with `prefix` are created and stay there.
+///
+/// # Errors
+/// The broker cannot be reached.
+pub fn run(
+    address: SocketAddr,
+    kafka: KafkaVersion,
+    versions: RangeInclusive<i16>,
+    prefix: &str,
+) -> io::Result<Vec<CaseResult>> {
+    let mut wire = SocketWire { address, stream: connect(address)?, frames: FrameReader::default() };
+    run_on(&mut wire, kafka, versions, prefix)
+}
+
+/// How long to wait for an answer, or for the connection to be closed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct SocketWire {
+    address: SocketAddr,
+    stream: TcpStream,
+    frames: FrameReader,
+}
+
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+impl Wire for SocketWire {
+    fn send(&mut self, bytes: Bytes) -> io::Result<()> {
+        self.stream.write_all(&bytes)
+    }
+
+    fn receive(&mut self) -> io::Result<Option<Bytes>> {
+        let mut chunk = [0; 4096];
+        loop {
+            if let Some(frame) = self.frames.next_frame().map_err(io::Error::other)? {
+                return Ok(Some(frame));
+            }
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Ok(None),
+                Ok(read) => self.frames.extend(&chunk[..read]),
+                // A broker that closes with unread bytes in its buffer resets the connection.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn reconnect(&mut self) -> io::Result<()> {
+        self.stream = connect(self.address)?;
+        self.frames = FrameReader::default();
+        Ok(())
+    }
+
+    fn pause(&mut self) {
+        std::thread::sleep(Duration::from_millis(25));
+    }
+
+    fn timestamp_ms(&self) -> i64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+    }
+}

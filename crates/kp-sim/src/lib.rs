@@ -1,0 +1,46 @@
+//! A deterministic, in-memory Kafka cluster for tests: **an embedded development broker, not Apache Kafka**.
+//!
+//! [`SimCluster`] is a pure state machine: a host tells it what time it is and which frame arrived at which broker, and
+//! it answers. One host is in this crate: `EmbeddedBroker` (feature `tcp`) puts it on sockets of the loopback interface.
+//! It answers as real brokers were seen to answer, wrong checksums, sequence gaps and silence after `acks=0` included,
+//! and [`Fault`]s make it fail on demand.
+//!
+//! [`conformance`] asks the same questions of the double and of a real broker, so that it cannot drift into agreeing with
+//! nobody but itself.
+//!
+//! It speaks Produce (3 and newer), Fetch (4 and newer), ListOffsets, Metadata, ApiVersions, CreateTopics and
+//! InitProducerId (idempotence). It has no replication lag, no transactions, no groups and no security.
+
+#![forbid(unsafe_code)]
+
+mod api_versions;
+mod cluster;
+pub mod conformance;
+mod create_topics;
+mod error;
+mod faults;
+mod fetch;
+mod incoming_batch;
+mod init_producer_id;
+mod kafka_version;
+mod list_offsets;
+mod log;
+mod metadata;
+mod produce;
+mod producer_state;
+mod request;
+mod settings;
+#[cfg(feature = "tcp")]
+pub mod tcp;
+mod topic;
+
+pub use cluster::{CLUSTER_ID, ClientSoftware, SimCluster};
+pub use error::SimError;
+pub use faults::Fault;
+pub use fetch::WaitingFetch;
+pub use kafka_version::KafkaVersion;
+pub use kp_protocol::records::TimestampType;
+pub use log::{PartitionLog, StoredBatch};
+pub use request::{IncomingRequest, Reply, RequestReader};
+pub use settings::{ClusterSettings, TopicSettings};
+pub use topic::{Partition, Topic};

@@ -1,0 +1,319 @@
+//! Produce: the checks a leader makes, in Kafka's order, and the append.
+//! Order matters, because it decides which code a batch with two faults gets: form of the records, acks, leader,
+//! base offset, size, checksum, counts, records, sequence.
+
+use std::collections::BTreeMap;
+
+use kp_protocol::api::{
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, ProduceRequest,
+    ProduceResponse, TopicProduceData, TopicProduceResponse,
+};
+use kp_protocol::records::TimestampType;
+use kp_protocol::{
+    ApiKey, BrokerId, ErrorCode, KafkaString, LeaderEpoch, ReceivedHeader, Sequence, Timestamp,
+};
+
+use crate::incoming_batch::{BatchContent, IncomingBatch, RecordsFound};
+use crate::log::AppendAs;
+use crate::producer_state::{AppendedBatch, Verdict};
+use crate::request::Moment;
+use crate::topic::Partition;
+use crate::{KafkaVersion, Reply, SimCluster, TopicSettings};
+
+/// The first version that answers with the leader to go to (KIP-951).
+const LEADER_HINT_FROM: i16 = 10;
+/// The first version that names topics by id (KIP-516).
+const TOPIC_ID_FROM: i16 = 13;
+/// How far in the future a record's time may lie (`message.timestamp.after.max.ms`), since Kafka 4.0 (KIP-1030).
+const TIMESTAMP_AFTER_MAX_MS: i64 = 3_600_000;
+
+/// Why a batch is refused.
+#[derive(Debug, Default)]
+struct Refusal {
+    code: ErrorCode,
+    /// Given with the codes that Kafka gives it with; else −1.
+    log_start_offset: Option<i64>,
+    /// Who leads, with NOT_LEADER_OR_FOLLOWER.
+    leader: Option<(BrokerId, LeaderEpoch)>,
+    message: Option<String>,
+    record_errors: Vec<(i32, String)>,
+}
+
+impl From<ErrorCode> for Refusal {
+    fn from(code: ErrorCode) -> Self {
+        Self { code, ..Self::default() }
+    }
+}
+
+/// What a batch that is in the log is answered with.
+struct Appended {
+    base_offset: i64,
+    log_append_time: Timestamp,
+    log_start_offset: i64,
+}
+
+/// What the checks need to know besides batch and partition.
+struct Rules<'a> {
+    broker: BrokerId,
+    acks: i16,
+    at: Moment,
+    topic: &'a TopicSettings,
+    replicas_up: usize,
+    kafka_version: KafkaVersion,
+    retain: bool,
+}
+
+impl SimCluster {
+    pub(crate) fn produce(
+        &mut self,
+        at: Moment,
+        broker: BrokerId,
+        header: &ReceivedHeader,
+        request: ProduceRequest,
+        batches: Vec<Vec<IncomingBatch>>,
+    ) -> Reply {
+        let mut endpoints = BTreeMap::new();
+        let mut all_good = true;
+        let mut responses = Vec::with_capacity(batches.len());
+        for (topic, batches) in request.topic_data.into_iter().zip(batches) {
+            let mut partition_responses = Vec::with_capacity(batches.len());
+            for (partition, batch) in topic.partition_data.iter().zip(batches) {
+                let outcome = self.produce_one(
+                    at,
+                    broker,
+                    header.version,
+                    request.acks,
+                    &topic,
+                    partition.index,
+                    batch,
+                );
+                all_good &= outcome.is_ok();
+                partition_responses.push(self.partition_response(
+                    header.version,
+                    partition.index,
+                    outcome,
+                    &mut endpoints,
+                ));
+            }
+            responses.push(TopicProduceResponse {
+                name: topic.name,
+                topic_id: topic.topic_id,
+                partition_responses,
+            });
+        }
+        let throttle_time_ms = self.faults.throttle(ApiKey::Produce);
+        if request.acks == 0 {
+            // Nobody waits for an answer: all a broker can do about an error is to close (and it does).
+            return if all_good { Reply::Silence } else { Reply::Close };
+        }
+        let node_endpoints = endpoints.into_values().collect();
+        Self::answer(header, &ProduceResponse { responses, throttle_time_ms, node_endpoints })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one partition of one request, as the loops above have it")]
+    fn produce_one(
+        &mut self,
+        at: Moment,
+        broker: BrokerId,
+        version: i16,
+        acks: i16,
+        data: &TopicProduceData,
+        index: i32,
+        batch: IncomingBatch,
+    ) -> Result<Appended, Refusal> {
+        let by_id = version >= TOPIC_ID_FROM;
+        let unknown = if by_id { ErrorCode::UNKNOWN_TOPIC_ID } else { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION };
+        let topic = self.requested_topic(by_id, &data.name, data.topic_id).ok_or(unknown)?;
+        let replicas = topic.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?.replicas.iter();
+        let replicas_up = replicas.filter(|id| self.is_up(**id)).count();
+        let name = topic.name.clone();
+        let content = match batch {
+            IncomingBatch::One(content) => content,
+            IncomingBatch::Refused(code) => return Err(code.into()),
+        };
+        if !(-1..=1).contains(&acks) {
+            return Err(ErrorCode::INVALID_REQUIRED_ACKS.into());
+        }
+        let fault = self.faults.batch(&name, index);
+        if let Some((code, false)) = fault {
+            return Err(code.into());
+        }
+        let (kafka_version, retain) = (self.settings.kafka_version, self.settings.retain);
+        let topic = self.topics.get_mut(&name).expect("it was found above, and nothing was deleted since");
+        let rules = Rules { broker, acks, at, topic: &topic.settings, replicas_up, kafka_version, retain };
+        let partition = topic.partitions.get_mut(index as usize).expect("it was found above");
+        let appended = append(&rules, partition, &content)?;
+        match fault {
+            Some((code, _)) => Err(code.into()),
+            None => Ok(appended),
+        }
+    }
+
+    fn partition_response(
+        &self,
+        version: i16,
+        index: i32,
+        outcome: Result<Appended, Refusal>,
+        endpoints: &mut BTreeMap<BrokerId, NodeEndpoint>,
+    ) -> PartitionProduceResponse {
+        let refusal = match outcome {
+            Ok(Appended { base_offset, log_append_time, log_start_offset }) => {
+                let log_append_time_ms = log_append_time.0;
+                return PartitionProduceResponse {
+                    index,
+                    base_offset,
+                    log_append_time_ms,
+                    log_start_offset,
+                    ..Default::default()
+                };
+            }
+            Err(refusal) => refusal,
+        };
+        let mut current_leader = LeaderIdAndEpoch::default();
+        if let Some((leader, epoch)) = refusal.leader.filter(|_| version >= LEADER_HINT_FROM) {
+            current_leader = LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0 };
+            if let Some(endpoint) = self.endpoint(leader) {
+                endpoints.insert(leader, endpoint);
+            }
+        }
+        let record_error = |(batch_index, message): (i32, String)| BatchIndexAndErrorMessage {
+            batch_index,
+            batch_index_error_message: Some(message.into()),
+        };
+        PartitionProduceResponse {
+            index,
+            error_code: refusal.code,
+            base_offset: -1,
+            log_start_offset: refusal.log_start_offset.unwrap_or(-1),
+            record_errors: refusal.record_errors.into_iter().map(record_error).collect(),
+            error_message: refusal.message.map(KafkaString::from),
+            current_leader,
+            ..Default::default()
+        }
+    }
+
+    /// Where a broker is reached, if it runs (KIP-951).
+    pub(crate) fn endpoint(&self, broker: BrokerId) -> Option<NodeEndpoint> {
+        let known = self.brokers.get(&broker).filter(|known| known.up)?;
+        Some(NodeEndpoint {
+            node_id: broker.0,
+            host: (&*known.address.host).into(),
+            port: i32::from(known.address.port),
+            rack: known.address.rack.as_deref().map(KafkaString::from),
+        })
+    }
+}
+
+/// Checks a batch and appends it, or says why not. A duplicate is answered as it was answered first.
+fn append(rules: &Rules<'_>, partition: &mut Partition, content: &BatchContent) -> Result<Appended, Refusal> {
+    check_leader(rules, partition)?;
+    let log_start_offset = partition.log.start_offset();
+    check_batch(rules, content).map_err(|refusal| match refusal.code {
+        ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::CORRUPT_MESSAGE => refusal,
+        _ => Refusal { log_start_offset: Some(log_start_offset), ..refusal },
+    })?;
+    let header = &content.header;
+    let identity = header.identity();
+    let last_sequence = Sequence(header.base_sequence).advance(header.last_offset_delta as u32);
+    if let Some(identity) = identity {
+        match partition.producers.judge(identity.producer, identity.base_sequence, last_sequence) {
+            Verdict::Append => {}
+            // Kafka answers a duplicate's largest timestamp as its append time, whatever the topic says.
+            Verdict::Duplicate(first) => {
+                let log_append_time = Timestamp(first.timestamp_ms);
+                return Ok(Appended { base_offset: first.base_offset, log_append_time, log_start_offset });
+            }
+            Verdict::Refuse(code) => {
+                return Err(Refusal { log_start_offset: Some(log_start_offset), ..code.into() });
+            }
+        }
+    }
+    let log_append_time = match rules.topic.timestamp_type {
+        TimestampType::LogAppendTime => Some(Timestamp(rules.at.timestamp_ms)),
+        TimestampType::CreateTime => None,
+    };
+    let as_what = AppendAs { leader_epoch: partition.leader_epoch, log_append_time, retain: rules.retain };
+    let base_offset = partition.log.append(content, as_what);
+    if let Some(identity) = identity {
+        let timestamp_ms = log_append_time.unwrap_or(header.max_timestamp).0;
+        let first_sequence = identity.base_sequence;
+        partition.producers.remember(
+            identity.producer,
+            AppendedBatch { first_sequence, last_sequence, base_offset, timestamp_ms },
+        );
+    }
+    let log_start_offset = partition.log.start_offset();
+    Ok(Appended {
+        base_offset,
+        log_append_time: log_append_time.unwrap_or(Timestamp::NONE),
+        log_start_offset,
+    })
+}
+
+fn check_leader(rules: &Rules<'_>, partition: &Partition) -> Result<(), Refusal> {
+    if partition.leader != Some(rules.broker) {
+        let leader = partition.leader.map(|leader| (leader, partition.leader_epoch));
+        return Err(Refusal { leader, ..ErrorCode::NOT_LEADER_OR_FOLLOWER.into() });
+    }
+    if rules.acks == -1 && rules.replicas_up < rules.topic.min_insync_replicas {
+        return Err(ErrorCode::NOT_ENOUGH_REPLICAS.into());
+    }
+    Ok(())
+}
+
+fn check_batch(rules: &Rules<'_>, content: &BatchContent) -> Result<(), Refusal> {
+    let header = &content.header;
+    if header.base_offset != 0 {
+        return Err(ErrorCode::INVALID_RECORD.into());
+    }
+    if content.bytes.len() > rules.topic.max_message_bytes {
+        return Err(ErrorCode::MESSAGE_TOO_LARGE.into());
+    }
+    if !content.checksum_fits {
+        return Err(ErrorCode::CORRUPT_MESSAGE.into());
+    }
+    if header.attributes.compression().is_err() {
+        // Kafka fails here with a plain exception, which becomes this code.
+        return Err(ErrorCode::UNKNOWN_SERVER_ERROR.into());
+    }
+    let count_from_offsets = i64::from(header.last_offset_delta) + 1;
+    let counts_fit = header.record_count > 0 && i64::from(header.record_count) == count_from_offsets;
+    let sequence_fits = header.producer_id < 0 || header.base_sequence >= 0;
+    if !counts_fit || header.attributes.is_control() || !sequence_fits {
+        return Err(ErrorCode::INVALID_RECORD.into());
+    }
+    check_records(rules, content)?;
+    if header.attributes.is_transactional() {
+        // No transaction can be open: the double has no coordinator yet.
+        return Err(ErrorCode::INVALID_TXN_STATE.into());
+    }
+    Ok(())
+}
+
+fn check_records(rules: &Rules<'_>, content: &BatchContent) -> Result<(), Refusal> {
+    let (keyless, max_timestamp) = match &content.records {
+        RecordsFound::Unread => return Ok(()),
+        RecordsFound::Unsound(code) => return Err((*code).into()),
+        RecordsFound::Sound { keyless, max_timestamp } => (keyless, *max_timestamp),
+    };
+    if rules.topic.compacted && !keyless.is_empty() {
+        let message = "a compacted topic takes no record without a key";
+        return Err(record_errors(ErrorCode::INVALID_RECORD, message, keyless));
+    }
+    let latest = Timestamp(rules.at.timestamp_ms.saturating_add(TIMESTAMP_AFTER_MAX_MS));
+    let keeps_time = rules.topic.timestamp_type == TimestampType::CreateTime;
+    if keeps_time && rules.kafka_version >= KafkaVersion::V4_3 && max_timestamp > latest {
+        let message = format!("the record's time is after {latest}, an hour ahead of the broker");
+        return Err(record_errors(ErrorCode::INVALID_TIMESTAMP, &message, &content.later_than(latest)));
+    }
+    Ok(())
+}
+
+/// A batch refused because of some of its records (KIP-467).
+fn record_errors(code: ErrorCode, message: &str, records: &[i32]) -> Refusal {
+    Refusal {
+        message: Some(format!("{} records were rejected: {message}", records.len())),
+        record_errors: records.iter().map(|index| (*index, message.to_owned())).collect(),
+        ..code.into()
+    }
+}

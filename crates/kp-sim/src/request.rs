@@ -1,0 +1,204 @@
+//! From a frame to a reply: which API and version it is, whether this broker speaks it, who answers it.
+//! Reading a frame (parsing, checksums, the records inside) needs no cluster, so a host does it without the lock.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use kp_protocol::api::{
+    ApiVersionsRequest, CreateTopicsRequest, FetchRequest, InitProducerIdRequest, ListOffsetsRequest,
+    MetadataRequest, ProduceRequest,
+};
+use kp_protocol::{ApiKey, BrokerId, Message, ReceivedHeader, decode_request_header, encode_response};
+
+use crate::fetch::WaitingFetch;
+use crate::incoming_batch::IncomingBatch;
+use crate::{ClusterSettings, KafkaVersion, SimCluster};
+
+/// What a host does with a request's outcome.
+#[derive(Clone, Debug)]
+#[must_use]
+pub enum Reply {
+    /// Send this frame (size included), in these pieces, before the answer to any later request of the connection.
+    Answer(Vec<Bytes>),
+    /// Send nothing (`acks=0`), and go on with the next request.
+    Silence,
+    /// Close the connection.
+    Close,
+    /// Keep the connection open, and neither read nor answer anything on it any more.
+    Stall,
+    /// Nothing to answer yet: ask again with [`SimCluster::resume`], when something was appended or at the latest at
+    /// [`WaitingFetch::deadline`]. Later requests of the connection wait meanwhile.
+    Later(Box<WaitingFetch>),
+}
+
+/// When a request is carried out, as the host's clock says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) now: Instant,
+    /// Wall clock in milliseconds since the Unix epoch, for LogAppendTime.
+    pub(crate) timestamp_ms: i64,
+}
+
+/// Reads frames for a cluster. Holds no state; copies are as good as the original.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestReader {
+    kafka_version: KafkaVersion,
+    check_records: bool,
+}
+
+/// A request that was read and not carried out yet.
+#[derive(Clone, Debug)]
+pub struct IncomingRequest {
+    header: Option<ReceivedHeader>,
+    body: Body,
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    /// With what was found in each partition's records, topic by topic.
+    Produce(ProduceRequest, Vec<Vec<IncomingBatch>>),
+    Fetch(FetchRequest),
+    ListOffsets(ListOffsetsRequest),
+    Metadata(MetadataRequest),
+    ApiVersions(ApiVersionsRequest),
+    /// ApiVersions in a version this Kafka does not know: answered all the same (KIP-511).
+    NewerApiVersions,
+    CreateTopics(CreateTopicsRequest),
+    InitProducerId(InitProducerIdRequest),
+    /// Not a request this broker takes: it closes the connection, as Kafka does.
+    Refused,
+    /// Produce with null for records: Kafka 4.3 fails over it, and neither answers nor closes.
+    Unanswerable,
+}
+
+impl RequestReader {
+    pub(crate) fn new(settings: &ClusterSettings) -> Self {
+        Self { kafka_version: settings.kafka_version, check_records: settings.check_records }
+    }
+
+    /// Reads the content of a frame, without its size. Never fails: what cannot be read is closed on.
+    #[must_use]
+    pub fn read(&self, frame: &Bytes) -> IncomingRequest {
+        match decode_request_header(frame) {
+            Ok((header, body)) => {
+                IncomingRequest { body: self.read_body(&header, &body), header: Some(header) }
+            }
+            Err(_) => IncomingRequest { header: None, body: Body::Refused },
+        }
+    }
+
+    fn read_body(&self, header: &ReceivedHeader, body: &Bytes) -> Body {
+        let version = header.version;
+        match self.kafka_version.accepts(header.api) {
+            Some(accepted) if accepted.contains(version) => {}
+            Some(_) if header.api == ApiKey::ApiVersions => return Body::NewerApiVersions,
+            _ => return Body::Refused,
+        }
+        let read = match header.api {
+            ApiKey::Produce => ProduceRequest::parse(body, version).map(|request| {
+                let mut partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+                if partitions.any(|partition| partition.records.is_none()) {
+                    return Body::Unanswerable;
+                }
+                let batches = self.read_batches(&request, version);
+                Body::Produce(request, batches)
+            }),
+            ApiKey::Fetch => FetchRequest::parse(body, version).map(Body::Fetch),
+            ApiKey::ListOffsets => ListOffsetsRequest::parse(body, version).map(Body::ListOffsets),
+            ApiKey::Metadata => MetadataRequest::parse(body, version).map(Body::Metadata),
+            ApiKey::ApiVersions => ApiVersionsRequest::parse(body, version).map(Body::ApiVersions),
+            ApiKey::CreateTopics => CreateTopicsRequest::parse(body, version).map(Body::CreateTopics),
+            ApiKey::InitProducerId => InitProducerIdRequest::parse(body, version).map(Body::InitProducerId),
+            _ => return Body::Refused,
+        };
+        read.unwrap_or(Body::Refused)
+    }
+
+    fn read_batches(&self, request: &ProduceRequest, version: i16) -> Vec<Vec<IncomingBatch>> {
+        let topics = request.topic_data.iter();
+        let read = |topic: &kp_protocol::api::TopicProduceData| {
+            let records = topic.partition_data.iter().map(|partition| partition.records.as_ref());
+            records.map(|records| IncomingBatch::read(records, version, self.check_records)).collect()
+        };
+        topics.map(read).collect()
+    }
+}
+
+impl SimCluster {
+    /// Takes a frame (without its size) that arrived at `broker` on `connection`, and carries it out.
+    ///
+    /// `timestamp_ms` is the wall clock in milliseconds since the Unix epoch; `connection` is any number that the host
+    /// gives to one connection only. Requests of one connection must be handed in in order, one after the other's reply.
+    pub fn handle_request(
+        &mut self,
+        now: Instant,
+        timestamp_ms: i64,
+        broker: BrokerId,
+        connection: u64,
+        frame: Bytes,
+    ) -> Reply {
+        let request = self.reader().read(&frame);
+        self.handle(now, timestamp_ms, broker, connection, request)
+    }
+
+    /// [`handle_request`](Self::handle_request) for a request that was read before.
+    pub fn handle(
+        &mut self,
+        now: Instant,
+        timestamp_ms: i64,
+        broker: BrokerId,
+        connection: u64,
+        request: IncomingRequest,
+    ) -> Reply {
+        let (Some(header), true) = (request.header, self.is_up(broker)) else { return Reply::Close };
+        self.count_request(header.api);
+        let strike = self.faults.strike(header.api);
+        let outcome = match strike {
+            Some(strike) if !strike.carried_out => Reply::Silence,
+            _ => self.carry_out(Moment { now, timestamp_ms }, broker, connection, header, request.body),
+        };
+        match strike {
+            Some(strike) if strike.close => Reply::Close,
+            Some(_) => Reply::Stall,
+            None => outcome,
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        at: Moment,
+        broker: BrokerId,
+        connection: u64,
+        header: ReceivedHeader,
+        body: Body,
+    ) -> Reply {
+        match body {
+            Body::Produce(request, batches) => self.produce(at, broker, &header, request, batches),
+            Body::Fetch(request) => self.fetch(at, WaitingFetch::new(at.now, broker, header, request)),
+            Body::ListOffsets(request) => self.list_offsets(broker, &header, &request),
+            Body::Metadata(request) => self.metadata(&header, request),
+            Body::ApiVersions(request) => self.api_versions(connection, &header, &request),
+            Body::NewerApiVersions => self.api_versions_too_new(&header),
+            Body::CreateTopics(request) => self.create_topics(&header, &request),
+            Body::InitProducerId(request) => self.init_producer_id(&header, &request),
+            Body::Refused => Reply::Close,
+            Body::Unanswerable => Reply::Stall,
+        }
+    }
+
+    /// The answer to a request of this header.
+    pub(crate) fn answer<M: Message>(header: &ReceivedHeader, response: &M) -> Reply {
+        Self::answer_in(header.version, header.correlation_id, response)
+    }
+
+    /// The answer in another version than the one asked in.
+    pub(crate) fn answer_in<M: Message>(version: i16, correlation_id: i32, response: &M) -> Reply {
+        match encode_response(version, correlation_id, response) {
+            Ok(segments) => Reply::Answer(segments),
+            Err(error) => {
+                debug_assert!(false, "the double filled a field that v{version} lacks: {error}");
+                Reply::Close
+            }
+        }
+    }
+}

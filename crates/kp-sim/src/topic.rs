@@ -1,0 +1,112 @@
+//! A topic and its partitions: who leads, how new that is, what is in the log. Owned by the cluster.
+
+use kp_protocol::{BrokerId, LeaderEpoch, TopicId, TopicName};
+
+use crate::TopicSettings;
+use crate::log::PartitionLog;
+use crate::producer_state::ProducerStates;
+
+/// A topic as the cluster keeps it.
+#[derive(Clone, Debug)]
+pub struct Topic {
+    pub(crate) name: TopicName,
+    pub(crate) id: TopicId,
+    pub(crate) settings: TopicSettings,
+    pub(crate) partitions: Vec<Partition>,
+}
+
+impl Topic {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &TopicName {
+        &self.name
+    }
+
+    /// Its id; a topic created again gets another (KIP-516).
+    #[must_use]
+    pub fn id(&self) -> TopicId {
+        self.id
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn settings(&self) -> &TopicSettings {
+        &self.settings
+    }
+
+    /// Its partitions, by number.
+    #[must_use]
+    pub fn partitions(&self) -> &[Partition] {
+        &self.partitions
+    }
+
+    /// Partition `index` of a request, if there is one.
+    pub(crate) fn partition(&self, index: i32) -> Option<&Partition> {
+        self.partitions.get(usize::try_from(index).ok()?)
+    }
+
+    pub(crate) fn partition_mut(&mut self, index: i32) -> Option<&mut Partition> {
+        self.partitions.get_mut(usize::try_from(index).ok()?)
+    }
+}
+
+/// One partition. All its replicas share one log: the double has no replication lag yet.
+#[derive(Clone, Debug)]
+pub struct Partition {
+    /// The brokers that hold a copy, the preferred leader first.
+    pub(crate) replicas: Vec<BrokerId>,
+    pub(crate) leader: Option<BrokerId>,
+    pub(crate) leader_epoch: LeaderEpoch,
+    pub(crate) log: PartitionLog,
+    pub(crate) producers: ProducerStates,
+}
+
+impl Partition {
+    pub(crate) fn new(replicas: Vec<BrokerId>, leader: Option<BrokerId>) -> Self {
+        Self {
+            replicas,
+            leader,
+            leader_epoch: LeaderEpoch(0),
+            log: PartitionLog::default(),
+            producers: ProducerStates::default(),
+        }
+    }
+
+    /// The brokers that hold a copy, the preferred leader first.
+    #[must_use]
+    pub fn replicas(&self) -> &[BrokerId] {
+        &self.replicas
+    }
+
+    /// The leader; `None` while every replica is down.
+    #[must_use]
+    pub fn leader(&self) -> Option<BrokerId> {
+        self.leader
+    }
+
+    /// How often the leader has changed.
+    #[must_use]
+    pub fn leader_epoch(&self) -> LeaderEpoch {
+        self.leader_epoch
+    }
+
+    /// What was appended.
+    #[must_use]
+    pub fn log(&self) -> &PartitionLog {
+        &self.log
+    }
+
+    /// How many idempotent producers the partition knows.
+    #[must_use]
+    pub fn known_producers(&self) -> usize {
+        self.producers.len()
+    }
+
+    /// Gives the partition another leader, or none. The epoch grows with every change (KIP-320).
+    pub(crate) fn elect(&mut self, leader: Option<BrokerId>) {
+        if self.leader != leader {
+            self.leader = leader;
+            self.leader_epoch.0 += 1;
+        }
+    }
+}

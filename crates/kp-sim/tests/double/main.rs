@@ -1,0 +1,10 @@
+//! The broker double from outside: what it answers, how it fails on demand, and its socket.
+
+mod answers;
+mod client;
+mod faults;
+mod garbage;
+mod reading;
+#[cfg(feature = "tcp")]
+mod sockets;
+mod topics;

@@ -1,0 +1,218 @@
+//! The embedded broker's sockets: order, pipelining, long polls, brokers that stop and start, threads that end.
+//! Nothing here sleeps: each test waits for an answer or for the end of a stream.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use bytes::Bytes;
+use kp_protocol::api::{
+    FetchRequest, MetadataRequest, PartitionProduceData, ProduceRequest, TopicProduceData,
+};
+use kp_protocol::{
+    ApiKey, BrokerId, ErrorCode, Message, Request, RequestHeader, decode_response_header, encode_request,
+};
+use kp_sim::Fault;
+use kp_sim::TopicSettings;
+use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
+
+use crate::client::{batch, fetch_request, values};
+
+const FIRST: BrokerId = BrokerId(1);
+
+fn start(brokers: usize) -> EmbeddedBroker {
+    let broker = EmbeddedBroker::start(EmbeddedOptions { brokers, ..Default::default() }).unwrap();
+    let mut cluster = broker.cluster().lock();
+    let settings = TopicSettings::of(cluster.settings());
+    cluster.create_topic("t", settings).unwrap();
+    drop(cluster);
+    broker
+}
+
+fn address(broker: &EmbeddedBroker, number: BrokerId) -> SocketAddr {
+    broker.addresses().find(|(id, _)| *id == number).unwrap().1
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+}
+
+fn frame<R: Request>(correlation_id: i32, version: i16, request: &R) -> Vec<u8> {
+    encode_request(&RequestHeader { correlation_id, client_id: None }, version, request).unwrap().concat()
+}
+
+fn produce(value: &str, acks: i16) -> ProduceRequest {
+    let records = Some(batch(0, None, &[value]).into());
+    let topic = TopicProduceData {
+        name: "t".into(),
+        partition_data: vec![PartitionProduceData { index: 0, records }],
+        ..Default::default()
+    };
+    ProduceRequest { acks, timeout_ms: 1000, topic_data: vec![topic], ..Default::default() }
+}
+
+fn read_frame(stream: &mut TcpStream) -> Bytes {
+    let mut size = [0; 4];
+    stream.read_exact(&mut size).unwrap();
+    let mut frame = vec![0; i32::from_be_bytes(size) as usize];
+    stream.read_exact(&mut frame).unwrap();
+    Bytes::from(frame)
+}
+
+fn answer<R: Request>(stream: &mut TcpStream, version: i16) -> (i32, R::Response) {
+    let (correlation_id, body) = decode_response_header(R::KEY, version, &read_frame(stream)).unwrap();
+    (correlation_id, R::Response::parse(&body, version).unwrap())
+}
+
+fn is_closed(stream: &mut TcpStream) -> bool {
+    let mut rest = Vec::new();
+    // A reset is as good as an end.
+    stream.read_to_end(&mut rest).is_err() || rest.is_empty()
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order_however_they_are_cut() {
+    let broker = start(1);
+    let mut stream = connect(address(&broker, FIRST));
+    let mut bytes = Vec::new();
+    for number in 0..40 {
+        bytes.extend(match number % 3 {
+            0 => frame(number, 9, &produce(&"x".repeat(1 + number as usize * 997), -1)),
+            1 => frame(number, 12, &MetadataRequest::default()),
+            _ => frame(number, 12, &FetchRequest { max_bytes: 1, ..fetch_request("t", 0) }),
+        });
+    }
+    for piece in bytes.chunks(1009) {
+        stream.write_all(piece).unwrap();
+    }
+    for number in 0..40 {
+        let (correlation_id, error) = match number % 3 {
+            0 => {
+                let (id, answer) = answer::<ProduceRequest>(&mut stream, 9);
+                assert_eq!(answer.responses[0].partition_responses[0].base_offset, i64::from(number / 3));
+                (id, answer.responses[0].partition_responses[0].error_code)
+            }
+            1 => (answer::<MetadataRequest>(&mut stream, 12).0, ErrorCode::NONE),
+            _ => (answer::<FetchRequest>(&mut stream, 12).0, ErrorCode::NONE),
+        };
+        assert_eq!((correlation_id, error), (number, ErrorCode::NONE));
+    }
+    assert_eq!(broker.cluster().lock().record_count("t"), 14);
+}
+
+#[test]
+fn answers_leave_while_the_next_request_is_only_half_in() {
+    let broker = start(1);
+    let mut stream = connect(address(&broker, FIRST));
+    let second = frame(2, 12, &MetadataRequest::default());
+    let mut bytes = frame(1, 12, &MetadataRequest::default());
+    bytes.extend(&second[..9]);
+    stream.write_all(&bytes).unwrap();
+    assert_eq!(answer::<MetadataRequest>(&mut stream, 12).0, 1);
+    stream.write_all(&second[9..]).unwrap();
+    assert_eq!(answer::<MetadataRequest>(&mut stream, 12).0, 2);
+}
+
+#[test]
+fn a_long_poll_is_answered_by_an_append_on_another_connection() {
+    let broker = start(1);
+    let (mut reader, mut writer) = (connect(address(&broker, FIRST)), connect(address(&broker, FIRST)));
+    let fetch = FetchRequest { max_wait_ms: 60_000, ..fetch_request("t", 0) };
+    reader.write_all(&frame(1, 12, &fetch)).unwrap();
+    writer.write_all(&frame(1, 9, &produce("hello", -1))).unwrap();
+    answer::<ProduceRequest>(&mut writer, 9);
+    let (_, read) = answer::<FetchRequest>(&mut reader, 12);
+    assert_eq!(values(read.responses[0].partitions[0].records.as_ref().unwrap()), [(0, "hello".to_owned())]);
+}
+
+#[test]
+fn a_long_poll_ends_when_its_time_is_up() {
+    let broker = start(1);
+    let mut stream = connect(address(&broker, FIRST));
+    stream.write_all(&frame(1, 12, &FetchRequest { max_wait_ms: 20, ..fetch_request("t", 0) })).unwrap();
+    let (_, read) = answer::<FetchRequest>(&mut stream, 12);
+    assert_eq!(read.responses[0].partitions[0].error_code, ErrorCode::NONE);
+}
+
+#[test]
+fn acks_0_is_silent_and_its_errors_close() {
+    let broker = start(1);
+    let mut stream = connect(address(&broker, FIRST));
+    stream.write_all(&frame(1, 9, &produce("a", 0))).unwrap();
+    stream.write_all(&frame(2, 9, &produce("b", 1))).unwrap();
+    let (correlation_id, answer) = answer::<ProduceRequest>(&mut stream, 9);
+    assert_eq!((correlation_id, answer.responses[0].partition_responses[0].base_offset), (2, 1));
+    let code = ErrorCode::MESSAGE_TOO_LARGE;
+    broker.cluster().lock().inject(Fault::RefuseBatch { partition: None, code }, 1);
+    stream.write_all(&frame(3, 9, &produce("c", 0))).unwrap();
+    assert!(is_closed(&mut stream));
+}
+
+#[test]
+fn a_stopped_broker_cuts_its_connections_and_comes_back_on_the_same_port() {
+    let mut broker = start(3);
+    let (first, second) = (address(&broker, FIRST), address(&broker, BrokerId(2)));
+    let mut stream = connect(first);
+    stream.write_all(&frame(1, 12, &FetchRequest { max_wait_ms: 600_000, ..fetch_request("t", 0) })).unwrap();
+    broker.stop_broker(FIRST).unwrap();
+    assert!(is_closed(&mut stream), "even in the middle of a long poll");
+    assert!(TcpStream::connect(first).is_err());
+
+    let mut other = connect(second);
+    other.write_all(&frame(1, 12, &MetadataRequest::default())).unwrap();
+    let (_, metadata) = answer::<MetadataRequest>(&mut other, 12);
+    assert_eq!((metadata.brokers.len(), metadata.topics[0].partitions[0].leader_id), (2, 2));
+
+    broker.start_broker(FIRST).unwrap();
+    let mut stream = connect(first);
+    stream.write_all(&frame(1, 12, &MetadataRequest::default())).unwrap();
+    let (_, metadata) = answer::<MetadataRequest>(&mut stream, 12);
+    let ports: Vec<i32> = metadata.brokers.iter().map(|it| it.port).collect();
+    assert_eq!(ports[..2], [i32::from(first.port()), i32::from(second.port())]);
+    assert!(broker.stop_broker(BrokerId(9)).is_err());
+}
+
+#[test]
+fn a_stalled_connection_stays_open_until_the_broker_stops() {
+    let broker = start(1);
+    broker.cluster().lock().inject(Fault::Stall { api: ApiKey::Produce, carried_out: true }, 1);
+    let mut stream = connect(address(&broker, FIRST));
+    stream.write_all(&frame(1, 9, &produce("a", -1))).unwrap();
+    stream.write_all(&frame(2, 12, &MetadataRequest::default())).unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let error = stream.read(&mut [0; 1]).unwrap_err();
+    assert!(matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut), "{error}");
+    assert_eq!(broker.cluster().lock().record_count("t"), 1);
+    broker.shutdown();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    assert!(is_closed(&mut stream));
+}
+
+#[test]
+fn no_thread_outlives_the_broker() {
+    let broker = start(3);
+    let mut streams: Vec<TcpStream> =
+        (0..10).map(|number| connect(address(&broker, BrokerId(1 + number % 3)))).collect();
+    for stream in &mut streams {
+        stream.write_all(&frame(1, 12, &MetadataRequest::default())).unwrap();
+        answer::<MetadataRequest>(stream, 12);
+    }
+    // Every thread holds the cluster; `shutdown` has joined them all when the handle here is the last.
+    let handle = broker.cluster().clone();
+    assert!(handle.holders() > 13);
+    broker.shutdown();
+    assert_eq!(handle.holders(), 1);
+    assert!(streams.iter_mut().all(is_closed));
+}
+
+#[test]
+fn garbage_closes_the_connection_and_no_other() {
+    let broker = start(1);
+    let (mut good, mut bad) = (connect(address(&broker, FIRST)), connect(address(&broker, FIRST)));
+    bad.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    assert!(is_closed(&mut bad));
+    good.write_all(&frame(1, 12, &MetadataRequest::default())).unwrap();
+    assert_eq!(answer::<MetadataRequest>(&mut good, 12).0, 1);
+}
