@@ -1,0 +1,274 @@
+//! `kp produce`: lines of files or stdin to records of a topic.
+//! Owns: the course of a run. One thread reads and sends ([`feeder`]), callbacks count ([`outcomes`]), and the main
+//! thread, here, draws progress, waits for the end or for Ctrl-C, and sums up.
+
+pub(crate) mod feeder;
+pub(crate) mod gate;
+pub(crate) mod input;
+pub(crate) mod lines;
+pub(crate) mod ndjson;
+pub(crate) mod outcome_file;
+pub(crate) mod outcomes;
+pub(crate) mod progress;
+pub(crate) mod summary;
+
+use std::{
+    io::{self, Write as _},
+    sync::{Arc, atomic::Ordering, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use kp_producer::{BuildError, ProducerConfig, blocking::Producer, config::Value};
+
+use self::{
+    feeder::{Feeder, Stopped},
+    gate::Gate,
+    input::{LineSyntax, Sources},
+    outcome_file::OutcomeFile,
+    outcomes::Outcomes,
+    progress::Progress,
+    summary::Summary,
+};
+use crate::{
+    Failure,
+    args::{Format, OutputArgs, ProduceArgs},
+    configure::producer_config,
+    console::Console,
+    interrupt::{EXIT_INTERRUPTED, on_interrupt},
+};
+
+/// After a flush everything is settled; closing only has to end a thread.
+const CLOSE_WITHIN: Duration = Duration::from_secs(10);
+
+/// How often progress is drawn.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A rate is taken over this much time.
+const RATE_WINDOW: Duration = Duration::from_secs(1);
+
+/// What can happen to a run.
+enum Event {
+    /// Nothing more is read: the end, or the reason.
+    InputEnded(Option<Stopped>),
+    /// The first Ctrl-C.
+    Interrupted,
+    /// Everything is settled, and the producer closed with so many records undelivered.
+    Closed(u64),
+}
+
+/// # Errors
+/// What kept the run from starting, or the outcomes from being written.
+pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) -> Result<u8, Failure> {
+    if args.format == Format::Ndjson && args.key_separator.is_some() {
+        return Err(Failure::usage("--key-separator is for lines; a JSON object has a key of its own"));
+    }
+    let config = producer_config(&args.config).map_err(Failure::usage)?;
+    let limit = line_limit(&config, args.format);
+    let producer = build(config, console)?;
+    let gate = Arc::new(Gate::default());
+    let sources = input::open(&args.files, limit, &gate)
+        .map_err(|(name, error)| Failure::failed(format!("{name}: {error}")))?;
+    if sources.is_terminal {
+        console.note("reading records from the terminal, one per line; Ctrl-D ends them");
+    }
+    let file = args
+        .outcomes
+        .as_deref()
+        .map(|path| {
+            OutcomeFile::create(path).map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
+        })
+        .transpose()?;
+    let names: Vec<String> = sources.sources.iter().map(|source| source.name.clone()).collect();
+    let lines = file.as_ref().map(|file| file.lines.clone());
+    let outcomes = Arc::new(Outcomes::new(names.clone(), lines));
+    let writer = file.map(|file| file.start(names, Arc::clone(&outcomes)));
+
+    let run = Run { producer, gate, outcomes: Arc::clone(&outcomes), console: console.clone() };
+    let summary = run.carry(args, sources)?;
+
+    outcomes.end_file();
+    let written = writer.map_or(Ok(()), |writer| {
+        writer.join().unwrap_or_else(|_| Err(io::Error::other("the thread that writes it has panicked")))
+    });
+    report(&summary, &outcomes, output, console)?;
+    if let (Err(error), Some(path)) = (&written, &args.outcomes) {
+        return Err(Failure::failed(format!("{}: {error}", path.display())));
+    }
+    Ok(match (summary.interrupted, summary.is_success()) {
+        (true, _) => EXIT_INTERRUPTED,
+        (false, true) => 0,
+        (false, false) => 1,
+    })
+}
+
+/// A producer, with its warnings told.
+///
+/// # Errors
+/// A bad configuration is wrong usage; anything else is a failure.
+pub(crate) fn build(config: ProducerConfig, console: &Console) -> Result<Producer, Failure> {
+    let producer = Producer::new(config).map_err(|error| match error {
+        BuildError::Config(error) => Failure::usage(error),
+        other => Failure::failed(other),
+    })?;
+    producer.warnings().iter().for_each(|warning| console.warn(warning));
+    Ok(producer)
+}
+
+/// Longer lines cannot be records: they are counted, not kept. Escapes make JSON longer than what it says.
+fn line_limit(config: &ProducerConfig, format: Format) -> usize {
+    let max_request_size = match config.get("max.request.size") {
+        Some(Value::Integer(size)) => usize::try_from(size).unwrap_or(usize::MAX),
+        _ => usize::MAX,
+    };
+    match format {
+        Format::Lines => max_request_size,
+        Format::Ndjson => max_request_size.saturating_mul(8).saturating_add(64 * 1024),
+    }
+}
+
+struct Run {
+    producer: Producer,
+    gate: Arc<Gate>,
+    outcomes: Arc<Outcomes>,
+    console: Console,
+}
+
+impl Run {
+    /// Sends everything and answers when all of it is settled.
+    fn carry(&self, args: &ProduceArgs, sources: Sources) -> Result<Summary, Failure> {
+        let (events, incoming) = mpsc::channel();
+        let interrupted = events.clone();
+        let outcomes = Arc::clone(&self.outcomes);
+        on_interrupt(
+            self.console.clone(),
+            move || drop(interrupted.send(Event::Interrupted)),
+            move || Some(outcomes.in_doubt()),
+        )
+        .map_err(Failure::failed)?;
+
+        let progress = Progress::start(&self.console, sources.total_bytes);
+        let bytes_read = Arc::clone(&sources.bytes_read);
+        self.start_feeding(args, sources, events.clone());
+
+        let mut samples = Samples::new();
+        let (mut is_interrupted, mut is_closing, mut stopped) = (false, false, None);
+        loop {
+            let event = incoming.recv_timeout(TICK);
+            let lately = samples.take(self.outcomes.counts().0);
+            progress.show(bytes_read.load(Ordering::Relaxed), &self.outcomes, lately);
+            self.outcomes.take_untold().iter().for_each(|failure| self.console.error(failure));
+            match event {
+                Ok(Event::Closed(undelivered)) => {
+                    if undelivered > 0 {
+                        self.console.error(format_args!("closed with {undelivered} records undelivered"));
+                    }
+                    break;
+                }
+                Ok(Event::InputEnded(reason)) => stopped = reason,
+                Ok(Event::Interrupted) => {
+                    is_interrupted = true;
+                    self.console.error("interrupted: sending what was accepted; Ctrl-C again leaves at once");
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => continue,
+                // This function holds a sender itself.
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            }
+            if !is_closing {
+                is_closing = true;
+                self.start_closing(events.clone());
+            }
+        }
+        drop(progress);
+        Ok(self.conclude(is_interrupted, stopped))
+    }
+
+    fn conclude(&self, is_interrupted: bool, stopped: Option<Stopped>) -> Summary {
+        self.outcomes.take_untold().iter().for_each(|failure| self.console.error(failure));
+        let tally = self.outcomes.tally();
+        let mut summary = Summary::new(self.outcomes.sent(), &tally, self.outcomes.elapsed());
+        summary.interrupted = is_interrupted;
+        if let Some(stopped) = stopped {
+            // A line that failed was told already, unless many had failed before it.
+            if stopped.is_counted && tally.silent_failures() == 0 {
+                self.console.error("input stopped there: what follows was not read");
+            } else {
+                self.console.error(format_args!("input stopped: {}", stopped.reason));
+            }
+            summary.stopped = Some(stopped.reason);
+        }
+        summary
+    }
+
+    fn start_feeding(&self, args: &ProduceArgs, sources: Sources, events: mpsc::Sender<Event>) {
+        let feeder = Feeder {
+            producer: self.producer.clone(),
+            outcomes: Arc::clone(&self.outcomes),
+            gate: Arc::clone(&self.gate),
+            topic: args.topic.clone(),
+            partition: args.partition,
+            headers: args.header.clone(),
+            syntax: LineSyntax { format: args.format, key_separator: args.key_separator.clone() },
+        };
+        let ended = self.gate.guard();
+        thread::spawn(move || {
+            let run = std::panic::AssertUnwindSafe(|| feeder.run(sources.sources));
+            let reason = std::panic::catch_unwind(run)
+                .unwrap_or_else(|_| Some(Stopped::because("the thread that reads the input has panicked")));
+            drop(ended);
+            // Nobody listens any more only if the run is over.
+            let _ = events.send(Event::InputEnded(reason));
+        });
+    }
+
+    /// On a thread of its own, so that progress goes on.
+    fn start_closing(&self, events: mpsc::Sender<Event>) {
+        let (producer, gate) = (self.producer.clone(), Arc::clone(&self.gate));
+        thread::spawn(move || {
+            gate.shut();
+            // Both refuse only on the network thread, which this is not.
+            let undelivered = producer
+                .flush()
+                .and_then(|()| producer.close(CLOSE_WITHIN))
+                .map_or(0, |closed| closed.undelivered);
+            let _ = events.send(Event::Closed(undelivered));
+        });
+    }
+}
+
+/// Counts at moments, to tell a rate by.
+struct Samples(Vec<(Instant, u64)>);
+
+impl Samples {
+    fn new() -> Self {
+        Self(vec![(Instant::now(), 0)])
+    }
+
+    /// How many came, in how much time, over the last second or so.
+    fn take(&mut self, count: u64) -> (u64, Duration) {
+        let now = Instant::now();
+        self.0.push((now, count));
+        while self.0.len() > 2 && now - self.0[1].0 >= RATE_WINDOW {
+            self.0.remove(0);
+        }
+        let (since, before) = self.0[0];
+        (count - before, now - since)
+    }
+}
+
+fn report(
+    summary: &Summary,
+    outcomes: &Outcomes,
+    output: &OutputArgs,
+    console: &Console,
+) -> Result<(), Failure> {
+    let silent = outcomes.tally().silent_failures();
+    if silent > 0 {
+        console.error(format_args!("… and {} more failures", summary::thousands(silent)));
+    }
+    console.note(summary.to_text());
+    if output.json {
+        writeln!(io::stdout(), "{}", summary.to_json()).map_err(Failure::failed)?;
+    }
+    Ok(())
+}

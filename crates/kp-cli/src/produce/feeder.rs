@@ -1,0 +1,125 @@
+//! The thread that reads and sends.
+//! Owns: the input while it runs, and the decision whether a refused record ends it.
+
+use std::sync::Arc;
+
+use kp_producer::{ProducerRecord, SendError, SendErrorKind, blocking::Producer};
+
+use super::{
+    gate::Gate,
+    input::{InputRecord, LineSyntax, Source},
+    lines::Line,
+    outcomes::{Outcomes, Place},
+};
+
+/// Why the input was not read to its end.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    pub(crate) reason: String,
+    /// The failure of the line it stopped at says the same.
+    pub(crate) is_counted: bool,
+}
+
+impl Stopped {
+    pub(crate) fn because(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), is_counted: false }
+    }
+}
+
+pub(crate) struct Feeder {
+    pub(crate) producer: Producer,
+    pub(crate) outcomes: Arc<Outcomes>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) topic: String,
+    pub(crate) partition: Option<i32>,
+    /// For every record, before its own.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) syntax: LineSyntax,
+}
+
+impl Feeder {
+    /// Sends every line; answers why it stopped before the end, if it did and the gate was open.
+    pub(crate) fn run(&self, sources: Vec<Source>) -> Option<Stopped> {
+        for (number, mut source) in (0..).zip(sources) {
+            let mut place = Place { source: number, line: 0 };
+            loop {
+                let line = match source.lines.next_line() {
+                    Ok(line) => line,
+                    Err(error) => {
+                        let what = format!("{}, after line {}: {error}", source.name, place.line);
+                        return Some(Stopped::because(what));
+                    }
+                };
+                // A shut gate looks like the end of the input, perhaps in the middle of a line.
+                if self.gate.is_shut() {
+                    return None;
+                }
+                let Some(line) = line else { break };
+                place.line += 1;
+                if let Err(reason) = self.send_line(line, place) {
+                    let reason = format!("{}: {reason}", self.outcomes.locate(place));
+                    return Some(Stopped { reason, is_counted: true });
+                }
+            }
+        }
+        None
+    }
+
+    /// # Errors
+    /// Why nothing behind this line should be tried either; the line itself has been counted and told as failed.
+    fn send_line(&self, line: Line<'_>, place: Place) -> Result<(), String> {
+        match line {
+            Line::TooLong(bytes) => {
+                let what = format!("{bytes} bytes, more than a record may have (max.request.size)");
+                self.outcomes.rejected(place, what);
+                Ok(())
+            }
+            Line::Bytes(bytes) => match self.syntax.parse(bytes) {
+                Err(what) => {
+                    self.outcomes.rejected(place, what);
+                    Ok(())
+                }
+                Ok(record) => self.send(&record, place),
+            },
+        }
+    }
+
+    fn send(&self, input: &InputRecord<'_>, place: Place) -> Result<(), String> {
+        let (key, value) = (input.key.as_deref(), input.value.as_deref());
+        let mut record = ProducerRecord::to(&self.topic);
+        if let Some(key) = key {
+            record = record.key(key);
+        }
+        if let Some(value) = value {
+            record = record.value(value);
+        }
+        for (name, value) in &self.headers {
+            record = record.header(name, value);
+        }
+        for (name, value) in &input.headers {
+            record = match value {
+                Some(value) => record.header(name, value.as_ref()),
+                None => record.null_header(name),
+            };
+        }
+        if let Some(partition) = input.partition.or(self.partition) {
+            record = record.partition(partition);
+        }
+        if let Some(timestamp_ms) = input.timestamp_ms {
+            record = record.timestamp_ms(timestamp_ms);
+        }
+        let bytes = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
+        let sent = self.outcomes.begin(place, bytes);
+        let outcomes = Arc::clone(&self.outcomes);
+        self.producer.send_with(record, move |result| outcomes.settled(sent, result)).or_else(|error| {
+            self.outcomes.refused(sent, &error);
+            if ends_the_input(&error) { Err(error.to_string()) } else { Ok(()) }
+        })
+    }
+}
+
+/// Whether the next record would fail the same way, perhaps after another `max.block.ms`: then the input stays
+/// unread from here on, and nothing of it is lost.
+fn ends_the_input(error: &SendError) -> bool {
+    !matches!(error.kind(), SendErrorKind::RecordTooLarge { .. } | SendErrorKind::InvalidRecord(_))
+}

@@ -1,0 +1,195 @@
+//! The last word of a run: as text for a person, as one JSON object for a program.
+//! Pure.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::outcomes::Tally;
+use crate::histogram::Percentiles;
+
+/// What a run came to. `sent` = `acked` + `failed` + `unknown`.
+#[derive(Debug, Clone)]
+pub(crate) struct Summary {
+    pub(crate) sent: u64,
+    pub(crate) acked: u64,
+    /// Failed, and known not to be written.
+    pub(crate) failed: u64,
+    /// Failed, and perhaps written.
+    pub(crate) unknown: u64,
+    /// Key and value bytes of what was acknowledged.
+    pub(crate) bytes: u64,
+    pub(crate) elapsed: Duration,
+    pub(crate) latency: Option<Percentiles>,
+    pub(crate) interrupted: bool,
+    /// Why the input was not read to its end, if it was not.
+    pub(crate) stopped: Option<String>,
+}
+
+impl Summary {
+    pub(crate) fn new(sent: u64, tally: &Tally, elapsed: Duration) -> Self {
+        Self {
+            sent,
+            acked: tally.acked,
+            failed: tally.not_written,
+            unknown: tally.unknown,
+            bytes: tally.acked_bytes,
+            elapsed,
+            latency: tally.latencies.percentiles(),
+            interrupted: false,
+            stopped: None,
+        }
+    }
+
+    /// Every record of the whole input is acknowledged.
+    pub(crate) fn is_success(&self) -> bool {
+        self.acked == self.sent && self.stopped.is_none()
+    }
+
+    fn records_per_second(&self) -> f64 {
+        per_second(self.acked, self.elapsed)
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let round = |number: f64| (number * 1000.0).round() / 1000.0;
+        json!({
+            "sent": self.sent,
+            "acked": self.acked,
+            "failed": self.failed,
+            "unknown": self.unknown,
+            "bytes": self.bytes,
+            "seconds": round(self.elapsed.as_secs_f64()),
+            "records_per_second": self.records_per_second().round(),
+            "latency_ms": self.latency.map(|p| json!({
+                "min": p.min, "p50": p.p50, "p90": p.p90, "p99": p.p99, "p999": p.p999, "max": p.max,
+                "mean": round(p.mean),
+            })),
+            "interrupted": self.interrupted,
+            "stopped": self.stopped,
+        })
+    }
+
+    pub(crate) fn to_text(&self) -> String {
+        let mut text = format!(
+            "{} of {} records acknowledged, {} in {:.2} s: {} records/s, {}/s",
+            thousands(self.acked),
+            thousands(self.sent),
+            megabytes(self.bytes as f64),
+            self.elapsed.as_secs_f64(),
+            thousands(self.records_per_second() as u64),
+            megabytes(per_second(self.bytes, self.elapsed)),
+        );
+        if self.failed + self.unknown > 0 {
+            text += &format!(
+                "\n{} not written, {} unknown (they may be written)",
+                thousands(self.failed),
+                thousands(self.unknown)
+            );
+        }
+        if let Some(latency) = &self.latency {
+            text += &format!(
+                "\nlatency: p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms, max {:.2} ms",
+                latency.p50, latency.p99, latency.p999, latency.max
+            );
+        }
+        text
+    }
+}
+
+/// Zero when there was no time to speak of.
+pub(crate) fn per_second(count: u64, elapsed: Duration) -> f64 {
+    if elapsed.is_zero() { 0.0 } else { count as f64 / elapsed.as_secs_f64() }
+}
+
+/// `1234567` as `1,234,567`.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes in units of a thousand.
+pub(crate) fn megabytes(bytes: f64) -> String {
+    match bytes {
+        ..1e3 => format!("{bytes:.0} B"),
+        ..1e6 => format!("{:.1} kB", bytes / 1e3),
+        ..1e9 => format!("{:.1} MB", bytes / 1e6),
+        _ => format!("{:.2} GB", bytes / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::histogram::Latencies;
+
+    fn summary() -> Summary {
+        let mut latencies = Latencies::new();
+        latencies.record(Duration::from_millis(2));
+        Summary {
+            sent: 1_000_003,
+            acked: 1_000_000,
+            failed: 2,
+            unknown: 1,
+            bytes: 100_000_000,
+            elapsed: Duration::from_secs(2),
+            latency: latencies.percentiles(),
+            interrupted: false,
+            stopped: None,
+        }
+    }
+
+    #[test]
+    fn the_json_has_what_scripts_ask_for() {
+        let json = summary().to_json();
+        assert_eq!(json["sent"], 1_000_003);
+        assert_eq!(json["acked"], 1_000_000);
+        assert_eq!((&json["failed"], &json["unknown"]), (&2.into(), &1.into()));
+        assert_eq!((&json["bytes"], &json["seconds"]), (&100_000_000.into(), &2.0.into()));
+        assert_eq!(json["records_per_second"], 500_000.0);
+        assert!((json["latency_ms"]["p99"].as_f64().unwrap() - 2.0).abs() < 0.01);
+        assert!(!json.to_string().contains('\n'));
+    }
+
+    #[test]
+    fn no_record_has_no_latency_and_no_rate() {
+        let nothing =
+            Summary { sent: 0, acked: 0, failed: 0, unknown: 0, bytes: 0, latency: None, ..summary() };
+        let json = nothing.to_json();
+        assert!(json["latency_ms"].is_null());
+        assert_eq!(json["records_per_second"], 0.0);
+        assert!(nothing.is_success());
+        assert_eq!(per_second(1, Duration::ZERO), 0.0);
+    }
+
+    #[test]
+    fn success_is_every_record_of_the_whole_input() {
+        assert!(!summary().is_success());
+        let all = Summary { acked: 1_000_003, failed: 0, unknown: 0, ..summary() };
+        assert!(all.is_success());
+        assert!(!Summary { stopped: Some("no memory".to_owned()), ..all }.is_success());
+    }
+
+    #[test]
+    fn the_text_is_for_people() {
+        let text = summary().to_text();
+        assert!(
+            text.starts_with("1,000,000 of 1,000,003 records acknowledged, 100.0 MB in 2.00 s"),
+            "{text}"
+        );
+        assert!(text.contains("500,000 records/s, 50.0 MB/s"), "{text}");
+        assert!(text.contains("2 not written, 1 unknown"), "{text}");
+        assert!(text.contains("p99 2.00 ms"), "{text}");
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_three() {
+        assert_eq!(["0", "999", "1,000", "12,345,678"], [0, 999, 1000, 12_345_678].map(thousands));
+    }
+}

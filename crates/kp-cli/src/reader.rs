@@ -1,0 +1,100 @@
+//! A small blocking reader: enough of a client to look at a cluster and to read a topic back.
+//! Owns: plain sockets, one request at a time per broker. It is not a consumer: no groups, no commits.
+
+mod connection;
+mod error;
+mod topic_reader;
+
+use kp_producer::{ConfigError, ProducerConfig};
+use kp_protocol::{
+    ApiKey, ErrorCode,
+    api::{CreatableTopic, CreateTopicsRequest, MetadataRequest, MetadataRequestTopic, MetadataResponse},
+};
+
+pub(crate) use self::{
+    connection::Connection,
+    error::ReaderError,
+    topic_reader::{Fetched, Position, TopicReader},
+};
+
+/// Hosts and ports to ask first.
+pub(crate) type Bootstrap = Vec<(String, u16)>;
+
+/// `bootstrap.servers` as a producer understands it.
+///
+/// # Errors
+/// As for a producer.
+pub(crate) fn bootstrap(servers: &str) -> Result<Bootstrap, ConfigError> {
+    let config = ProducerConfig::from_map([("bootstrap.servers", servers)])?;
+    Ok(config.validate()?.settings.bootstrap_servers)
+}
+
+/// A connection to the first broker of the list that answers.
+///
+/// # Errors
+/// What each of them said.
+pub(crate) fn connect(bootstrap: &Bootstrap) -> Result<Connection, ReaderError> {
+    let mut said = Vec::new();
+    for (host, port) in bootstrap {
+        match Connection::open(host, *port) {
+            Ok(connection) => return Ok(connection),
+            Err(error) => said.push(error.to_string()),
+        }
+    }
+    Err(ReaderError::NoBroker(said))
+}
+
+/// What a broker knows of these topics (`None`: of all); no topic is created by asking.
+///
+/// # Errors
+/// The connection, or the answer.
+pub(crate) fn metadata(
+    connection: &mut Connection,
+    topics: Option<&[String]>,
+) -> Result<MetadataResponse, ReaderError> {
+    let version = connection.version(ApiKey::Metadata)?;
+    let mut request =
+        MetadataRequest { allow_auto_topic_creation: version < 4, ..MetadataRequest::default() };
+    request.topics = topics.map(|names| {
+        let topic = |name: &String| MetadataRequestTopic {
+            name: Some(name.as_str().into()),
+            ..MetadataRequestTopic::default()
+        };
+        names.iter().map(topic).collect()
+    });
+    let response = connection.call(version, &request)?;
+    ReaderError::check("the cluster's metadata", response.error_code, None)?;
+    Ok(response)
+}
+
+/// Creates a topic with the cluster's own replication factor.
+///
+/// # Errors
+/// The connection, or the broker's refusal.
+pub(crate) fn create_topic(
+    connection: &mut Connection,
+    name: &str,
+    partitions: i32,
+) -> Result<(), ReaderError> {
+    let version = connection.version(ApiKey::CreateTopics)?;
+    // Version 4 and newer leave the factor to the cluster (KIP-464).
+    let replication_factor = if version >= 4 { -1 } else { 1 };
+    let topic = CreatableTopic {
+        name: name.into(),
+        num_partitions: partitions,
+        replication_factor,
+        ..CreatableTopic::default()
+    };
+    let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 30_000, ..Default::default() };
+    let response = connection.call(version, &request)?;
+    for topic in &response.topics {
+        if topic.error_code != ErrorCode::NONE {
+            return Err(ReaderError::Refused {
+                what: format!("creating topic {name}"),
+                code: topic.error_code,
+                message: topic.error_message.as_ref().map(ToString::to_string),
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,290 @@
+//! The program `kp`, as it is run, against the broker double on a TCP port. Nothing here waits for time to pass:
+//! where something has to have happened first, the topic is read until it has.
+
+#![allow(clippy::disallowed_methods, reason = "a program is started and waited for")]
+
+use std::{
+    fs,
+    io::Write as _,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+};
+
+use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
+use serde_json::Value;
+
+fn broker() -> EmbeddedBroker {
+    EmbeddedBroker::start(EmbeddedOptions { default_partitions: 3, ..EmbeddedOptions::default() }).unwrap()
+}
+
+fn start(args: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_kp"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn kp(args: &[&str], stdin: &[u8]) -> Output {
+    let mut child = start(args);
+    // A program that ends without reading closes the pipe: that is its right.
+    let _ = child.stdin.take().unwrap().write_all(stdin);
+    child.wait_with_output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(output)))
+}
+
+/// A file of one test, removed at its end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str, bytes: &[u8]) -> Self {
+        let path = std::env::temp_dir().join(format!("kp-cli-{}-{name}", std::process::id()));
+        fs::write(&path, bytes).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn the_demo_finds_everything_it_sent() {
+    let output = kp(&["demo", "--records", "20000", "--json"], b"");
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let json = json(&output);
+    assert_eq!((&json["ok"], &json["lines"]), (&true.into(), &20_000.into()));
+    assert_eq!(json["read"]["missing"], 0);
+    assert!(json["broker"].as_str().unwrap().contains("embedded development broker, not Apache Kafka"));
+}
+
+#[test]
+fn the_demo_takes_a_file_and_draws_its_latencies() {
+    let file = Scratch::new("demo.txt", b"one\n\xff\n\nlast");
+    let output = kp(&["demo", file.path()], b"");
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("all 4 lines are there") && text.contains('█'), "{text}");
+    assert!(!text.contains('\x1b'), "no colours where no terminal is");
+}
+
+#[test]
+fn what_is_produced_is_read_back_byte_for_byte() {
+    let broker = broker();
+    let input = b"k1:\xff\x00\r\nk2:\nk1:second:part\nk3:no line feed at the end";
+    for codec in ["none", "gzip", "snappy", "lz4"] {
+        let (servers, codec_key) = (broker.bootstrap(), format!("compression.type={codec}"));
+        let sent = kp(
+            &["produce", "-b", &servers, "-t", codec, "-K", ":", "-H", "a=b=c", "-X", &codec_key, "--json"],
+            input,
+        );
+        assert_eq!(code(&sent), 0, "{}", said(&sent));
+        assert_eq!(json(&sent)["acked"], 4);
+        let read =
+            kp(&["read", "-b", &servers, "-t", codec, "--from-beginning", "--with", "key,headers"], b"");
+        assert_eq!(code(&read), 0, "{}", said(&read));
+        let mut lines: Vec<&[u8]> = read.stdout.split(|byte| *byte == b'\n').collect();
+        let of_k1: Vec<&&[u8]> = lines.iter().filter(|line| line.starts_with(b"k1")).collect();
+        assert_eq!(of_k1, [&&b"k1\ta=b=c\t\xff\x00\r"[..], &&b"k1\ta=b=c\tsecond:part"[..]]);
+        lines.sort_unstable();
+        assert_eq!(lines[3..], [&b"k2\ta=b=c\t"[..], b"k3\ta=b=c\tno line feed at the end"]);
+    }
+}
+
+#[test]
+fn a_bad_line_of_json_is_told_with_file_line_and_what_and_the_rest_is_sent() {
+    let broker = broker();
+    let file = Scratch::new("bad.ndjson", b"{\"value\":1}\n{\"value\":\n{\"value\":\"x\",\"partition\":2}\n");
+    let servers = broker.bootstrap();
+    let output =
+        kp(&["produce", "-b", &servers, "-t", "t", "--format", "ndjson", "--json", file.path()], b"");
+    assert_eq!(code(&output), 1);
+    let json = json(&output);
+    assert_eq!((&json["sent"], &json["acked"], &json["failed"]), (&3.into(), &2.into(), &1.into()));
+    let said = said(&output);
+    assert!(said.contains("bad.ndjson, line 2: not a JSON object"), "{said}");
+    let read = kp(&["read", "-b", &servers, "-t", "t", "--from-beginning", "-p", "2", "--json"], b"");
+    assert!(String::from_utf8(read.stdout).unwrap().contains("\"value\":\"x\""));
+}
+
+#[test]
+fn outcomes_have_one_line_per_record() {
+    let broker = broker();
+    let outcomes = Scratch::new("outcomes.jsonl", b"");
+    let big = [&b"good\n"[..], &[b'x'; 2000], b"\nalso good\n"].concat();
+    let output = kp(
+        &[
+            "produce",
+            "-b",
+            &broker.bootstrap(),
+            "-t",
+            "t",
+            "-X",
+            "max.request.size=1000",
+            "--outcomes",
+            outcomes.path(),
+        ],
+        &big,
+    );
+    assert_eq!(code(&output), 1);
+    let lines: Vec<Value> = fs::read_to_string(outcomes.path())
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 3);
+    let of_line = |number: i32| lines.iter().find(|line| line["line"] == number).unwrap();
+    assert!(of_line(1)["offset"].is_i64() && of_line(3)["offset"].is_i64());
+    assert_eq!(of_line(2)["certainty"], "not_written");
+    assert!(of_line(2)["error"].as_str().unwrap().contains("max.request.size"));
+}
+
+#[test]
+fn an_empty_input_is_no_failure_and_needs_no_broker() {
+    let output = kp(&["produce", "-b", "127.0.0.1:1", "-t", "t", "--json", "--quiet"], b"");
+    assert_eq!((code(&output), said(&output)), (0, String::new()));
+    assert_eq!(json(&output)["sent"], 0);
+}
+
+#[test]
+fn an_unreachable_cluster_is_told_with_its_addresses() {
+    let args = ["produce", "-b", "127.0.0.1:1", "-t", "t", "-X", "max.block.ms=300", "--json", "-q"];
+    let output = kp(&args, b"one\ntwo\n");
+    assert_eq!(code(&output), 1);
+    assert!(said(&output).contains("127.0.0.1:1"), "{}", said(&output));
+    // The second line was not read: nothing of it is counted, and nothing is lost.
+    assert_eq!((&json(&output)["sent"], &json(&output)["failed"]), (&1.into(), &1.into()));
+    assert!(json(&output)["stopped"].as_str().unwrap().contains("line 1"));
+    for command in [&["metadata", "-b", "127.0.0.1:1"][..], &["read", "-b", "127.0.0.1:1", "-t", "t"]] {
+        let output = kp(command, b"");
+        assert_eq!(code(&output), 1);
+        assert!(said(&output).contains("127.0.0.1:1"), "{}", said(&output));
+    }
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    for (args, word) in [
+        (&["produce", "-b", "h:1", "-t", "t", "-X", "acks=2"][..], "acks=2"),
+        (&["produce", "-b", "h", "-t", "t"], "port is missing"),
+        (&["produce", "-t", "t"], "bootstrap.servers"),
+        (&["produce", "-b", "h:1", "-t", "t", "--config", "no/such.properties"], "no/such.properties"),
+        (&["produce", "-b", "h:1", "-t", "t", "-K", ":", "--format", "ndjson"], "--key-separator"),
+        (&["produce", "-b", "h:1", "-t", "t", "-X", "security.protocol=SSL"], "security.protocol"),
+        (&["produce", "-b", "h:1"], "--topic"),
+        (&["fly"], "fly"),
+    ] {
+        let output = kp(args, b"");
+        assert_eq!(code(&output), 2, "{args:?}: {}", said(&output));
+        assert!(said(&output).contains(word), "{args:?}: {}", said(&output));
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_found_before_anything_is_sent() {
+    let broker = broker();
+    let good = Scratch::new("good.txt", b"line\n");
+    let args = ["produce", "-b", &broker.bootstrap(), "-t", "t", good.path(), "no/such/file"];
+    let output = kp(&args, b"");
+    assert_eq!(code(&output), 1);
+    assert!(said(&output).contains("no/such/file"), "{}", said(&output));
+    assert_eq!(broker.cluster().lock().record_count("t"), 0);
+}
+
+#[test]
+fn an_unknown_key_is_a_warning_that_names_the_nearest() {
+    let args = ["produce", "-b", "127.0.0.1:1", "-t", "t", "-X", "linger.msec=5", "--defaults", "0.9"];
+    let output = kp(&args, b"");
+    assert_eq!(code(&output), 0);
+    assert!(said(&output).contains("did you mean linger.ms?"), "{}", said(&output));
+    assert!(said(&output).contains("kp.defaults"), "{}", said(&output));
+}
+
+#[test]
+fn metadata_shows_brokers_leaders_and_versions() {
+    let broker = broker();
+    assert_eq!(code(&kp(&["produce", "-b", &broker.bootstrap(), "-t", "orders"], b"x")), 0);
+    let text = kp(&["metadata", "-b", &broker.bootstrap()], b"");
+    let text = String::from_utf8(text.stdout).unwrap();
+    for word in ["BROKER", "127.0.0.1", "orders", "LEADER", "Produce"] {
+        assert!(text.contains(word), "{text}");
+    }
+    let output = kp(&["metadata", "-b", &broker.bootstrap(), "-t", "orders", "--json"], b"");
+    assert_eq!(json(&output)["topics"][0]["partitions"].as_array().unwrap().len(), 3);
+    assert_eq!(code(&kp(&["metadata", "-b", &broker.bootstrap(), "-t", "nobody"], b"")), 1);
+}
+
+#[test]
+fn completions_name_the_commands() {
+    let output = kp(&["completions", "bash"], b"");
+    assert!(String::from_utf8(output.stdout).unwrap().contains("produce"));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_sends_what_was_accepted_reports_and_exits_with_130() {
+    let broker = broker();
+    let servers = broker.bootstrap();
+    let mut child = start(&["produce", "-b", &servers, "-t", "t", "-p", "0", "--json"]);
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"one\ntwo\nunfinished").unwrap();
+    // Both lines are in the log when a reader has them; the program then waits for more input.
+    let mut seen = 0;
+    while seen < 2 {
+        let read = kp(&["read", "-b", &servers, "-t", "t", "--from-beginning"], b"");
+        seen = read.stdout.iter().filter(|byte| **byte == b'\n').count();
+    }
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    drop(stdin);
+    assert_eq!(code(&output), 130, "{}", said(&output));
+    let json = json(&output);
+    assert_eq!((&json["sent"], &json["acked"], &json["interrupted"]), (&2.into(), &2.into(), &true.into()));
+}
+
+#[test]
+fn a_broker_that_goes_and_comes_back_loses_nothing() {
+    let mut broker = broker();
+    let servers = broker.bootstrap();
+    let id = broker.addresses().next().unwrap().0;
+    let mut child = start(&["produce", "-b", &servers, "-t", "t", "--json", "-q"]);
+    let mut stdin = child.stdin.take().unwrap();
+    let lines = |range: std::ops::Range<u32>| range.map(|n| format!("line {n}\n")).collect::<String>();
+    stdin.write_all(lines(0..5000).as_bytes()).unwrap();
+    while broker.cluster().lock().record_count("t") < 1000 {
+        std::thread::yield_now();
+    }
+    broker.stop_broker(id).unwrap();
+    stdin.write_all(lines(5000..10_000).as_bytes()).unwrap();
+    broker.start_broker(id).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    assert_eq!(json(&output)["acked"], 10_000);
+    let read = kp(&["read", "-b", &servers, "-t", "t", "--from-beginning"], b"");
+    let text = String::from_utf8(read.stdout).unwrap();
+    let mut distinct: Vec<&str> = text.lines().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(distinct.len(), 10_000);
+}
