@@ -1,0 +1,80 @@
+//! What cluster to start.
+
+use super::state::Lifetime;
+use super::versions::Version;
+use crate::error::XtaskError;
+
+/// What cluster to start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// A version of [`super::VERSIONS`].
+    pub version: String,
+    /// 1 or 3 brokers, ids from 1; each is a controller too.
+    pub brokers: u16,
+    /// Its name, of letters, digits, `-`, `_` and `.`; made up when `None`.
+    pub name: Option<String>,
+    /// Who ends it.
+    pub lifetime: Lifetime,
+    /// Lines of `server.properties` for every broker; they win over the built-in ones.
+    pub settings: Vec<(String, String)>,
+    /// Heap of each broker, in MiB.
+    pub heap_mib: u32,
+}
+
+impl Default for Options {
+    /// One broker of the newest version, which ends with this process.
+    fn default() -> Self {
+        Self {
+            version: Version::newest().number.to_owned(),
+            brokers: 1,
+            name: None,
+            lifetime: Lifetime::WithProcess,
+            settings: Vec::new(),
+            heap_mib: 512,
+        }
+    }
+}
+
+impl Options {
+    /// The defaults, with `brokers` brokers.
+    pub fn brokers(brokers: u16) -> Self {
+        Self { brokers, ..Self::default() }
+    }
+
+    /// Adds a line of `server.properties`, e.g. `auto.create.topics.enable` `false`.
+    #[must_use]
+    pub fn setting(mut self, key: &str, value: &str) -> Self {
+        self.settings.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Refuses what cannot be started.
+    pub(super) fn check(&self) -> Result<(), XtaskError> {
+        if !matches!(self.brokers, 1 | 3) {
+            return Err(XtaskError::Usage(format!("{} brokers: 1 or 3 can be started", self.brokers)));
+        }
+        let name = self.name.as_deref().unwrap_or("unnamed");
+        let lawful = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(lawful) {
+            return Err(XtaskError::Usage(format!(
+                "{name:?} is no name: letters, digits, '-', '_' and '.' make one"
+            )));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_or_three_brokers_and_plain_names_are_taken() {
+        assert!(Options::brokers(1).check().is_ok() && Options::brokers(3).check().is_ok());
+        assert!(Options::brokers(2).check().is_err());
+        for name in ["", "../up", "a b", ".hidden"] {
+            let options = Options { name: Some(name.to_owned()), ..Options::default() };
+            assert!(options.check().is_err(), "{name:?} was taken");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! `server.properties` of one node of a cluster: a combined broker and controller (KRaft), on 127.0.0.1 only.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::state::BrokerState;
+
+/// Everything of `server.properties` that depends on the cluster.
+pub(crate) struct NodeSettings<'a> {
+    /// All nodes of the cluster; each is a voter.
+    pub(crate) brokers: &'a [BrokerState],
+    /// The node whose file this is.
+    pub(crate) node: &'a BrokerState,
+    /// Where its log segments go.
+    pub(crate) data: &'a Path,
+    /// The user's own lines; they win over ours.
+    pub(crate) overrides: &'a [(String, String)],
+}
+
+impl NodeSettings<'_> {
+    /// The text of the file, one `key=value` a line, each key once.
+    pub(crate) fn to_properties(&self) -> String {
+        let replicas = self.brokers.len().min(3);
+        let in_sync = replicas.saturating_sub(1).max(1);
+        let voters: Vec<_> = self
+            .brokers
+            .iter()
+            .map(|broker| format!("{}@127.0.0.1:{}", broker.id, broker.controller_port))
+            .collect();
+        let (port, controller_port) = (self.node.port, self.node.controller_port);
+        let mut lines = vec![
+            ("process.roles", "broker,controller".to_owned()),
+            ("node.id", self.node.id.to_string()),
+            ("controller.quorum.voters", voters.join(",")),
+            ("listeners", format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}")),
+            ("advertised.listeners", format!("PLAINTEXT://127.0.0.1:{port}")),
+            ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned()),
+            ("inter.broker.listener.name", "PLAINTEXT".to_owned()),
+            ("controller.listener.names", "CONTROLLER".to_owned()),
+            ("log.dirs", self.data.display().to_string()),
+            ("default.replication.factor", replicas.to_string()),
+            ("min.insync.replicas", in_sync.to_string()),
+            ("offsets.topic.replication.factor", replicas.to_string()),
+            ("transaction.state.log.replication.factor", replicas.to_string()),
+            ("transaction.state.log.min.isr", in_sync.to_string()),
+            ("share.coordinator.state.topic.replication.factor", replicas.to_string()),
+            ("share.coordinator.state.topic.min.isr", in_sync.to_string()),
+        ];
+        lines.extend(FIXED.iter().map(|&(key, value)| (key, value.to_owned())));
+        let mut text = String::new();
+        for (key, value) in &lines {
+            if !self.overrides.iter().any(|(name, _)| name == key) {
+                let _ = writeln!(text, "{key}={value}");
+            }
+        }
+        for (key, value) in self.overrides {
+            let _ = writeln!(text, "{key}={value}");
+        }
+        text
+    }
+}
+
+/// The same on every node.
+const FIXED: &[(&str, &str)] = &[
+    ("group.initial.rebalance.delay.ms", "0"),
+    // Few partitions of the internal topics: a consumer's first join waits for all of them to be made.
+    ("offsets.topic.num.partitions", "3"),
+    ("transaction.state.log.num.partitions", "3"),
+    // A killed leader is noticed, and replaced, within these six seconds.
+    ("broker.session.timeout.ms", "6000"),
+    ("broker.heartbeat.interval.ms", "1000"),
+    ("replica.lag.time.max.ms", "10000"),
+    ("num.network.threads", "2"),
+    ("num.io.threads", "4"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broker(id: i32) -> BrokerState {
+        BrokerState { id, port: 9000 + id as u16, controller_port: 9100 + id as u16, process: None }
+    }
+
+    fn properties(count: i32, overrides: &[(String, String)]) -> String {
+        let brokers: Vec<_> = (1..=count).map(broker).collect();
+        NodeSettings { brokers: &brokers, node: &brokers[0], data: Path::new("data"), overrides }
+            .to_properties()
+    }
+
+    #[test]
+    fn three_nodes_replicate_everything_and_need_two_in_sync() {
+        let text = properties(3, &[]);
+        assert!(
+            text.contains("controller.quorum.voters=1@127.0.0.1:9101,2@127.0.0.1:9102,3@127.0.0.1:9103\n")
+        );
+        assert!(
+            text.contains("\ndefault.replication.factor=3\n") && text.contains("\nmin.insync.replicas=2\n")
+        );
+    }
+
+    #[test]
+    fn one_node_needs_only_itself() {
+        let text = properties(1, &[]);
+        assert!(
+            text.contains("\noffsets.topic.replication.factor=1\n")
+                && text.contains("\nmin.insync.replicas=1\n")
+        );
+    }
+
+    #[test]
+    fn an_override_takes_the_place_of_our_line() {
+        let text = properties(1, &[("num.io.threads".to_owned(), "1".to_owned())]);
+        let lines: Vec<_> = text.lines().filter(|line| line.starts_with("num.io.threads=")).collect();
+        assert_eq!(lines, ["num.io.threads=1"]);
+    }
+}

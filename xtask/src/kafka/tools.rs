@@ -1,0 +1,146 @@
+//! Commands of Kafka's own tools: run to their end, or handed to the caller to run. They are the judges that are
+//! not ours.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::KafkaCluster;
+use crate::error::{Doing, XtaskError};
+
+/// For programs that run for seconds: little memory, quick start, only warnings on stderr.
+pub(crate) const TOOL_FLAGS: &[&str] = &[
+    "-Xmx256m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+];
+
+impl KafkaCluster {
+    /// A Java tool of this version, e.g. `org.apache.kafka.tools.GetOffsetShell`, for the caller to run.
+    pub fn tool_command(&self, class: &str) -> Command {
+        let mut command = self.java.command(TOOL_FLAGS);
+        command.arg(class);
+        command
+    }
+
+    /// Runs a Java tool of this version to its end and answers what it wrote to standard output.
+    ///
+    /// # Errors
+    /// [`XtaskError::Command`] when it fails.
+    pub fn tool(&self, class: &str, args: &[&str]) -> Result<Vec<u8>, XtaskError> {
+        run(self.tool_command(class).args(args))
+    }
+
+    /// Java's console consumer, from the beginning of `topic`, with further arguments, for the caller to run.
+    pub fn console_consumer(&self, topic: &str, args: &[&str]) -> Command {
+        let mut command = self.tool_command(self.version.console_consumer);
+        command
+            .args(["--bootstrap-server", &self.bootstrap(), "--topic", topic, "--from-beginning"])
+            .args(args);
+        command
+    }
+
+    /// Java's console consumer for `count` records from the beginning of `topic`, for the caller to run, e.g. with
+    /// its output in a file. It also ends when nothing came for 20 s, so the caller counts. `properties` are its
+    /// formatter's, e.g. `print.key=true`, `key.separator=|`, `print.partition=true`, `print.offset=true`.
+    pub fn consumer_of(&self, topic: &str, count: u64, properties: &[&str]) -> Command {
+        let count = count.to_string();
+        let mut args = vec!["--max-messages", &count, "--timeout-ms", "20000"];
+        for property in properties {
+            args.extend([self.version.formatter_option, property]);
+        }
+        self.console_consumer(topic, &args)
+    }
+
+    /// Runs [`Self::consumer_of`] to its end and answers what it wrote: a line per record.
+    ///
+    /// # Errors
+    /// [`XtaskError::Command`] when it fails.
+    pub fn consume(&self, topic: &str, count: u64, properties: &[&str]) -> Result<Vec<u8>, XtaskError> {
+        run(&mut self.consumer_of(topic, count, properties))
+    }
+
+    /// What `DumpLogSegments --deep-iteration --print-data-log` says of a partition's segments, as they lie on
+    /// the disk of its leader.
+    ///
+    /// # Errors
+    /// No leader, no segments, or the tool fails.
+    pub fn dump_log(&self, topic: &str, partition: i32) -> Result<String, XtaskError> {
+        let leader = self.leader(topic, partition)?.ok_or_else(|| XtaskError::Answer {
+            request: format!("DumpLogSegments of {topic}-{partition}"),
+            answer: "the partition has no leader".to_owned(),
+        })?;
+        let dir = self.data_directory(leader).join(format!("{topic}-{partition}"));
+        let mut segments = Vec::new();
+        for entry in fs::read_dir(&dir).doing(|| format!("reading {}", dir.display()))?.flatten() {
+            let path = entry.path();
+            if path.extension().is_some_and(|extension| extension == "log") {
+                segments.push(path.display().to_string());
+            }
+        }
+        segments.sort();
+        let args = ["--deep-iteration", "--print-data-log", "--files", &segments.join(",")];
+        let output = self.tool(self.version.dump_log, &args)?;
+        Ok(String::from_utf8_lossy(&output).into_owned())
+    }
+}
+
+/// Runs `command` to its end and answers its standard output.
+///
+/// # Errors
+/// [`XtaskError::Command`] with the end of its output when it fails.
+pub(crate) fn run(command: &mut Command) -> Result<Vec<u8>, XtaskError> {
+    let shown = shown(command);
+    let output = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .output()
+        .doing(|| format!("running `{shown}`"))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Err(XtaskError::Command {
+        command: shown,
+        status: output.status.to_string(),
+        output: last_lines(&text, 25),
+    })
+}
+
+/// The command line without its class path, cut to a readable length.
+pub(crate) fn shown(command: &Command) -> String {
+    let mut text = command.get_program().to_string_lossy().into_owned();
+    for arg in command.get_args() {
+        let arg = arg.to_string_lossy();
+        text.push(' ');
+        text.push_str(if arg.contains("/libs/*") { "…" } else { &arg });
+    }
+    if text.chars().count() > 300 {
+        text = text.chars().take(300).collect::<String>() + " …";
+    }
+    text
+}
+
+/// The last `count` lines of `text`.
+pub(crate) fn last_lines(text: &str, count: usize) -> String {
+    let mut lines = VecDeque::with_capacity(count);
+    for line in text.lines() {
+        if lines.len() == count {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+    Vec::from(lines).join("\n")
+}
+
+/// The last `count` lines of a file; what cannot be read is said in their place.
+pub(crate) fn last_lines_of(path: &Path, count: usize) -> String {
+    match std::fs::read(path) {
+        Ok(bytes) => last_lines(&String::from_utf8_lossy(&bytes), count),
+        Err(error) => format!("({error})"),
+    }
+}

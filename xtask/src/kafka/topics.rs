@@ -1,0 +1,112 @@
+//! Topics of a running cluster: made, and asked for, with the two hand-written requests of `wire.rs`.
+
+use std::time::{Duration, Instant};
+
+use super::KafkaCluster;
+use super::wire::{self, PartitionView};
+use crate::error::{Doing, XtaskError};
+
+impl KafkaCluster {
+    /// All partitions as the first answering broker knows them.
+    ///
+    /// # Errors
+    /// When no broker answers.
+    pub fn partitions(&self) -> Result<Vec<PartitionView>, XtaskError> {
+        let brokers = self.state().brokers.clone();
+        let mut said = Vec::new();
+        for broker in brokers.iter().filter(|broker| broker.is_running()) {
+            match wire::metadata(broker.port) {
+                Ok(view) => return Ok(view.partitions),
+                Err(error) => said.push(format!("broker {}: {error}", broker.id)),
+            }
+        }
+        Err(XtaskError::Answer {
+            request: "Metadata".to_owned(),
+            answer: format!("nothing ({})", said.join("; ")),
+        })
+    }
+
+    /// The id of the broker that leads a partition, `None` while it has no leader.
+    ///
+    /// # Errors
+    /// When no broker answers, or none knows the partition.
+    pub fn leader(&self, topic: &str, partition: i32) -> Result<Option<i32>, XtaskError> {
+        let partitions = self.partitions()?;
+        let found = partitions.iter().find(|view| view.topic == topic && view.partition == partition);
+        let leader = found.map(|view| view.leader).ok_or_else(|| XtaskError::Answer {
+            request: format!("Metadata of {topic}-{partition}"),
+            answer: "no such partition".to_owned(),
+        })?;
+        Ok((leader >= 0).then_some(leader))
+    }
+
+    /// Waits until every replica of every partition is in sync again, as after a [`Self::restart`]: only then does
+    /// killing the next broker lose nothing.
+    ///
+    /// # Errors
+    /// Some are not within `limit`; the error names one.
+    pub fn wait_until_in_sync(&self, limit: Duration) -> Result<(), XtaskError> {
+        let until = Instant::now() + limit;
+        loop {
+            let partitions = self.partitions()?;
+            let behind =
+                partitions.iter().find(|view| view.leader < 0 || view.in_sync.len() < view.replicas.len());
+            let Some(view) = behind else { return Ok(()) };
+            if Instant::now() > until {
+                let answer = format!("after {limit:?}: in sync {:?} of {:?}", view.in_sync, view.replicas);
+                let request = format!("Metadata of {}-{}", view.topic, view.partition);
+                return Err(XtaskError::Answer { request, answer });
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Makes a topic and returns when every running broker knows the leaders of its partitions.
+    ///
+    /// # Errors
+    /// What the broker says, e.g. 36 when it exists.
+    pub fn create_topic(&self, name: &str, partitions: i32, replication: i16) -> Result<(), XtaskError> {
+        self.create_topic_with(name, partitions, replication, &[])
+    }
+
+    /// [`Self::create_topic`] with topic settings, e.g. `("max.message.bytes", "2097152")`.
+    ///
+    /// # Errors
+    /// What the broker says.
+    pub fn create_topic_with(
+        &self,
+        name: &str,
+        partitions: i32,
+        replication: i16,
+        settings: &[(&str, &str)],
+    ) -> Result<(), XtaskError> {
+        let request = || format!("CreateTopics of {name}");
+        let brokers = self.state().brokers.clone();
+        let running: Vec<_> = brokers.iter().filter(|broker| broker.is_running()).collect();
+        let port = running.first().map(|broker| broker.port).ok_or_else(|| XtaskError::Answer {
+            request: request(),
+            answer: "nothing: no broker is up".to_owned(),
+        })?;
+        let topic = wire::NewTopic { name, partitions, replication, settings };
+        let (code, message) = wire::create_topic(port, &topic).doing(request)?;
+        if code != 0 {
+            let answer = format!("error {code} {}", message.unwrap_or_default());
+            return Err(XtaskError::Answer { request: request(), answer });
+        }
+        let until = Instant::now() + Duration::from_secs(30);
+        let led = |view: &wire::View| {
+            let led = view.partitions.iter().filter(|part| part.topic == name && part.leader >= 0);
+            led.count() == partitions as usize
+        };
+        while !running.iter().all(|broker| wire::metadata(broker.port).is_ok_and(|view| led(&view))) {
+            if Instant::now() > until {
+                return Err(XtaskError::Answer {
+                    request: request(),
+                    answer: "no leaders within 30 s".to_owned(),
+                });
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,21 @@
+//! Development tasks of kp, as a library: the `cargo xtask` program is a thin shell over it, and the
+//! `kp-tests` package starts real Kafka clusters through [`kafka`].
+//!
+//! Owns: the tiers of tests, the checks of `cargo xtask tidy`, Apache Kafka's jars, brokers and tools.
+//! Never: anything that a published crate needs. Clocks, processes and sockets are used freely here.
+#![forbid(unsafe_code)]
+#![allow(clippy::disallowed_methods, reason = "a development tool that waits for processes; not a pure room")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its answers are lines on a terminal")]
+
+pub mod error;
+pub mod generate;
+pub mod golden;
+pub mod kafka;
+mod packages;
+pub mod programs;
+mod shape;
+pub mod test;
+pub mod tidy;
+pub mod workspace;
+
+pub use error::XtaskError;

@@ -1,0 +1,59 @@
+//! `cargo xtask`: the project's own tools. `cargo xtask --help` lists them.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stderr, reason = "errors of a program go to standard error")]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::XtaskError;
+use xtask::golden::Golden;
+use xtask::kafka::commands::KafkaCommand;
+use xtask::test::TestArgs;
+
+/// Development tasks of kp: real Kafka clusters, tests, checks, generated files.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Start, watch and end real Apache Kafka clusters (needs Java 17 and Maven).
+    #[command(subcommand)]
+    Kafka(KafkaCommand),
+    /// Run the tests, tier by tier, up to real brokers.
+    Test(TestArgs),
+    /// Check what a compiler does not: who imports whom, wire rows, generated docs, file shape.
+    Tidy,
+    /// Write the docs that are printed from the code.
+    Docs {
+        /// Write nothing; fail if a file is stale.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Make test data anew with the Java client (needs Java 17 and Maven).
+    #[command(subcommand)]
+    Golden(Golden),
+}
+
+fn run(task: Task) -> Result<(), XtaskError> {
+    match task {
+        Task::Kafka(command) => command.run(),
+        Task::Test(args) => xtask::test::run(&args),
+        Task::Tidy => xtask::tidy::run(),
+        Task::Docs { check } => xtask::generate::run(check),
+        Task::Golden(golden) => golden.make(),
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Who may import whom: the crate graph, the features, what must not be in whose tree, and each `Cargo.toml`.
+
+use std::collections::BTreeSet;
+
+use super::Finding;
+use crate::error::XtaskError;
+use crate::packages::{Package, cargo, output_of};
+use crate::workspace;
+
+/// Each crate and the rooms that it may reach, directly below it; what those reach, it may import too.
+const BELOW: &[(&str, &[&str])] = &[
+    ("kp-time", &[]),
+    ("kp-protocol", &[]),
+    ("kp-memory", &["kp-time"]),
+    ("kp-metadata", &["kp-time", "kp-protocol"]),
+    ("kp-accumulator", &["kp-memory", "kp-metadata", "kp-protocol", "kp-time"]),
+    ("kp-sender", &["kp-accumulator", "kp-metadata", "kp-protocol", "kp-time"]),
+    ("kp-network", &["kp-protocol", "kp-time"]),
+    ("kp-producer", &["kp-sender", "kp-network"]),
+    ("kp-sim", &["kp-sender", "kp-network"]),
+    ("kp-cli", &["kp-producer", "kp-sim"]),
+    // Not published. The tests may reach everything; benches and tools, what a user may.
+    ("kp-tests", &["kp-cli", "xtask"]),
+    ("kp-benches", &["kp-producer"]),
+    ("xtask", &["kp-producer"]),
+];
+
+/// The features of each crate that has any. A new one is added here on purpose, with its entry in the docs.
+const FEATURES: &[(&str, &[&str])] = &[
+    ("kp-cli", &["default", "zstd"]),
+    ("kp-network", &["default", "tokio"]),
+    ("kp-producer", &["default", "gzip", "lz4", "snappy", "tokio", "zstd"]),
+    ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
+    ("kp-sim", &["default", "tcp"]),
+];
+
+/// Crates whose normal tree, without default features, holds no runtime and no socket.
+const WITHOUT_RUNTIME: &[&str] = &[
+    "kp-time",
+    "kp-protocol",
+    "kp-memory",
+    "kp-metadata",
+    "kp-accumulator",
+    "kp-sender",
+    "kp-network",
+    "kp-producer",
+    "kp-sim",
+];
+/// Those whose tree holds none even with default features.
+const NEVER_A_RUNTIME: &[&str] =
+    &["kp-time", "kp-protocol", "kp-memory", "kp-metadata", "kp-accumulator", "kp-sender", "kp-sim"];
+const RUNTIME: &[&str] = &["tokio", "mio", "socket2", "rustls"];
+
+/// All crates that `name` may import.
+fn reachable(name: &str) -> BTreeSet<&'static str> {
+    let mut reached = BTreeSet::new();
+    let mut waiting = vec![name];
+    while let Some(next) = waiting.pop() {
+        for &below in BELOW.iter().filter(|(from, _)| *from == next).flat_map(|(_, below)| *below) {
+            if reached.insert(below) {
+                waiting.push(below);
+            }
+        }
+    }
+    reached
+}
+
+/// Imports that go up or sideways in the graph.
+pub(super) fn check_imports(packages: &[Package]) -> Vec<Finding> {
+    let ours: BTreeSet<_> = packages.iter().map(|package| package.name.as_str()).collect();
+    let mut findings = Vec::new();
+    for package in packages {
+        let mut find = |word, problem: &str, remedy| findings.push(manifest(package, word, problem, remedy));
+        if !BELOW.iter().any(|(name, _)| *name == package.name) {
+            find("name", "is not in the crate graph", "add it to BELOW in xtask/src/tidy/arrows.rs");
+            continue;
+        }
+        let allowed = reachable(&package.name);
+        for dependency in &package.dependencies {
+            let name = dependency.name.as_str();
+            if !ours.contains(name) {
+                continue;
+            }
+            if !allowed.contains(name) {
+                let remedy = "arrows point down only: move what is needed to a room below both";
+                find(name, &format!("imports {name}, which is not below it"), remedy);
+            }
+            if dependency.kind.as_deref() == Some("dev") && dependency.req != "*" && package.is_crate() {
+                let remedy = "give it a path and no version, or publishing runs in a circle";
+                find(name, &format!("has {name} as a dev-dependency with a version"), remedy);
+            }
+        }
+    }
+    findings
+}
+
+/// What each `Cargo.toml` has to say, and may say about features.
+pub(super) fn check_manifests(packages: &[Package]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for package in packages {
+        let mut find = |word, problem: &str, remedy| findings.push(manifest(package, word, problem, remedy));
+        let text = std::fs::read_to_string(&package.manifest_path).unwrap_or_default();
+        if !text.contains("[lints]\nworkspace = true") {
+            find("[lints]", "does not take the workspace's lints", "add `[lints]` and `workspace = true`");
+        }
+        let is_private = package.publish.as_ref().is_some_and(Vec::is_empty);
+        if package.is_crate() == is_private {
+            let remedy = "crates/* are published, all others say `publish = false`";
+            find("publish", "is published the wrong way", remedy);
+        }
+        if package.is_crate() && (package.description.is_none() || package.license.is_none()) {
+            find("description", "lacks description or license", "a published crate needs both");
+        }
+        let expected = FEATURES.iter().filter(|(name, _)| *name == package.name).flat_map(|(_, list)| *list);
+        let expected: BTreeSet<&str> = expected.copied().collect();
+        let found: BTreeSet<&str> = package.features.keys().map(String::as_str).collect();
+        if package.is_crate() && found != expected {
+            let remedy = "mend it, or FEATURES in xtask/src/tidy/arrows.rs and the docs";
+            find("[features]", &format!("has the features {found:?}, expected {expected:?}"), remedy);
+        }
+    }
+    findings
+}
+
+/// Dependencies from outside that name their version here and not once for all in the root `Cargo.toml`.
+pub(super) fn check_versions(packages: &[Package]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for package in packages {
+        let text = std::fs::read_to_string(&package.manifest_path).unwrap_or_default();
+        for (line, name) in own_versions(&text) {
+            let file = workspace::shown(&package.manifest_path);
+            let problem = format!("{} names the version of {name} itself", package.name);
+            findings.push(Finding::new(
+                &file,
+                line,
+                problem,
+                "put it into [workspace.dependencies], and `workspace = true` here",
+            ));
+        }
+    }
+    findings
+}
+
+/// Line and name of each dependency with a version of its own.
+fn own_versions(manifest: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    let mut in_dependencies = false;
+    for (index, line) in manifest.lines().enumerate() {
+        if line.starts_with('[') {
+            in_dependencies = line.trim_end_matches(']').ends_with("dependencies");
+        } else if in_dependencies
+            && let Some((name, value)) = line.split_once('=')
+            && (value.trim_start().starts_with('"') || value.contains("version ="))
+        {
+            found.push((index + 1, name.trim()));
+        }
+    }
+    found
+}
+
+/// Runtimes and sockets in trees where none may be.
+pub(super) fn check_trees(packages: &[Package]) -> Result<Vec<Finding>, XtaskError> {
+    let mut findings = Vec::new();
+    let with = NEVER_A_RUNTIME.iter().map(|name| (*name, &[][..]));
+    let without = WITHOUT_RUNTIME.iter().map(|name| (*name, &["--no-default-features"][..]));
+    for (name, flags) in with.chain(without) {
+        let Some(package) = packages.iter().find(|package| package.name == name) else { continue };
+        let tree = output_of(
+            cargo().args(["tree", "--package", name, "-e", "normal", "--prefix", "none"]).args(flags),
+        )?;
+        let tree = String::from_utf8_lossy(&tree);
+        for line in tree.lines() {
+            let found = line.split(' ').next().unwrap_or_default();
+            if RUNTIME.contains(&found) {
+                let problem = format!(
+                    "has {found} in its tree ({})",
+                    if flags.is_empty() { "default features" } else { flags[0] }
+                );
+                let remedy = format!(
+                    "`cargo tree -p {name} -e normal {} -i {found}` shows who brings it",
+                    flags.join(" ")
+                );
+                findings.push(manifest(package, "[dependencies]", &problem, &remedy));
+                break;
+            }
+        }
+    }
+    Ok(findings)
+}
+
+/// A finding at the first line of the package's `Cargo.toml` that has `word` in it.
+fn manifest(package: &Package, word: &str, problem: &str, remedy: &str) -> Finding {
+    let text = std::fs::read_to_string(&package.manifest_path).unwrap_or_default();
+    let line = text.lines().position(|line| line.contains(word)).map_or(1, |index| index + 1);
+    let file = workspace::shown(&package.manifest_path);
+    Finding::new(&file, line, format!("{} {problem}", package.name), remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packages::Dependency;
+
+    fn package(name: &str, imports: &[&str]) -> Package {
+        let dependencies = imports.iter().map(|&name| Dependency {
+            name: name.to_owned(),
+            kind: None,
+            req: "^0.1.0".to_owned(),
+        });
+        Package {
+            name: name.to_owned(),
+            manifest_path: workspace::root().join("crates").join(name).join("Cargo.toml"),
+            dependencies: dependencies.collect(),
+            features: Default::default(),
+            publish: None,
+            description: None,
+            license: None,
+            targets: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_import_below_is_fine_and_one_above_or_beside_is_found() {
+        let packages = [
+            package("kp-time", &[]),
+            package("kp-sender", &["kp-time", "kp-network"]),
+            package("kp-network", &[]),
+            package("kp-metadata", &["kp-producer"]),
+            package("kp-producer", &["kp-time", "kp-sender", "kp-network"]),
+        ];
+        let found: Vec<_> = check_imports(&packages).into_iter().map(|finding| finding.problem).collect();
+        assert_eq!(
+            found,
+            [
+                "kp-sender imports kp-network, which is not below it",
+                "kp-metadata imports kp-producer, which is not below it"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_version_beside_the_workspace_is_found() {
+        let manifest = "[package]\nversion = \"1\"\n[target.x.dev-dependencies]\na.workspace = true\nb = \"1\"\n\
+                        c = { version = \"2\", optional = true }\nd = { workspace = true, optional = true }\n";
+        assert_eq!(own_versions(manifest), [(5, "b"), (6, "c")]);
+    }
+
+    #[test]
+    fn a_package_outside_the_graph_is_found() {
+        assert_eq!(check_imports(&[package("kp-misc", &[])]).len(), 1);
+    }
+
+    #[test]
+    fn only_the_program_and_the_tests_reach_the_double() {
+        let who: Vec<_> =
+            BELOW.iter().map(|(name, _)| *name).filter(|name| reachable(name).contains("kp-sim")).collect();
+        assert_eq!(who, ["kp-cli", "kp-tests"]);
+    }
+}
