@@ -1,0 +1,8 @@
+//! What the integration tests share: lines with keys to send, a way to compare what was read back, and the program
+//! `kp` as a user would run it.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::disallowed_methods, reason = "integration tests run real programs in real time")]
+
+pub mod keyed_lines;
+pub mod program;
