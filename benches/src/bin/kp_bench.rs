@@ -1,0 +1,160 @@
+//! kp under load: the same arguments and the same line of results as the peers' programs.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::disallowed_methods, reason = "benchmarks read the real clock")]
+
+use clap::Parser;
+use kp_benches::{Args, Outcomes, Pacer, histogram, key, payloads, report};
+use kp_producer::blocking::Producer;
+use kp_producer::{Delivery, ProducerConfig, ProducerRecord};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> Result<(), Failure> {
+    let args = Args::parse();
+    let producer = Producer::new(config(&args)?)?;
+    producer.partitions_for(&args.topic)?;
+    let start = Instant::now();
+    let mut outcomes = match args.mode.as_str() {
+        "drop" => drop_deliveries(&args, &producer)?,
+        "channel" | "" => through_a_channel(&args, &producer)?,
+        "closure" => a_closure_each(&args, &producer)?,
+        "await" => await_each(&args, &producer)?,
+        other => return Err(format!("unknown mode {other}: drop, channel, closure, await").into()),
+    };
+    let took = start.elapsed();
+    let closed = producer.close(Duration::from_secs(30))?;
+    outcomes.failed += closed.undelivered;
+    report("kp", &args, took, &outcomes);
+    Ok(())
+}
+
+fn config(args: &Args) -> Result<ProducerConfig, Failure> {
+    let pairs = [
+        ("bootstrap.servers", args.bootstrap.clone()),
+        ("acks", args.acks.clone()),
+        ("linger.ms", args.linger.to_string()),
+        ("batch.size", args.batch.to_string()),
+        ("buffer.memory", args.buffer.to_string()),
+        ("compression.type", args.compression.clone()),
+    ];
+    let mut config = ProducerConfig::from_map(pairs)?;
+    if args.idempotence {
+        config.set("enable.idempotence", "true")?;
+    }
+    Ok(config)
+}
+
+/// Sends every record of the run, from as many threads as asked, and hands each number and delivery to `taken`.
+fn send_all(
+    args: &Args,
+    producer: &Producer,
+    send: impl Fn(&Producer, ProducerRecord<'_>) -> Result<(), Failure> + Sync,
+) -> Result<(), Failure> {
+    let values = payloads(args.size);
+    let threads = args.threads.max(1);
+    let pacer = Pacer::new(args.rate);
+    let run = |thread: u64| -> Result<(), Failure> {
+        for number in (thread..args.records).step_by(threads as usize) {
+            pacer.wait(number);
+            let value = &values[(number & 1023) as usize];
+            let key = key(number, args.keys);
+            let mut record = ProducerRecord::to(&args.topic).value(value);
+            if args.keys > 0 {
+                record = record.key(&key);
+            }
+            send(producer, record)?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (1..threads).map(|thread| scope.spawn(move || run(thread))).collect();
+        run(0)?;
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().unwrap_or_else(|_| Err("a thread panicked".into())))
+    })
+}
+
+/// Deliveries are dropped; the outcomes are counted through one delivery per thousand records and the flush.
+fn drop_deliveries(args: &Args, producer: &Producer) -> Result<Outcomes, Failure> {
+    let sample = Mutex::new(Vec::<(Instant, Delivery)>::new());
+    let sent = AtomicU64::new(0);
+    send_all(args, producer, |producer, record| {
+        let delivery = producer.send(record)?;
+        if sent.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) {
+            sample.lock().map_err(|_| "poisoned")?.push((Instant::now(), delivery));
+        }
+        Ok(())
+    })?;
+    producer.flush()?;
+    let failed = producer.failed_records();
+    let sampled =
+        sample.into_inner()?.into_iter().filter(|(_, delivery)| delivery.try_result().is_none()).count();
+    if sampled > 0 {
+        return Err(format!("{sampled} deliveries have no outcome after the flush").into());
+    }
+    Ok(Outcomes { ok: args.records - failed, failed, latency: histogram() })
+}
+
+fn through_a_channel(args: &Args, producer: &Producer) -> Result<Outcomes, Failure> {
+    let measure = !args.no_latency;
+    let (give, take) = mpsc::sync_channel::<(Option<Instant>, Delivery)>(100_000);
+    let counting = std::thread::spawn(move || {
+        let mut outcomes = Outcomes { ok: 0, failed: 0, latency: histogram() };
+        for (at, delivery) in take {
+            match delivery.wait() {
+                Ok(_) => outcomes.ok += 1,
+                Err(_) => outcomes.failed += 1,
+            }
+            if let Some(at) = at {
+                outcomes.latency.saturating_record((at.elapsed().as_micros() as u64).max(1));
+            }
+        }
+        outcomes
+    });
+    send_all(args, producer, |producer, record| {
+        let at = measure.then(Instant::now);
+        Ok(give.send((at, producer.send(record)?))?)
+    })?;
+    drop(give);
+    counting.join().map_err(|_| "the counting thread panicked".into())
+}
+
+fn a_closure_each(args: &Args, producer: &Producer) -> Result<Outcomes, Failure> {
+    let measure = !args.no_latency;
+    let (ok, failed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let latency = Arc::new(Mutex::new(histogram()));
+    send_all(args, producer, |producer, record| {
+        let at = measure.then(Instant::now);
+        let (ok, failed, latency) = (Arc::clone(&ok), Arc::clone(&failed), Arc::clone(&latency));
+        Ok(producer.send_with(record, move |result| {
+            let counter = if result.is_ok() { ok } else { failed };
+            counter.fetch_add(1, Ordering::Relaxed);
+            if let (Some(at), Ok(mut latency)) = (at, latency.lock()) {
+                latency.saturating_record((at.elapsed().as_micros() as u64).max(1));
+            }
+        })?)
+    })?;
+    producer.flush()?;
+    let latency = latency.lock().map_err(|_| "poisoned")?.clone();
+    Ok(Outcomes { ok: ok.load(Ordering::Relaxed), failed: failed.load(Ordering::Relaxed), latency })
+}
+
+/// One record at a time: what a round trip costs.
+fn await_each(args: &Args, producer: &Producer) -> Result<Outcomes, Failure> {
+    let (ok, failed) = (AtomicU64::new(0), AtomicU64::new(0));
+    let latency = Mutex::new(histogram());
+    send_all(args, producer, |producer, record| {
+        let at = Instant::now();
+        let counter = if producer.send(record)?.wait().is_ok() { &ok } else { &failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let mut latency = latency.lock().map_err(|_| "poisoned")?;
+        latency.saturating_record((at.elapsed().as_micros() as u64).max(1));
+        Ok(())
+    })?;
+    Ok(Outcomes { ok: ok.into_inner(), failed: failed.into_inner(), latency: latency.into_inner()? })
+}

@@ -1,0 +1,181 @@
+//! What the benchmark programs share: arguments, payloads, pacing, and the one line of JSON that they print.
+//! The arguments and the line are those of the peers' programs, so that one harness runs all side by side.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::disallowed_methods, reason = "benchmarks read the real clock")]
+
+use clap::Parser;
+use hdrhistogram::Histogram;
+use std::time::{Duration, Instant};
+
+/// Arguments of a benchmark program.
+#[derive(Parser, Clone, Debug)]
+pub struct Args {
+    /// Brokers to start from.
+    #[arg(long, default_value = "localhost:19092")]
+    pub bootstrap: String,
+    /// Where to.
+    #[arg(long, default_value = "bench")]
+    pub topic: String,
+    /// How many records.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub records: u64,
+    /// Bytes of a value.
+    #[arg(long, default_value_t = 100)]
+    pub size: usize,
+    /// `0`, `1` or `all`.
+    #[arg(long, default_value = "1")]
+    pub acks: String,
+    /// `linger.ms`.
+    #[arg(long, default_value_t = 5)]
+    pub linger: u64,
+    /// `batch.size` in bytes.
+    #[arg(long, default_value_t = 16384)]
+    pub batch: usize,
+    /// `compression.type`.
+    #[arg(long, default_value = "none")]
+    pub compression: String,
+    /// Ask for idempotence.
+    #[arg(long)]
+    pub idempotence: bool,
+    /// Records a second; 0 = as fast as it goes.
+    #[arg(long, default_value_t = 0)]
+    pub rate: u64,
+    /// Distinct 8-byte keys; 0 = no key.
+    #[arg(long, default_value_t = 0)]
+    pub keys: u64,
+    /// How outcomes are taken: drop, channel, closure, await.
+    #[arg(long, default_value = "drop")]
+    pub mode: String,
+    /// No clock read and no histogram per record: outcomes are only counted.
+    #[arg(long)]
+    pub no_latency: bool,
+    /// `buffer.memory` in bytes.
+    #[arg(long, default_value_t = 32 << 20)]
+    pub buffer: usize,
+    /// Application threads.
+    #[arg(long, default_value_t = 1)]
+    pub threads: u64,
+}
+
+/// A thousand and twenty-four values of JSON-like text, about half compressible; the same as the peers'.
+#[must_use]
+pub fn payloads(size: usize) -> Vec<Vec<u8>> {
+    let mut state: u64 = 0x9E37_79B9_7F4A_7C15;
+    let value = |number: usize| {
+        let mut value =
+            format!("{{\"id\":{number},\"user\":\"u{}\",\"event\":\"page_view\",\"ref\":\"", number % 97)
+                .into_bytes();
+        while value.len() < size {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            value.push(b"0123456789abcdef"[(state & 15) as usize]);
+        }
+        value.truncate(size);
+        value
+    };
+    (0..1024).map(value).collect()
+}
+
+/// The key of record `number` out of `keys`.
+#[must_use]
+pub fn key(number: u64, keys: u64) -> [u8; 8] {
+    (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) % keys.max(1)).to_be_bytes()
+}
+
+/// Spreads records evenly over time.
+#[derive(Clone, Copy, Debug)]
+pub struct Pacer {
+    start: Instant,
+    rate: u64,
+}
+
+impl Pacer {
+    /// `rate` records a second from now on; 0 = no pacing.
+    #[must_use]
+    pub fn new(rate: u64) -> Self {
+        Self { start: Instant::now(), rate }
+    }
+
+    /// Sleeps until record `number` is due, if that is worth a sleep.
+    pub fn wait(&self, number: u64) {
+        if self.rate == 0 {
+            return;
+        }
+        let due = Duration::from_nanos((u128::from(number) * 1_000_000_000 / u128::from(self.rate)) as u64);
+        let ahead = due.saturating_sub(self.start.elapsed());
+        if ahead > Duration::from_micros(200) {
+            std::thread::sleep(ahead);
+        }
+    }
+}
+
+/// Microseconds from 1 to ten minutes.
+///
+/// # Panics
+/// Never: the bounds are constant and valid.
+#[must_use]
+pub fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 600_000_000, 3).expect("the bounds are valid")
+}
+
+/// What became of the records of one run.
+#[derive(Clone, Debug)]
+pub struct Outcomes {
+    /// Acknowledged.
+    pub ok: u64,
+    /// Not.
+    pub failed: u64,
+    /// Microseconds from `send` to outcome, if they were measured.
+    pub latency: Histogram<u64>,
+}
+
+/// Prints the line of JSON that the harness reads.
+pub fn report(peer: &str, args: &Args, took: Duration, outcomes: &Outcomes) {
+    let (user, system, peak_mb) = process_cost();
+    let seconds = took.as_secs_f64();
+    let ok = outcomes.ok as f64;
+    let ms = |quantile: f64| outcomes.latency.value_at_quantile(quantile) as f64 / 1000.0;
+    #[expect(clippy::print_stdout, reason = "the result of the program")]
+    {
+        println!(
+            "{{\"peer\":\"{peer}\",\"records\":{},\"size\":{},\"acks\":\"{}\",\"compression\":\"{}\",\
+             \"idempotence\":{},\"ok\":{},\"failed\":{},\"secs\":{seconds:.3},\"rec_per_s\":{:.0},\
+             \"mb_per_s\":{:.1},\"cpu_us_per_rec\":{:.3},\"cpu_user\":{user:.2},\"cpu_sys\":{system:.2},\
+             \"rss_mb\":{peak_mb:.0},\"p50_ms\":{:.2},\"p99_ms\":{:.2},\"max_ms\":{:.2}}}",
+            args.records,
+            args.size,
+            args.acks,
+            args.compression,
+            args.idempotence,
+            outcomes.ok,
+            outcomes.failed,
+            ok / seconds,
+            ok * args.size as f64 / seconds / 1e6,
+            (user + system) * 1e6 / ok.max(1.0),
+            ms(0.5),
+            ms(0.99),
+            outcomes.latency.max() as f64 / 1000.0,
+        );
+    }
+}
+
+/// CPU seconds (user, system) and peak resident megabytes of this process; zeros where the system has no `/proc`.
+fn process_cost() -> (f64, f64, f64) {
+    // Clock ticks are a hundredth of a second on every Linux that kp runs on.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let field = |index: usize| {
+        after_name.split_whitespace().nth(index).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0)
+    };
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak_kb = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.split_whitespace().next())
+        .and_then(|kb| kb.parse::<f64>().ok())
+        .unwrap_or(0.0);
+    (field(11) / TICKS_PER_SECOND, field(12) / TICKS_PER_SECOND, peak_kb / 1024.0)
+}
