@@ -14,6 +14,9 @@ pub struct Args {
     /// Brokers to start from.
     #[arg(long, default_value = "localhost:19092")]
     pub bootstrap: String,
+    /// Start a broker double in this process instead, for trying the program out: it takes its share of the CPU.
+    #[arg(long)]
+    pub embedded: bool,
     /// Where to.
     #[arg(long, default_value = "bench")]
     pub topic: String,

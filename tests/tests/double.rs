@@ -251,6 +251,20 @@ fn a_record_that_the_broker_finds_too_large_fails_as_not_written() {
 }
 
 #[test]
+fn a_batch_that_the_broker_finds_too_large_is_split_and_every_record_arrives_in_order() {
+    // BB25
+    let options = EmbeddedOptions { max_message_bytes: 2_000, ..Default::default() };
+    let broker = EmbeddedBroker::start(options).expect("a free port");
+    let producer = producer(&broker.bootstrap(), &[("batch.size", "16384"), ("linger.ms", "50")]);
+    let deliveries = send_numbered(&producer, 0, 1_000);
+    for (expected, delivery) in (0..).zip(deliveries) {
+        assert_eq!(delivery.wait().expect("written").offset(), Some(expected));
+    }
+    assert_eq!(values(&broker, "t", 0), numbered(0, 1_000));
+    assert_eq!((producer.acknowledged_records(), producer.failed_records()), (1_000, 0));
+}
+
+#[test]
 fn an_answer_that_is_lost_before_the_append_is_retried_and_nothing_is_doubled() {
     let broker = broker();
     let producer = producer(&broker.bootstrap(), &[("linger.ms", "0")]);

@@ -7,6 +7,7 @@ use clap::Parser;
 use kp_benches::{Args, Outcomes, Pacer, histogram, key, payloads, report};
 use kp_producer::blocking::Producer;
 use kp_producer::{Delivery, ProducerConfig, ProducerRecord};
+use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
@@ -14,7 +15,8 @@ use std::time::{Duration, Instant};
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> Result<(), Failure> {
-    let args = Args::parse();
+    let mut args = Args::parse();
+    let _double = embedded_broker(&mut args)?;
     let producer = Producer::new(config(&args)?)?;
     producer.partitions_for(&args.topic)?;
     let start = Instant::now();
@@ -30,6 +32,18 @@ fn main() -> Result<(), Failure> {
     outcomes.failed += closed.undelivered;
     report("kp", &args, took, &outcomes);
     Ok(())
+}
+
+/// A broker double that keeps nothing, if asked for; it lives as long as what is returned.
+fn embedded_broker(args: &mut Args) -> Result<Option<EmbeddedBroker>, Failure> {
+    if !args.embedded {
+        return Ok(None);
+    }
+    let options =
+        EmbeddedOptions { default_partitions: 6, retain: false, check_records: false, ..Default::default() };
+    let broker = EmbeddedBroker::start(options)?;
+    args.bootstrap = broker.bootstrap();
+    Ok(Some(broker))
 }
 
 fn config(args: &Args) -> Result<ProducerConfig, Failure> {

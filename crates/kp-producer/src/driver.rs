@@ -5,7 +5,7 @@
 
 use crate::error::SendErrorKind;
 use crate::shared::{Command, Shared, View};
-use kp_accumulator::FailureKind;
+use kp_accumulator::{FailureKind, Outcome};
 use kp_network::{ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Written};
 use kp_sender::{BrokerReadiness, Input, OutgoingRequest, Output, SenderCore, Settlement};
 use kp_time::Deadline;
@@ -133,15 +133,19 @@ impl Driver {
     fn settle(&mut self, settlement: Settlement) {
         let counters = &self.shared.counters;
         let records = u64::from(settlement.record_count());
-        match settlement.failure() {
-            None => counters.acknowledged.fetch_add(records, Ordering::Relaxed),
-            Some(failure) => {
+        match settlement.outcome() {
+            Outcome::Written { .. } => {
+                counters.acknowledged.fetch_add(records, Ordering::Relaxed);
+            }
+            Outcome::Failed(failure) => {
+                counters.failed.fetch_add(records, Ordering::Relaxed);
                 if matches!(failure.kind, FailureKind::Closed) {
                     counters.undelivered.fetch_add(records, Ordering::Relaxed);
                 }
-                counters.failed.fetch_add(records, Ordering::Relaxed)
             }
-        };
+            // Its parts are counted when they end.
+            Outcome::Split(_) => {}
+        }
         settlement.run();
     }
 }

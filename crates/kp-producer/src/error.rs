@@ -275,6 +275,9 @@ pub enum BuildError {
     /// A key has a bad value, or two keys contradict each other.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+    /// The codec is not in this build, or does not have the level.
+    #[error("compression.type: {0}")]
+    Codec(#[source] kp_protocol::ProtocolError),
     /// The system gave no thread.
     #[error("the network thread could not be started: {0}")]
     Thread(#[source] std::io::Error),
