@@ -310,6 +310,7 @@ impl Accumulator {
             ratio: Default::default(),
             incomplete: Arc::clone(&self.incomplete),
             pool: Arc::clone(&self.pool),
+            linger: self.settings.linger,
         }
     }
 }

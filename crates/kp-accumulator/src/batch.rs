@@ -289,10 +289,19 @@ impl Core {
         let phase = now.saturating_duration_since(self.since);
         if self.is_in_flight {
             spent.in_flight += phase;
-        } else if self.attempts == 0 {
-            spent.linger += phase;
         } else {
-            spent.backoff += phase;
+            let own_will = if self.attempts > 0 {
+                let until = self.not_before.unwrap_or(self.since);
+                let backoff = phase.min(until.saturating_duration_since(self.since));
+                spent.backoff += backoff;
+                backoff
+            } else {
+                // The parts of a split batch have lingered already.
+                let linger = if self.is_split { Duration::ZERO } else { phase.min(self.home.topic.linger) };
+                spent.linger += linger;
+                linger
+            };
+            spent.queued += phase - own_will;
         }
         spent
     }

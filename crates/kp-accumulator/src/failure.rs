@@ -45,10 +45,13 @@ pub struct Spent {
     pub metadata: Duration,
     /// Waiting for `buffer.memory`, before the record was accepted.
     pub memory: Duration,
-    /// In the queue before the first attempt: `linger.ms`, compression, and waiting for a usable broker.
+    /// Waiting for company before the first attempt: `linger.ms`, at most.
     pub linger: Duration,
-    /// In the queue after a failed attempt: `retry.backoff.ms`, and waiting for a usable broker.
+    /// Waiting after failed attempts: `retry.backoff.ms`, growing to `retry.backoff.max.ms`.
     pub backoff: Duration,
+    /// Ready to be sent, and not taken: its leader was unknown, not connected or busy, or earlier batches of the
+    /// partition were before it.
+    pub queued: Duration,
     /// Sent and not answered.
     pub in_flight: Duration,
     /// Held back because a broker asked for it (KIP-219).
@@ -59,7 +62,8 @@ impl Spent {
     /// The sum of all parts.
     #[must_use]
     pub fn total(&self) -> Duration {
-        self.metadata + self.memory + self.linger + self.backoff + self.in_flight + self.throttled
+        let Self { metadata, memory, linger, backoff, queued, in_flight, throttled } = *self;
+        metadata + memory + linger + backoff + queued + in_flight + throttled
     }
 }
 
@@ -165,6 +169,7 @@ impl fmt::Display for BatchFailure {
             ("memory", spent.memory),
             ("linger", spent.linger),
             ("backoff", spent.backoff),
+            ("queued", spent.queued),
             ("in flight", spent.in_flight),
             ("throttled", spent.throttled),
         ];

@@ -7,6 +7,7 @@ use crate::partitioner::Sticky;
 use kp_memory::BufferPool;
 use kp_protocol::TopicName;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The queues of a topic's partitions as they were when this handle was taken. A topic that grows gets another handle
 /// over the same queues and some more; nothing is ever removed (AC1).
@@ -24,6 +25,8 @@ pub(crate) struct TopicShared {
     pub(crate) ratio: CompressionRatio,
     pub(crate) incomplete: Arc<Incomplete>,
     pub(crate) pool: Arc<BufferPool>,
+    /// `linger.ms`: the part of the wait before the first attempt that was wanted.
+    pub(crate) linger: Duration,
 }
 
 impl TopicQueues {

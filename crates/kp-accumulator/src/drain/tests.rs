@@ -164,12 +164,12 @@ fn time_is_charged_to_what_it_was_spent_on() {
     let kind = FailureKind::Disconnected;
     let failure = drained.batch.failure(room.now(), kind, Certainty::NotWritten, None, Vec::new());
     let spent = failure.spent;
-    assert_eq!((spent.linger, spent.backoff), (MS(10), MS(105)));
+    assert_eq!((spent.linger, spent.backoff, spent.queued), (MS(10), MS(100), MS(5)));
     assert_eq!((spent.in_flight, spent.throttled), (MS(60), MS(20)));
     assert_eq!((failure.waited, spent.total()), (MS(195), MS(195)));
     assert_eq!((failure.attempts, failure.certainty), (2, Certainty::Unknown));
     let words = failure.to_string();
-    assert!(words.contains("2 attempts in 195.0ms") && words.contains("backoff 105.0ms"), "{words}");
+    assert!(words.contains("2 attempts in 195.0ms") && words.contains("backoff 100.0ms, queued 5.0ms"), "{words}");
     drained.batch.settle(Outcome::Failed(Arc::new(failure)));
 }
 
