@@ -11,7 +11,8 @@ use std::sync::OnceLock;
 /// When it does not build.
 pub fn kp_path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| xtask::programs::build("kp-cli", "kp", true).expect("kp builds"))
+    let features: &[&str] = if cfg!(feature = "zstd") { &["zstd"] } else { &[] };
+    PATH.get_or_init(|| xtask::programs::build("kp-cli", "kp", true, features).expect("kp builds"))
 }
 
 /// `kp` with these arguments, nothing on standard input, outputs captured.

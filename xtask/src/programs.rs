@@ -7,12 +7,12 @@ use serde::Deserialize;
 use crate::error::XtaskError;
 use crate::packages::{cargo, output_of};
 
-/// Builds the program `name` of `package` with the default features and answers where it lies. Quick when it is
+/// Builds the program `name` of `package` with these features beside the default ones and answers where it lies. Quick when it is
 /// built already. Cargo must not be compiling in the same target directory: within a test it is not.
 ///
 /// # Errors
 /// The build fails, or the package has no such program.
-pub fn build(package: &str, name: &str, release: bool) -> Result<PathBuf, XtaskError> {
+pub fn build(package: &str, name: &str, release: bool, features: &[&str]) -> Result<PathBuf, XtaskError> {
     #[derive(Deserialize)]
     struct Target {
         name: String,
@@ -34,6 +34,9 @@ pub fn build(package: &str, name: &str, release: bool) -> Result<PathBuf, XtaskE
     ]);
     if release {
         command.arg("--release");
+    }
+    if !features.is_empty() {
+        command.arg("--features").arg(features.join(","));
     }
     let output = output_of(&mut command)?;
     let messages =

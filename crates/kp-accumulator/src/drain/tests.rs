@@ -169,7 +169,10 @@ fn time_is_charged_to_what_it_was_spent_on() {
     assert_eq!((failure.waited, spent.total()), (MS(195), MS(195)));
     assert_eq!((failure.attempts, failure.certainty), (2, Certainty::Unknown));
     let words = failure.to_string();
-    assert!(words.contains("2 attempts in 195.0ms") && words.contains("backoff 100.0ms, queued 5.0ms"), "{words}");
+    assert!(
+        words.contains("2 attempts in 195.0ms") && words.contains("backoff 100.0ms, queued 5.0ms"),
+        "{words}"
+    );
     drained.batch.settle(Outcome::Failed(Arc::new(failure)));
 }
 
