@@ -274,9 +274,19 @@ impl Accumulator {
             self.ready_list.lock().push(queue.index());
             self.park.partition_ready();
         }
+        if self.is_closed() {
+            // A driver that forces its end waits for just this batch, muted or not.
+            self.park.urgent();
+        }
         if let Some(kind) = self.ended.get() {
             self.fail_everything(*kind);
         }
+    }
+
+    /// Records whose batch nobody settled, because the driver's thread is gone.
+    #[must_use]
+    pub fn abandoned_records(&self) -> u64 {
+        self.incomplete.abandoned_records()
     }
 
     /// Fails everything that is not in flight, now and whenever a worker gives a batch back: for the end of the driver,
@@ -285,6 +295,7 @@ impl Accumulator {
         let _ = self.ended.set(kind);
         for batch in self.take_undrained() {
             let outcome = Outcome::Failed(Arc::new(batch.core.failure_so_far(kind, Certainty::NotWritten)));
+            self.incomplete.count_abandoned(batch.record_count());
             batch.settle(outcome);
         }
     }

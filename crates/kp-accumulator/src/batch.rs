@@ -353,6 +353,7 @@ impl Drop for Core {
         }
         // Nobody settled it: the driver's thread is gone, or the accumulator was dropped with the batch in it.
         let certainty = if self.is_in_flight { Certainty::Unknown } else { Certainty::NotWritten };
+        self.home.topic.incomplete.count_abandoned(self.records.count());
         self.finish(Outcome::Failed(Arc::new(
             self.failure_so_far(FailureKind::NetworkThreadGone, certainty),
         )));

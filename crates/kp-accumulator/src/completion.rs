@@ -5,7 +5,8 @@
 use crate::failure::BatchFailure;
 use kp_protocol::{Offset, Timestamp, TopicPartition};
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
 
@@ -86,13 +87,21 @@ pub struct Completion {
     /// Records of the batch, known when it closes; 0 before.
     records: AtomicU32,
     wakers: Mutex<Vec<Waker>>,
+    /// Whether the callbacks have run: what a flush waits for.
+    finished: AtomicBool,
 }
 
 impl Completion {
     /// A completion without an outcome, for a batch of `partition`.
     #[must_use]
     pub fn new(partition: TopicPartition) -> Self {
-        Self { partition, outcome: OnceLock::new(), records: AtomicU32::new(0), wakers: Mutex::default() }
+        Self {
+            partition,
+            outcome: OnceLock::new(),
+            records: AtomicU32::new(0),
+            wakers: Mutex::default(),
+            finished: AtomicBool::new(false),
+        }
     }
 
     /// The partition its records are for.
@@ -172,8 +181,31 @@ impl Completion {
     }
 
     pub(crate) fn wake(&self) {
-        let wakers = std::mem::take(&mut *self.wakers.lock());
-        wakers.into_iter().for_each(Waker::wake);
+        let wakers = {
+            let mut wakers = self.wakers.lock();
+            self.finished.store(true, Ordering::Release);
+            std::mem::take(&mut *wakers)
+        };
+        for waker in wakers {
+            // Somebody's executor; its panic must not keep the others asleep (promise 8).
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
+    }
+
+    /// As [`poll`](Self::poll), but ready only when the callbacks have run as well.
+    pub(crate) fn poll_finished(&self, waker: &Waker) -> Poll<&Outcome> {
+        let finished = || self.outcome().filter(|_| self.finished.load(Ordering::Acquire));
+        if let Some(outcome) = finished() {
+            return Poll::Ready(outcome);
+        }
+        let mut wakers = self.wakers.lock();
+        if let Some(outcome) = finished() {
+            return Poll::Ready(outcome);
+        }
+        if !wakers.iter().any(|known| known.will_wake(waker)) {
+            wakers.push(waker.clone());
+        }
+        Poll::Pending
     }
 
     pub(crate) fn set_records(&self, records: u32) {

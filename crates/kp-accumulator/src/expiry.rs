@@ -36,7 +36,7 @@ impl Accumulator {
             expired.extend(taken.into_iter().map(Queued::into_sealed));
         }
         if !expired.is_empty() {
-            driver.forget_empty_leaderless();
+            driver.forget_empty();
         }
         expired
     }
@@ -97,7 +97,7 @@ impl Accumulator {
         for queue in &driver.queues {
             taken.extend(queue.state.lock().take_where(&wanted));
         }
-        driver.forget_empty_leaderless();
+        driver.forget_empty();
         drop(driver);
         taken.into_iter().map(Queued::into_sealed).collect()
     }

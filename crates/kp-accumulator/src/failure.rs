@@ -98,6 +98,8 @@ pub enum FailureKind {
     Closed,
     /// The producer's own thread ended: a panic, or the accumulator was dropped with batches in it.
     NetworkThreadGone,
+    /// Not an end: the outcome was waited for on the thread that brings it. It is still to come.
+    WouldDeadlock,
 }
 
 impl FailureKind {
@@ -112,7 +114,8 @@ impl FailureKind {
             | Self::InvalidRecord
             | Self::UnsupportedVersion
             | Self::Closed
-            | Self::NetworkThreadGone => false,
+            | Self::NetworkThreadGone
+            | Self::WouldDeadlock => false,
         }
     }
 }
@@ -156,6 +159,7 @@ impl fmt::Display for FailureKind {
             Self::Disconnected => f.write_str("the connection was lost"),
             Self::Closed => f.write_str("the producer was closed before it could be delivered"),
             Self::NetworkThreadGone => f.write_str("the producer's network thread has ended"),
+            Self::WouldDeadlock => f.write_str("waited for on the network thread, which would never end"),
         }
     }
 }

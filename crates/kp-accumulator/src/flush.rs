@@ -37,7 +37,7 @@ impl Flush {
 
     fn poll_pending(&mut self, waker: &Waker) -> Poll<()> {
         while let Some(completion) = self.pending.pop() {
-            match completion.poll(waker) {
+            match completion.poll_finished(waker) {
                 Poll::Ready(Outcome::Split(parts)) => {
                     self.pending.extend(parts.iter().map(|part| Arc::clone(&part.completion)));
                 }

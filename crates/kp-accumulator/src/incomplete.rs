@@ -16,6 +16,7 @@ pub(crate) struct BatchNumber(pub(crate) u64);
 pub(crate) struct Incomplete {
     batches: Mutex<Batches>,
     callback_panics: AtomicU64,
+    abandoned_records: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +53,14 @@ impl Incomplete {
     /// Everything incomplete now, in the order in which it opened.
     pub(crate) fn snapshot(&self) -> Vec<Arc<Completion>> {
         self.batches.lock().open.values().cloned().collect()
+    }
+
+    pub(crate) fn count_abandoned(&self, records: u32) {
+        self.abandoned_records.fetch_add(u64::from(records), Ordering::Relaxed);
+    }
+
+    pub(crate) fn abandoned_records(&self) -> u64 {
+        self.abandoned_records.load(Ordering::Relaxed)
     }
 
     pub(crate) fn count_callback_panic(&self) {

@@ -177,19 +177,21 @@ impl Driver {
         self.routed.get(index.0 as usize).copied().unwrap_or(false)
     }
 
-    /// Queues that were emptied need no leader any more: nobody has to look for one.
-    pub(crate) fn forget_empty_leaderless(&mut self) {
-        let Self { leaderless, queues, routed, .. } = self;
-        for waiting in leaderless.values_mut() {
-            waiting.retain(|index| {
-                let mut state = queues[index.0 as usize].state.lock();
-                let stays = !state.is_empty();
-                state.listed = stays;
-                routed[index.0 as usize] = stays;
-                stays
-            });
-        }
+    /// Queues that were emptied stand nowhere any more: nobody has to find their leader or connect to it, and what is
+    /// appended next is announced again.
+    pub(crate) fn forget_empty(&mut self) {
+        let Self { brokers, leaderless, queues, routed, .. } = self;
+        let mut stays = |index: &QueueIndex| {
+            let mut state = queues[index.0 as usize].state.lock();
+            let stays = !state.is_empty();
+            state.listed = stays;
+            routed[index.0 as usize] = stays;
+            stays
+        };
+        leaderless.values_mut().for_each(|waiting| waiting.retain(&mut stays));
+        brokers.values_mut().for_each(|ready| ready.retain(&mut stays));
         leaderless.retain(|_, waiting| !waiting.is_empty());
+        brokers.retain(|_, ready| !ready.is_empty());
     }
 
     /// The queue was taken out of its broker's list.

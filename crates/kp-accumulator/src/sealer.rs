@@ -4,6 +4,7 @@
 use crate::settings::AccumulatorSettings;
 use kp_memory::{Buffer, BufferPool, Reservation};
 use kp_protocol::compression::{Compressed, Compression, Compressor};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// The share of `buffer.memory` that one sealer may set aside, as a divisor: a small pool must still hold batches.
@@ -44,10 +45,13 @@ impl Sealer {
         let counted = (beyond > 0).then(|| self.pool.reserve_over(beyond));
         self.scratch.reserve_exact(limit.min(self.reserve.bytes()));
         let input = pages.iter().map(Buffer::as_slice);
-        let smaller = matches!(
-            compressor.compress(input, &mut self.scratch, limit),
-            Ok(Compressed::Done { size }) if size < raw
-        );
+        // A codec that panics must not take the batch's place in its queue with it: the batch goes out raw, and so do
+        // all later ones of this thread.
+        let outcome = catch_unwind(AssertUnwindSafe(|| compressor.compress(input, &mut self.scratch, limit)));
+        if outcome.is_err() {
+            self.compressor = None;
+        }
+        let smaller = matches!(outcome, Ok(Ok(Compressed::Done { size })) if size < raw);
         if smaller {
             self.refill(pages);
         }

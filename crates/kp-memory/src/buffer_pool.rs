@@ -7,6 +7,7 @@ use crate::{Allocation, Buffer, MemoryError, Reservation};
 use kp_time::Deadline;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
@@ -51,7 +52,10 @@ struct AfterUnlock {
 impl AfterUnlock {
     fn run(self) {
         drop(self.pages);
-        self.wake.into_iter().for_each(Waker::wake);
+        for waker in self.wake {
+            // Somebody's executor; its panic must not keep the others asleep.
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
     }
 }
 

@@ -288,6 +288,12 @@ impl Metadata {
         self.not_before = now;
     }
 
+    /// Somebody is being looked for to ask: from now on the time without an answer counts (MD24). Brokers that never
+    /// become ready take turns in being connected to, so no request may ever begin.
+    pub fn begin_attempt(&mut self, now: Instant) {
+        self.attempting_since.get_or_insert(now);
+    }
+
     /// How long ago the last full answer was had (metric `metadata-age`, MD27).
     #[must_use]
     pub fn age(&self, now: Instant) -> Option<Duration> {

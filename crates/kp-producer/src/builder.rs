@@ -110,7 +110,7 @@ impl ProducerBuilder {
             waker,
             inbox: Mutex::new(Vec::new()),
         });
-        let driver = Driver::new(Arc::clone(&shared), core, client);
+        let driver = Driver::new(Arc::clone(&shared), core, client, seal_workers);
         std::thread::Builder::new()
             .name(format!("kafka-producer-network-thread | {}", settings.client_id))
             .spawn(move || driver.run())
@@ -120,7 +120,6 @@ impl ProducerBuilder {
             guarantees: guarantees(&settings),
             warnings: validated.warnings,
             client_id: Arc::from(settings.client_id),
-            _seal_workers: seal_workers,
         }))
     }
 }

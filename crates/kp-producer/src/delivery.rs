@@ -3,7 +3,7 @@
 
 use crate::error::DeliveryError;
 use crate::parker;
-use kp_accumulator::{Completion, RecordResult};
+use kp_accumulator::{BatchFailure, Certainty, Completion, FailureKind, RecordResult, Spent};
 use kp_protocol::{Offset, TopicPartition};
 use std::future::Future;
 use std::pin::Pin;
@@ -85,17 +85,42 @@ impl Delivery {
 
     /// Blocks the calling thread until the outcome is there.
     ///
-    /// Not for the network thread (a callback): there it would wait for itself; use [`try_result`](Self::try_result).
+    /// Not for the network thread (a callback), which would wait for itself: use [`try_result`](Self::try_result)
+    /// there.
     ///
     /// # Errors
-    /// The record's failure.
+    /// The record's failure; [`FailureKind::WouldDeadlock`] on a network thread while there is no outcome yet.
     pub fn wait(self) -> Result<RecordMetadata, DeliveryError> {
-        parker::block_on(self)
+        match self.refused_wait() {
+            Some(refused) => refused,
+            None => parker::block_on(self),
+        }
     }
 
-    /// Blocks for at most `within`; `None` when the outcome is not there by then.
+    /// Blocks for at most `within`; `None` when the outcome is not there by then. On a network thread as
+    /// [`wait`](Self::wait).
     pub fn wait_timeout(&mut self, within: Duration) -> Option<Result<RecordMetadata, DeliveryError>> {
-        parker::block_on_timeout(self, within)
+        self.refused_wait().or_else(|| parker::block_on_timeout(self, within))
+    }
+
+    /// What a blocking wait answers on a network thread: the outcome if it is there, else a refusal.
+    fn refused_wait(&self) -> Option<Result<RecordMetadata, DeliveryError>> {
+        if !parker::is_network_thread() {
+            return None;
+        }
+        Some(self.try_result().unwrap_or_else(|| {
+            let failure = BatchFailure {
+                kind: FailureKind::WouldDeadlock,
+                certainty: Certainty::Unknown,
+                attempts: 0,
+                waited: Duration::ZERO,
+                spent: Spent::default(),
+                last: None,
+                record_errors: Vec::new(),
+            };
+            let partition = self.completion.topic_partition().clone();
+            Err(DeliveryError::new(partition, self.index, Arc::new(failure)))
+        }))
     }
 }
 

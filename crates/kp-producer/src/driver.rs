@@ -4,6 +4,8 @@
 //! callbacks (with no lock held), and serves those who wait for metadata or memory.
 
 use crate::error::SendErrorKind;
+use crate::parker;
+use crate::seal_workers::SealWorkers;
 use crate::shared::{Command, Shared, View};
 use kp_accumulator::{FailureKind, Outcome};
 use kp_network::{ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Written};
@@ -23,11 +25,18 @@ pub(crate) struct Driver {
     client: Box<dyn KafkaClient>,
     events: Vec<Event>,
     over: bool,
+    /// They end with the driver, not with the last handle: what it drains at the end may have to be compressed.
+    _seal_workers: SealWorkers,
 }
 
 impl Driver {
-    pub(crate) fn new(shared: Arc<Shared>, core: SenderCore, client: Box<dyn KafkaClient>) -> Self {
-        Self { shared, core, client, events: Vec::new(), over: false }
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        core: SenderCore,
+        client: Box<dyn KafkaClient>,
+        seal_workers: SealWorkers,
+    ) -> Self {
+        Self { shared, core, client, events: Vec::new(), over: false, _seal_workers: seal_workers }
     }
 
     /// Runs until the producer is closed and everything accepted is settled. A panic is never resumed: whatever
@@ -35,6 +44,7 @@ impl Driver {
     pub(crate) fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         let _ = shared.network_thread.set(std::thread::current().id());
+        parker::mark_network_thread();
         let ended = catch_unwind(AssertUnwindSafe(move || {
             while !self.over {
                 self.turn();
@@ -51,11 +61,12 @@ impl Driver {
     fn turn(&mut self) {
         let now = self.shared.clock.now();
         self.take_commands(now);
-        self.shared.pool.expire(now);
-        self.shared.waiters.expire(now, &self.shared.view.load().cluster);
         while let Some(output) = self.core.poll_output(now) {
             self.carry_out(now, output);
         }
+        // Behind the outputs: an answer that is in already must not come too late for who waits for it.
+        self.shared.pool.expire(now);
+        self.shared.waiters.expire(now, &self.shared.view.load().cluster);
         if self.over {
             return;
         }
@@ -74,6 +85,7 @@ impl Driver {
         for command in commands {
             let input = match command {
                 Command::WantTopic(topic) => Input::WantTopic(topic),
+                Command::RefreshTopic(topic) => Input::RefreshTopic(topic),
                 Command::WantMetadata => Input::WantMetadata,
                 Command::Close(deadline) => Input::Close { deadline },
             };
@@ -107,6 +119,10 @@ impl Driver {
                 self.shared.view.store(Arc::new(view));
                 self.shared.waiters.clear_failure();
                 self.shared.waiters.serve(&cluster);
+                // Who waits for a partition that is not there yet waits for the next answer (MD20).
+                for topic in self.shared.waiters.topics_to_refresh() {
+                    self.core.handle_input(now, Input::RefreshTopic(topic));
+                }
             }
             Output::MetadataFailed { reason } => self.shared.waiters.note_failure(reason),
             Output::Closed => self.over = true,
@@ -152,11 +168,15 @@ impl Driver {
 
 /// After a panic of this thread: nothing is accepted any more, everything that was fails.
 fn give_up(shared: &Shared) {
-    shared.ended.panicked();
+    shared.ended.mark_panicked();
     shared.accumulator.close();
-    shared.accumulator.fail_everything(FailureKind::NetworkThreadGone);
     shared.waiters.close(&SendErrorKind::NetworkThreadGone);
     shared.pool.close();
+    shared.accumulator.fail_everything(FailureKind::NetworkThreadGone);
+    let abandoned = shared.accumulator.abandoned_records();
+    shared.counters.failed.fetch_add(abandoned, Ordering::Relaxed);
+    shared.counters.undelivered.fetch_add(abandoned, Ordering::Relaxed);
+    shared.ended.wake();
 }
 
 fn readiness_of(readiness: Readiness) -> BrokerReadiness {

@@ -3,7 +3,7 @@
 use parking_lot::Mutex;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, Waker};
 
 /// How a producer ended.
@@ -21,18 +21,21 @@ const PANICKED: u8 = 2;
 #[derive(Default)]
 pub(crate) struct Ended {
     state: AtomicU8,
+    awake: AtomicBool,
     wakers: Mutex<Vec<Waker>>,
 }
 
 impl Ended {
     /// The thread has settled everything and is about to end.
     pub(crate) fn closed(&self) {
-        self.set(CLOSED);
+        self.state.store(CLOSED, Ordering::Release);
+        self.wake();
     }
 
-    /// The thread has panicked; everything was failed.
-    pub(crate) fn panicked(&self) {
-        self.set(PANICKED);
+    /// The thread has panicked: from now on calls say so. Who waits for the end is woken by [`wake`](Self::wake), when
+    /// everything was failed.
+    pub(crate) fn mark_panicked(&self) {
+        self.state.store(PANICKED, Ordering::Release);
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -48,10 +51,11 @@ impl Ended {
         WaitEnded(self)
     }
 
-    fn set(&self, state: u8) {
-        self.state.store(state, Ordering::Release);
+    /// Wakes whoever waits for the end; before that, an end by panic is not over for them.
+    pub(crate) fn wake(&self) {
+        self.awake.store(true, Ordering::Release);
         let wakers = std::mem::take(&mut *self.wakers.lock());
-        wakers.into_iter().for_each(Waker::wake);
+        crate::parker::wake_all(wakers);
     }
 }
 
@@ -62,7 +66,7 @@ impl Future for WaitEnded<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut wakers = self.0.wakers.lock();
-        if self.0.is_over() {
+        if self.0.awake.load(Ordering::Acquire) {
             return Poll::Ready(());
         }
         if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {

@@ -4,6 +4,8 @@
 //! future nobody polls delays only itself. Wakers run after the lock is released. Lock: one, short.
 
 use crate::error::SendErrorKind;
+use crate::parker;
+use crate::shared::Command;
 use kp_metadata::Cluster;
 use kp_protocol::{ErrorCode, PartitionId, TopicName};
 use kp_time::Deadline;
@@ -31,6 +33,15 @@ impl Wanted {
         match self {
             Self::AnyMetadata => None,
             Self::Topic(topic) | Self::Partition(topic, _) => Some(topic),
+        }
+    }
+
+    /// What the driver is to be told.
+    pub(crate) fn command(&self) -> Command {
+        match self {
+            Self::AnyMetadata => Command::WantMetadata,
+            Self::Topic(topic) => Command::WantTopic(topic.clone()),
+            Self::Partition(topic, _) => Command::RefreshTopic(topic.clone()),
         }
     }
 
@@ -130,6 +141,18 @@ impl MetadataWaiters {
         table.waiters.values().filter(|w| w.verdict.is_none()).map(|w| w.deadline.at()).min()
     }
 
+    /// Topics of which somebody waits for a partition that the last answer did not have.
+    pub(crate) fn topics_to_refresh(&self) -> Vec<TopicName> {
+        let table = self.table.lock();
+        let waiting = table.waiters.values().filter(|waiter| waiter.verdict.is_none());
+        waiting
+            .filter_map(|waiter| match &waiter.wanted {
+                Wanted::Partition(topic, _) => Some(topic.clone()),
+                Wanted::AnyMetadata | Wanted::Topic(_) => None,
+            })
+            .collect()
+    }
+
     fn settle(&self, judge: impl Fn(&Waiter, Option<&Arc<str>>) -> Option<Result<(), SendErrorKind>>) {
         let mut wakers = Vec::new();
         let mut table = self.table.lock();
@@ -141,7 +164,7 @@ impl MetadataWaiters {
             }
         }
         drop(table);
-        wakers.into_iter().for_each(Waker::wake);
+        parker::wake_all(wakers);
     }
 }
 

@@ -3,7 +3,9 @@
 
 #![allow(clippy::disallowed_methods, reason = "a blocking call with a time limit needs the real clock")]
 
+use std::cell::Cell;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +18,13 @@ struct Parked {
     woken: AtomicBool,
 }
 
+thread_local! {
+    /// One waker for each thread, so that looking many times at one outcome registers once. Taken out while it is in
+    /// use: a wait within a wait has its own.
+    static PARKED: Cell<Option<Arc<Parked>>> = const { Cell::new(None) };
+    static IS_NETWORK_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
 impl Wake for Parked {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
@@ -25,6 +34,23 @@ impl Wake for Parked {
         if !self.woken.swap(true, Ordering::AcqRel) {
             self.thread.unpark();
         }
+    }
+}
+
+/// Notes that this is the network thread of a producer, where nothing may be waited for.
+pub(crate) fn mark_network_thread() {
+    IS_NETWORK_THREAD.set(true);
+}
+
+/// Whether this is the network thread of any producer.
+pub(crate) fn is_network_thread() -> bool {
+    IS_NETWORK_THREAD.get()
+}
+
+/// Wakes all; a waker that panics (somebody's executor) keeps none of the others asleep.
+pub(crate) fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
+    for waker in wakers {
+        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
     }
 }
 
@@ -42,9 +68,20 @@ pub(crate) fn block_on_timeout<F: Future + Unpin>(future: &mut F, within: Durati
     run(Pin::new(future), Instant::now().checked_add(within))
 }
 
-fn run<F: Future>(mut future: Pin<&mut F>, until: Option<Instant>) -> Option<F::Output> {
-    let parked = Arc::new(Parked { thread: std::thread::current(), woken: AtomicBool::new(false) });
-    let waker = Waker::from(Arc::clone(&parked));
+fn run<F: Future>(future: Pin<&mut F>, until: Option<Instant>) -> Option<F::Output> {
+    let mine = || Arc::new(Parked { thread: std::thread::current(), woken: AtomicBool::new(false) });
+    let parked = PARKED.take().unwrap_or_else(mine);
+    let output = run_with(&parked, future, until);
+    PARKED.set(Some(parked));
+    output
+}
+
+fn run_with<F: Future>(
+    parked: &Arc<Parked>,
+    mut future: Pin<&mut F>,
+    until: Option<Instant>,
+) -> Option<F::Output> {
+    let waker = Waker::from(Arc::clone(parked));
     let mut context = Context::from_waker(&waker);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {

@@ -48,7 +48,6 @@ pub(crate) struct Handle {
     pub(crate) guarantees: Guarantees,
     pub(crate) warnings: Vec<ConfigWarning>,
     pub(crate) client_id: Arc<str>,
-    pub(crate) _seal_workers: crate::seal_workers::SealWorkers,
 }
 
 impl Drop for Handle {

@@ -27,6 +27,8 @@ use std::time::{Duration, Instant};
 pub(crate) enum Command {
     /// Somebody wants to send to this topic.
     WantTopic(TopicName),
+    /// Somebody wants newer metadata of a topic that is known (MD20).
+    RefreshTopic(TopicName),
     /// Somebody wants any metadata at all.
     WantMetadata,
     /// Finish what was accepted by then, fail the rest, end.
@@ -157,9 +159,7 @@ impl Shared {
             match self.attempt(record, timestamp, callback, &mut spare).map_err(refuse)? {
                 Attempt::Accepted(delivery) => return Ok(delivery),
                 Attempt::NeedsMetadata(wanted) => {
-                    if let Some(topic) = wanted.topic() {
-                        self.tell(Command::WantTopic(topic.clone()));
-                    }
+                    self.tell(wanted.command());
                     return Err(refuse(SendErrorKind::WouldBlock));
                 }
                 Attempt::NeedsBuffer(bytes) => match self.pool.try_allocate(bytes) {
@@ -241,7 +241,11 @@ impl Shared {
             return Err(self.closed_kind());
         }
         match wanted.verdict(cluster) {
-            Some(Err(kind)) => Err(kind),
+            Some(Err(kind)) => {
+                // Rights may have been granted since: nobody waits for that, but it is asked again (MD9).
+                self.tell(wanted.command());
+                Err(kind)
+            }
             Some(Ok(())) | None => Ok(Attempt::NeedsMetadata(wanted)),
         }
     }
@@ -257,10 +261,7 @@ impl Shared {
         if let Some(verdict) = wanted.verdict(&self.view.load().cluster) {
             return verdict;
         }
-        self.tell(match wanted.topic() {
-            Some(topic) => Command::WantTopic(topic.clone()),
-            None => Command::WantMetadata,
-        });
+        self.tell(wanted.command());
         let verdict = wait.await;
         waited.spent.metadata += self.clock.now().saturating_duration_since(now);
         verdict

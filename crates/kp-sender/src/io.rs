@@ -71,6 +71,8 @@ pub enum Input {
     },
     /// Somebody wants to send to this topic.
     WantTopic(TopicName),
+    /// Somebody knows the topic and wants newer metadata of it: a partition it does not have yet (MD20).
+    RefreshTopic(TopicName),
     /// Somebody wants any metadata at all.
     WantMetadata,
     /// Finish what was accepted, by then; fail the rest, then [`Output::Closed`] (CL3). A second one can only

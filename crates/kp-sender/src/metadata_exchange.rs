@@ -97,6 +97,7 @@ impl SenderCore {
             self.rebootstrap(now);
         }
         if self.exchange == Exchange::Idle && self.metadata.next_update_at(now).is_some_and(|at| at <= now) {
+            self.metadata.begin_attempt(now);
             self.exchange = Exchange::Choosing;
             self.put(Output::AskLeastLoaded);
         }

@@ -96,6 +96,7 @@ impl SenderCore {
             }
             Input::Refused { token, reason } => self.on_refused(now, token, &reason),
             Input::WantTopic(topic) => self.on_want_topic(now, topic),
+            Input::RefreshTopic(topic) => self.metadata.refresh_topic(now, topic),
             Input::WantMetadata => self.on_want_metadata(),
             Input::Close { deadline } => {
                 self.accumulator.close(); // CL10: nothing more is accepted, whoever has not said so yet.
