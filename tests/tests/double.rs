@@ -198,6 +198,16 @@ fn a_cluster_that_cannot_be_reached_is_an_error_that_names_each_address() {
 }
 
 #[test]
+fn addresses_that_say_nothing_are_named_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent = listener.local_addr().expect("bound");
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
+    let producer = producer(&format!("{silent},{closed}"), &[("max.block.ms", "400")]);
+    let text = producer.send(ProducerRecord::to("t").value("v")).expect_err("nobody answers").to_string();
+    assert!(text.contains(&silent.to_string()) && text.contains(&closed.to_string()), "{text}");
+}
+
+#[test]
 fn an_unknown_topic_without_auto_creation_is_an_error_that_says_so() {
     // MD21
     let options = EmbeddedOptions { auto_create_topics: false, ..Default::default() };

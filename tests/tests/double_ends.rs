@@ -218,7 +218,7 @@ fn close_after_a_panic_of_the_network_thread_does_not_call_it_a_success() {
         config.set(key, value).expect("good");
     }
     let producer: Producer =
-        Producer::builder(config).clock(Bomb(Arc::clone(&armed))).build().expect("built").into();
+        Producer::builder(config).clock(Bomb(Arc::clone(&armed))).build().expect("built");
     let delivery = producer.send(ProducerRecord::to("t").partition(0).value("v")).expect("accepted");
     armed.store(true, Ordering::SeqCst);
     let flushing = producer.clone();

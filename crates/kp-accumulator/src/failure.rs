@@ -167,7 +167,8 @@ impl fmt::Display for FailureKind {
 impl fmt::Display for BatchFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, certainty, attempts, waited, spent, last, record_errors: _ } = self;
-        write!(f, "{kind} ({certainty}; {attempts} attempts in {waited:.1?}")?;
+        let plural = if *attempts == 1 { "" } else { "s" };
+        write!(f, "{kind} ({certainty}; {attempts} attempt{plural} in {waited:.1?}")?;
         let parts = [
             ("metadata", spent.metadata),
             ("memory", spent.memory),

@@ -1,6 +1,5 @@
 //! The same calls without async, for programs that have no executor. std only.
 
-use crate::builder::ProducerBuilder;
 use crate::config::{ConfigWarning, ProducerConfig};
 use crate::delivery::{Delivery, RecordMetadata};
 use crate::ended::Closed;
@@ -9,6 +8,8 @@ use crate::guarantees::Guarantees;
 use crate::parker::block_on;
 use crate::producer::{PartitionInfo, TrySendError};
 use crate::record::ProducerRecord;
+use kp_network::KafkaClient;
+use kp_time::Clock;
 use std::time::Duration;
 
 /// A Kafka producer whose calls block the calling thread, like the Java client's.
@@ -21,25 +22,25 @@ use std::time::Duration;
 /// let producer = Producer::new(ProducerConfig::from_properties_str("bootstrap.servers=localhost:9092")?)?;
 /// let metadata = producer.send(ProducerRecord::to("orders").value("hello"))?.wait()?;
 /// println!("{}-{} @ {:?}", metadata.topic(), metadata.partition(), metadata.offset());
-/// producer.close(Duration::from_secs(10))?;
+/// let closed = producer.close(Duration::from_secs(10))?;
+/// assert_eq!(closed.undelivered, 0);
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Producer(crate::Producer);
 
 impl Producer {
-    /// Builds a producer; see [`ProducerBuilder::build`].
+    /// Builds a producer; see [`ProducerBuilder::build`](crate::ProducerBuilder::build).
     ///
     /// # Errors
     /// As [`ProducerBuilder::build`].
     pub fn new(config: ProducerConfig) -> Result<Self, BuildError> {
-        Self::builder(config).build().map(Self)
+        Self::builder(config).build()
     }
 
-    /// Starts the making of a producer; the async [`Producer`](crate::Producer) it builds becomes a blocking one
-    /// with `into()`.
+    /// Starts the making of a producer, for tests that swap its network or its clock.
     pub fn builder(config: ProducerConfig) -> ProducerBuilder {
-        ProducerBuilder::new(config)
+        ProducerBuilder(crate::ProducerBuilder::new(config))
     }
 
     /// As [`Producer::send`](crate::Producer::send), blocking for metadata and memory at most `max.block.ms`.
@@ -129,6 +130,35 @@ impl Producer {
     #[must_use]
     pub fn client_id(&self) -> &str {
         self.0.client_id()
+    }
+}
+
+/// Makes a blocking [`Producer`]; see [`ProducerBuilder`](crate::ProducerBuilder).
+#[must_use = "nothing is started before `build`"]
+pub struct ProducerBuilder(crate::ProducerBuilder);
+
+impl ProducerBuilder {
+    /// Another network than sockets.
+    pub fn client(self, client: impl KafkaClient + 'static) -> Self {
+        Self(self.0.client(client))
+    }
+
+    /// Another clock than the system's.
+    pub fn clock(self, clock: impl Clock) -> Self {
+        Self(self.0.clock(clock))
+    }
+
+    /// Where random choices start from.
+    pub fn seed(self, seed: u64) -> Self {
+        Self(self.0.seed(seed))
+    }
+
+    /// Checks the configuration and starts the network thread.
+    ///
+    /// # Errors
+    /// As [`ProducerBuilder::build`](crate::ProducerBuilder::build).
+    pub fn build(self) -> Result<Producer, BuildError> {
+        self.0.build().map(Producer)
     }
 }
 

@@ -183,11 +183,22 @@ fn expired(
     }
     let topic_error = topic.and_then(|topic| topic.error());
     let reason = match (last_failure, topic_error) {
-        (Some(reason), _) => Arc::clone(reason),
-        (None, Some(code)) => Arc::from(format!("the cluster answers {code}")),
-        (None, None) => Arc::from("no broker has answered yet"),
+        (None, Some(code)) => format!("the cluster answers {code}"),
+        (last_failure, _) => every_address(cluster, last_failure),
     };
-    SendErrorKind::MetadataTimeout { waited, reason }
+    SendErrorKind::MetadataTimeout { waited, reason: Arc::from(reason) }
+}
+
+/// What each address said, and which have not said anything.
+fn every_address(cluster: &Cluster, last_failure: Option<&Arc<str>>) -> String {
+    let mut told: Vec<String> = last_failure.map(|told| told.to_string()).into_iter().collect();
+    for broker in cluster.brokers() {
+        let address = broker.to_string();
+        if !told.iter().any(|told| told.contains(&address)) {
+            told.push(format!("{address}: no answer yet"));
+        }
+    }
+    told.join("; ")
 }
 
 /// A place among the waiters. Dropping it gives the place up; nothing else is held.

@@ -34,7 +34,8 @@ use std::time::Duration;
 /// let producer = Producer::builder(config).build()?;
 /// let delivery = producer.send(ProducerRecord::to("orders").key("k").value("hello")).await?;
 /// println!("offset {:?}", delivery.await?.offset());
-/// producer.close(Duration::from_secs(10)).await?;
+/// let closed = producer.close(Duration::from_secs(10)).await?;
+/// assert_eq!(closed.undelivered, 0);
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]

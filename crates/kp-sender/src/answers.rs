@@ -122,10 +122,11 @@ impl SenderCore {
                 broker: Some(broker),
             });
         }
-        if let Some(message) = self.unreachable.reason().filter(|_| cluster.is_bootstrap()) {
+        if cluster.is_bootstrap() {
+            let silence = || Arc::from("no broker has answered since kp went back to bootstrap.servers");
             return Some(BrokerError {
                 code: ErrorCode::NETWORK_EXCEPTION,
-                message: Some(message),
+                message: Some(self.unreachable.reason().unwrap_or_else(silence)),
                 broker: None,
             });
         }
