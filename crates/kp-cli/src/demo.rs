@@ -49,7 +49,7 @@ pub(crate) fn run(args: &DemoArgs, output: &OutputArgs, console: &Console) -> Re
         Some(path) => Workload::File(path.clone()),
         None => Workload::MadeUp(args.records),
     };
-    on_interrupt(console.clone(), || process::exit(EXIT_INTERRUPTED.into()), || None)
+    on_interrupt(console.clone(), || process::exit(EXIT_INTERRUPTED.into()), || ())
         .map_err(Failure::failed)?;
 
     // Lives until the end of the demo; dropping it stops it.
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &DemoArgs, output: &OutputArgs, console: &Console) -> Re
     console.note(format_args!("topic:  {topic}, {PARTITIONS} partitions"));
     console.note(format_args!("input:  {}", workload.describe()));
 
-    let producer = produce::build(config, console)?;
+    let producer: Producer = produce::build(config, console)?.into();
     let bootstrap = reader::bootstrap(&servers).map_err(Failure::usage)?;
     create(&bootstrap, &topic).map_err(Failure::failed)?;
     let (verifier, summary, drawing) = send(&producer, &topic, &workload, console)?;
@@ -119,7 +119,7 @@ fn send(
     let fed = workload.for_each(|number, line| {
         verifier.sent(line);
         workload::key(number, &mut key);
-        let sent = outcomes.begin(Place { source: 0, line: number + 1 }, key.len() + line.len());
+        let sent = outcomes.begin(Place { source: 0, line: number + 1 }, key.len() + line.len(), || false);
         let record = ProducerRecord::to(topic).key(&key).value(line);
         let settle = Arc::clone(&outcomes);
         producer.send_with(record, move |result| settle.settled(sent, result)).map_err(|error| {

@@ -3,7 +3,7 @@
 
 use std::{
     process,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use crate::console::Console;
@@ -11,25 +11,31 @@ use crate::console::Console;
 /// The exit code of a program that Ctrl-C ended.
 pub(crate) const EXIT_INTERRUPTED: u8 = 130;
 
-/// Runs `first` on the first Ctrl-C (or SIGTERM); the second ends the process at once, after saying how many records
-/// are in doubt if `in_doubt` knows.
+/// The handler of a process is one, and so is this.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether there was a Ctrl-C since a handler was set: for waits that look from time to time.
+pub(crate) fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// Runs `first` on the first Ctrl-C (or SIGTERM); the second runs `last` and ends the process at once.
 ///
 /// # Errors
 /// The system took no handler.
 pub(crate) fn on_interrupt(
     console: Console,
     first: impl Fn() + Send + 'static,
-    in_doubt: impl Fn() -> Option<u64> + Send + 'static,
+    last: impl Fn() + Send + 'static,
 ) -> Result<(), ctrlc::Error> {
     let seen = AtomicU32::new(0);
     ctrlc::set_handler(move || {
         if seen.fetch_add(1, Ordering::Relaxed) == 0 {
+            INTERRUPTED.store(true, Ordering::Relaxed);
             first();
         } else {
             console.attach(None);
-            if let Some(records) = in_doubt() {
-                console.error(format_args!("left at once; records in doubt: {records}"));
-            }
+            last();
             process::exit(EXIT_INTERRUPTED.into());
         }
     })

@@ -14,12 +14,14 @@ pub(crate) mod summary;
 
 use std::{
     io::{self, Write as _},
-    sync::{Arc, atomic::Ordering, mpsc},
+    path::Path,
+    process,
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
-use kp_producer::{BuildError, ProducerConfig, blocking::Producer, config::Value};
+use kp_producer::{BuildError, Producer, ProducerConfig, blocking, config::Value};
 
 use self::{
     feeder::{Feeder, Stopped},
@@ -40,6 +42,9 @@ use crate::{
 
 /// After a flush everything is settled; closing only has to end a thread.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
+
+/// A second Ctrl-C waits no longer for the last lines of `--outcomes`.
+const LAST_LINES_WITHIN: Duration = Duration::from_secs(2);
 
 /// How often progress is drawn.
 const TICK: Duration = Duration::from_millis(100);
@@ -63,8 +68,12 @@ pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) ->
     if args.format == Format::Ndjson && args.key_separator.is_some() {
         return Err(Failure::usage("--key-separator is for lines; a JSON object has a key of its own"));
     }
+    if let Some(path) = &args.outcomes {
+        check_outcomes(path, args)?;
+    }
     let config = producer_config(&args.config).map_err(Failure::usage)?;
-    let limit = line_limit(&config, args.format);
+    let max_request_size = max_request_size(&config);
+    let limit = line_limit(max_request_size, args.format);
     let producer = build(config, console)?;
     let gate = Arc::new(Gate::default());
     let sources = input::open(&args.files, limit, &gate)
@@ -82,16 +91,29 @@ pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) ->
     let names: Vec<String> = sources.sources.iter().map(|source| source.name.clone()).collect();
     let lines = file.as_ref().map(|file| file.lines.clone());
     let outcomes = Arc::new(Outcomes::new(names.clone(), lines));
-    let writer = file.map(|file| file.start(names, Arc::clone(&outcomes)));
+    let (ended, lines_ended) = mpsc::channel();
+    let writer = file.map(|file| file.start(names, Arc::clone(&outcomes), ended));
 
-    let run = Run { producer, gate, outcomes: Arc::clone(&outcomes), console: console.clone() };
-    let summary = run.carry(args, sources)?;
+    let run = Run {
+        producer,
+        gate,
+        outcomes: Arc::clone(&outcomes),
+        console: console.clone(),
+        max_request_size,
+        is_reported: Arc::default(),
+    };
+    let last_word = run.last_word(lines_ended, output.json);
+    let summary = run.carry(args, sources, last_word)?;
 
     outcomes.end_file();
     let written = writer.map_or(Ok(()), |writer| {
         writer.join().unwrap_or_else(|_| Err(io::Error::other("the thread that writes it has panicked")))
     });
+    // A second Ctrl-C has its own last word, and never gives this back.
+    let mut is_reported = run.is_reported.lock().unwrap_or_else(PoisonError::into_inner);
+    *is_reported = true;
     report(&summary, &outcomes, output, console)?;
+    drop(is_reported);
     if let (Err(error), Some(path)) = (&written, &args.outcomes) {
         return Err(Failure::failed(format!("{}: {error}", path.display())));
     }
@@ -107,7 +129,7 @@ pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) ->
 /// # Errors
 /// A bad configuration is wrong usage; anything else is a failure.
 pub(crate) fn build(config: ProducerConfig, console: &Console) -> Result<Producer, Failure> {
-    let producer = Producer::new(config).map_err(|error| match error {
+    let producer = Producer::builder(config).build().map_err(|error| match error {
         BuildError::Config(error) => Failure::usage(error),
         other => Failure::failed(other),
     })?;
@@ -115,12 +137,27 @@ pub(crate) fn build(config: ProducerConfig, console: &Console) -> Result<Produce
     Ok(producer)
 }
 
-/// Longer lines cannot be records: they are counted, not kept. Escapes make JSON longer than what it says.
-fn line_limit(config: &ProducerConfig, format: Format) -> usize {
-    let max_request_size = match config.get("max.request.size") {
+/// # Errors
+/// The file of outcomes is stdout, or one of the inputs: it would be emptied before it is read.
+fn check_outcomes(path: &Path, args: &ProduceArgs) -> Result<(), Failure> {
+    if path == Path::new("-") {
+        return Err(Failure::usage("--outcomes needs a file: - is not one, and stdout is for results"));
+    }
+    match input::find_same(&args.files, path) {
+        Some(name) => Err(Failure::usage(format!("--outcomes {} is the input {name}", path.display()))),
+        None => Ok(()),
+    }
+}
+
+fn max_request_size(config: &ProducerConfig) -> usize {
+    match config.get("max.request.size") {
         Some(Value::Integer(size)) => usize::try_from(size).unwrap_or(usize::MAX),
         _ => usize::MAX,
-    };
+    }
+}
+
+/// Longer lines cannot be records: they are counted, not kept. Escapes make JSON longer than what it says.
+fn line_limit(max_request_size: usize, format: Format) -> usize {
     match format {
         Format::Lines => max_request_size,
         Format::Ndjson => max_request_size.saturating_mul(8).saturating_add(64 * 1024),
@@ -132,20 +169,23 @@ struct Run {
     gate: Arc<Gate>,
     outcomes: Arc<Outcomes>,
     console: Console,
+    max_request_size: usize,
+    /// Held by whoever says the last word, which is said once.
+    is_reported: Arc<Mutex<bool>>,
 }
 
 impl Run {
     /// Sends everything and answers when all of it is settled.
-    fn carry(&self, args: &ProduceArgs, sources: Sources) -> Result<Summary, Failure> {
+    fn carry(
+        &self,
+        args: &ProduceArgs,
+        sources: Sources,
+        last_word: impl Fn() + Send + 'static,
+    ) -> Result<Summary, Failure> {
         let (events, incoming) = mpsc::channel();
         let interrupted = events.clone();
-        let outcomes = Arc::clone(&self.outcomes);
-        on_interrupt(
-            self.console.clone(),
-            move || drop(interrupted.send(Event::Interrupted)),
-            move || Some(outcomes.in_doubt()),
-        )
-        .map_err(Failure::failed)?;
+        on_interrupt(self.console.clone(), move || drop(interrupted.send(Event::Interrupted)), last_word)
+            .map_err(Failure::failed)?;
 
         let progress = Progress::start(&self.console, sources.total_bytes);
         let bytes_read = Arc::clone(&sources.bytes_read);
@@ -168,7 +208,12 @@ impl Run {
                 Ok(Event::InputEnded(reason)) => stopped = reason,
                 Ok(Event::Interrupted) => {
                     is_interrupted = true;
-                    self.console.error("interrupted: sending what was accepted; Ctrl-C again leaves at once");
+                    // From here on nothing more is accepted.
+                    self.gate.shut();
+                    self.console.error(match self.outcomes.in_doubt() {
+                        0 => "interrupted: nothing is on its way",
+                        _ => "interrupted: sending what was accepted; Ctrl-C again leaves at once",
+                    });
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => continue,
                 // This function holds a sender itself.
@@ -181,6 +226,29 @@ impl Run {
         }
         drop(progress);
         Ok(self.conclude(is_interrupted, stopped))
+    }
+
+    /// What a second Ctrl-C does: the lines of `--outcomes` that are known, whole; what is in doubt; and the end.
+    fn last_word(&self, lines_ended: mpsc::Receiver<()>, json: bool) -> impl Fn() + Send + 'static {
+        let (outcomes, is_reported) = (Arc::clone(&self.outcomes), Arc::clone(&self.is_reported));
+        let console = self.console.clone();
+        move || {
+            // Held until the process is gone, so that there are no two last words.
+            let is_reported = is_reported.lock().unwrap_or_else(PoisonError::into_inner);
+            if !*is_reported {
+                let in_doubt = outcomes.in_doubt();
+                let summary = Summary::of_a_run_left(&outcomes.tally(), outcomes.sent(), outcomes.elapsed());
+                outcomes.end_file();
+                // Gone is what it waits for; a disk that hangs is not waited for.
+                let _ = lines_ended.recv_timeout(LAST_LINES_WITHIN);
+                console.error(format_args!("left at once; records in doubt: {in_doubt}"));
+                if json {
+                    // Nobody is left to tell that stdout is gone.
+                    let _ = writeln!(io::stdout(), "{}", summary.to_json());
+                }
+            }
+            process::exit(EXIT_INTERRUPTED.into());
+        }
     }
 
     fn conclude(&self, is_interrupted: bool, stopped: Option<Stopped>) -> Summary {
@@ -209,6 +277,7 @@ impl Run {
             partition: args.partition,
             headers: args.header.clone(),
             syntax: LineSyntax { format: args.format, key_separator: args.key_separator.clone() },
+            max_request_size: self.max_request_size,
         };
         let ended = self.gate.guard();
         thread::spawn(move || {
@@ -223,7 +292,7 @@ impl Run {
 
     /// On a thread of its own, so that progress goes on.
     fn start_closing(&self, events: mpsc::Sender<Event>) {
-        let (producer, gate) = (self.producer.clone(), Arc::clone(&self.gate));
+        let (producer, gate) = (blocking::Producer::from(self.producer.clone()), Arc::clone(&self.gate));
         thread::spawn(move || {
             gate.shut();
             // Both refuse only on the network thread, which this is not.

@@ -19,7 +19,7 @@ use crate::{
     args::{Column, OutputArgs, ReadArgs},
     console::Console,
     interrupt::{EXIT_INTERRUPTED, on_interrupt},
-    reader::{self, Fetched, Position, TopicReader},
+    reader::{self, Fetched, Position, ReaderError, TopicReader},
 };
 
 /// How long a broker may wait for news before it answers "nothing": also how long Ctrl-C may take.
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &ReadArgs, output: &OutputArgs, console: &Console) -> Re
     let follow = args.follow || !args.from_beginning;
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
-    on_interrupt(console.clone(), move || flag.store(true, Ordering::Relaxed), || None)
+    on_interrupt(console.clone(), move || flag.store(true, Ordering::Relaxed), || ())
         .map_err(Failure::failed)?;
 
     let form = Form { topic: &args.topic, json: output.json, columns: &args.with };
@@ -43,16 +43,18 @@ pub(crate) fn run(args: &ReadArgs, output: &OutputArgs, console: &Console) -> Re
     let (mut left, mut written) = (args.max.unwrap_or(u64::MAX), Ok(()));
     let mut end = ControlFlow::Continue(());
     while end.is_continue() && left > 0 && (follow || !reader.is_at_end()) {
-        end = reader
-            .poll(WAIT, |fetched| {
-                written = form.write(fetched, &mut out);
-                left -= 1;
-                if written.is_err() || left == 0 || interrupted.load(Ordering::Relaxed) {
-                    return ControlFlow::Break(());
-                }
-                ControlFlow::Continue(())
-            })
-            .map_err(Failure::failed)?;
+        let polled = reader.poll(WAIT, |fetched| {
+            written = form.write(fetched, &mut out);
+            left -= 1;
+            if written.is_err() || left == 0 || interrupted.load(Ordering::Relaxed) {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        end = match polled {
+            Err(ReaderError::Interrupted) => ControlFlow::Break(()),
+            polled => polled.map_err(Failure::failed)?,
+        };
         written = written.and_then(|()| out.flush());
         if written.is_err() {
             break;

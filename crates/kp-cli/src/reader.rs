@@ -38,6 +38,7 @@ pub(crate) fn connect(bootstrap: &Bootstrap) -> Result<Connection, ReaderError> 
     for (host, port) in bootstrap {
         match Connection::open(host, *port) {
             Ok(connection) => return Ok(connection),
+            Err(ReaderError::Interrupted) => return Err(ReaderError::Interrupted),
             Err(error) => said.push(error.to_string()),
         }
     }

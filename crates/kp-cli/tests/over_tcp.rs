@@ -155,7 +155,7 @@ fn outcomes_have_one_line_per_record() {
     let of_line = |number: i32| lines.iter().find(|line| line["line"] == number).unwrap();
     assert!(of_line(1)["offset"].is_i64() && of_line(3)["offset"].is_i64());
     assert_eq!(of_line(2)["certainty"], "not_written");
-    assert!(of_line(2)["error"].as_str().unwrap().contains("max.request.size"));
+    assert!(of_line(2)["error"].as_str().unwrap().contains("max.request.size = 1000)"));
 }
 
 #[test]
@@ -191,6 +191,7 @@ fn wrong_usage_is_exit_code_2() {
         (&["produce", "-b", "h:1", "-t", "t", "-K", ":", "--format", "ndjson"], "--key-separator"),
         (&["produce", "-b", "h:1", "-t", "t", "-X", "security.protocol=SSL"], "security.protocol"),
         (&["produce", "-b", "h:1"], "--topic"),
+        (&["produce", "-b", "h:1", "-t", "t", "--outcomes", "-"], "--outcomes needs a file"),
         (&["fly"], "fly"),
     ] {
         let output = kp(args, b"");
@@ -287,4 +288,123 @@ fn a_broker_that_goes_and_comes_back_loses_nothing() {
     distinct.sort_unstable();
     distinct.dedup();
     assert_eq!(distinct.len(), 10_000);
+}
+
+#[test]
+fn an_array_is_no_record_and_is_told_with_file_and_line() {
+    let broker = broker();
+    let file = Scratch::new("array.ndjson", b"{\"value\":1}\n[\"k\",null,\"v\",null,{},0,0,null,null]\n");
+    let args = ["produce", "-b", &broker.bootstrap(), "-t", "t", "--format", "ndjson", file.path()];
+    let output = kp(&args, b"");
+    assert_eq!(code(&output), 1);
+    let said = said(&output);
+    assert!(said.contains("array.ndjson, line 2:") && said.contains("a JSON object is needed"), "{said}");
+    assert_eq!(broker.cluster().lock().record_count("t"), 1);
+}
+
+#[test]
+fn the_help_says_which_signals_are_as_ctrl_c() {
+    let output = kp(&["--help"], b"");
+    assert!(String::from_utf8(output.stdout).unwrap().contains("SIGTERM and SIGHUP count as Ctrl-C"));
+}
+
+#[test]
+fn outcomes_are_never_written_over_an_input() {
+    let file = Scratch::new("same.txt", b"one\ntwo\n");
+    let name = file.0.file_name().unwrap();
+    let detour = file.0.parent().unwrap().join(".").join(name);
+    let output =
+        kp(&["produce", "-b", "h:1", "-t", "t", file.path(), "--outcomes", detour.to_str().unwrap()], b"");
+    assert_eq!(code(&output), 2, "{}", said(&output));
+    assert!(said(&output).contains("is the input"), "{}", said(&output));
+    assert_eq!(fs::read(&file.0).unwrap(), b"one\ntwo\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hard_link_and_stdin_are_the_same_file_too() {
+    let file = Scratch::new("linked.txt", b"one\n");
+    let link = Scratch::new("link.txt", b"");
+    fs::remove_file(&link.0).unwrap();
+    fs::hard_link(&file.0, &link.0).unwrap();
+    let outcomes = ["produce", "-b", "h:1", "-t", "t", "--outcomes", link.path()];
+    assert_eq!(code(&kp(&[&outcomes[..], &[file.path()]].concat(), b"")), 2);
+    let from_stdin = Command::new(env!("CARGO_BIN_EXE_kp"))
+        .args(outcomes)
+        .stdin(fs::File::open(&file.0).unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(code(&from_stdin), 2, "{}", said(&from_stdin));
+    assert_eq!(fs::read(&file.0).unwrap(), b"one\n");
+}
+
+/// Reads what the program says until it says this.
+#[cfg(unix)]
+fn wait_until_said(stderr: &mut impl std::io::BufRead, word: &str) -> String {
+    let mut all = String::new();
+    while !all.contains(word) {
+        assert!(stderr.read_line(&mut all).unwrap() > 0, "never said {word}: {all}");
+    }
+    all
+}
+
+#[cfg(unix)]
+fn interrupt(child: &Child) {
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_wait_for_metadata_and_the_line_was_never_sent() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let servers = silent.local_addr().unwrap().to_string();
+    let begun = std::time::Instant::now();
+    let mut child = start(&["produce", "-b", &servers, "-t", "t", "--json"]);
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"one\ntwo\n").unwrap();
+    // It connects for the metadata of the first line.
+    let connection = silent.accept().unwrap();
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    drop((stdin, connection));
+    assert_eq!(code(&output), 130, "{}", said(&output));
+    assert_eq!((&json(&output)["sent"], &json(&output)["unknown"]), (&0.into(), &0.into()));
+    assert!(said(&output).contains("nothing is on its way"), "{}", said(&output));
+    assert!(begun.elapsed().as_secs() < 30, "max.block.ms is 60 s");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_says_what_is_in_doubt_and_leaves_whole_lines() {
+    let mut broker = broker();
+    let outcomes = Scratch::new("left.jsonl", b"");
+    let servers = broker.bootstrap();
+    let mut child = start(&["produce", "-b", &servers, "-t", "t", "--json", "--outcomes", outcomes.path()]);
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&b"before\n".repeat(1000)).unwrap();
+    while broker.cluster().lock().record_count("t") < 1000 {
+        std::thread::yield_now();
+    }
+    let ids: Vec<_> = broker.addresses().map(|(id, _)| id).collect();
+    ids.into_iter().for_each(|id| broker.stop_broker(id).unwrap());
+    // The pipe takes 64 KiB, so that the last byte is written when the first half has been read.
+    stdin.write_all(&b"after\n".repeat(20_000)).unwrap();
+    let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    interrupt(&child);
+    wait_until_said(&mut stderr, "sending what was accepted");
+    interrupt(&child);
+    wait_until_said(&mut stderr, "left at once; records in doubt");
+    let output = child.wait_with_output().unwrap();
+    drop(stdin);
+    assert_eq!(code(&output), 130);
+    let json = json(&output);
+    assert!(json["unknown"].as_u64().unwrap() > 0, "{json}");
+    assert_eq!(
+        json["sent"].as_u64().unwrap(),
+        json["acked"].as_u64().unwrap() + json["unknown"].as_u64().unwrap()
+    );
+    let text = fs::read_to_string(outcomes.path()).unwrap();
+    assert!(text.ends_with('\n'), "{text}");
+    assert_eq!(text.lines().count() as u64, json["acked"].as_u64().unwrap());
+    assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
 }

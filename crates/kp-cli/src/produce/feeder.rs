@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use kp_producer::{ProducerRecord, SendError, SendErrorKind, blocking::Producer};
+use kp_producer::{Producer, ProducerRecord, SendError, SendErrorKind};
 
 use super::{
-    gate::Gate,
+    gate::{Gate, Waiter},
     input::{InputRecord, LineSyntax, Source},
     lines::Line,
     outcomes::{Outcomes, Place},
@@ -35,11 +35,14 @@ pub(crate) struct Feeder {
     /// For every record, before its own.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) syntax: LineSyntax,
+    /// Bytes, for the message about a line that is longer.
+    pub(crate) max_request_size: usize,
 }
 
 impl Feeder {
     /// Sends every line; answers why it stopped before the end, if it did and the gate was open.
     pub(crate) fn run(&self, sources: Vec<Source>) -> Option<Stopped> {
+        let waiter = self.gate.waiter();
         for (number, mut source) in (0..).zip(sources) {
             let mut place = Place { source: number, line: 0 };
             loop {
@@ -56,7 +59,7 @@ impl Feeder {
                 }
                 let Some(line) = line else { break };
                 place.line += 1;
-                if let Err(reason) = self.send_line(line, place) {
+                if let Err(reason) = self.send_line(line, place, &waiter) {
                     let reason = format!("{}: {reason}", self.outcomes.locate(place));
                     return Some(Stopped { reason, is_counted: true });
                 }
@@ -67,10 +70,13 @@ impl Feeder {
 
     /// # Errors
     /// Why nothing behind this line should be tried either; the line itself has been counted and told as failed.
-    fn send_line(&self, line: Line<'_>, place: Place) -> Result<(), String> {
+    fn send_line(&self, line: Line<'_>, place: Place, waiter: &Waiter) -> Result<(), String> {
         match line {
             Line::TooLong(bytes) => {
-                let what = format!("{bytes} bytes, more than a record may have (max.request.size)");
+                let what = format!(
+                    "{bytes} bytes, more than a record may have (max.request.size = {})",
+                    self.max_request_size
+                );
                 self.outcomes.rejected(place, what);
                 Ok(())
             }
@@ -79,12 +85,13 @@ impl Feeder {
                     self.outcomes.rejected(place, what);
                     Ok(())
                 }
-                Ok(record) => self.send(&record, place),
+                Ok(record) => self.send(&record, place, waiter),
             },
         }
     }
 
-    fn send(&self, input: &InputRecord<'_>, place: Place) -> Result<(), String> {
+    /// A line whose sending Ctrl-C cuts short counts as not sent at all.
+    fn send(&self, input: &InputRecord<'_>, place: Place, waiter: &Waiter) -> Result<(), String> {
         let (key, value) = (input.key.as_deref(), input.value.as_deref());
         let mut record = ProducerRecord::to(&self.topic);
         if let Some(key) = key {
@@ -109,12 +116,23 @@ impl Feeder {
             record = record.timestamp_ms(timestamp_ms);
         }
         let bytes = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
-        let sent = self.outcomes.begin(place, bytes);
+        let sent = self.outcomes.begin(place, bytes, || self.gate.is_shut());
         let outcomes = Arc::clone(&self.outcomes);
-        self.producer.send_with(record, move |result| outcomes.settled(sent, result)).or_else(|error| {
-            self.outcomes.refused(sent, &error);
-            if ends_the_input(&error) { Err(error.to_string()) } else { Ok(()) }
-        })
+        let sending = self.producer.send_with(record, move |result| outcomes.settled(sent, result));
+        // A wait for room that was cut short must not become a record.
+        let accepted = if self.gate.is_shut() { None } else { self.gate.wait_for(waiter, sending) };
+        match accepted {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => {
+                self.outcomes.refused(sent, &error);
+                if ends_the_input(&error) { Err(error.to_string()) } else { Ok(()) }
+            }
+            // `run` finds the gate shut before the next line.
+            None => {
+                self.outcomes.withdraw();
+                Ok(())
+            }
+        }
     }
 }
 

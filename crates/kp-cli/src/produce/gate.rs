@@ -5,10 +5,13 @@
 
 use std::{
     io::{self, Read},
+    pin::pin,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
 };
 
 /// Shared by the thread that reads and sends, and whoever may stop it.
@@ -17,7 +20,21 @@ pub(crate) struct Gate {
     shut: AtomicBool,
     reader: Mutex<Reader>,
     changed: Condvar,
+    /// The thread that reads and sends, once it has waited for something.
+    sender: OnceLock<Thread>,
 }
+
+/// Wakes the thread that waits in [`Gate::wait_for`].
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// What a thread needs to wait for futures; made once, because records are many.
+pub(crate) struct Waiter(Waker);
 
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Reader {
@@ -36,9 +53,34 @@ impl Gate {
     /// Ends the reading, and waits until nothing more can be sent.
     pub(crate) fn shut(&self) {
         self.shut.store(true, Ordering::Release);
+        if let Some(sender) = self.sender.get() {
+            sender.unpark();
+        }
         let mut reader = self.lock();
         while *reader == Reader::Working {
             reader = self.changed.wait(reader).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// For the thread that reads and sends, before it sends: whoever shuts the gate will wake it.
+    pub(crate) fn waiter(&self) -> Waiter {
+        let sender = self.sender.get_or_init(thread::current);
+        Waiter(Arc::new(Unpark(sender.clone())).into())
+    }
+
+    /// Waits on this thread; `None` if the gate was shut first, and the future is dropped then.
+    pub(crate) fn wait_for<T>(&self, waiter: &Waiter, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = pin!(future);
+        let mut context = Context::from_waker(&waiter.0);
+        loop {
+            if let Poll::Ready(done) = future.as_mut().poll(&mut context) {
+                return Some(done);
+            }
+            // The gate is shut before this thread is woken for it, so no waking is lost between these two.
+            if self.is_shut() {
+                return None;
+            }
+            thread::park();
         }
     }
 
@@ -108,6 +150,31 @@ mod tests {
         gate.shut(); // returns while the read still hangs
         release.send(()).unwrap();
         assert_eq!(reader.join().unwrap(), 0, "bytes that came after the gate was shut are not handed on");
+    }
+
+    #[test]
+    fn shutting_ends_a_wait_that_would_not_end() {
+        let gate = Arc::new(Gate::default());
+        let (polled, is_waiting) = mpsc::channel();
+        let waiting = Arc::clone(&gate);
+        let sender = thread::spawn(move || {
+            let _ended = waiting.guard();
+            let waiter = waiting.waiter();
+            waiting.wait_for(
+                &waiter,
+                std::future::poll_fn(|_| -> Poll<()> {
+                    polled.send(()).unwrap();
+                    Poll::Pending
+                }),
+            )
+        });
+        is_waiting.recv().unwrap();
+        gate.shut();
+        assert_eq!(sender.join().unwrap(), None);
+        // What is ready is taken, shut or not: it has happened.
+        let other = Gate::default();
+        other.shut.store(true, Ordering::Release);
+        assert_eq!(other.wait_for(&other.waiter(), async { 7 }), Some(7));
     }
 
     #[test]

@@ -121,6 +121,32 @@ fn open_one(path: &Path) -> io::Result<Opened> {
     Ok((path.display().to_string(), size, Box::new(file)))
 }
 
+/// The name of the input that is the same file as this one, whatever path leads there; stdin is an input, too.
+pub(crate) fn find_same(paths: &[PathBuf], other: &Path) -> Option<String> {
+    let other = identity(other)?;
+    let stdin = [PathBuf::from("-")];
+    let paths = if paths.is_empty() { &stdin[..] } else { paths };
+    paths.iter().find_map(|path| {
+        let is_stdin = path == Path::new("-");
+        let at = if is_stdin { Path::new("/dev/stdin") } else { path };
+        (identity(at)? == other)
+            .then(|| if is_stdin { "stdin".to_owned() } else { path.display().to_string() })
+    })
+}
+
+/// Device and inode of a regular file; a terminal or `/dev/null` may well be both.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = std::fs::metadata(path).ok()?;
+    metadata.is_file().then(|| (metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<PathBuf> {
+    std::fs::canonicalize(path).ok()
+}
+
 struct Counted<R> {
     inner: R,
     bytes_read: Arc<AtomicU64>,

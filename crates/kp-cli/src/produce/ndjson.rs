@@ -43,6 +43,12 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 /// # Errors
 /// What is wrong, with the column if serde_json knows one.
 pub(crate) fn parse(line: &[u8]) -> Result<InputRecord<'_>, String> {
+    // Serde would take an array for the fields in their order.
+    match line.trim_ascii_start().first() {
+        Some(b'{') => {}
+        Some(_) => return Err("not a JSON object; a JSON object is needed in each line".to_owned()),
+        None => return Err("not a JSON object; the line is empty, and a JSON object is needed".to_owned()),
+    }
     let row: Row<'_> = serde_json::from_slice(line).map_err(|error| explain(&error))?;
     if row.value.is_none() && row.value_base64.is_none() {
         return Err("the field `value` is missing (null makes a tombstone)".to_owned());
@@ -208,11 +214,20 @@ mod tests {
     }
 
     #[test]
+    fn only_an_object_is_a_record() {
+        // An array in the order of the fields among them.
+        let array = br#"["k",null,"v",null,{},0,0,null,null]"#;
+        for line in [&array[..], b"[1]", b"17", b"\"text\"", b" null", b"true"] {
+            assert!(error(line).contains("a JSON object is needed"), "{}", error(line));
+        }
+        assert!(parse(br#" {"value":"v"}"#).is_ok());
+    }
+
+    #[test]
     fn a_bad_line_is_told_with_what_and_where() {
         assert!(error(b"{\"value\":\"x\"").contains("column"), "{}", error(b"{\"value\":\"x\""));
         assert!(error(br#"{"valeu":"x"}"#).contains("valeu"));
-        assert!(error(b"[1]").contains("not a JSON object"));
-        assert!(error(b"").contains("not a JSON object"));
+        assert!(error(b"").contains("a JSON object is needed"));
         assert!(error(b"{\"value\":\"\xff\"}").contains("not a JSON object"));
         assert!(error(br#"{"value":"","partition":-1}"#).contains("negative"));
         assert!(error(br#"{"value":"","partition":"0"}"#).contains("expected i32"));

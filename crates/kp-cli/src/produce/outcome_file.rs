@@ -110,9 +110,16 @@ impl OutcomeFile {
         Ok(Self { file, lines, incoming })
     }
 
-    /// Starts the writer. It ends at [`FileLine::End`] and answers how the writing went.
-    pub(crate) fn start(self, sources: Vec<String>, outcomes: Arc<Outcomes>) -> JoinHandle<io::Result<()>> {
+    /// Starts the writer. It ends at [`FileLine::End`] and answers how the writing went; `ended` is dropped when
+    /// the last line is in the file.
+    pub(crate) fn start(
+        self,
+        sources: Vec<String>,
+        outcomes: Arc<Outcomes>,
+        ended: mpsc::Sender<()>,
+    ) -> JoinHandle<io::Result<()>> {
         thread::spawn(move || {
+            let _ended = ended;
             let mut out = BufWriter::with_capacity(256 * 1024, self.file);
             let mut result = Ok(());
             for line in self.incoming {

@@ -105,11 +105,11 @@ impl Outcomes {
         }
     }
 
-    /// Before `send`: waits while too many records are not done with, then notes the time.
-    pub(crate) fn begin(&self, place: Place, bytes: usize) -> Sent {
+    /// Before `send`: waits while too many records are not done with (unless it `is_over`), then notes the time.
+    pub(crate) fn begin(&self, place: Place, bytes: usize, is_over: impl Fn() -> bool) -> Sent {
         if self.outstanding.load(Ordering::Acquire) >= MAX_OUTSTANDING {
             let mut tally = self.lock();
-            while self.outstanding.load(Ordering::Acquire) >= MAX_OUTSTANDING {
+            while self.outstanding.load(Ordering::Acquire) >= MAX_OUTSTANDING && !is_over() {
                 // The one who makes room does not take the lock: so look again soon.
                 let (guard, _) = self
                     .room
@@ -141,6 +141,12 @@ impl Outcomes {
         }
     }
 
+    /// A record that was begun is not sent after all: as if it had never been.
+    pub(crate) fn withdraw(&self) {
+        self.accepted.fetch_sub(1, Ordering::Relaxed);
+        self.release();
+    }
+
     /// A record that `send` did not accept.
     pub(crate) fn refused(&self, sent: Sent, error: &SendError) {
         self.failed(sent.place, error.certainty(), error.to_string());
@@ -154,7 +160,7 @@ impl Outcomes {
 
     /// A line that is no record.
     pub(crate) fn rejected(&self, place: Place, what: String) {
-        let sent = self.begin(place, 0);
+        let sent = self.begin(place, 0, || false);
         self.failed(sent.place, Certainty::NotWritten, what);
     }
 
@@ -244,7 +250,7 @@ mod tests {
     #[test]
     fn what_was_sent_is_acked_failed_or_in_doubt() {
         let outcomes = Outcomes::new(Vec::new(), None);
-        let on_its_way = outcomes.begin(place(1), 10);
+        let on_its_way = outcomes.begin(place(1), 10, || false);
         outcomes.rejected(place(2), "no JSON".to_owned());
         assert_eq!((outcomes.sent(), outcomes.in_doubt()), (2, 1));
         outcomes.failed(on_its_way.place, Certainty::Unknown, "expired".to_owned());
@@ -252,6 +258,23 @@ mod tests {
         assert_eq!((tally.acked, tally.not_written, tally.unknown), (0, 1, 1));
         assert_eq!(outcomes.in_doubt(), 0);
         assert_eq!(outcomes.outstanding.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_record_that_is_withdrawn_was_never_sent_and_is_not_in_doubt() {
+        let outcomes = Outcomes::new(Vec::new(), None);
+        outcomes.begin(place(1), 10, || false);
+        outcomes.withdraw();
+        assert_eq!((outcomes.sent(), outcomes.in_doubt()), (0, 0));
+        assert_eq!(outcomes.outstanding.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_wait_for_room_ends_when_the_run_is_over() {
+        let outcomes = Outcomes::new(Vec::new(), None);
+        outcomes.outstanding.store(MAX_OUTSTANDING, Ordering::Relaxed);
+        outcomes.begin(place(1), 10, || true);
+        assert_eq!(outcomes.sent(), 1);
     }
 
     #[test]

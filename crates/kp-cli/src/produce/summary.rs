@@ -41,6 +41,12 @@ impl Summary {
         }
     }
 
+    /// Of a run that is left before everything is settled: what has no outcome yet is `unknown`.
+    pub(crate) fn of_a_run_left(tally: &Tally, sent: u64, elapsed: Duration) -> Self {
+        let in_doubt = sent.saturating_sub(tally.acked + tally.failures());
+        Self { unknown: tally.unknown + in_doubt, interrupted: true, ..Self::new(sent, tally, elapsed) }
+    }
+
     /// Every record of the whole input is acknowledged.
     pub(crate) fn is_success(&self) -> bool {
         self.acked == self.sent && self.stopped.is_none()
@@ -174,6 +180,13 @@ mod tests {
         let all = Summary { acked: 1_000_003, failed: 0, unknown: 0, ..summary() };
         assert!(all.is_success());
         assert!(!Summary { stopped: Some("no memory".to_owned()), ..all }.is_success());
+    }
+
+    #[test]
+    fn what_a_run_that_is_left_does_not_know_is_unknown() {
+        let tally = super::super::outcomes::Outcomes::new(Vec::new(), None).tally();
+        let left = Summary::of_a_run_left(&tally, 3, Duration::from_secs(1));
+        assert_eq!((left.sent, left.acked, left.unknown, left.interrupted), (3, 0, 3, true));
     }
 
     #[test]

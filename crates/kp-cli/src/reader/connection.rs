@@ -3,7 +3,7 @@
 use std::{
     io::{self, Read as _, Write as _},
     net::{TcpStream, ToSocketAddrs as _},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use kp_protocol::{
@@ -14,9 +14,12 @@ use kp_protocol::{
 };
 
 use super::ReaderError;
+use crate::interrupt::is_interrupted;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How often a wait for an answer looks whether Ctrl-C ends it.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Known to every broker since 2.4; an older one answers with what it knows instead (KIP-511).
 const API_VERSIONS: i16 = 3;
@@ -31,6 +34,7 @@ pub(crate) struct Connection {
     read_into: Box<[u8]>,
     versions: BrokerVersions,
     next_correlation_id: i32,
+    answer_within: Duration,
 }
 
 impl Connection {
@@ -39,6 +43,10 @@ impl Connection {
     /// # Errors
     /// The address and what it said.
     pub(crate) fn open(host: &str, port: u16) -> Result<Self, ReaderError> {
+        Self::open_within(host, port, ANSWER_WITHIN)
+    }
+
+    fn open_within(host: &str, port: u16, answer_within: Duration) -> Result<Self, ReaderError> {
         let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let stream =
             dial(host, port).map_err(|source| ReaderError::Connect { address: address.clone(), source })?;
@@ -49,6 +57,7 @@ impl Connection {
             read_into: vec![0; READ_SIZE].into(),
             versions: BrokerVersions::fixed([(ApiKey::ApiVersions, VersionRange::new(0, API_VERSIONS))]),
             next_correlation_id: 0,
+            answer_within,
         };
         let response = connection.api_versions()?;
         ReaderError::check(&connection.address, response.error_code, None)?;
@@ -113,6 +122,7 @@ impl Connection {
         for segment in &segments {
             self.stream.write_all(segment).map_err(|source| self.broken(R::KEY, source))?;
         }
+        let mut heard = Instant::now();
         loop {
             if let Some(frame) = self.frames.next_frame().map_err(|source| self.protocol(source))? {
                 let (correlation_id, body) = decode_response_header(R::KEY, version, &frame)
@@ -125,9 +135,17 @@ impl Connection {
             }
             match self.stream.read(&mut self.read_into) {
                 Ok(0) => return Err(ReaderError::Closed { address: self.address.clone(), api: R::KEY }),
-                Ok(read) => self.frames.extend(&self.read_into[..read]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.broken(R::KEY, error)),
+                Ok(read) => {
+                    self.frames.extend(&self.read_into[..read]);
+                    heard = Instant::now();
+                }
+                Err(error) if !is_wait_over(&error) => return Err(self.broken(R::KEY, error)),
+                Err(_) if is_interrupted() => return Err(ReaderError::Interrupted),
+                Err(_) if heard.elapsed() >= self.answer_within => {
+                    let (address, within) = (self.address.clone(), self.answer_within);
+                    return Err(ReaderError::Silent { address, api: R::KEY, within });
+                }
+                Err(_) => {}
             }
         }
     }
@@ -141,13 +159,18 @@ impl Connection {
     }
 }
 
+/// Nothing came in the time of one look; what it is called differs between systems.
+fn is_wait_over(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}
+
 fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in (host, port).to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, CONNECT_WITHIN) {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+                stream.set_read_timeout(Some(LOOK_EVERY))?;
                 stream.set_write_timeout(Some(ANSWER_WITHIN))?;
                 return Ok(stream);
             }
@@ -155,4 +178,28 @@ fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
         }
     }
     Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_listener_that_says_nothing_is_told_with_its_address_and_the_time() {
+        // Never accepted from: the system takes the connection, and nobody answers.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let error = Connection::open_within("127.0.0.1", port, Duration::from_millis(1)).err().unwrap();
+        let expected = format!("127.0.0.1:{port}: ApiVersions: no answer within 0.001 s");
+        assert_eq!(error.to_string(), expected);
+        assert!(error.is_passing());
+        let standard = ReaderError::Silent {
+            address: "h:1".to_owned(),
+            api: ApiKey::ApiVersions,
+            within: ANSWER_WITHIN,
+        };
+        assert!(standard.to_string().ends_with("no answer within 10 s"), "{standard}");
+    }
 }

@@ -18,6 +18,12 @@ pub(crate) enum ReaderError {
     /// A broker closed the connection, which is all it says to what it does not understand.
     #[error("{address}: {api}: closed without an answer: a TLS or SASL listener?")]
     Closed { address: String, api: ApiKey },
+    /// A broker that takes a connection and says nothing on it.
+    #[error("{address}: {api}: no answer within {} s", .within.as_secs_f64())]
+    Silent { address: String, api: ApiKey, within: Duration },
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
     /// Bytes that are no answer.
     #[error("{address}: {source}")]
     Protocol { address: String, source: ProtocolError },
@@ -48,9 +54,14 @@ impl ReaderError {
     /// Whether asking again, after a look at the metadata, may help.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Connect { .. } | Self::NoBroker(_) | Self::Broken { .. } | Self::Closed { .. } => true,
+            Self::Connect { .. }
+            | Self::NoBroker(_)
+            | Self::Broken { .. }
+            | Self::Closed { .. }
+            | Self::Silent { .. } => true,
             Self::Refused { code, .. } => code.is_retriable(),
-            Self::Protocol { .. }
+            Self::Interrupted
+            | Self::Protocol { .. }
             | Self::NoVersion { .. }
             | Self::NoPartition { .. }
             | Self::GivenUp { .. } => false,
