@@ -129,18 +129,7 @@ impl Completion {
     /// The outcome, or a promise to wake `waker` when there is one. A waker that is registered already is not kept
     /// twice.
     pub fn poll(&self, waker: &Waker) -> Poll<&Outcome> {
-        if let Some(outcome) = self.outcome() {
-            return Poll::Ready(outcome);
-        }
-        let mut wakers = self.wakers.lock();
-        // Published before the list is taken: who finds no outcome here is in the list when it is taken.
-        if let Some(outcome) = self.outcome() {
-            return Poll::Ready(outcome);
-        }
-        if !wakers.iter().any(|known| known.will_wake(waker)) {
-            wakers.push(waker.clone());
-        }
-        Poll::Pending
+        self.poll_until(waker, || self.outcome())
     }
 
     /// What became of the record at `index`, following the batch through splits (FA10).
@@ -194,12 +183,17 @@ impl Completion {
 
     /// As [`poll`](Self::poll), but ready only when the callbacks have run as well.
     pub(crate) fn poll_finished(&self, waker: &Waker) -> Poll<&Outcome> {
-        let finished = || self.outcome().filter(|_| self.finished.load(Ordering::Acquire));
-        if let Some(outcome) = finished() {
+        self.poll_until(waker, || self.outcome().filter(|_| self.finished.load(Ordering::Acquire)))
+    }
+
+    #[inline]
+    fn poll_until<'a>(&self, waker: &Waker, ready: impl Fn() -> Option<&'a Outcome>) -> Poll<&'a Outcome> {
+        if let Some(outcome) = ready() {
             return Poll::Ready(outcome);
         }
         let mut wakers = self.wakers.lock();
-        if let Some(outcome) = finished() {
+        // Published before the list is taken: who finds no outcome here is in the list when it is taken.
+        if let Some(outcome) = ready() {
             return Poll::Ready(outcome);
         }
         if !wakers.iter().any(|known| known.will_wake(waker)) {
