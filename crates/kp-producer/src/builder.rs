@@ -9,9 +9,10 @@ use crate::metadata_wait::MetadataWaiters;
 use crate::producer::{Handle, Producer};
 use crate::seal_workers::SealWorkers;
 use crate::shared::{Limits, Shared, View};
+use crate::stepper::Stepper;
 use crate::system_clock::SystemClock;
 use arc_swap::ArcSwap;
-use kp_accumulator::{Accumulator, AccumulatorSettings, Seal};
+use kp_accumulator::{Accumulator, AccumulatorSettings, Seal, Sealer};
 use kp_memory::BufferPool;
 use kp_metadata::{Metadata, MetadataSettings};
 use kp_network::KafkaClient;
@@ -21,7 +22,7 @@ use kp_sender::{SenderCore, SenderSettings};
 use kp_time::{Backoff, Clock, Jitter};
 use parking_lot::Mutex;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// Makes a [`Producer`]; a test swaps its network and its clock here.
 ///
@@ -67,6 +68,34 @@ impl ProducerBuilder {
     /// # Errors
     /// [`BuildError`]: a bad configuration, no thread, or no network.
     pub fn build(self) -> Result<Producer, BuildError> {
+        let Parts { producer, driver, sealers } = self.parts(seal_threads)?;
+        let shared = producer.shared();
+        let seal_workers = SealWorkers::start(&shared.accumulator, sealers).map_err(BuildError::Thread)?;
+        std::thread::Builder::new()
+            .name(format!("kafka-producer-network-thread | {}", producer.client_id()))
+            .spawn(move || {
+                driver.run();
+                // Not with the last handle: what is drained at the end may have to be compressed.
+                drop(seal_workers);
+            })
+            .map_err(BuildError::Thread)?;
+        Ok(producer)
+    }
+
+    /// As [`build`](Self::build), but starts no thread: whoever holds the [`Stepper`] makes the producer go, turn by
+    /// turn. For simulations in which everything happens on one thread and a seed decides; see [`Stepper`].
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_stepped(self) -> Result<(Producer, Stepper), BuildError> {
+        let Parts { producer, driver, mut sealers } = self.parts(|_| 1)?;
+        let shared = Arc::clone(&producer.handle().shared);
+        // What is closed in a turn is sealed at the beginning of the next: end the turn's wait.
+        shared.accumulator.set_seal_bell(shared.waker.clone());
+        Ok((producer, Stepper::new(shared, driver, sealers.pop())))
+    }
+
+    fn parts(self, seal_threads: impl FnOnce(&Settings) -> usize) -> Result<Parts, BuildError> {
         let validated = self.config.validate()?;
         let settings = validated.settings;
         let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(0u8));
@@ -94,9 +123,7 @@ impl ProducerBuilder {
             now,
             seeds.next_u64(),
         );
-        let seal_workers = SealWorkers::start(&accumulator, accumulator.sealers(seal_threads(&settings)))
-            .map_err(BuildError::Thread)?;
-
+        let sealers = accumulator.sealers(seal_threads(&settings));
         let shared = Arc::new(Shared {
             accumulator,
             pool,
@@ -106,22 +133,26 @@ impl ProducerBuilder {
             limits: limits(&settings),
             counters: Default::default(),
             ended: Default::default(),
-            network_thread: OnceLock::new(),
+            network_thread: Mutex::new(None),
             waker,
             inbox: Mutex::new(Vec::new()),
         });
-        let driver = Driver::new(Arc::clone(&shared), core, client, seal_workers);
-        std::thread::Builder::new()
-            .name(format!("kafka-producer-network-thread | {}", settings.client_id))
-            .spawn(move || driver.run())
-            .map_err(BuildError::Thread)?;
-        Ok(Producer::from_handle(Handle {
+        let driver = Driver::new(Arc::clone(&shared), core, client);
+        let producer = Producer::from_handle(Handle {
             shared,
             guarantees: guarantees(&settings),
             warnings: validated.warnings,
             client_id: Arc::from(settings.client_id),
-        }))
+        });
+        Ok(Parts { producer, driver, sealers })
     }
+}
+
+/// A producer that nothing turns yet.
+struct Parts {
+    producer: Producer,
+    driver: Driver,
+    sealers: Vec<Sealer>,
 }
 
 #[cfg(feature = "tokio")]

@@ -4,8 +4,6 @@
 //! callbacks (with no lock held), and serves those who wait for metadata or memory.
 
 use crate::error::SendErrorKind;
-use crate::parker;
-use crate::seal_workers::SealWorkers;
 use crate::shared::{Command, Shared, View};
 use kp_accumulator::{FailureKind, Outcome};
 use kp_network::{ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Written};
@@ -25,26 +23,18 @@ pub(crate) struct Driver {
     client: Box<dyn KafkaClient>,
     events: Vec<Event>,
     over: bool,
-    /// They end with the driver, not with the last handle: what it drains at the end may have to be compressed.
-    _seal_workers: SealWorkers,
 }
 
 impl Driver {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        core: SenderCore,
-        client: Box<dyn KafkaClient>,
-        seal_workers: SealWorkers,
-    ) -> Self {
-        Self { shared, core, client, events: Vec::new(), over: false, _seal_workers: seal_workers }
+    pub(crate) fn new(shared: Arc<Shared>, core: SenderCore, client: Box<dyn KafkaClient>) -> Self {
+        Self { shared, core, client, events: Vec::new(), over: false }
     }
 
     /// Runs until the producer is closed and everything accepted is settled. A panic is never resumed: whatever
     /// is not settled fails as unknown, and the producer says so from then on.
     pub(crate) fn run(mut self) {
         let shared = Arc::clone(&self.shared);
-        let _ = shared.network_thread.set(std::thread::current().id());
-        parker::mark_network_thread();
+        shared.enter_network_thread();
         let ended = catch_unwind(AssertUnwindSafe(move || {
             while !self.over {
                 self.turn();
@@ -56,6 +46,21 @@ impl Driver {
             Err(_) => give_up(&shared),
             Ok(()) => shared.ended.closed(),
         }
+    }
+
+    /// One turn on a thread that is the network thread only as long as it lasts. Answers whether there is another.
+    pub(crate) fn step(&mut self) -> bool {
+        if self.over {
+            return false;
+        }
+        self.shared.enter_network_thread();
+        self.turn();
+        if self.over {
+            self.client.close(FAREWELL);
+            self.shared.ended.closed();
+        }
+        self.shared.leave_network_thread();
+        !self.over
     }
 
     fn turn(&mut self) {
@@ -167,7 +172,7 @@ impl Driver {
 }
 
 /// After a panic of this thread: nothing is accepted any more, everything that was fails.
-fn give_up(shared: &Shared) {
+pub(crate) fn give_up(shared: &Shared) {
     shared.ended.mark_panicked();
     shared.accumulator.close();
     shared.waiters.close(&SendErrorKind::NetworkThreadGone);

@@ -46,6 +46,7 @@ mod producer;
 mod record;
 mod seal_workers;
 mod shared;
+mod stepper;
 mod system_clock;
 
 pub use builder::ProducerBuilder;
@@ -59,4 +60,5 @@ pub use kp_protocol::Acks;
 pub use kp_protocol::compression::Compression;
 pub use producer::{PartitionInfo, Producer, TrySendError};
 pub use record::ProducerRecord;
+pub use stepper::Stepper;
 pub use system_clock::SystemClock;

@@ -37,9 +37,9 @@ impl Wake for Parked {
     }
 }
 
-/// Notes that this is the network thread of a producer, where nothing may be waited for.
-pub(crate) fn mark_network_thread() {
-    IS_NETWORK_THREAD.set(true);
+/// Notes whether this is the network thread of a producer, where nothing may be waited for.
+pub(crate) fn mark_network_thread(is: bool) {
+    IS_NETWORK_THREAD.set(is);
 }
 
 /// Whether this is the network thread of any producer.

@@ -70,6 +70,10 @@ impl Producer {
         Self { handle: Arc::new(handle) }
     }
 
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     pub(crate) fn shared(&self) -> &Shared {
         &self.handle.shared
     }

@@ -6,6 +6,7 @@
 use crate::delivery::Delivery;
 use crate::error::{SendError, SendErrorKind};
 use crate::metadata_wait::{MetadataWaiters, Wanted};
+use crate::parker;
 use crate::record::ProducerRecord;
 use arc_swap::ArcSwap;
 use kp_accumulator::{Accumulator, Append, AppendError, RecordCallback, Spent, Target, TopicQueues};
@@ -16,8 +17,8 @@ use kp_protocol::{Timestamp, TopicName};
 use kp_time::{Clock, Deadline};
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
@@ -89,7 +90,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) counters: Counters,
     pub(crate) ended: crate::ended::Ended,
-    pub(crate) network_thread: OnceLock<ThreadId>,
+    /// The thread that turns the driver; with a [`Stepper`](crate::Stepper), only while it does.
+    pub(crate) network_thread: Mutex<Option<ThreadId>>,
     /// Wakes the driver out of its `poll`.
     pub(crate) waker: Waker,
     pub(crate) inbox: Mutex<Vec<Command>>,
@@ -117,7 +119,17 @@ impl Shared {
 
     /// Whether this is the network thread, where waiting would never end.
     pub(crate) fn is_network_thread(&self) -> bool {
-        self.network_thread.get() == Some(&std::thread::current().id())
+        *self.network_thread.lock() == Some(std::thread::current().id())
+    }
+
+    pub(crate) fn enter_network_thread(&self) {
+        *self.network_thread.lock() = Some(std::thread::current().id());
+        parker::mark_network_thread(true);
+    }
+
+    pub(crate) fn leave_network_thread(&self) {
+        *self.network_thread.lock() = None;
+        parker::mark_network_thread(false);
     }
 
     /// Accepts a record: waits only for metadata and memory, both within `max.block.ms` (FA2).
