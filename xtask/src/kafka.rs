@@ -359,7 +359,15 @@ impl Drop for KafkaCluster {
 /// # Errors
 /// Java or Maven is missing.
 pub(crate) fn java_command(version: &Version) -> Result<Command, XtaskError> {
-    Ok(Java::with_jars_of(version)?.command(tools::TOOL_FLAGS))
+    java_command_in(version.number)
+}
+
+/// The same with the jars that the pom in a folder of `xtask/kafka` names.
+///
+/// # Errors
+/// Java or Maven is missing.
+pub(crate) fn java_command_in(folder: &str) -> Result<Command, XtaskError> {
+    Ok(Java::with_jars_in(folder)?.command(tools::TOOL_FLAGS))
 }
 
 fn new_state(options: &Options) -> Result<ClusterState, XtaskError> {

@@ -49,6 +49,10 @@ pub mod compression;
 mod error;
 mod error_code;
 mod frame;
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod golden_values;
 mod kafka_string;
 #[cfg(test)]
 mod message_tests;

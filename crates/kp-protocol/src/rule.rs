@@ -161,6 +161,20 @@ impl Rule {
     }
 }
 
+#[cfg(test)]
+impl Rule {
+    /// The value of the golden bytes.
+    pub(crate) fn golden<T: crate::golden_values::Golden>(
+        self,
+        initial: &T,
+        place: crate::golden_values::Place,
+        form: Form,
+    ) -> T {
+        let allows_null = form.version >= self.nullable_from;
+        T::golden(initial, &crate::golden_values::Place { allows_null, ..place }, form)
+    }
+}
+
 #[cold]
 fn not_in_version((part, field): (&'static str, &'static str), version: i16) -> ProtocolError {
     ProtocolError::FieldNotInVersion { part, field, version }

@@ -32,20 +32,20 @@ impl SchemaRow {
     /// The field's name in the JSON schema.
     #[must_use]
     pub fn name_in_schema(&self) -> String {
-        if !self.json_name.is_empty() {
-            return self.json_name.to_owned();
-        }
-        let words = self.field.split('_');
-        words
-            .map(|word| {
-                word.chars()
-                    .take(1)
-                    .flat_map(char::to_uppercase)
-                    .chain(word.chars().skip(1))
-                    .collect::<String>()
-            })
-            .collect()
+        name_in_schema(self.field, self.json_name)
     }
+}
+
+/// The name of a field in the JSON schema: `json_name`, or else the field's name in camel case.
+pub(crate) fn name_in_schema(field: &str, json_name: &str) -> String {
+    if !json_name.is_empty() {
+        return json_name.to_owned();
+    }
+    let capitalised = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect::<String>()
+    };
+    field.split('_').map(capitalised).collect()
 }
 
 /// One message's table.

@@ -314,6 +314,21 @@ macro_rules! wire_struct {
             }
         }
 
+        #[cfg(test)]
+        impl $crate::golden_values::Golden for $Name {
+            fn golden(initial: &Self, place: &$crate::golden_values::Place, form: $crate::wire::Form) -> Self {
+                let mut value = initial.clone();
+                $({
+                    const RULE: $crate::rule::Rule = $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*);
+                    if RULE.is_plain(form.version) || RULE.is_tagged(form) {
+                        let place = place.field(stringify!($field), $crate::wire::wire!(@text $($json)?));
+                        value.$field = RULE.golden(&initial.$field, place, form);
+                    }
+                })*
+                value
+            }
+        }
+
         impl $crate::wire::Field for $Name {
             #[inline]
             fn min_size(form: $crate::wire::Form) -> usize {

@@ -27,8 +27,13 @@ pub(crate) struct Java {
 impl Java {
     /// Finds Java and makes sure of the jars; Maven is needed only when they are not there yet.
     pub(crate) fn with_jars_of(version: &Version) -> Result<Self, XtaskError> {
+        Self::with_jars_in(version.number)
+    }
+
+    /// The same for a folder of `xtask/kafka` that need not be a version of the broker.
+    pub(crate) fn with_jars_in(folder: &str) -> Result<Self, XtaskError> {
         let program = find_java()?;
-        let libs = jars(version)?;
+        let libs = jars(folder)?;
         Ok(Self { program, libs })
     }
 
@@ -46,7 +51,11 @@ impl Java {
 /// [`XtaskError::MissingProgram`] without Java 17, or without Maven while the jars are not there yet.
 pub fn available(version: &Version) -> Result<(), XtaskError> {
     find_java()?;
-    if libs_are_complete(&libs_dir(version), &pom_text(version)?) { Ok(()) } else { find_maven().map(drop) }
+    if libs_are_complete(&libs_dir(version.number), &pom_text(version.number)?) {
+        Ok(())
+    } else {
+        find_maven().map(drop)
+    }
 }
 
 fn find_java() -> Result<PathBuf, XtaskError> {
@@ -102,16 +111,16 @@ fn missing_maven(found: String) -> XtaskError {
     }
 }
 
-fn libs_dir(version: &Version) -> PathBuf {
-    workspace::target_dir().join("kafka").join(version.number).join("libs")
+fn libs_dir(folder: &str) -> PathBuf {
+    workspace::target_dir().join("kafka").join(folder).join("libs")
 }
 
-fn pom_path(version: &Version) -> PathBuf {
-    workspace::root().join("xtask/kafka").join(version.number).join("pom.xml")
+fn pom_path(folder: &str) -> PathBuf {
+    workspace::root().join("xtask/kafka").join(folder).join("pom.xml")
 }
 
-fn pom_text(version: &Version) -> Result<String, XtaskError> {
-    let path = pom_path(version);
+fn pom_text(folder: &str) -> Result<String, XtaskError> {
+    let path = pom_path(folder);
     fs::read_to_string(&path).doing(|| format!("reading {}", workspace::shown(&path)))
 }
 
@@ -120,9 +129,9 @@ fn libs_are_complete(libs: &Path, pom: &str) -> bool {
     fs::read_to_string(libs.join("fetched-with.xml")).is_ok_and(|fetched| fetched == pom)
 }
 
-fn jars(version: &Version) -> Result<PathBuf, XtaskError> {
-    let libs = libs_dir(version);
-    let pom = pom_text(version)?;
+fn jars(folder: &str) -> Result<PathBuf, XtaskError> {
+    let libs = libs_dir(folder);
+    let pom = pom_text(folder)?;
     if libs_are_complete(&libs, &pom) {
         return Ok(libs);
     }
@@ -134,26 +143,22 @@ fn jars(version: &Version) -> Result<PathBuf, XtaskError> {
     if libs_are_complete(&libs, &pom) {
         return Ok(libs); // another process fetched them while this one waited
     }
-    fetch_jars(version, &libs)?;
+    fetch_jars(folder, &libs)?;
     let marker = libs.join("fetched-with.xml");
     fs::write(&marker, pom).doing(|| format!("writing {}", marker.display()))?;
     Ok(libs)
 }
 
-fn fetch_jars(version: &Version, libs: &Path) -> Result<(), XtaskError> {
+fn fetch_jars(folder: &str, libs: &Path) -> Result<(), XtaskError> {
     let maven = find_maven()?;
-    eprintln!(
-        "kafka {}: fetching jars with Maven into {} (about 55 MB, once)",
-        version.number,
-        libs.display()
-    );
+    eprintln!("kafka {folder}: fetching jars with Maven into {} (up to 55 MB, once)", libs.display());
     if libs.exists() {
         fs::remove_dir_all(libs).doing(|| format!("removing {}", libs.display()))?;
     }
     let mut command = Command::new(maven);
     command
         .args(["--quiet", "--batch-mode", "-f"])
-        .arg(pom_path(version))
+        .arg(pom_path(folder))
         .arg("dependency:copy-dependencies")
         .arg(format!("-DoutputDirectory={}", libs.display()))
         .stdin(Stdio::null());
