@@ -5,4 +5,5 @@
 #![allow(clippy::disallowed_methods, reason = "integration tests run real programs in real time")]
 
 pub mod keyed_lines;
+pub mod laws;
 pub mod program;

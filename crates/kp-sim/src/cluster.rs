@@ -11,7 +11,7 @@ use kp_time::Jitter;
 use crate::faults::Faults;
 use crate::log::StoredBatch;
 use crate::topic::{Partition, Topic};
-use crate::{ClusterSettings, Fault, RequestReader, SimError, TopicSettings};
+use crate::{ClusterSettings, Fault, ReplicationLag, RequestReader, SimError, TopicSettings};
 
 /// What the double calls its cluster, so that nobody takes it for Apache Kafka.
 pub const CLUSTER_ID: &str = "kp-embedded-development-broker";
@@ -61,6 +61,7 @@ pub struct SimCluster {
     pub(crate) next_producer_id: i64,
     requests: BTreeMap<i16, u64>,
     topic_ids: Jitter,
+    pub(crate) lags: Jitter,
 }
 
 impl SimCluster {
@@ -84,6 +85,7 @@ impl SimCluster {
             next_producer_id: 1000,
             requests: BTreeMap::new(),
             topic_ids: Jitter::seeded(settings.seed),
+            lags: Jitter::seeded(settings.seed ^ 0x6c61_6773),
             settings,
         }
     }
@@ -148,7 +150,10 @@ impl SimCluster {
     pub fn bring_up(&mut self, broker: BrokerId) -> Result<(), SimError> {
         self.brokers.get_mut(&broker).ok_or(SimError::UnknownBroker { broker })?.up = true;
         for partition in self.topics.values_mut().flat_map(|topic| &mut topic.partitions) {
-            if partition.leader.is_none() && partition.replicas.contains(&broker) {
+            // Where followers lie behind, only the last leader has everything that was acknowledged.
+            let has_everything = self.settings.replication_lag == ReplicationLag::NONE
+                || partition.last_leader == Some(broker);
+            if partition.leader.is_none() && partition.replicas.contains(&broker) && has_everything {
                 partition.elect(Some(broker));
             }
         }

@@ -12,7 +12,7 @@ use kp_protocol::{ApiKey, BrokerId, ErrorCode, ReceivedHeader, Records};
 
 use crate::request::Moment;
 use crate::topic::Partition;
-use crate::{Reply, SimCluster};
+use crate::{Reply, SimCluster, Waiting};
 
 /// The first version that names topics by id (KIP-516).
 const TOPIC_ID_FROM: i16 = 13;
@@ -22,10 +22,10 @@ const ENDPOINTS_FROM: i16 = 16;
 /// No answer is larger, whatever is asked for (Kafka's default of `fetch.max.bytes`).
 const FETCH_MAX_BYTES: usize = 55 * 1024 * 1024;
 
-/// A Fetch request that waits for bytes. A host keeps it; dropping it forgets the request.
+/// A Fetch request that waits for bytes.
 #[derive(Clone, Debug)]
 pub struct WaitingFetch {
-    broker: BrokerId,
+    pub(crate) broker: BrokerId,
     header: ReceivedHeader,
     request: FetchRequest,
     deadline: Instant,
@@ -37,9 +37,7 @@ impl WaitingFetch {
         Self { broker, header, request, deadline: now + wait }
     }
 
-    /// When it is answered at the latest, with whatever there is then.
-    #[must_use]
-    pub fn deadline(&self) -> Instant {
+    pub(crate) fn deadline(&self) -> Instant {
         self.deadline
     }
 }
@@ -52,15 +50,6 @@ struct Budget {
 }
 
 impl SimCluster {
-    /// Asks again about a request that was answered [`Reply::Later`].
-    pub fn resume(&mut self, now: Instant, timestamp_ms: i64, waiting: WaitingFetch) -> Reply {
-        if self.is_up(waiting.broker) {
-            self.fetch(Moment { now, timestamp_ms }, waiting)
-        } else {
-            Reply::Close
-        }
-    }
-
     pub(crate) fn fetch(&mut self, at: Moment, waiting: WaitingFetch) -> Reply {
         let WaitingFetch { broker, header, request, deadline } = &waiting;
         if request.session_id != 0 {
@@ -78,7 +67,7 @@ impl SimCluster {
         let enough =
             budget.failed || budget.bytes_found >= at_most(request.min_bytes) || request.topics.is_empty();
         if !enough && at.now < *deadline {
-            return Reply::Later(Box::new(waiting));
+            return Reply::Later(Box::new(Waiting::Fetch(waiting)));
         }
         let throttle_time_ms = self.faults.throttle(ApiKey::Fetch);
         let node_endpoints =

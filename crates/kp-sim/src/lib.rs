@@ -1,7 +1,8 @@
 //! A deterministic, in-memory Kafka cluster for tests: **an embedded development broker, not Apache Kafka**.
 //!
 //! [`SimCluster`] is a pure state machine: a host tells it what time it is and which frame arrived at which broker, and
-//! it answers. One host is in this crate: `EmbeddedBroker` (feature `tcp`) puts it on sockets of the loopback interface.
+//! it answers. Two hosts are in this crate: `EmbeddedBroker` (feature `tcp`) puts it on sockets of the loopback interface,
+//! [`SimNetwork`] behind a network in virtual time in which one seed decides everything.
 //! It answers as real brokers were seen to answer, wrong checksums, sequence gaps and silence after `acks=0` included,
 //! and [`Fault`]s make it fail on demand.
 //!
@@ -9,11 +10,13 @@
 //! nobody but itself.
 //!
 //! It speaks Produce (3 and newer), Fetch (4 and newer), ListOffsets, Metadata, ApiVersions, CreateTopics and
-//! InitProducerId (idempotence). It has no replication lag, no transactions, no groups and no security.
+//! InitProducerId (idempotence). It has no transactions, no groups and no security. All copies of a partition are one
+//! log; with a [`ReplicationLag`] it remembers how much of it the followers have, and loses the rest with its leader.
 
 #![forbid(unsafe_code)]
 
 mod api_versions;
+mod clock;
 mod cluster;
 pub mod conformance;
 mod create_topics;
@@ -26,21 +29,27 @@ mod kafka_version;
 mod list_offsets;
 mod log;
 mod metadata;
+mod network;
 mod produce;
 mod producer_state;
+mod replication;
 mod request;
 mod settings;
 #[cfg(feature = "tcp")]
 pub mod tcp;
 mod topic;
+mod waiting;
 
+pub use clock::SimClock;
 pub use cluster::{CLUSTER_ID, ClientSoftware, SimCluster};
 pub use error::SimError;
 pub use faults::Fault;
-pub use fetch::WaitingFetch;
 pub use kafka_version::KafkaVersion;
 pub use kp_protocol::records::TimestampType;
 pub use log::{PartitionLog, StoredBatch};
+pub use network::{SimNetwork, SimSelectable, Weather};
+pub use replication::{Lost, ReplicationLag};
 pub use request::{IncomingRequest, Reply, RequestReader};
 pub use settings::{ClusterSettings, TopicSettings};
 pub use topic::{Partition, Topic};
+pub use waiting::Waiting;

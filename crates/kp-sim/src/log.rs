@@ -119,7 +119,7 @@ impl PartitionLog {
         self.start_offset
     }
 
-    /// The offset the next record will get. All replicas have everything, so it is the high watermark too.
+    /// The offset the next record will get. Readers see everything up to it, whatever the followers have.
     #[must_use]
     pub fn end_offset(&self) -> i64 {
         self.end_offset
@@ -164,6 +164,13 @@ impl PartitionLog {
         let gone = self.batches.partition_point(|batch| batch.last_offset() < offset);
         self.batches.drain(..gone);
         self.start_offset = self.batches.first().map_or(self.end_offset, StoredBatch::base_offset);
+    }
+
+    /// Drops the batch that begins at `offset` and all behind it, as a new leader does that never had them.
+    pub(crate) fn truncate_to(&mut self, offset: i64) {
+        let kept = self.batches.partition_point(|batch| batch.base_offset() < offset);
+        self.batches.truncate(kept);
+        self.end_offset = offset.max(self.start_offset);
     }
 
     /// The bytes from the batch with `offset` on, `max_bytes` of them. The last batch may be cut short, as brokers do;

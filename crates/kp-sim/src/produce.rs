@@ -3,6 +3,7 @@
 //! base offset, size, checksum, counts, records, sequence.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use kp_protocol::api::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, ProduceRequest,
@@ -16,6 +17,7 @@ use kp_protocol::{
 use crate::incoming_batch::{BatchContent, IncomingBatch, RecordsFound};
 use crate::log::AppendAs;
 use crate::producer_state::{AppendedBatch, Verdict};
+use crate::replication::{Awaited, WaitingProduce};
 use crate::request::Moment;
 use crate::topic::Partition;
 use crate::{KafkaVersion, Reply, SimCluster, TopicSettings};
@@ -50,6 +52,9 @@ struct Appended {
     base_offset: i64,
     log_append_time: Timestamp,
     log_start_offset: i64,
+    /// The leadership under which it was appended, and when every follower will have it.
+    leader_epoch: LeaderEpoch,
+    replicated_at: Option<Instant>,
 }
 
 /// What the checks need to know besides batch and partition.
@@ -61,6 +66,8 @@ struct Rules<'a> {
     replicas_up: usize,
     kafka_version: KafkaVersion,
     retain: bool,
+    /// How long followers will take for it.
+    lag: Duration,
 }
 
 impl SimCluster {
@@ -74,6 +81,7 @@ impl SimCluster {
     ) -> Reply {
         let mut endpoints = BTreeMap::new();
         let mut all_good = true;
+        let mut awaited = Vec::new();
         let mut responses = Vec::with_capacity(batches.len());
         for (topic, batches) in request.topic_data.into_iter().zip(batches) {
             let mut partition_responses = Vec::with_capacity(batches.len());
@@ -88,6 +96,10 @@ impl SimCluster {
                     batch,
                 );
                 all_good &= outcome.is_ok();
+                if let Ok(Appended { leader_epoch, replicated_at: Some(until), .. }) = &outcome {
+                    let place = (responses.len(), partition_responses.len());
+                    awaited.push(Awaited { place, leader_epoch: *leader_epoch, until: *until });
+                }
                 partition_responses.push(self.partition_response(
                     header.version,
                     partition.index,
@@ -107,7 +119,13 @@ impl SimCluster {
             return if all_good { Reply::Silence } else { Reply::Close };
         }
         let node_endpoints = endpoints.into_values().collect();
-        Self::answer(header, &ProduceResponse { responses, throttle_time_ms, node_endpoints })
+        let response = ProduceResponse { responses, throttle_time_ms, node_endpoints };
+        if request.acks == -1 && !awaited.is_empty() {
+            let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+            let waiting = WaitingProduce::new(broker, header.clone(), response, awaited, at.now + timeout);
+            return self.resume_produce(at.now, waiting);
+        }
+        Self::answer(header, &response)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one partition of one request, as the loops above have it")]
@@ -139,8 +157,10 @@ impl SimCluster {
             return Err(code.into());
         }
         let (kafka_version, retain) = (self.settings.kafka_version, self.settings.retain);
+        let lag = self.settings.replication_lag.draw(&mut self.lags);
         let topic = self.topics.get_mut(&name).expect("it was found above, and nothing was deleted since");
-        let rules = Rules { broker, acks, at, topic: &topic.settings, replicas_up, kafka_version, retain };
+        let rules =
+            Rules { broker, acks, at, topic: &topic.settings, replicas_up, kafka_version, retain, lag };
         let partition = topic.partitions.get_mut(index as usize).expect("it was found above");
         let appended = append(&rules, partition, &content)?;
         match fault {
@@ -157,7 +177,7 @@ impl SimCluster {
         endpoints: &mut BTreeMap<BrokerId, NodeEndpoint>,
     ) -> PartitionProduceResponse {
         let refusal = match outcome {
-            Ok(Appended { base_offset, log_append_time, log_start_offset }) => {
+            Ok(Appended { base_offset, log_append_time, log_start_offset, .. }) => {
                 let log_append_time_ms = log_append_time.0;
                 return PartitionProduceResponse {
                     index,
@@ -216,12 +236,26 @@ fn append(rules: &Rules<'_>, partition: &mut Partition, content: &BatchContent) 
     let identity = header.identity();
     let last_sequence = Sequence(header.base_sequence).advance(header.last_offset_delta as u32);
     if let Some(identity) = identity {
+        // Before KIP-360 reached brokers (2.5), a producer nobody knew had to begin at 0.
+        let is_stranger = !partition.producers.knows(identity.producer);
+        if is_stranger
+            && rules.kafka_version <= KafkaVersion::V2_0
+            && identity.base_sequence != Sequence::FIRST
+        {
+            let log_start_offset = Some(log_start_offset);
+            return Err(Refusal { log_start_offset, ..ErrorCode::UNKNOWN_PRODUCER_ID.into() });
+        }
         match partition.producers.judge(identity.producer, identity.base_sequence, last_sequence) {
             Verdict::Append => {}
             // Kafka answers a duplicate's largest timestamp as its append time, whatever the topic says.
             Verdict::Duplicate(first) => {
-                let log_append_time = Timestamp(first.timestamp_ms);
-                return Ok(Appended { base_offset: first.base_offset, log_append_time, log_start_offset });
+                return Ok(Appended {
+                    base_offset: first.base_offset,
+                    log_append_time: Timestamp(first.timestamp_ms),
+                    log_start_offset,
+                    leader_epoch: partition.leader_epoch,
+                    replicated_at: partition.behind.until(rules.at.now, first.base_offset),
+                });
             }
             Verdict::Refuse(code) => {
                 return Err(Refusal { log_start_offset: Some(log_start_offset), ..code.into() });
@@ -238,15 +272,20 @@ fn append(rules: &Rules<'_>, partition: &mut Partition, content: &BatchContent) 
         let timestamp_ms = log_append_time.unwrap_or(header.max_timestamp).0;
         let first_sequence = identity.base_sequence;
         partition.producers.remember(
+            Some(rules.at.now),
             identity.producer,
             AppendedBatch { first_sequence, last_sequence, base_offset, timestamp_ms },
         );
     }
-    let log_start_offset = partition.log.start_offset();
+    if !rules.lag.is_zero() && rules.replicas_up > 1 {
+        partition.behind.note(rules.at.now, rules.lag, base_offset);
+    }
     Ok(Appended {
         base_offset,
         log_append_time: log_append_time.unwrap_or(Timestamp::NONE),
-        log_start_offset,
+        log_start_offset: partition.log.start_offset(),
+        leader_epoch: partition.leader_epoch,
+        replicated_at: partition.behind.until(rules.at.now, base_offset),
     })
 }
 

@@ -5,8 +5,12 @@
 //! sequence of a producer it does not know; and it forgets a batch once five newer ones are there.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
 
+use kp_protocol::records::BatchHeader;
 use kp_protocol::{ErrorCode, ProducerIdentity, Sequence};
+
+use crate::log::PartitionLog;
 
 /// How many batches of a producer a partition remembers (Kafka: `ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
 pub(crate) const WINDOW: usize = 5;
@@ -21,11 +25,28 @@ pub(crate) struct AppendedBatch {
     pub(crate) timestamp_ms: i64,
 }
 
+impl AppendedBatch {
+    /// Of a batch in a log; `None` if it has no producer.
+    fn of(header: &BatchHeader) -> Option<(ProducerIdentity, Self)> {
+        let identity = header.identity()?;
+        let last_sequence = identity.base_sequence.advance(header.last_offset_delta as u32);
+        let batch = Self {
+            first_sequence: identity.base_sequence,
+            last_sequence,
+            base_offset: header.base_offset,
+            timestamp_ms: header.max_timestamp.0,
+        };
+        Some((identity.producer, batch))
+    }
+}
+
 #[derive(Clone, Debug)]
 struct ProducerEntry {
     epoch: i16,
     /// Oldest first; never more than [`WINDOW`], and empty only right after an epoch was raised by nothing.
     batches: VecDeque<AppendedBatch>,
+    /// When it appended last; `None` after the state was rebuilt from the log.
+    last_append: Option<Instant>,
 }
 
 /// What to do with a batch that carries a producer id.
@@ -71,12 +92,24 @@ impl ProducerStates {
         }
     }
 
+    /// Whether it has appended here and was not forgotten.
+    pub(crate) fn knows(&self, producer: ProducerIdentity) -> bool {
+        self.entries.contains_key(&producer.producer_id)
+    }
+
     /// Remembers a batch that was appended.
-    pub(crate) fn remember(&mut self, producer: ProducerIdentity, batch: AppendedBatch) {
+    pub(crate) fn remember(
+        &mut self,
+        now: Option<Instant>,
+        producer: ProducerIdentity,
+        batch: AppendedBatch,
+    ) {
         let entry = self.entries.entry(producer.producer_id).or_insert_with(|| ProducerEntry {
             epoch: producer.epoch,
             batches: VecDeque::with_capacity(WINDOW),
+            last_append: now,
         });
+        entry.last_append = now.or(entry.last_append);
         if entry.epoch != producer.epoch {
             entry.epoch = producer.epoch;
             entry.batches.clear();
@@ -90,6 +123,33 @@ impl ProducerStates {
     /// Forgets everybody, as after `producer.id.expiration.ms` or a restart that lost its snapshot.
     pub(crate) fn forget_all(&mut self) {
         self.entries.clear();
+    }
+
+    /// Forgets whoever has not appended for `idle` (`producer.id.expiration.ms`).
+    pub(crate) fn forget_idle(&mut self, now: Instant, idle: Duration) {
+        self.entries.retain(|_, entry| {
+            entry.last_append.is_some_and(|last| now.saturating_duration_since(last) < idle)
+        });
+    }
+
+    /// Unlearns the batches from `offset` on, which are gone from `log`: an earlier epoch or window comes back.
+    pub(crate) fn truncate_to(&mut self, offset: i64, log: &PartitionLog) {
+        let mut rebuilt = Self::default();
+        for batch in log.batches() {
+            if let Some((producer, appended)) = AppendedBatch::of(batch.header()) {
+                rebuilt.remember(None, producer, appended);
+            }
+        }
+        for (id, mut known) in std::mem::take(&mut self.entries) {
+            known.batches.retain(|batch| batch.base_offset < offset);
+            let entry = match rebuilt.entries.remove(&id) {
+                Some(from_log) => ProducerEntry { last_append: known.last_append, ..from_log },
+                // Retention took its batches; what is left of the window is what snapshots would hold.
+                None if !known.batches.is_empty() => known,
+                None => continue,
+            };
+            self.entries.insert(id, entry);
+        }
     }
 
     /// How many producers are known.
@@ -113,6 +173,7 @@ mod tests {
             assert_eq!(states.judge(producer, sequence, last), Verdict::Append);
             let base_offset = 100 + place as i64;
             states.remember(
+                None,
                 producer,
                 AppendedBatch { first_sequence: sequence, last_sequence: last, base_offset, timestamp_ms: 1 },
             );
@@ -165,6 +226,7 @@ mod tests {
         assert_eq!(judge(&states, two, 2, 2), Verdict::Refuse(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
         assert_eq!(judge(&states, two, 0, 0), Verdict::Append, "not a duplicate of epoch 0");
         states.remember(
+            None,
             two,
             AppendedBatch {
                 first_sequence: Sequence(0),

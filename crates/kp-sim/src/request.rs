@@ -12,7 +12,7 @@ use kp_protocol::{ApiKey, BrokerId, Message, ReceivedHeader, decode_request_head
 
 use crate::fetch::WaitingFetch;
 use crate::incoming_batch::IncomingBatch;
-use crate::{ClusterSettings, KafkaVersion, SimCluster};
+use crate::{ClusterSettings, KafkaVersion, SimCluster, Waiting};
 
 /// What a host does with a request's outcome.
 #[derive(Clone, Debug)]
@@ -27,8 +27,8 @@ pub enum Reply {
     /// Keep the connection open, and neither read nor answer anything on it any more.
     Stall,
     /// Nothing to answer yet: ask again with [`SimCluster::resume`], when something was appended or at the latest at
-    /// [`WaitingFetch::deadline`]. Later requests of the connection wait meanwhile.
-    Later(Box<WaitingFetch>),
+    /// [`Waiting::deadline`]. Later requests of the connection wait meanwhile.
+    Later(Box<Waiting>),
 }
 
 /// When a request is carried out, as the host's clock says.

@@ -2,7 +2,7 @@
 
 use kp_protocol::records::TimestampType;
 
-use crate::KafkaVersion;
+use crate::{KafkaVersion, ReplicationLag};
 
 /// Settings of a whole cluster. Each names the broker key it stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,9 @@ pub struct ClusterSettings {
     pub retain: bool,
     /// Whether the records inside a batch are read and checked, as Kafka does. Off only for speed tests.
     pub check_records: bool,
-    /// Topic ids come from it: the same seed and the same requests give the same bytes.
+    /// How far followers lie behind.
+    pub replication_lag: ReplicationLag,
+    /// Topic ids and replication lags come from it: the same seed and the same requests give the same bytes.
     pub seed: u64,
 }
 
@@ -39,6 +41,7 @@ impl Default for ClusterSettings {
             kafka_version: KafkaVersion::default(),
             retain: true,
             check_records: true,
+            replication_lag: ReplicationLag::NONE,
             seed: 0,
         }
     }

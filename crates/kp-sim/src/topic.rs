@@ -5,6 +5,7 @@ use kp_protocol::{BrokerId, LeaderEpoch, TopicId, TopicName};
 use crate::TopicSettings;
 use crate::log::PartitionLog;
 use crate::producer_state::ProducerStates;
+use crate::replication::Behind;
 
 /// A topic as the cluster keeps it.
 #[derive(Clone, Debug)]
@@ -50,7 +51,7 @@ impl Topic {
     }
 }
 
-/// One partition. All its replicas share one log: the double has no replication lag yet.
+/// One partition. All its replicas share one log, and what the followers lack of it is noted.
 #[derive(Clone, Debug)]
 pub struct Partition {
     /// The brokers that hold a copy, the preferred leader first.
@@ -59,6 +60,9 @@ pub struct Partition {
     pub(crate) leader_epoch: LeaderEpoch,
     pub(crate) log: PartitionLog,
     pub(crate) producers: ProducerStates,
+    pub(crate) behind: Behind,
+    /// Who led last, while nobody does: only it has everything.
+    pub(crate) last_leader: Option<BrokerId>,
 }
 
 impl Partition {
@@ -69,6 +73,8 @@ impl Partition {
             leader_epoch: LeaderEpoch(0),
             log: PartitionLog::default(),
             producers: ProducerStates::default(),
+            behind: Behind::default(),
+            last_leader: leader,
         }
     }
 
@@ -107,6 +113,7 @@ impl Partition {
         if self.leader != leader {
             self.leader = leader;
             self.leader_epoch.0 += 1;
+            self.last_leader = leader.or(self.last_leader);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::{Reply, RequestReader, SimCluster, WaitingFetch};
+use crate::{Reply, RequestReader, SimCluster, Waiting};
 
 #[derive(Debug)]
 struct State {
@@ -37,8 +37,8 @@ impl Shared {
         self.next_connection.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Waits until something changes or a fetch is due, and asks again; `None` once `is_stopped`.
-    pub(super) fn wait(&self, mut fetch: Box<WaitingFetch>, is_stopped: impl Fn() -> bool) -> Option<Reply> {
+    /// Waits until something changes or the request is due, and asks again; `None` once `is_stopped`.
+    pub(super) fn wait(&self, mut waiting: Box<Waiting>, is_stopped: impl Fn() -> bool) -> Option<Reply> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.waiting += 1;
         let reply = loop {
@@ -46,11 +46,11 @@ impl Shared {
                 break None;
             }
             let (now, timestamp_ms) = now();
-            match state.cluster.resume(now, timestamp_ms, *fetch) {
-                Reply::Later(still) => fetch = still,
+            match state.cluster.resume(now, timestamp_ms, *waiting) {
+                Reply::Later(still) => waiting = still,
                 reply => break Some(reply),
             }
-            let left = fetch.deadline().saturating_duration_since(now);
+            let left = waiting.deadline().saturating_duration_since(now);
             (state, _) = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
         };
         state.waiting -= 1;

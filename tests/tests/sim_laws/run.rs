@@ -1,0 +1,410 @@
+//! One run of a plan: the real facade, driver, sender core, accumulator, pool, metadata and network client over a network
+//! and a cluster in virtual time, on one thread.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kp_network::{NetworkClient, NetworkSettings};
+use kp_producer::{Acks, Producer, ProducerConfig, Stepper};
+use kp_protocol::{BrokerId, ErrorCode, TopicPartition};
+use kp_sim::{ClusterSettings, Fault, KafkaVersion, SimClock, SimCluster, SimNetwork, TopicSettings};
+use kp_tests::laws::{Broken, History, Place, Promises, broken_laws};
+use kp_time::{Backoff, Clock, Jitter};
+
+use crate::application::{Notes, SharedNotes, Tasks, Timers, finish, send_records};
+use crate::plan::{Dice, FaultPlan, Plan};
+use crate::watch::{Rules, Sight, Watched};
+
+/// How a run went.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) broken: Vec<Broken>,
+    /// Equal for two runs only if they went the same way.
+    pub(crate) trace: u64,
+    pub(crate) happened: u64,
+    pub(crate) accepted: usize,
+    pub(crate) written: usize,
+    pub(crate) most_unanswered: usize,
+    pub(crate) epochs: usize,
+}
+
+/// What can be undone later.
+enum Undo {
+    BringUp(i32),
+    Weather,
+}
+
+struct Run<'a> {
+    plan: &'a Plan,
+    clock: SimClock,
+    start: Instant,
+    network: SimNetwork,
+    dice: Jitter,
+    faults: BTreeMap<(Instant, usize), FaultPlan>,
+    undo: Vec<(Instant, Undo)>,
+    lost: BTreeSet<u64>,
+}
+
+/// Turns of the driver that a run may take: a loop that spins in no time is found by it.
+const MOST_TURNS: usize = 2_000_000;
+
+/// Runs a plan to its end.
+pub(crate) fn run(plan: &Plan) -> Outcome {
+    let clock = SimClock::new();
+    let start = clock.now();
+    let network = SimNetwork::new(clock.clone(), cluster(plan), plan.weather.clone(), plan.seed ^ 1);
+    let notes: SharedNotes = Arc::default();
+    let sight = Sight::default();
+    let (producer, stepper) = producer(plan, &clock, &network, &sight);
+    let acks = producer.guarantees().acks;
+    let promises = Promises {
+        no_duplicates: producer.guarantees().no_duplicates,
+        ordered: producer.guarantees().ordered,
+        survives_leader: acks == Acks::All,
+    };
+    let faults = plan.faults.iter().enumerate();
+    let mut run = Run {
+        plan,
+        clock: clock.clone(),
+        start,
+        faults: faults.map(|(number, (at, fault))| ((start + *at, number), fault.clone())).collect(),
+        network: network.clone(),
+        dice: Jitter::seeded(plan.seed ^ 2),
+        undo: Vec::new(),
+        lost: BTreeSet::new(),
+    };
+    let (ended, total, free) = run.drive(producer, stepper, &notes);
+    network.settle_down();
+    let notes = notes.lock().unwrap();
+    let mut log = logs(&network);
+    if !promises.survives_leader {
+        // With acks=1 or 0 the cluster may lose what only its leader had.
+        run.lost.extend(lost_by_leaders(&notes, &log));
+    }
+    log.values_mut().for_each(|log| log.sort_unstable());
+    let history = History {
+        sent: notes.sent.clone(),
+        log,
+        lost_by_cluster: run.lost.clone(),
+        promises,
+        memory: (total, free),
+        end: ended,
+        seen_on_wire: sight.broken(),
+    };
+    let mut broken = broken_laws(&history);
+    if acks == Acks::None {
+        // Nobody knows what became of it: an acknowledgement says that it was written to the socket.
+        broken.retain(|broken| broken.law != "nothing acked is lost");
+    }
+    Outcome {
+        broken,
+        trace: network.trace(),
+        happened: network.happened(),
+        accepted: history.sent.values().filter(|sent| sent.accepted.is_some()).count(),
+        written: history.log.values().map(Vec::len).sum(),
+        most_unanswered: sight.most_unanswered(),
+        epochs: sight.epochs(),
+    }
+}
+
+impl Run<'_> {
+    /// Runs application and driver to their ends. Answers how long the end took, and the pool's bytes and free bytes.
+    fn drive(
+        &mut self,
+        producer: Producer,
+        mut stepper: Stepper,
+        notes: &SharedNotes,
+    ) -> ((Duration, Duration), usize, usize) {
+        let timers = Timers::new(self.clock.clone());
+        let network_waker = KafkaWaker::of(&self.network);
+        let mut tasks = Tasks::new(network_waker, Dice::seeded(self.plan.seed ^ 3));
+        let takes_headers = self.plan.version >= KafkaVersion::V0_11;
+        for (number, task) in self.plan.tasks.iter().enumerate() {
+            tasks.spawn(send_records(
+                producer.clone(),
+                task.clone(),
+                number,
+                self.plan.topics.clone(),
+                takes_headers,
+                Arc::clone(notes),
+                timers.clone(),
+            ));
+        }
+        // Less than buffer.memory where compression has its reserve.
+        let total = producer.buffer_available_bytes();
+        let pool = producer.clone();
+        let mut main = Some(producer);
+        let mut pool = Some(pool);
+        let mut free = 0;
+        let mut sending_ended = None;
+        for turn in 0.. {
+            self.do_what_is_due();
+            timers.fire();
+            tasks.run();
+            if tasks.are_done()
+                && let Some(producer) = main.take()
+            {
+                sending_ended = Some(self.clock.now());
+                if self.plan.ending == crate::plan::Ending::Drop {
+                    pool = None;
+                }
+                tasks.spawn(finish(producer, self.plan.ending));
+                tasks.run();
+            }
+            if let Some(pool) = &pool {
+                free = pool.buffer_available_bytes();
+            } else {
+                free = total;
+            }
+            let moments = [self.next_due(), timers.next()];
+            self.network.set_alarm(moments.into_iter().flatten().min());
+            let goes_on = stepper.turn();
+            if !goes_on {
+                tasks.run();
+            }
+            if !goes_on && tasks.are_done() {
+                break;
+            }
+            if turn > MOST_TURNS || self.clock.elapsed() > self.bound() * 2 {
+                break;
+            }
+        }
+        if let Some(pool) = &pool {
+            free = pool.buffer_available_bytes();
+        }
+        let from = sending_ended.unwrap_or(self.start).max(self.start + self.plan.faults_end());
+        let took = self.clock.now().saturating_duration_since(from);
+        ((took, self.bound()), total, free)
+    }
+
+    /// How long everything may take once nothing new is sent and faults are over.
+    fn bound(&self) -> Duration {
+        let ms = |key| self.plan.get(key).and_then(|text| text.parse().ok()).unwrap_or(0);
+        let sending: Duration = self.plan.tasks.iter().map(|task| task.pace * task.records).sum();
+        let waits = self.plan.tasks.iter().map(|task| u64::from(task.records)).sum::<u64>();
+        // Each wait of `send` may end by max.block.ms alone, one after the other.
+        Duration::from_millis(2 * ms("delivery.timeout.ms") + 2 * ms("request.timeout.ms") + 15_000)
+            + sending
+            + Duration::from_millis((ms("max.block.ms") + ms("delivery.timeout.ms")) * waits)
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        let fault = self.faults.keys().next().map(|(at, _)| *at);
+        self.undo.iter().map(|(at, _)| *at).chain(fault).min()
+    }
+
+    fn do_what_is_due(&mut self) {
+        let now = self.clock.now();
+        while self.faults.keys().next().is_some_and(|(at, _)| *at <= now) {
+            if let Some((_, fault)) = self.faults.pop_first() {
+                self.strike(fault);
+            }
+        }
+        let (due, later) = std::mem::take(&mut self.undo).into_iter().partition(|(at, _)| *at <= now);
+        self.undo = later;
+        for (_, undo) in due {
+            match undo {
+                Undo::BringUp(broker) => {
+                    self.network.with_cluster(|cluster| {
+                        cluster.bring_up(BrokerId(broker)).expect("it is one of them")
+                    });
+                }
+                Undo::Weather => self.network.set_weather(self.plan.weather.clone()),
+            }
+        }
+    }
+
+    fn strike(&mut self, fault: FaultPlan) {
+        let now = self.clock.now();
+        let before = logs(&self.network);
+        match fault {
+            FaultPlan::Crash { broker, for_ } => {
+                if self.network.with_cluster(|cluster| cluster.is_up(BrokerId(broker))) {
+                    self.network.crash(BrokerId(broker));
+                    self.undo.push((now + for_, Undo::BringUp(broker)));
+                }
+            }
+            FaultPlan::MoveLeader { topic, partition, unclean } => {
+                self.move_leader(topic, partition, unclean)
+            }
+            FaultPlan::Cut { broker } => self.network.cut(BrokerId(broker)),
+            FaultPlan::HalfOpen { broker } => self.network.half_open(BrokerId(broker)),
+            FaultPlan::Weather { weather, for_ } => {
+                self.network.set_weather(weather);
+                self.undo.push((now + for_, Undo::Weather));
+            }
+            FaultPlan::Refuse { code, appended, times } => {
+                let code = ErrorCode(code);
+                let fault = if appended {
+                    Fault::AppendThenRefuse { partition: None, code }
+                } else {
+                    Fault::RefuseBatch { partition: None, code }
+                };
+                self.network.with_cluster(|cluster| cluster.inject(fault, times));
+            }
+            FaultPlan::Stall { carried_out } => {
+                let fault = Fault::Stall { api: kp_protocol::ApiKey::Produce, carried_out };
+                self.network.with_cluster(|cluster| cluster.inject(fault, 1));
+            }
+            FaultPlan::Throttle { ms } => {
+                let fault = Fault::Throttle { api: kp_protocol::ApiKey::Produce, throttle_time_ms: ms };
+                self.network.with_cluster(|cluster| cluster.inject(fault, 1));
+            }
+            FaultPlan::RefuseProducerId { code, times } => {
+                let fault = Fault::RefuseProducerId { code: ErrorCode(code) };
+                self.network.with_cluster(|cluster| cluster.inject(fault, times));
+            }
+            FaultPlan::Recreate { topic } => {
+                let name = &self.plan.topics[topic].name;
+                self.network.with_cluster(|cluster| {
+                    cluster.delete_topic(name).expect("it is there");
+                    create(cluster, self.plan, topic);
+                });
+            }
+            FaultPlan::Retention { topic } => {
+                let plan = &self.plan.topics[topic];
+                for partition in 0..plan.partitions {
+                    let at = TopicPartition::new(plan.name.as_str(), partition);
+                    self.network.with_cluster(|cluster| {
+                        let end = cluster.partition(&at).expect("it is there").log().end_offset();
+                        cluster.delete_records_before(&at, end / 2).expect("it is there");
+                    });
+                }
+            }
+            FaultPlan::ForgetIdleProducers { idle } => {
+                self.network.with_cluster(|cluster| cluster.forget_idle_producers(now, idle));
+            }
+            FaultPlan::JumpWallClock { by_ms } => self.clock.jump_wall_clock(by_ms),
+        }
+        self.note_losses(&before);
+    }
+
+    fn move_leader(&mut self, topic: usize, partition: i32, unclean: bool) {
+        let at = TopicPartition::new(self.plan.topics[topic].name.as_str(), partition);
+        let candidates: Vec<BrokerId> = self.network.with_cluster(|cluster| {
+            let Ok(found) = cluster.partition(&at) else { return Vec::new() };
+            let leader = found.leader();
+            let others =
+                found.replicas().iter().copied().filter(|id| Some(*id) != leader && leader.is_some());
+            others.filter(|id| cluster.is_up(*id)).collect()
+        });
+        if !candidates.is_empty() {
+            let to = candidates[self.dice.below(candidates.len() as u64) as usize];
+            self.network.fail_over(&at, to, unclean);
+        }
+    }
+
+    /// What was in a log before and is not any more went with a leader, a topic or retention.
+    fn note_losses(&mut self, before: &BTreeMap<Place, Vec<(i64, u64)>>) {
+        let after = logs(&self.network);
+        for (place, entries) in before {
+            let left = after.get(place).map_or(&[][..], Vec::as_slice);
+            self.lost.extend(entries.iter().filter(|entry| !left.contains(entry)).map(|(_, id)| *id));
+        }
+    }
+}
+
+/// The waker that ends a poll of the network.
+struct KafkaWaker;
+
+impl KafkaWaker {
+    fn of(network: &SimNetwork) -> std::task::Waker {
+        kp_network::Selectable::waker(&network.selectable())
+    }
+}
+
+fn cluster(plan: &Plan) -> SimCluster {
+    let settings = ClusterSettings {
+        brokers: plan.brokers,
+        auto_create_topics: false,
+        kafka_version: plan.version,
+        replication_lag: plan.lag,
+        seed: plan.seed,
+        ..ClusterSettings::default().with_brokers(plan.brokers)
+    };
+    let mut cluster = SimCluster::new(settings);
+    for topic in 0..plan.topics.len() {
+        create(&mut cluster, plan, topic);
+    }
+    cluster
+}
+
+fn create(cluster: &mut SimCluster, plan: &Plan, topic: usize) {
+    let planned = &plan.topics[topic];
+    let settings = TopicSettings {
+        partitions: planned.partitions,
+        min_insync_replicas: planned.min_insync_replicas,
+        ..TopicSettings::of(cluster.settings())
+    };
+    cluster.create_topic(&planned.name, settings).expect("the plan is sound");
+}
+
+fn producer(plan: &Plan, clock: &SimClock, network: &SimNetwork, sight: &Sight) -> (Producer, Stepper) {
+    let servers: Vec<String> = (1..=plan.brokers).map(|number| format!("broker-{number}:9092")).collect();
+    let mut config = ProducerConfig::default().bootstrap_servers(servers.join(","));
+    for (key, value) in &plan.config {
+        config.set(key, value).unwrap_or_else(|error| panic!("seed {}: {error}", plan.seed));
+    }
+    let number =
+        |key: &str, default: u64| plan.get(key).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let ms = |key: &str, default| Duration::from_millis(number(key, default));
+    let in_flight = number("max.in.flight.requests.per.connection", 5) as usize;
+    let settings = NetworkSettings {
+        max_in_flight: in_flight,
+        reconnect_backoff: Backoff::new(ms("reconnect.backoff.ms", 50), ms("reconnect.backoff.max.ms", 1000)),
+        setup_timeout: Backoff::new(
+            ms("socket.connection.setup.timeout.ms", 10_000),
+            ms("socket.connection.setup.timeout.max.ms", 30_000),
+        ),
+        connections_max_idle: Some(ms("connections.max.idle.ms", 540_000)),
+        seed: plan.seed ^ 4,
+        ..NetworkSettings::default()
+    };
+    let client = NetworkClient::over(network.selectable(), settings, Arc::new(clock.clone()));
+    let rules = Rules {
+        unanswered: in_flight.min(5),
+        attempts: number("retries", u64::from(u32::MAX)) + 1,
+        acks_all: plan.get("acks").is_none_or(|acks| acks == "all"),
+    };
+    let built = Producer::builder(config)
+        .client(Watched::new(client, rules, sight.clone()))
+        .clock(clock.clone())
+        .seed(plan.seed ^ 5)
+        .build_stepped();
+    let (producer, stepper) = built.unwrap_or_else(|error| panic!("seed {}: {error}", plan.seed));
+    // Without retries nothing is doubled either, and nothing is numbered.
+    sight.expect_numbers(producer.guarantees().no_duplicates && plan.get("retries") != Some("0"));
+    (producer, stepper)
+}
+
+/// The numbers of the records in every log.
+fn logs(network: &SimNetwork) -> BTreeMap<Place, Vec<(i64, u64)>> {
+    network.with_cluster(|cluster| {
+        let mut logs = BTreeMap::new();
+        for topic in cluster.topics() {
+            for (number, partition) in (0..).zip(topic.partitions()) {
+                let mut found = Vec::new();
+                for batch in partition.log().batches() {
+                    let records = batch.record_batch().and_then(|batch| batch.records(1 << 30));
+                    for record in records.expect("the double checks what it appends").iter() {
+                        let record = record.expect("the double checks what it appends");
+                        let id = record.value.and_then(|value| value.first_chunk::<8>().copied());
+                        found.push((
+                            record.offset.0,
+                            u64::from_be_bytes(id.expect("each value begins with a number")),
+                        ));
+                    }
+                }
+                logs.insert((topic.name().to_string(), number), found);
+            }
+        }
+        logs
+    })
+}
+
+/// Acknowledged records that are in no log, where an acknowledgement does not promise more than one copy.
+fn lost_by_leaders(notes: &Notes, log: &BTreeMap<Place, Vec<(i64, u64)>>) -> Vec<u64> {
+    let there: BTreeSet<u64> = log.values().flatten().map(|(_, id)| *id).collect();
+    notes.sent.keys().copied().filter(|id| !there.contains(id)).collect()
+}
