@@ -132,7 +132,7 @@ fn kill_a_leader_in_the_middle(cluster: &KafkaCluster, dir: &TempDir, file: &Pat
     cluster.restart(victim).expect("the broker comes back");
 
     // Duplicates are possible without idempotence; a batch that was resent stands behind its first writing.
-    let total: usize = count_in_log(cluster, "killed");
+    let total = cluster.records_in("killed").expect("GetOffsetShell runs") as usize;
     let mut read = read_back(cluster, "killed", total);
     let adjacent = read.remove_adjacent_duplicates();
     let repeated = read.remove_duplicates();
@@ -140,15 +140,6 @@ fn kill_a_leader_in_the_middle(cluster: &KafkaCluster, dir: &TempDir, file: &Pat
         "    killed broker {victim}: {total} lines in the log, {adjacent} adjacent duplicates, {repeated} in resent batches"
     );
     assert_eq!(sent.first_difference(&read), None, "every acked line is there, in order per key");
-}
-
-/// How many records the partitions of a topic hold, by their end offsets.
-fn count_in_log(cluster: &KafkaCluster, topic: &str) -> usize {
-    let arguments = ["--bootstrap-server", &cluster.bootstrap(), "--topic", topic];
-    let text =
-        cluster.tool("org.apache.kafka.tools.GetOffsetShell", &arguments).expect("GetOffsetShell runs");
-    let text = String::from_utf8_lossy(&text).into_owned();
-    text.lines().filter_map(|line| line.rsplit(':').next()?.parse::<usize>().ok()).sum()
 }
 
 fn wait_until(mut done: impl FnMut() -> bool, what: &str) {

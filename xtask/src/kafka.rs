@@ -15,6 +15,7 @@ mod tools;
 mod topics;
 mod versions;
 mod wire;
+mod zookeeper;
 
 pub mod commands;
 
@@ -32,11 +33,13 @@ use self::settings::NodeSettings;
 pub use self::java::available;
 pub use self::options::Options;
 pub use self::process::{ProcessId, Signal};
-pub use self::state::{BrokerState, ClusterState, Lifetime};
+pub use self::state::{BrokerState, ClusterState, Lifetime, ZooKeeperState};
 pub(crate) use self::tools::{run, shown};
+use self::versions::Quorum;
 pub use self::versions::{VERSIONS, Version};
 pub use self::wire::PartitionView;
 use crate::error::{Doing, XtaskError};
+use crate::workspace;
 
 /// How long a cluster may take to come up; two busy cores need 10 s for one broker, 25 s for three.
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -52,6 +55,8 @@ pub struct KafkaCluster {
     state: Mutex<ClusterState>,
     /// By broker, as in `state`; `None` for brokers that another process started.
     keepers: Mutex<Vec<Option<Keeper>>>,
+    /// Of the ZooKeeper, likewise.
+    zookeeper_keeper: Mutex<Option<Keeper>>,
 }
 
 impl KafkaCluster {
@@ -89,9 +94,13 @@ impl KafkaCluster {
         fs::create_dir_all(&directory).doing(|| format!("making {}", directory.display()))?;
         state.save()?;
         let keepers = state.brokers.iter().map(|_| None).collect();
-        let cluster = Self { version, java, state: Mutex::new(state), keepers: Mutex::new(keepers) };
+        let (state, keepers) = (Mutex::new(state), Mutex::new(keepers));
+        let cluster = Self { version, java, state, keepers, zookeeper_keeper: Mutex::default() };
         let started = Instant::now();
-        let outcome = cluster.format(&options.settings).and_then(|()| cluster.launch_all());
+        let outcome = cluster
+            .write_settings(&options.settings)
+            .and_then(|()| cluster.prepare_quorum())
+            .and_then(|()| cluster.launch_all());
         match outcome.and_then(|()| cluster.wait_until_ready(started)) {
             Ok(()) => {
                 let (name, took) = (cluster.name(), started.elapsed().as_secs_f32());
@@ -117,7 +126,8 @@ impl KafkaCluster {
         let version = Version::find(&state.version)?;
         let java = Java::with_jars_of(version)?;
         let keepers = state.brokers.iter().map(|_| None).collect();
-        Ok(Self { version, java, state: Mutex::new(state), keepers: Mutex::new(keepers) })
+        let (state, keepers) = (Mutex::new(state), Mutex::new(keepers));
+        Ok(Self { version, java, state, keepers, zookeeper_keeper: Mutex::default() })
     }
 
     /// Its name.
@@ -237,18 +247,37 @@ impl KafkaCluster {
         XtaskError::Broker { broker, what: what.to_owned(), waited, log, tail }
     }
 
-    /// Writes each broker's settings and formats its storage, all brokers side by side.
-    fn format(&self, overrides: &[(String, String)]) -> Result<(), XtaskError> {
+    /// Writes each broker's settings.
+    fn write_settings(&self, overrides: &[(String, String)]) -> Result<(), XtaskError> {
         let state = self.state().clone();
-        let mut running = Vec::new();
+        let zookeeper_port = state.zookeeper.as_ref().map(|zookeeper| zookeeper.port);
         for node in &state.brokers {
             let dir = state.broker_directory(node.id);
             let data = dir.join("data");
             fs::create_dir_all(&data).doing(|| format!("making {}", data.display()))?;
-            let settings = NodeSettings { brokers: &state.brokers, node, data: &data, overrides };
+            let settings =
+                NodeSettings { brokers: &state.brokers, node, data: &data, zookeeper_port, overrides };
             let path = dir.join("server.properties");
             fs::write(&path, settings.to_properties()).doing(|| format!("writing {}", path.display()))?;
-            let mut command = self.tool_command(self.version.storage_tool);
+        }
+        Ok(())
+    }
+
+    /// What must be there before the first broker starts: formatted storage, or a ZooKeeper.
+    fn prepare_quorum(&self) -> Result<(), XtaskError> {
+        match &self.version.quorum {
+            Quorum::KRaft { storage_tool } => self.format(storage_tool),
+            Quorum::ZooKeeper { server, .. } => self.launch_zookeeper(server),
+        }
+    }
+
+    /// Formats the storage of all brokers, side by side.
+    fn format(&self, storage_tool: &str) -> Result<(), XtaskError> {
+        let state = self.state().clone();
+        let mut running = Vec::new();
+        for node in &state.brokers {
+            let path = state.broker_directory(node.id).join("server.properties");
+            let mut command = self.tool_command(storage_tool);
             command.args(["format", "-t", &state.cluster_id, "-c"]).arg(path);
             running.push(std::thread::spawn(move || tools::run(&mut command).map(drop)));
         }
@@ -275,7 +304,11 @@ impl KafkaCluster {
         let log = log.doing(|| format!("opening {}", log_path.display()))?;
         let heap = format!("-Xmx{heap}m");
         let mut command = self.java.command(&[&heap, "-Dorg.slf4j.simpleLogger.showDateTime=true"]);
-        command.arg(self.version.broker).arg(dir.join("server.properties")).current_dir(&dir);
+        command
+            .args(self.logging())
+            .arg(self.version.broker)
+            .arg(dir.join("server.properties"))
+            .current_dir(&dir);
         let data = dir.join("data");
         let (keeper, process) = Keeper::start(&command, log, watched.then_some(data.as_path()))?;
         let mut old = None;
@@ -290,6 +323,12 @@ impl KafkaCluster {
             old.dismiss();
         }
         Ok(())
+    }
+
+    /// The flag that gives log4j its settings, where that is what logs.
+    fn logging(&self) -> Option<String> {
+        let settings = workspace::root().join("xtask/kafka/log4j.properties");
+        self.version.has_log4j.then(|| format!("-Dlog4j.configuration=file:{}", settings.display()))
     }
 
     /// Waits until every running broker answers and lists all running brokers.
@@ -325,6 +364,7 @@ impl KafkaCluster {
         }
         let keepers: Vec<_> = self.keepers().iter_mut().map(Option::take).collect();
         keepers.into_iter().flatten().for_each(Keeper::dismiss);
+        self.end_zookeeper();
     }
 
     fn remove_directory(&self) -> Result<(), XtaskError> {
@@ -380,7 +420,8 @@ fn new_state(options: &Options) -> Result<ClusterState, XtaskError> {
     {
         return Err(XtaskError::AlreadyRunning { name, bootstrap: old.bootstrap() });
     }
-    let ports = ports::pick(usize::from(options.brokers) * 2)?;
+    // Two a broker, and one for a ZooKeeper, needed or not.
+    let ports = ports::pick(usize::from(options.brokers) * 2 + 1)?;
     let brokers = ports.chunks_exact(2).zip(1..).map(|(pair, id)| BrokerState {
         id,
         port: pair[0],
@@ -394,6 +435,12 @@ fn new_state(options: &Options) -> Result<ClusterState, XtaskError> {
         lifetime: options.lifetime,
         owner: ProcessId::of(std::process::id() as i32),
         heap_mib: options.heap_mib,
+        zookeeper: match Version::find(&options.version)?.quorum {
+            Quorum::ZooKeeper { .. } => {
+                ports.last().map(|port| ZooKeeperState { port: *port, process: None })
+            }
+            Quorum::KRaft { .. } => None,
+        },
         brokers: brokers.collect(),
     })
 }

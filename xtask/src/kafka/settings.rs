@@ -1,4 +1,5 @@
-//! `server.properties` of one node of a cluster: a combined broker and controller (KRaft), on 127.0.0.1 only.
+//! `server.properties` of one node of a cluster, on 127.0.0.1 only: a combined broker and controller (KRaft), or a broker
+//! beside a ZooKeeper.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,6 +14,8 @@ pub(crate) struct NodeSettings<'a> {
     pub(crate) node: &'a BrokerState,
     /// Where its log segments go.
     pub(crate) data: &'a Path,
+    /// The port of the cluster's ZooKeeper, if it has one.
+    pub(crate) zookeeper_port: Option<u16>,
     /// The user's own lines; they win over ours.
     pub(crate) overrides: &'a [(String, String)],
 }
@@ -22,30 +25,16 @@ impl NodeSettings<'_> {
     pub(crate) fn to_properties(&self) -> String {
         let replicas = self.brokers.len().min(3);
         let in_sync = replicas.saturating_sub(1).max(1);
-        let voters: Vec<_> = self
-            .brokers
-            .iter()
-            .map(|broker| format!("{}@127.0.0.1:{}", broker.id, broker.controller_port))
-            .collect();
-        let (port, controller_port) = (self.node.port, self.node.controller_port);
         let mut lines = vec![
-            ("process.roles", "broker,controller".to_owned()),
-            ("node.id", self.node.id.to_string()),
-            ("controller.quorum.voters", voters.join(",")),
-            ("listeners", format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}")),
-            ("advertised.listeners", format!("PLAINTEXT://127.0.0.1:{port}")),
-            ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned()),
-            ("inter.broker.listener.name", "PLAINTEXT".to_owned()),
-            ("controller.listener.names", "CONTROLLER".to_owned()),
             ("log.dirs", self.data.display().to_string()),
             ("default.replication.factor", replicas.to_string()),
             ("min.insync.replicas", in_sync.to_string()),
             ("offsets.topic.replication.factor", replicas.to_string()),
-            ("transaction.state.log.replication.factor", replicas.to_string()),
-            ("transaction.state.log.min.isr", in_sync.to_string()),
-            ("share.coordinator.state.topic.replication.factor", replicas.to_string()),
-            ("share.coordinator.state.topic.min.isr", in_sync.to_string()),
         ];
+        match self.zookeeper_port {
+            Some(port) => lines.extend(self.beside_zookeeper(port)),
+            None => lines.extend(self.in_a_quorum(replicas, in_sync)),
+        }
         lines.extend(FIXED.iter().map(|&(key, value)| (key, value.to_owned())));
         let mut text = String::new();
         for (key, value) in &lines {
@@ -57,6 +46,39 @@ impl NodeSettings<'_> {
             let _ = writeln!(text, "{key}={value}");
         }
         text
+    }
+
+    fn in_a_quorum(&self, replicas: usize, in_sync: usize) -> Vec<(&'static str, String)> {
+        let voters: Vec<_> = self
+            .brokers
+            .iter()
+            .map(|broker| format!("{}@127.0.0.1:{}", broker.id, broker.controller_port))
+            .collect();
+        let (port, controller_port) = (self.node.port, self.node.controller_port);
+        vec![
+            ("process.roles", "broker,controller".to_owned()),
+            ("node.id", self.node.id.to_string()),
+            ("controller.quorum.voters", voters.join(",")),
+            ("listeners", format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}")),
+            ("advertised.listeners", format!("PLAINTEXT://127.0.0.1:{port}")),
+            ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned()),
+            ("inter.broker.listener.name", "PLAINTEXT".to_owned()),
+            ("controller.listener.names", "CONTROLLER".to_owned()),
+            ("transaction.state.log.replication.factor", replicas.to_string()),
+            ("transaction.state.log.min.isr", in_sync.to_string()),
+            ("share.coordinator.state.topic.replication.factor", replicas.to_string()),
+            ("share.coordinator.state.topic.min.isr", in_sync.to_string()),
+        ]
+    }
+
+    fn beside_zookeeper(&self, port: u16) -> Vec<(&'static str, String)> {
+        vec![
+            ("broker.id", self.node.id.to_string()),
+            ("listeners", format!("PLAINTEXT://127.0.0.1:{}", self.node.port)),
+            ("zookeeper.connect", format!("127.0.0.1:{port}")),
+            ("zookeeper.connection.timeout.ms", "30000".to_owned()),
+            ("zookeeper.session.timeout.ms", "6000".to_owned()),
+        ]
     }
 }
 
@@ -83,9 +105,16 @@ mod tests {
     }
 
     fn properties(count: i32, overrides: &[(String, String)]) -> String {
+        let zookeeper_port = None;
         let brokers: Vec<_> = (1..=count).map(broker).collect();
-        NodeSettings { brokers: &brokers, node: &brokers[0], data: Path::new("data"), overrides }
-            .to_properties()
+        NodeSettings {
+            brokers: &brokers,
+            node: &brokers[0],
+            data: Path::new("data"),
+            zookeeper_port,
+            overrides,
+        }
+        .to_properties()
     }
 
     #[test]
@@ -106,6 +135,20 @@ mod tests {
             text.contains("\noffsets.topic.replication.factor=1\n")
                 && text.contains("\nmin.insync.replicas=1\n")
         );
+    }
+
+    #[test]
+    fn a_broker_beside_a_zookeeper_knows_where_it_is_and_of_no_quorum() {
+        let brokers = [broker(1)];
+        let (node, data) = (&brokers[0], Path::new("data"));
+        let settings =
+            NodeSettings { brokers: &brokers, node, data, zookeeper_port: Some(2181), overrides: &[] };
+        let text = settings.to_properties();
+        assert!(
+            text.contains("zookeeper.connect=127.0.0.1:2181\n") && text.contains("broker.id=1\n"),
+            "{text}"
+        );
+        assert!(!text.contains("process.roles"), "{text}");
     }
 
     #[test]

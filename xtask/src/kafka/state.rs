@@ -41,6 +41,18 @@ pub struct ClusterState {
     pub heap_mib: u32,
     /// Its nodes, ids from 1.
     pub brokers: Vec<BrokerState>,
+    /// Its ZooKeeper, in versions that need one.
+    #[serde(default)]
+    pub zookeeper: Option<ZooKeeperState>,
+}
+
+/// The ZooKeeper of a cluster.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ZooKeeperState {
+    /// Its port, on 127.0.0.1.
+    pub port: u16,
+    /// The process, if it was started; it may have ended since.
+    pub process: Option<ProcessId>,
 }
 
 /// One node: broker and controller in one process.
@@ -91,7 +103,8 @@ impl ClusterState {
 
     /// Whether any of its processes is there.
     pub fn is_alive(&self) -> bool {
-        self.brokers.iter().any(BrokerState::is_alive)
+        let zookeeper = self.zookeeper.as_ref().and_then(|zookeeper| zookeeper.process.as_ref());
+        self.brokers.iter().any(BrokerState::is_alive) || zookeeper.is_some_and(ProcessId::is_alive)
     }
 
     /// Whether nobody needs it any more: its owner is gone, and so are its processes, since long enough that

@@ -3,11 +3,12 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::KafkaCluster;
 use crate::error::{Doing, XtaskError};
+use crate::workspace;
 
 /// For programs that run for seconds: little memory, quick start, only warnings on stderr.
 pub(crate) const TOOL_FLAGS: &[&str] = &[
@@ -21,6 +22,10 @@ impl KafkaCluster {
     /// A Java tool of this version, e.g. `org.apache.kafka.tools.GetOffsetShell`, for the caller to run.
     pub fn tool_command(&self, class: &str) -> Command {
         let mut command = self.java.command(TOOL_FLAGS);
+        if self.version.has_log4j {
+            let settings = workspace::root().join("xtask/kafka/log4j-tools.properties");
+            command.arg(format!("-Dlog4j.configuration=file:{}", settings.display()));
+        }
         command.arg(class);
         command
     }
@@ -37,6 +42,7 @@ impl KafkaCluster {
     pub fn console_consumer(&self, topic: &str, args: &[&str]) -> Command {
         let mut command = self.tool_command(self.version.console_consumer);
         command
+            .args(self.version.consumer_arguments)
             .args(["--bootstrap-server", &self.bootstrap(), "--topic", topic, "--from-beginning"])
             .args(args);
         command
@@ -62,25 +68,42 @@ impl KafkaCluster {
         run(&mut self.consumer_of(topic, count, properties))
     }
 
+    /// How many records the partitions of a topic hold, by their end offsets as Kafka's own tool tells them.
+    ///
+    /// # Errors
+    /// [`XtaskError::Command`] when it fails.
+    pub fn records_in(&self, topic: &str) -> Result<u64, XtaskError> {
+        let (class, brokers) = self.version.get_offsets;
+        let output = self.tool(class, &[brokers, &self.bootstrap(), "--topic", topic, "--time", "-1"])?;
+        let text = String::from_utf8_lossy(&output);
+        Ok(text.lines().filter_map(|line| line.rsplit(':').next()?.parse::<u64>().ok()).sum())
+    }
+
+    /// The segments of a partition on its leader's disk, oldest first.
+    ///
+    /// # Errors
+    /// No leader, or its directory cannot be read.
+    pub fn segments(&self, topic: &str, partition: i32) -> Result<Vec<PathBuf>, XtaskError> {
+        let leader = self.leader(topic, partition)?.ok_or_else(|| XtaskError::Answer {
+            request: format!("the segments of {topic}-{partition}"),
+            answer: "the partition has no leader".to_owned(),
+        })?;
+        let dir = self.data_directory(leader).join(format!("{topic}-{partition}"));
+        let entries = fs::read_dir(&dir).doing(|| format!("reading {}", dir.display()))?.flatten();
+        let is_segment = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "log");
+        let mut segments: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_segment).collect();
+        segments.sort();
+        Ok(segments)
+    }
+
     /// What `DumpLogSegments --deep-iteration --print-data-log` says of a partition's segments, as they lie on
     /// the disk of its leader.
     ///
     /// # Errors
     /// No leader, no segments, or the tool fails.
     pub fn dump_log(&self, topic: &str, partition: i32) -> Result<String, XtaskError> {
-        let leader = self.leader(topic, partition)?.ok_or_else(|| XtaskError::Answer {
-            request: format!("DumpLogSegments of {topic}-{partition}"),
-            answer: "the partition has no leader".to_owned(),
-        })?;
-        let dir = self.data_directory(leader).join(format!("{topic}-{partition}"));
-        let mut segments = Vec::new();
-        for entry in fs::read_dir(&dir).doing(|| format!("reading {}", dir.display()))?.flatten() {
-            let path = entry.path();
-            if path.extension().is_some_and(|extension| extension == "log") {
-                segments.push(path.display().to_string());
-            }
-        }
-        segments.sort();
+        let segments = self.segments(topic, partition)?;
+        let segments: Vec<String> = segments.iter().map(|path| path.display().to_string()).collect();
         let args = ["--deep-iteration", "--print-data-log", "--files", &segments.join(",")];
         let output = self.tool(self.version.dump_log, &args)?;
         Ok(String::from_utf8_lossy(&output).into_owned())

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::KafkaCluster;
+use super::versions::Quorum;
 use super::wire::{self, PartitionView};
 use crate::error::{Doing, XtaskError};
 
@@ -88,10 +89,17 @@ impl KafkaCluster {
             answer: "nothing: no broker is up".to_owned(),
         })?;
         let topic = wire::NewTopic { name, partitions, replication, settings };
-        let (code, message) = wire::create_topic(port, &topic).doing(request)?;
-        if code != 0 {
-            let answer = format!("error {code} {}", message.unwrap_or_default());
-            return Err(XtaskError::Answer { request: request(), answer });
+        match (&self.version.quorum, self.zookeeper()) {
+            (Quorum::ZooKeeper { topic_command, .. }, Some(zookeeper)) => {
+                self.create_in_zookeeper(topic_command, &zookeeper, &topic)?;
+            }
+            _ => {
+                let (code, message) = wire::create_topic(port, &topic).doing(request)?;
+                if code != 0 {
+                    let answer = format!("error {code} {}", message.unwrap_or_default());
+                    return Err(XtaskError::Answer { request: request(), answer });
+                }
+            }
         }
         let until = Instant::now() + Duration::from_secs(30);
         let led = |view: &wire::View| {
@@ -108,5 +116,21 @@ impl KafkaCluster {
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
+    }
+
+    /// Before CreateTopics (KIP-4) topics were made by a tool, past the brokers.
+    fn create_in_zookeeper(
+        &self,
+        topic_command: &str,
+        zookeeper: &str,
+        topic: &wire::NewTopic<'_>,
+    ) -> Result<(), XtaskError> {
+        let (partitions, replication) = (topic.partitions.to_string(), topic.replication.to_string());
+        let settings: Vec<String> =
+            topic.settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let mut args = vec!["--zookeeper", zookeeper, "--create", "--topic", topic.name];
+        args.extend(["--partitions", &partitions, "--replication-factor", &replication]);
+        args.extend(settings.iter().flat_map(|setting| ["--config", setting.as_str()]));
+        self.tool(topic_command, &args).map(drop)
     }
 }
