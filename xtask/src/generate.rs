@@ -1,4 +1,4 @@
-//! Files that are printed from tables of the code: `docs/configuration.md`.
+//! Files that are printed from the code: `docs/configuration.md` from its tables, `docs/behaviours.md` from its tests.
 //!
 //! The tables are read by running `xtask/examples/print_tables.rs`, which depends on the crates; this one does not.
 
@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::behaviours::Behaviours;
 use crate::error::{Doing, XtaskError};
 use crate::packages::{cargo, output_of};
 use crate::tidy::schema::Table;
-use crate::workspace;
+use crate::{tidy, workspace};
 
 /// What the crates say of themselves.
 #[derive(Debug, Deserialize)]
@@ -30,18 +31,22 @@ impl Tables {
     }
 
     /// All generated files.
-    pub(crate) fn files(&self) -> Vec<Generated<'_>> {
-        vec![Generated { path: workspace::root().join("docs/configuration.md"), text: &self.configuration }]
+    pub(crate) fn files(&self, behaviours: &Behaviours) -> Vec<Generated> {
+        let file = |name: &str, text: String| Generated { path: workspace::root().join(name), text };
+        vec![
+            file("docs/configuration.md", self.configuration.clone()),
+            file("docs/behaviours.md", behaviours.render()),
+        ]
     }
 }
 
 /// A generated file: where it lies, and what it has to hold.
-pub(crate) struct Generated<'a> {
+pub(crate) struct Generated {
     pub(crate) path: PathBuf,
-    pub(crate) text: &'a str,
+    pub(crate) text: String,
 }
 
-impl Generated<'_> {
+impl Generated {
     /// The first line that differs from the file's, counted from 1; `None` if the file is as it has to be.
     pub(crate) fn first_stale_line(&self) -> Option<usize> {
         let found = std::fs::read_to_string(&self.path).unwrap_or_default();
@@ -59,7 +64,7 @@ impl Generated<'_> {
 /// The crates do not compile, a file cannot be written, or with `check`: is stale.
 pub fn run(check: bool) -> Result<(), XtaskError> {
     let mut stale = Vec::new();
-    for file in Tables::read()?.files() {
+    for file in Tables::read()?.files(&Behaviours::read(&tidy::source_files()?)) {
         let name = workspace::shown(&file.path);
         match file.first_stale_line() {
             None => println!("{name}: fresh"),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 use self::schema::{Difference, Table};
+use crate::behaviours::Behaviours;
 use crate::error::XtaskError;
 use crate::generate::{Generated, Tables};
 use crate::packages::{self, output_of};
@@ -58,7 +59,7 @@ impl SourceFile {
 }
 
 /// All text files that git tracks, or would with `git add`.
-fn source_files() -> Result<Vec<SourceFile>, XtaskError> {
+pub(crate) fn source_files() -> Result<Vec<SourceFile>, XtaskError> {
     let mut git = Command::new("git");
     git.args(["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
     let listed = output_of(git.current_dir(workspace::root()).stdin(Stdio::null()))?;
@@ -99,7 +100,9 @@ pub fn run() -> Result<(), XtaskError> {
     let tables = Tables::read()?;
     let wire = format!("wire rows are the schemas' ({} messages)", tables.wire.len());
     total += report(&wire, &check_wire(&tables.wire, &files)?);
-    total += report("generated docs are fresh", &check_generated(&tables));
+    let behaviours = Behaviours::read(&files);
+    total += report("every behaviour has a test or a reason", &behaviours.check());
+    total += report("generated docs are fresh", &check_generated(&tables, &behaviours));
     if total == 0 { Ok(()) } else { Err(XtaskError::Failed(format!("tidy: {total} to mend"))) }
 }
 
@@ -113,8 +116,8 @@ fn report(name: &str, findings: &[Finding]) -> usize {
     findings.len()
 }
 
-fn check_generated(tables: &Tables) -> Vec<Finding> {
-    let stale = |file: &Generated<'_>| {
+fn check_generated(tables: &Tables, behaviours: &Behaviours) -> Vec<Finding> {
+    let stale = |file: &Generated| {
         let line = file.first_stale_line()?;
         Some(Finding::new(
             &workspace::shown(&file.path),
@@ -123,7 +126,7 @@ fn check_generated(tables: &Tables) -> Vec<Finding> {
             "run `cargo xtask docs`",
         ))
     };
-    tables.files().iter().filter_map(stale).collect()
+    tables.files(behaviours).iter().filter_map(stale).collect()
 }
 
 fn check_wire(tables: &[Table], files: &[SourceFile]) -> Result<Vec<Finding>, XtaskError> {
