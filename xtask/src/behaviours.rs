@@ -62,12 +62,6 @@ impl Behaviours {
     /// `docs/behaviours.md`.
     pub(crate) fn render(&self) -> String {
         let mut page = String::from(HEAD);
-        let (mut proven, mut all) = (0, 0);
-        for statement in self.statements() {
-            all += 1;
-            proven += usize::from(self.tests.contains_key(&statement.number));
-        }
-        let _ = writeln!(page, "\n{proven} of {all} statements have a test.");
         for section in &self.sections {
             let _ =
                 write!(page, "\n## {}\n\n| number | what holds | shown by |\n|---|---|---|\n", section.title);

@@ -2,14 +2,13 @@
 //! Touched by every thread that sends, and by whoever drops the last `Bytes` of a batch. One lock, never held while
 //! memory is made, dropped or waited for, nor while a waker runs (BP17).
 
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::waiters::{Grant, Ticket, Waiters};
 use crate::{Allocation, Buffer, MemoryError, Reservation};
 use kp_time::Deadline;
-use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -408,5 +407,7 @@ impl State {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod interleavings;
+#[cfg(all(test, not(loom)))]
 mod tests;

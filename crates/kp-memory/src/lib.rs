@@ -25,6 +25,7 @@ mod buffer;
 mod buffer_pool;
 mod error;
 mod reservation;
+mod sync;
 mod waiters;
 
 pub use allocation::Allocation;

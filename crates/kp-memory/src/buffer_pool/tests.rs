@@ -360,3 +360,58 @@ fn shrinking_gives_back_what_a_large_buffer_does_not_need() {
     drop((large, page));
     assert_eq!(pool.available(), 1000);
 }
+
+/// A waker that panics when it is rung, as somebody's executor may.
+struct Breaks;
+
+impl Wake for Breaks {
+    fn wake(self: Arc<Self>) {
+        panic!("an executor's bug");
+    }
+}
+
+// BP11
+#[test]
+fn a_waker_that_panics_loses_no_memory_and_keeps_nobody_asleep() {
+    let (pool, clock, rung) = (BufferPool::new(200, 100), ManualClock::new(), Arc::new(Rung::default()));
+    let held = take(&pool, 200);
+    let mut broken = pool.allocate(100, within(&clock, 10)).unwrap();
+    let mut sound = pool.allocate(100, within(&clock, 10)).unwrap();
+    let waker = Waker::from(Arc::new(Breaks));
+    assert!(Pin::new(&mut broken).poll(&mut Context::from_waker(&waker)).is_pending());
+    assert!(poll(&mut sound, &rung).is_pending());
+    drop(held);
+    assert_eq!(rung.times(), 1, "the one behind it is woken");
+    assert!(poll(&mut broken, &rung).is_ready() && poll(&mut sound, &rung).is_ready());
+    drop((broken, sound));
+    assert_eq!(pool.available(), 200);
+}
+
+/// Notes whether the pool could be locked while it woke.
+struct Looks(Arc<BufferPool>, AtomicU32);
+
+impl Wake for Looks {
+    fn wake(self: Arc<Self>) {
+        assert!(self.0.state.try_lock().is_some(), "a waker runs with the pool locked");
+        self.1.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+// BP17
+#[test]
+fn the_pool_is_not_locked_while_wakers_run() {
+    let (pool, clock) = (BufferPool::new(100, 100), ManualClock::new());
+    let looks = Arc::new(Looks(Arc::clone(&pool), AtomicU32::new(0)));
+    pool.set_driver_waker(Waker::from(Arc::clone(&looks)));
+    let waker = Waker::from(Arc::clone(&looks));
+    let waits_for = |end: &dyn Fn(Buffer)| {
+        let held = take(&pool, 100);
+        let mut waiting = pool.allocate(100, within(&clock, 10)).unwrap();
+        assert!(Pin::new(&mut waiting).poll(&mut Context::from_waker(&waker)).is_pending());
+        end(held);
+    };
+    waits_for(&drop);
+    waits_for(&|_held| pool.expire(clock.now() + Duration::from_millis(10)));
+    waits_for(&|_held| pool.close());
+    assert_eq!(looks.1.load(Ordering::SeqCst), 6, "the driver three times, the waiter once by each end");
+}
