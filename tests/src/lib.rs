@@ -7,3 +7,8 @@
 pub mod keyed_lines;
 pub mod laws;
 pub mod program;
+
+/// The examples of the page for users, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/testing-your-application.md")]
+struct TestingYourApplication;
