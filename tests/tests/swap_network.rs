@@ -187,6 +187,16 @@ fn a_mock_broker_that_is_manual_ends_each_request_as_the_test_says() {
     assert!(!broker.complete_next(Duration::ZERO), "nothing is held");
 }
 
+// MD26
+#[test]
+fn the_cluster_id_is_known_once_metadata_is() {
+    let broker = MockBroker::automatic();
+    let producer = Producer::builder(config(&[])).client(broker.client()).build().expect("it is built");
+    let blocking = BlockingProducer::from(producer.clone());
+    blocking.partitions_for("t").expect("metadata");
+    assert_eq!(producer.cluster_id().as_deref(), Some(kp_sim::CLUSTER_ID));
+}
+
 // FA15
 #[test]
 fn a_retriable_error_of_a_mock_broker_is_tried_again() {

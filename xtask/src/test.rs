@@ -2,7 +2,7 @@
 //! took, and loudly what it skipped and why.
 //!
 //! Which test belongs to which tier is told by its file in `tests/tests`: `sim_laws*` 2, `double*` 3,
-//! `real_broker*` 4, every other 1. The first tier is also each package's own tests, one package at a time, so
+//! `real_broker*` 4, every other 1. Tier 3 also builds `tests/consumers` from the packaged crates. The first tier is also each package's own tests, one package at a time, so
 //! that a crate which only works beside another is found.
 
 use std::io::{BufRead, BufReader, Write};
@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use clap::Args;
 
+use crate::consumers;
 use crate::error::{Doing, XtaskError};
 use crate::kafka::{self, Version};
 use crate::packages::{self, Package, cargo};
@@ -35,6 +36,9 @@ const FEATURES_FOR_TESTS: &[(&str, &str)] = &[("kp-sim", "tcp")];
 
 /// The package whose tests use several crates together.
 const TEST_PACKAGE: &str = "kp-tests";
+
+/// The tier that also builds and runs the crates of `tests/consumers`.
+const CONSUMERS_TIER: u8 = 3;
 
 /// One of the four tiers.
 struct Tier {
@@ -106,7 +110,7 @@ pub fn run(args: &TestArgs) -> Result<(), XtaskError> {
 }
 
 fn run_tier(tier: &Tier, packages: &[Package], args: &[String]) -> Result<Verdict, XtaskError> {
-    let commands = commands_of(tier, packages);
+    let mut commands = commands_of(tier, packages);
     if commands.is_empty() {
         return Ok(Verdict::Skipped(format!("{TEST_PACKAGE} has no test file {}*.rs", tier.prefix)));
     }
@@ -117,6 +121,11 @@ fn run_tier(tier: &Tier, packages: &[Package], args: &[String]) -> Result<Verdic
         return Ok(Verdict::Skipped(missing.to_string().lines().next().unwrap_or_default().to_owned()));
     }
     let mut counts = Counts::default();
+    if tier.number == CONSUMERS_TIER {
+        consumers::prepare(packages)?;
+        counts.failures.extend(consumers::check_trees()?);
+        commands.extend(consumers::commands());
+    }
     for arguments in commands {
         run_command(&arguments, args, &mut counts)?;
     }

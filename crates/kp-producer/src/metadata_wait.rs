@@ -233,3 +233,6 @@ impl Drop for MetadataWait {
         self.waiters.table.lock().waiters.remove(&self.id);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -201,6 +201,12 @@ impl Producer {
         &self.handle.client_id
     }
 
+    /// The cluster's id as the last metadata had it; `None` before the first, and from brokers below 0.10.1 (KIP-78, MD26).
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<String> {
+        self.shared().view.load().cluster.cluster_id().map(str::to_owned)
+    }
+
     /// How many records were acknowledged so far.
     #[must_use]
     pub fn acknowledged_records(&self) -> u64 {
