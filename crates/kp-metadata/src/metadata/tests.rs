@@ -403,3 +403,18 @@ fn a_topic_whose_leader_is_gone_is_asked_for_again_by_itself() {
     let spec = bench.begin();
     assert_eq!((spec.topics, spec.partial), (vec![TopicName::from("t")], true));
 }
+
+// MD25
+#[test]
+fn with_the_strategy_none_nothing_brings_the_bootstrap_list_back() {
+    let mut bench = Bench::with(|settings| settings.rebootstrap = false);
+    bench.round(&response(vec![]));
+    let known = Arc::clone(bench.metadata.snapshot());
+    bench.begin();
+    bench.metadata.handle_failure(bench.now);
+    bench.wait(MS(3_600_000));
+    assert!(!bench.metadata.can_rebootstrap());
+    assert_eq!(bench.metadata.rebootstrap_at(), None);
+    bench.metadata.rebootstrap(bench.now);
+    assert!(Arc::ptr_eq(bench.metadata.snapshot(), &known), "the known brokers stay");
+}
