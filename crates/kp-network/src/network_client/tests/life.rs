@@ -31,6 +31,7 @@ fn refused_at(stage: &mut Stage, number: ConnectionNumber, expected: &str) {
     stage.clock.advance(MS(100));
 }
 
+// NC2
 #[test]
 fn nothing_happens_on_the_network_before_a_poll() {
     let mut stage = Stage::new();

@@ -22,12 +22,14 @@ fn answers(stage: &mut Stage) -> BTreeSet<Option<BrokerId>> {
     (0..50).map(|_| ask(stage)).collect()
 }
 
+// NC19
 #[test]
 fn equals_are_chosen_from_by_chance() {
     let mut stage = three();
     assert_eq!(answers(&mut stage), BTreeSet::from([Some(A), Some(B), Some(C)]));
 }
 
+// NC19
 #[test]
 fn a_ready_broker_with_nothing_in_flight_is_the_best() {
     let mut stage = three();
@@ -37,6 +39,7 @@ fn a_ready_broker_with_nothing_in_flight_is_the_best() {
     assert_eq!(answers(&mut stage), BTreeSet::from([Some(B)]));
 }
 
+// NC19
 #[test]
 fn else_the_ready_one_with_the_fewest_in_flight() {
     let mut stage = three();
@@ -47,6 +50,7 @@ fn else_the_ready_one_with_the_fewest_in_flight() {
     assert_eq!(answers(&mut stage), BTreeSet::from([Some(B)]));
 }
 
+// NC19
 #[test]
 fn else_one_that_is_being_connected() {
     let mut stage = three();
@@ -54,6 +58,7 @@ fn else_one_that_is_being_connected() {
     assert_eq!(answers(&mut stage), BTreeSet::from([Some(C)]));
 }
 
+// NC19
 #[test]
 fn else_the_one_tried_longest_ago() {
     let mut stage = three();
@@ -72,6 +77,7 @@ fn else_the_one_tried_longest_ago() {
     assert_eq!(answers(&mut stage), BTreeSet::from([Some(B)]));
 }
 
+// NC19
 #[test]
 fn a_throttled_broker_is_not_ready() {
     let mut stage = three();
