@@ -146,7 +146,7 @@ fn message_set(format: MessageFormat, values: &[String], codec: Compression) -> 
 fn produce(cluster: &KafkaCluster, topic: &str, version: i16, records: Bytes) -> Result<ErrorCode, NoAnswer> {
     let mut data = Records::default();
     data.push(records);
-    let partition = PartitionProduceData { index: 0, records: Some(data) };
+    let partition = PartitionProduceData { index: 0, records: Some(data), ..Default::default() };
     let topic =
         TopicProduceData { name: topic.into(), partition_data: vec![partition], ..Default::default() };
     let request =

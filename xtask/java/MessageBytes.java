@@ -9,6 +9,7 @@
 //        plain    the same, with one element in every array that is not null
 //        filled   every field set, two elements in every array, nothing null
 //        mixed    null or not, zero to three elements, numbers at their ends, long and empty strings; mixed2 likewise
+//        unknown  as filled, and in each struct of a flexible version two tagged fields that no schema has
 //
 // A value follows from the hash of its path, "ProduceRequest 9 filled/TopicData/0/Name", so that whoever knows the
 // rules (in Rust: src/golden_values.rs of kp-protocol) makes the same values without these bytes.
@@ -19,6 +20,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Collection;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.apache.kafka.common.Uuid;
@@ -32,6 +34,7 @@ import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.ObjectSerializationCache;
 import org.apache.kafka.common.protocol.types.BoundField;
+import org.apache.kafka.common.protocol.types.RawTaggedField;
 import org.apache.kafka.common.protocol.types.Schema;
 import org.apache.kafka.common.protocol.types.TaggedFields;
 
@@ -42,7 +45,7 @@ public class MessageBytes {
         "TxnOffsetCommit", "DescribeConfigs", "SaslAuthenticate", "DescribeCluster", "GetTelemetrySubscriptions",
         "PushTelemetry",
     };
-    private static final String[] CASES = {"default", "plain", "filled", "mixed", "mixed2"};
+    private static final String[] CASES = {"default", "plain", "filled", "mixed", "mixed2", "unknown"};
     private static final HexFormat HEX = HexFormat.of();
 
     public static void main(String[] args) throws Exception {
@@ -111,6 +114,11 @@ public class MessageBytes {
             if (bound.def.type instanceof TaggedFields) {
                 Field fields = TaggedFields.class.getDeclaredField("fields");
                 fields.setAccessible(true);
+                if (kind.equals("unknown")) {
+                    List<RawTaggedField> unknown = ((Message) target).unknownTaggedFields();
+                    unknown.add(new RawTaggedField(100, ByteBuffer.allocate(8).putLong(hash(path)).array()));
+                    unknown.add(new RawTaggedField(5000, new byte[0]));
+                }
                 for (Object entry : ((Map<?, ?>) fields.get(bound.def.type)).values()) {
                     var tagged = (org.apache.kafka.common.protocol.types.Field) entry;
                     set(target, tagged.name, tagged.type, kind, path);
@@ -143,7 +151,7 @@ public class MessageBytes {
         long hash = hash(path);
         if (type.isNullable()) {
             boolean isNull = switch (kind) {
-                case "filled" -> false;
+                case "filled", "unknown" -> false;
                 case "mixed", "mixed2" -> Long.remainderUnsigned(hash >>> 3, 3) == 0;
                 default -> true;
             };
@@ -163,13 +171,13 @@ public class MessageBytes {
         long length = switch (kind) {
             case "default" -> 0;
             case "plain" -> 1;
-            case "filled" -> 2;
+            case "filled", "unknown" -> 2;
             default -> Long.remainderUnsigned(hash >>> 5, 4);
         };
         Type elements = generic instanceof ParameterizedType ? generic : javaClass.getGenericSuperclass();
         Class<?> elementClass = (Class<?>) ((ParameterizedType) elements).getActualTypeArguments()[0];
         var elementType = type.arrayElementType().get();
-        Collection list = javaClass == java.util.List.class
+        Collection list = javaClass == List.class
                 ? new java.util.ArrayList() : (Collection) javaClass.getConstructor().newInstance();
         for (int i = 0; i < length; i++) {
             Object initial = elementType instanceof Schema ? elementClass.getConstructor().newInstance() : null;

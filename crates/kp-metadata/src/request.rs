@@ -27,6 +27,7 @@ impl MetadataRequestSpec {
         let topic = |name: &TopicName| MetadataRequestTopic {
             topic_id: TopicId::ZERO,
             name: Some(KafkaString::from(name)),
+            ..Default::default()
         };
         MetadataRequest {
             topics: Some(self.topics.iter().map(topic).collect()),

@@ -34,14 +34,17 @@ fn is_what_java_writes<M: Message + Golden + Default + PartialEq + Debug>(seen: 
     for [_, version, case, hex] in rows().filter(|row| row[0] == M::NAME) {
         let what = format!("{} v{version} {case}", M::NAME);
         let version = version_of(version);
-        let form = Form { version, flexible: M::API.is_flexible(version) };
+        let skipping = Form { version, flexible: M::API.is_flexible(version), keeps_unknown: false };
+        let form = Form { keeps_unknown: true, ..skipping };
         let value = M::golden(&M::default(), &Place::of_message(M::NAME, version, case), form);
         let bytes = unhex(hex);
         let written = |value: &M| crate::encode_body(version, value).map(|segments| segments.concat());
         assert_eq!(written(&value).as_deref(), Ok(&bytes[..]), "{what}: written");
-        let read = M::parse(&bytes, version);
+        let read = M::parse_keeping_unknown(&bytes, version);
         assert_eq!(read.as_ref(), Ok(&value), "{what}: read");
         assert_eq!(read.and_then(|read| written(&read)).as_deref(), Ok(&bytes[..]), "{what}: written again");
+        let without = M::golden(&M::default(), &Place::of_message(M::NAME, version, case), skipping);
+        assert_eq!(M::parse(&bytes, version), Ok(without), "{what}: read, unknown tags skipped");
         *seen += 1;
     }
 }
@@ -63,7 +66,7 @@ fn the_file_has_every_case_of_every_version_of_every_message_and_no_other() {
     let mut missing: BTreeSet<[String; 3]> = BTreeSet::new();
     for api in ApiKey::ALL {
         for version in api.versions().min..=api.versions().max {
-            for case in ["default", "plain", "filled", "mixed", "mixed2"] {
+            for case in ["default", "plain", "filled", "mixed", "mixed2", "unknown"] {
                 for message in [format!("{api}Request"), format!("{api}Response")] {
                     missing.insert([message, version.to_string(), case.to_owned()]);
                 }

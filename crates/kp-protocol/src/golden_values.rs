@@ -8,6 +8,7 @@ use crate::kafka_string::KafkaString;
 use crate::record_data::Records;
 use crate::schema::name_in_schema;
 use crate::topic_partition::TopicId;
+use crate::unknown_tags::UnknownTags;
 use crate::wire::Form;
 
 /// How a message is filled; the Java program explains each.
@@ -17,6 +18,8 @@ pub(crate) enum Case {
     Plain,
     Filled,
     Mixed,
+    /// As filled, and with tagged fields that no row names.
+    Unknown,
 }
 
 impl Case {
@@ -27,6 +30,7 @@ impl Case {
             "plain" => Self::Plain,
             "filled" => Self::Filled,
             "mixed" | "mixed2" => Self::Mixed,
+            "unknown" => Self::Unknown,
             other => panic!("{other} is no case"),
         }
     }
@@ -72,11 +76,19 @@ impl Place {
         stirred ^ stirred >> 29
     }
 
+    /// Two tagged fields that no row names, in the case "unknown".
+    pub(crate) fn put_unknown_tags(&self, tags: &mut UnknownTags) {
+        if self.case == Case::Unknown {
+            tags.insert(100, Bytes::copy_from_slice(&self.hash().to_be_bytes()));
+            tags.insert(5000, Bytes::new());
+        }
+    }
+
     fn is_null(&self) -> bool {
         self.allows_null
             && match self.case {
                 Case::Default | Case::Plain => true,
-                Case::Filled => false,
+                Case::Filled | Case::Unknown => false,
                 Case::Mixed => (self.hash() >> 3).is_multiple_of(3),
             }
     }
@@ -85,7 +97,7 @@ impl Place {
         match self.case {
             Case::Default => 0,
             Case::Plain => 1,
-            Case::Filled => 2,
+            Case::Filled | Case::Unknown => 2,
             Case::Mixed => (self.hash() >> 5) % 4,
         }
     }
@@ -139,7 +151,7 @@ impl Golden for bool {
     fn golden(initial: &Self, place: &Place, _: Form) -> Self {
         match place.case {
             Case::Default | Case::Plain => *initial,
-            Case::Filled => !initial,
+            Case::Filled | Case::Unknown => !initial,
             Case::Mixed => place.hash() & 1 == 1,
         }
     }

@@ -66,6 +66,7 @@ mod sample;
 mod schema;
 mod timestamp;
 mod topic_partition;
+mod unknown_tags;
 pub mod varint;
 mod wire;
 mod wire_buf;
@@ -84,6 +85,7 @@ pub use record_data::Records;
 pub use schema::{SchemaRow, SchemaTable};
 pub use timestamp::Timestamp;
 pub use topic_partition::{Offset, PartitionId, TopicId, TopicName, TopicPartition};
+pub use unknown_tags::UnknownTags;
 pub use wire::{Message, Request};
 pub use wire_buf::WireBuf;
 

@@ -23,7 +23,7 @@ macro_rules! check_every_message {
 }
 
 fn form<M: Message>(version: i16) -> Form {
-    Form { version, flexible: M::API.is_flexible(version) }
+    Form { version, flexible: M::API.is_flexible(version), keeps_unknown: true }
 }
 
 fn encode<M: Message>(message: &M, version: i16) -> Bytes {
@@ -39,7 +39,7 @@ fn comes_back_equal<M: Message + Sample + PartialEq + Debug>(entropy: &[u8]) {
     for version in M::VERSIONS.min..=M::VERSIONS.max {
         let message = M::sample(&mut Entropy(entropy), form::<M>(version));
         let bytes = encode(&message, version);
-        let back = M::parse(&bytes, version);
+        let back = M::parse_keeping_unknown(&bytes, version);
         assert_eq!(back.as_ref(), Ok(&message), "{} v{version}", M::NAME);
         assert_eq!(back.map(|back| encode(&back, version)), Ok(bytes), "{} v{version} again", M::NAME);
     }
@@ -62,8 +62,9 @@ fn survives_damage<M: Message + Sample + PartialEq + Debug>(entropy: &[u8], at: 
         if let Some(place) = at.checked_rem(bytes.len()) {
             bytes[place] ^= flip;
         }
-        if let Ok(message) = M::parse(&Bytes::from(bytes), version) {
-            encode(&message, version);
+        let bytes = Bytes::from(bytes);
+        for read in [M::parse(&bytes, version), M::parse_keeping_unknown(&bytes, version)] {
+            read.map(|message| encode(&message, version)).ok();
         }
         let _ = M::parse(&Bytes::copy_from_slice(entropy), version);
     }
@@ -156,6 +157,20 @@ fn tags_of_a_struct_are_written_in_ascending_order() {
 }
 
 #[test]
+fn known_tags_leave_no_gap_in_any_version() {
+    // Unknown tags are written behind the known ones, and tags must ascend (KIP-482).
+    for table in SCHEMA_TABLES {
+        for version in table.versions.min..=table.versions.max {
+            for part in table.parts {
+                let tags = part.iter().filter(|row| row.versions.contains(version)).filter_map(|row| row.tag);
+                let tags: Vec<_> = tags.collect();
+                assert_eq!(tags, (0..tags.len() as u32).collect::<Vec<_>>(), "{} v{version}", table.message);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_count_that_the_rest_cannot_hold_allocates_nothing() {
     // Two billion topics announced, no byte behind.
     let bytes = Bytes::from_static(&[0x7f, 0xff, 0xff, 0xff]);
@@ -217,12 +232,42 @@ fn an_unknown_tag_is_skipped_and_tags_out_of_order_are_refused() {
 }
 
 #[test]
+fn unknown_tags_that_are_kept_follow_the_known_ones_and_must_not_be_one_of_them() {
+    // KIP-482; the known ones are 0 and 3 here
+    let mut response = ApiVersionsResponse { zk_migration_ready: true, ..Default::default() };
+    let key = SupportedFeatureKey { name: "f".into(), ..Default::default() };
+    response.supported_features = vec![key];
+    for tag in [9, u32::MAX, 4] {
+        response.unknown_tags.insert(tag, Bytes::from_static(b"?"));
+    }
+    let bytes = encode(&response, 3);
+    assert_eq!(ApiVersionsResponse::parse_keeping_unknown(&bytes, 3).as_ref(), Ok(&response));
+    // So many that their number takes two bytes.
+    let mut many = response.clone();
+    (100..300).for_each(|tag| many.unknown_tags.insert(tag, Bytes::new()));
+    assert_eq!(ApiVersionsResponse::parse_keeping_unknown(&encode(&many, 3), 3), Ok(many));
+    let in_vain = |tag| {
+        let mut response = response.clone();
+        response.unknown_tags.insert(tag, Bytes::new());
+        response.size(3)
+    };
+    let what = "an unknown tag is none that the version knows";
+    assert_eq!(in_vain(3), Err(ProtocolError::Illegal { what, found: 3 }));
+    let refused =
+        ProtocolError::FieldNotInVersion { part: "ApiVersionsResponse", field: "unknown_tags", version: 2 };
+    assert_eq!(
+        ApiVersionsResponse { unknown_tags: response.unknown_tags, ..Default::default() }.size(2),
+        Err(refused)
+    );
+}
+
+#[test]
 fn a_tagged_field_with_its_default_is_left_out_and_a_set_one_comes_back() {
     // KIP-951
     let mut partition =
         PartitionProduceResponse { error_code: ErrorCode::NOT_LEADER_OR_FOLLOWER, ..Default::default() };
     let plain = partition.clone();
-    partition.current_leader = LeaderIdAndEpoch { leader_id: 3, leader_epoch: 8 };
+    partition.current_leader = LeaderIdAndEpoch { leader_id: 3, leader_epoch: 8, ..Default::default() };
     let response = |partition: PartitionProduceResponse| ProduceResponse {
         responses: vec![TopicProduceResponse { partition_responses: vec![partition], ..Default::default() }],
         ..Default::default()
@@ -236,7 +281,8 @@ fn a_tagged_field_with_its_default_is_left_out_and_a_set_one_comes_back() {
 #[test]
 fn records_of_a_request_are_handed_on_and_not_copied() {
     let batch = vec![Bytes::from_static(b"header"), Bytes::from_static(b"payload")];
-    let data = PartitionProduceData { index: 1, records: Some(Records::from(batch.clone())) };
+    let data =
+        PartitionProduceData { index: 1, records: Some(Records::from(batch.clone())), ..Default::default() };
     let topic = TopicProduceData {
         topic_id: TopicId([7; 16]),
         partition_data: vec![data.clone(), data],
@@ -265,7 +311,11 @@ fn old_list_offsets_answers_with_an_array() {
         old_style_offsets: vec![70, 0],
         ..Default::default()
     };
-    let topic = ListOffsetsTopicResponse { name: KafkaString::from("t"), partitions: vec![partition] };
+    let topic = ListOffsetsTopicResponse {
+        name: KafkaString::from("t"),
+        partitions: vec![partition],
+        ..Default::default()
+    };
     let response = ListOffsetsResponse { topics: vec![topic], ..Default::default() };
     let bytes = encode(&response, 0);
     assert_eq!(
@@ -278,7 +328,8 @@ fn old_list_offsets_answers_with_an_array() {
 
 #[test]
 fn a_token_is_not_shown_by_debug() {
-    let request = SaslAuthenticateRequest { auth_bytes: Bytes::from_static(b"\0user\0password") };
+    let request =
+        SaslAuthenticateRequest { auth_bytes: Bytes::from_static(b"\0user\0password"), ..Default::default() };
     let shown = format!("{request:?}");
     assert_eq!(shown, "SaslAuthenticateRequest { auth_bytes: (not shown) }");
 }

@@ -6,6 +6,7 @@ use crate::error_code::ErrorCode;
 use crate::kafka_string::KafkaString;
 use crate::record_data::Records;
 use crate::topic_partition::TopicId;
+use crate::unknown_tags::UnknownTags;
 use crate::wire::{Field, Form};
 
 /// A string of bytes that is used up; then zeros.
@@ -94,6 +95,18 @@ impl Sample for Bytes {
 impl Sample for Records {
     fn sample(entropy: &mut Entropy<'_>, _: Form) -> Self {
         (0..entropy.byte() % 4).map(|_| Bytes::from(entropy.bytes())).collect()
+    }
+}
+
+impl Sample for UnknownTags {
+    fn sample(entropy: &mut Entropy<'_>, _: Form) -> Self {
+        let mut tags = Self::default();
+        for _ in 0..(entropy.byte() % 8).saturating_sub(5) {
+            // Above every tag that a row has.
+            let tag = 100 + u32::from(entropy.byte()) * 7919;
+            tags.insert(tag, Bytes::from(entropy.bytes()));
+        }
+        tags
     }
 }
 

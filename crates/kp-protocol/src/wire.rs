@@ -45,9 +45,18 @@ pub trait Message: Sized {
 
     /// Reads a body that fills `input` exactly. Byte strings and records are slices of `input`, not copies.
     ///
+    /// Tagged fields that this crate does not know are skipped (KIP-482).
+    ///
     /// # Errors
     /// The version is not known, or the bytes are not this message.
     fn parse(input: &Bytes, version: i16) -> Result<Self, ProtocolError>;
+
+    /// The same, but tagged fields that this crate does not know are kept in their structs' `unknown_tags`, so that
+    /// they are written again: for proxies.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    fn parse_keeping_unknown(input: &Bytes, version: i16) -> Result<Self, ProtocolError>;
 }
 
 /// A message that is answered by another.
@@ -63,6 +72,8 @@ pub trait Request: Message {
 pub(crate) struct Form {
     pub(crate) version: i16,
     pub(crate) flexible: bool,
+    /// Reading: whether tags without a row are kept instead of skipped.
+    pub(crate) keeps_unknown: bool,
 }
 
 /// What a parser returns: the rest of the input and the value.
@@ -146,6 +157,16 @@ pub(crate) fn check_version(
     Err(ProtocolError::UnsupportedVersion { what, version, min: known.min, max: known.max })
 }
 
+/// A whole message, which must fill its input.
+#[inline]
+pub(crate) fn parse_message<M: Message + Field>(input: &Bytes, form: Form) -> Result<M, ProtocolError> {
+    check_version(M::NAME, form.version, M::VERSIONS)?;
+    let whole = crate::rule::Rule::new(0, i16::MAX);
+    whole
+        .parse_tagged(input, input, form)
+        .map_err(|fault| ParseFault::explain(fault, M::NAME, form.version, input.len()))
+}
+
 /// Declares one message and its structs. See the crate's `api` folder for how a table reads; the brackets hold the
 /// versions, then `nullable n..`, `tag n`, `ignorable`, `gone`, `secret`, in any order.
 macro_rules! wire {
@@ -193,7 +214,8 @@ macro_rules! wire {
 
             fn form(version: i16) -> $crate::wire::Form {
                 const FLEXIBLE: Option<i16> = $crate::wire::wire!(@flexible $flexible);
-                $crate::wire::Form { version, flexible: FLEXIBLE.is_some_and(|from| version >= from) }
+                let flexible = FLEXIBLE.is_some_and(|from| version >= from);
+                $crate::wire::Form { version, flexible, keeps_unknown: false }
             }
         }
 
@@ -216,11 +238,15 @@ macro_rules! wire {
             }
 
             fn parse(input: &bytes::Bytes, version: i16) -> Result<Self, $crate::ProtocolError> {
-                $crate::wire::check_version(Self::NAME, version, Self::VERSIONS)?;
-                let whole = $crate::rule::Rule::new(0, i16::MAX);
-                whole
-                    .parse_tagged(input, input, Self::form(version))
-                    .map_err(|fault| $crate::wire::ParseFault::explain(fault, Self::NAME, version, input.len()))
+                $crate::wire::parse_message(input, Self::form(version))
+            }
+
+            fn parse_keeping_unknown(
+                input: &bytes::Bytes,
+                version: i16,
+            ) -> Result<Self, $crate::ProtocolError> {
+                let form = $crate::wire::Form { keeps_unknown: true, ..Self::form(version) };
+                $crate::wire::parse_message(input, form)
             }
         }
     };
@@ -267,6 +293,8 @@ macro_rules! wire_struct {
                 )]
                 pub $field: $ty,
             )*
+            /// Tagged fields that no row here names; empty after [`Message::parse`](crate::Message::parse).
+            pub unknown_tags: $crate::UnknownTags,
         }
 
         impl std::fmt::Debug for $Name {
@@ -276,13 +304,19 @@ macro_rules! wire_struct {
                     $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*)
                         .show(&mut shown, stringify!($field), &self.$field);
                 )*
+                if !self.unknown_tags.is_empty() {
+                    shown.field("unknown_tags", &self.unknown_tags);
+                }
                 shown.finish()
             }
         }
 
         impl Default for $Name {
             fn default() -> Self {
-                Self { $($field: $crate::wire::wire!(@default $ty $(, $default)?),)* }
+                Self {
+                    $($field: $crate::wire::wire!(@default $ty $(, $default)?),)*
+                    unknown_tags: Default::default(),
+                }
             }
         }
 
@@ -300,6 +334,16 @@ macro_rules! wire_struct {
             )*];
         }
 
+        impl $Name {
+            /// The tags that the rows name in a version.
+            #[cold]
+            fn known_tags(form: $crate::wire::Form) -> Vec<Option<u32>> {
+                const RULES: &[$crate::rule::Rule] =
+                    &[$($crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*)),*];
+                RULES.iter().map(|rule| rule.tag.filter(|_| rule.is_tagged(form))).collect()
+            }
+        }
+
         #[cfg(test)]
         impl $crate::sample::Sample for $Name {
             fn sample(entropy: &mut $crate::sample::Entropy<'_>, form: $crate::wire::Form) -> Self {
@@ -310,6 +354,9 @@ macro_rules! wire_struct {
                         value.$field = RULE.sample(entropy, form);
                     }
                 })*
+                if form.flexible && form.keeps_unknown {
+                    value.unknown_tags = $crate::sample::Sample::sample(entropy, form);
+                }
                 value
             }
         }
@@ -325,6 +372,9 @@ macro_rules! wire_struct {
                         value.$field = RULE.golden(&initial.$field, place, form);
                     }
                 })*
+                if form.flexible && form.keeps_unknown {
+                    place.put_unknown_tags(&mut value.unknown_tags);
+                }
                 value
             }
         }
@@ -358,6 +408,10 @@ macro_rules! wire_struct {
                 if form.flexible {
                     size += $crate::primitive::uvarint_size(tags);
                 }
+                if !self.unknown_tags.is_empty() {
+                    self.unknown_tags.check(form.flexible, &Self::known_tags(form), stringify!($Name), form.version)?;
+                    size += self.unknown_tags.added_size(tags);
+                }
                 Ok(size)
             }
 
@@ -378,7 +432,7 @@ macro_rules! wire_struct {
                     );
                 })*
                 if form.flexible {
-                    out.put_uvarint(tags);
+                    out.put_uvarint(tags + self.unknown_tags.len() as u32);
                 }
                 if tags > 0 {
                     $({
@@ -390,6 +444,10 @@ macro_rules! wire_struct {
                             $crate::primitive::put_tagged(tag, &self.$field, form, out);
                         }
                     })*
+                }
+                if form.flexible {
+                    // Known tags leave no gap (a test sees to it), so that unknown ones are the higher.
+                    self.unknown_tags.put(out);
                 }
             }
 
@@ -412,6 +470,7 @@ macro_rules! wire_struct {
                         }
                     };
                 )*
+                let mut unknown_tags = $crate::UnknownTags::default();
                 if form.flexible {
                     let (after, mut tags) = $crate::primitive::TagSection::open(rest)?;
                     rest = after;
@@ -426,10 +485,13 @@ macro_rules! wire_struct {
                                 continue;
                             }
                         })*
-                        // A tag nobody here knows comes from a newer broker or client: skipped (KIP-482).
+                        // A tag nobody here knows comes from a newer broker or client (KIP-482).
+                        if form.keeps_unknown {
+                            unknown_tags.insert(tag, frame.slice_ref(section));
+                        }
                     }
                 }
-                Ok((rest, Self { $($field),* }))
+                Ok((rest, Self { $($field,)* unknown_tags }))
             }
         }
     };

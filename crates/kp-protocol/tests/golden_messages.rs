@@ -29,10 +29,10 @@ fn api(name: &str) -> ApiKey {
 /// Reads a body and writes it again.
 fn rewritten(message: &str, version: i16, body: &Bytes) -> Result<Vec<u8>, ProtocolError> {
     let segments = if let Some(name) = message.strip_suffix("Request") {
-        AnyRequest::parse(api(name), version, body)?.encode(version)?
+        AnyRequest::parse_keeping_unknown(api(name), version, body)?.encode(version)?
     } else {
         let name = message.strip_suffix("Response").expect("is a request or a response");
-        AnyResponse::parse(api(name), version, body)?.encode(version)?
+        AnyResponse::parse_keeping_unknown(api(name), version, body)?.encode(version)?
     };
     Ok(segments.concat())
 }

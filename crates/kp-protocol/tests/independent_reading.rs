@@ -52,15 +52,17 @@ fn another_implementation_reads_our_produce_requests() {
             name: if by_id { KafkaString::default() } else { "payments".into() },
             topic_id: if by_id { TopicId([9; 16]) } else { TopicId::ZERO },
             partition_data: vec![
-                PartitionProduceData { index: 4, records: Some(records.clone()) },
-                PartitionProduceData { index: 5, records: None },
+                PartitionProduceData { index: 4, records: Some(records.clone()), ..Default::default() },
+                PartitionProduceData { index: 5, records: None, ..Default::default() },
             ],
+            ..Default::default()
         };
         let request = ProduceRequest {
             transactional_id: Some("txn".into()),
             acks: -1,
             timeout_ms: 30_000,
             topic_data: vec![topic],
+            ..Default::default()
         };
         let read: theirs::ProduceRequest = read(&request, version);
         assert_eq!(read.transactional_id.as_ref().map(|id| id.as_str()), Some("txn"));
@@ -141,6 +143,7 @@ fn another_implementation_reads_our_metadata_responses() {
         replica_nodes: vec![1, 2, 3],
         isr_nodes: vec![1, 2],
         offline_replicas: vec![3],
+        ..Default::default()
     };
     let response = MetadataResponse {
         throttle_time_ms: 5,
@@ -149,6 +152,7 @@ fn another_implementation_reads_our_metadata_responses() {
             host: "h".into(),
             port: 9092,
             rack: Some("r".into()),
+            ..Default::default()
         }],
         cluster_id: Some("cluster".into()),
         controller_id: 1,
@@ -189,7 +193,7 @@ fn another_implementation_reads_our_produce_responses() {
         log_append_time_ms: 77,
         log_start_offset: 3,
         error_message: Some("no".into()),
-        current_leader: LeaderIdAndEpoch { leader_id: 8, leader_epoch: 9 },
+        current_leader: LeaderIdAndEpoch { leader_id: 8, leader_epoch: 9, ..Default::default() },
         ..Default::default()
     };
     for version in 3..=13 {
@@ -201,7 +205,8 @@ fn another_implementation_reads_our_produce_responses() {
             throttle_time_ms: 12,
             ..Default::default()
         };
-        let endpoint = NodeEndpoint { node_id: 8, host: "eight".into(), port: 1, rack: None };
+        let endpoint =
+            NodeEndpoint { node_id: 8, host: "eight".into(), port: 1, rack: None, ..Default::default() };
         if version >= 10 {
             response.node_endpoints = vec![endpoint];
         } else {

@@ -89,20 +89,28 @@ pub(crate) fn encode<P: Deref<Target = [Bytes]>>(
                 name: KafkaString::from(&topic),
                 topic_id: part.topic_id,
                 partition_data: Vec::new(),
+                ..Default::default()
             });
             topics.len() - 1
         });
         if version >= TOPIC_IDS_FROM {
             ids.insert(part.topic_id, topic);
         }
-        topics[place]
-            .partition_data
-            .push(PartitionProduceData { index: partition.0, records: Some(records) });
+        topics[place].partition_data.push(PartitionProduceData {
+            index: partition.0,
+            records: Some(records),
+            ..Default::default()
+        });
     }
     // SN3: the broker may take as long as the client waits.
     let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-    let request =
-        ProduceRequest { transactional_id: None, acks: acks.wire(), timeout_ms, topic_data: topics };
+    let request = ProduceRequest {
+        transactional_id: None,
+        acks: acks.wire(),
+        timeout_ms,
+        topic_data: topics,
+        ..Default::default()
+    };
     Ok((encode_body(version, &request)?, ids))
 }
 
@@ -282,8 +290,9 @@ mod tests {
             record_errors: vec![BatchIndexAndErrorMessage {
                 batch_index: 3,
                 batch_index_error_message: Some("no key".into()),
+                ..Default::default()
             }],
-            current_leader: LeaderIdAndEpoch { leader_id: 2, leader_epoch: 7 },
+            current_leader: LeaderIdAndEpoch { leader_id: 2, leader_epoch: 7, ..Default::default() },
             ..Default::default()
         };
         let response = ProduceResponse {
@@ -293,7 +302,14 @@ mod tests {
                 ..Default::default()
             }],
             throttle_time_ms: 250,
-            node_endpoints: vec![NodeEndpoint { node_id: 2, host: "h".into(), port: 9092, rack: None }],
+            node_endpoints: vec![NodeEndpoint {
+                node_id: 2,
+                host: "h".into(),
+                port: 9092,
+                rack: None,
+                ..Default::default()
+            }],
+            ..Default::default()
         };
         let body = Bytes::from(encode_body(10, &response).unwrap().concat());
         let answer = decode(&body, 10, &TopicIds::new()).unwrap();

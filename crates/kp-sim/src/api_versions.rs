@@ -26,7 +26,12 @@ impl SimCluster {
         }
         let listed = self.settings.kafka_version.listed();
         // A feature is the only free text of this answer: the double says here what it is.
-        let feature = SupportedFeatureKey { name: CLUSTER_ID.into(), min_version: 1, max_version: 1 };
+        let feature = SupportedFeatureKey {
+            name: CLUSTER_ID.into(),
+            min_version: 1,
+            max_version: 1,
+            ..Default::default()
+        };
         let response = ApiVersionsResponse {
             api_keys: listed.map(|(api, range)| row(api, range.min, range.max)).collect(),
             throttle_time_ms: self.faults.throttle(ApiKey::ApiVersions),
@@ -51,7 +56,7 @@ impl SimCluster {
 }
 
 fn row(api: ApiKey, min_version: i16, max_version: i16) -> ApiVersion {
-    ApiVersion { api_key: api.key(), min_version, max_version }
+    ApiVersion { api_key: api.key(), min_version, max_version, ..Default::default() }
 }
 
 /// Letters and digits, with dots and hyphens between them.

@@ -107,15 +107,23 @@ impl SimCluster {
                 matches!(data.error_code, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH);
             if let (true, Ok(partition), true) = (moved, partition, version >= LEADER_FROM) {
                 let leader_id = partition.leader.unwrap_or(BrokerId(-1));
-                data.current_leader =
-                    LeaderIdAndEpoch { leader_id: leader_id.0, leader_epoch: partition.leader_epoch.0 };
+                data.current_leader = LeaderIdAndEpoch {
+                    leader_id: leader_id.0,
+                    leader_epoch: partition.leader_epoch.0,
+                    ..Default::default()
+                };
                 if let Some(endpoint) = self.endpoint(leader_id) {
                     endpoints.insert(leader_id, endpoint);
                 }
             }
             partitions.push(PartitionData { partition_index: wanted.partition, ..data });
         }
-        FetchableTopicResponse { topic: asked.topic.clone(), topic_id: asked.topic_id, partitions }
+        FetchableTopicResponse {
+            topic: asked.topic.clone(),
+            topic_id: asked.topic_id,
+            partitions,
+            ..Default::default()
+        }
     }
 }
 

@@ -50,11 +50,11 @@ impl SimCluster {
                 .iter()
                 .map(|asked| answer(asked, partition(asked.partition_index)))
                 .collect();
-            ListOffsetsTopicResponse { name: asked.name.clone(), partitions }
+            ListOffsetsTopicResponse { name: asked.name.clone(), partitions, ..Default::default() }
         });
         let topics = topics.collect();
         let throttle_time_ms = self.faults.throttle(ApiKey::ListOffsets);
-        Self::answer(header, &ListOffsetsResponse { throttle_time_ms, topics })
+        Self::answer(header, &ListOffsetsResponse { throttle_time_ms, topics, ..Default::default() })
     }
 }
 

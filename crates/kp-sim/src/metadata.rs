@@ -27,6 +27,7 @@ impl SimCluster {
             host: (&*address.host).into(),
             port: i32::from(address.port),
             rack: address.rack.as_deref().map(KafkaString::from),
+            ..Default::default()
         };
         let response = MetadataResponse {
             throttle_time_ms: self.faults.throttle(ApiKey::Metadata),
@@ -121,6 +122,7 @@ impl SimCluster {
             replica_nodes: partition.replicas.iter().map(|id| id.0).collect(),
             isr_nodes: numbers(true),
             offline_replicas: numbers(false),
+            ..Default::default()
         }
     }
 }

@@ -111,6 +111,7 @@ impl SimCluster {
                 name: topic.name,
                 topic_id: topic.topic_id,
                 partition_responses,
+                ..Default::default()
             });
         }
         let throttle_time_ms = self.faults.throttle(ApiKey::Produce);
@@ -119,7 +120,7 @@ impl SimCluster {
             return if all_good { Reply::Silence } else { Reply::Close };
         }
         let node_endpoints = endpoints.into_values().collect();
-        let response = ProduceResponse { responses, throttle_time_ms, node_endpoints };
+        let response = ProduceResponse { responses, throttle_time_ms, node_endpoints, ..Default::default() };
         if request.acks == -1 && !awaited.is_empty() {
             let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
             let waiting = WaitingProduce::new(broker, header.clone(), response, awaited, at.now + timeout);
@@ -191,7 +192,8 @@ impl SimCluster {
         };
         let mut current_leader = LeaderIdAndEpoch::default();
         if let Some((leader, epoch)) = refusal.leader.filter(|_| version >= LEADER_HINT_FROM) {
-            current_leader = LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0 };
+            current_leader =
+                LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0, ..Default::default() };
             if let Some(endpoint) = self.endpoint(leader) {
                 endpoints.insert(leader, endpoint);
             }
@@ -199,6 +201,7 @@ impl SimCluster {
         let record_error = |(batch_index, message): (i32, String)| BatchIndexAndErrorMessage {
             batch_index,
             batch_index_error_message: Some(message.into()),
+            ..Default::default()
         };
         PartitionProduceResponse {
             index,
@@ -220,6 +223,7 @@ impl SimCluster {
             host: (&*known.address.host).into(),
             port: i32::from(known.address.port),
             rack: known.address.rack.as_deref().map(KafkaString::from),
+            ..Default::default()
         })
     }
 }

@@ -218,7 +218,8 @@ impl TopicReader {
                     ..ListOffsetsPartition::default()
                 })
                 .collect();
-            let topic = ListOffsetsTopic { name: self.topic.as_str().into(), partitions };
+            let topic =
+                ListOffsetsTopic { name: self.topic.as_str().into(), partitions, ..Default::default() };
             let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
             let connection = connection(&mut self.connections, leader)?;
             // Version 0 answers in another way, and only brokers before 0.10.1 need it.
@@ -243,7 +244,12 @@ impl TopicReader {
                 ..FetchPartition::default()
             })
             .collect();
-        let topic = FetchTopic { topic: self.topic.as_str().into(), topic_id: self.topic_id, partitions };
+        let topic = FetchTopic {
+            topic: self.topic.as_str().into(),
+            topic_id: self.topic_id,
+            partitions,
+            ..Default::default()
+        };
         let request = FetchRequest {
             max_wait_ms: i32::try_from(wait.as_millis()).unwrap_or(i32::MAX),
             min_bytes: 1,

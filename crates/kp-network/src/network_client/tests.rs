@@ -170,8 +170,12 @@ fn response(header: &ReceivedHeader, body: &[u8]) -> Vec<u8> {
 
 /// What a broker of today answers, more or less.
 fn speaks() -> ApiVersionsResponse {
-    let range =
-        |key: ApiKey, min_version, max_version| ApiVersion { api_key: key.key(), min_version, max_version };
+    let range = |key: ApiKey, min_version, max_version| ApiVersion {
+        api_key: key.key(),
+        min_version,
+        max_version,
+        ..Default::default()
+    };
     ApiVersionsResponse {
         error_code: ErrorCode(0),
         api_keys: vec![

@@ -55,7 +55,7 @@ fn serve(mut stream: TcpStream, pause: Duration) -> io::Result<()> {
         thread::sleep(pause);
         let (header, body) = decode_request_header(&read_frame(&mut stream)?).unwrap();
         if header.api == ApiKey::ApiVersions {
-            let spoken = ApiVersion { api_key: 3, min_version: 0, max_version: 13 };
+            let spoken = ApiVersion { api_key: 3, min_version: 0, max_version: 13, ..Default::default() };
             let answer = ApiVersionsResponse { api_keys: vec![spoken], ..ApiVersionsResponse::default() };
             stream.write_all(
                 &encode_response(header.version, header.correlation_id, &answer).unwrap().concat(),

@@ -33,6 +33,20 @@ macro_rules! any_message {
                 }
             }
 
+            /// Reads a body and keeps the tagged fields that this crate does not know.
+            ///
+            /// # Errors
+            /// As [`Message::parse`].
+            pub fn parse_keeping_unknown(
+                api: ApiKey,
+                version: i16,
+                body: &Bytes,
+            ) -> Result<Self, ProtocolError> {
+                match api {
+                    $(ApiKey::$Api => $Message::parse_keeping_unknown(body, version).map(Self::$Api),)*
+                }
+            }
+
             /// Which API it belongs to.
             #[must_use]
             pub fn api(&self) -> ApiKey {

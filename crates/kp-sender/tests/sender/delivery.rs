@@ -278,6 +278,7 @@ fn records_the_broker_names_reach_the_failure() {
         record_errors: vec![BatchIndexAndErrorMessage {
             batch_index: 0,
             batch_index_error_message: Some("no key in a compacted topic".into()),
+            ..Default::default()
         }],
         ..refused(ErrorCode::INVALID_RECORD)
     });

@@ -299,7 +299,13 @@ impl Harness {
         });
         let brokers = (1..=self.brokers).map(|id| {
             let BrokerAddress { host, port, .. } = address(BrokerId(id));
-            MetadataResponseBroker { node_id: id, host: (&*host).into(), port: port.into(), rack: None }
+            MetadataResponseBroker {
+                node_id: id,
+                host: (&*host).into(),
+                port: port.into(),
+                rack: None,
+                ..Default::default()
+            }
         });
         let response =
             MetadataResponse { brokers: brokers.collect(), topics: topics.collect(), ..Default::default() };
@@ -361,8 +367,14 @@ impl Harness {
                     ..answer(partition.index)
                 })
                 .collect(),
+            ..Default::default()
         });
-        let response = ProduceResponse { responses: topics.collect(), throttle_time_ms, node_endpoints };
+        let response = ProduceResponse {
+            responses: topics.collect(),
+            throttle_time_ms,
+            node_endpoints,
+            ..Default::default()
+        };
         let body = Bytes::from(encode_body(taken.request.version, &response).unwrap().concat());
         self.input(Input::Answered { token: taken.request.token, body });
         self.run();
@@ -414,7 +426,13 @@ pub(crate) fn moved(leader: i32, epoch: i32) -> PartitionProduceResponse {
 
 pub(crate) fn endpoint(id: i32) -> NodeEndpoint {
     let BrokerAddress { host, port, .. } = address(BrokerId(id));
-    NodeEndpoint { node_id: id, host: KafkaString::from(&*host), port: port.into(), rack: None }
+    NodeEndpoint {
+        node_id: id,
+        host: KafkaString::from(&*host),
+        port: port.into(),
+        rack: None,
+        ..Default::default()
+    }
 }
 
 /// The failure of a batch that has failed.

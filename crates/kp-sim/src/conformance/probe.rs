@@ -92,6 +92,7 @@ impl<'a> Probe<'a> {
         let config = |(name, value): &(&str, &str)| CreatableTopicConfig {
             name: (*name).into(),
             value: Some((*value).into()),
+            ..Default::default()
         };
         let topic = CreatableTopic {
             name: name.clone(),
@@ -139,6 +140,7 @@ impl<'a> Probe<'a> {
         let topic = ListOffsetsTopic {
             name: self.topic.as_str().into(),
             partitions: (0..PARTITIONS).map(partition).collect(),
+            ..Default::default()
         };
         let answer =
             self.ask(7, &ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() })?;
@@ -248,11 +250,12 @@ impl<'a> Probe<'a> {
         } else {
             (KafkaString::from_static("there-is-no-such-topic"), TopicId(*b"no such topic id"))
         };
-        let partition_data = vec![PartitionProduceData { index: produce.partition, records }];
+        let partition_data =
+            vec![PartitionProduceData { index: produce.partition, records, ..Default::default() }];
         ProduceRequest {
             acks: produce.acks,
             timeout_ms: 5000,
-            topic_data: vec![TopicProduceData { name, topic_id, partition_data }],
+            topic_data: vec![TopicProduceData { name, topic_id, partition_data, ..Default::default() }],
             ..Default::default()
         }
     }
@@ -318,7 +321,11 @@ impl<'a> Probe<'a> {
 
     fn list_offsets(&mut self, timestamp: i64, code: ErrorCode, offset: i64) -> Checked {
         let partition = ListOffsetsPartition { timestamp, ..Default::default() };
-        let topic = ListOffsetsTopic { name: self.topic.as_str().into(), partitions: vec![partition] };
+        let topic = ListOffsetsTopic {
+            name: self.topic.as_str().into(),
+            partitions: vec![partition],
+            ..Default::default()
+        };
         let answer =
             self.ask(7, &ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() })?;
         let partition = answer

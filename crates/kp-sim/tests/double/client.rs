@@ -108,8 +108,13 @@ impl Client {
 
     fn produce_request(&self, acks: i16, topic: &str, batch: Bytes) -> ProduceRequest {
         let topic_id = self.cluster.topic(topic).map_or(TopicId::ZERO, |topic| topic.id());
-        let partition_data = vec![PartitionProduceData { index: 0, records: Some(Records::from(batch)) }];
-        let topic_data = vec![TopicProduceData { name: topic.into(), topic_id, partition_data }];
+        let partition_data = vec![PartitionProduceData {
+            index: 0,
+            records: Some(Records::from(batch)),
+            ..Default::default()
+        }];
+        let topic_data =
+            vec![TopicProduceData { name: topic.into(), topic_id, partition_data, ..Default::default() }];
         ProduceRequest { acks, timeout_ms: 1000, topic_data, ..Default::default() }
     }
 

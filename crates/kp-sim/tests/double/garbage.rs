@@ -20,7 +20,11 @@ fn good_frames() -> Vec<Vec<u8>> {
     let client = Client::with_topic();
     let produce = |version| {
         let records = crate::client::batch(client.clock.timestamp_ms(), by(1, 0, 0), &["a", "b"]);
-        let partition = kp_protocol::api::PartitionProduceData { index: 0, records: Some(records.into()) };
+        let partition = kp_protocol::api::PartitionProduceData {
+            index: 0,
+            records: Some(records.into()),
+            ..Default::default()
+        };
         let topic = kp_protocol::api::TopicProduceData {
             name: "t".into(),
             partition_data: vec![partition],

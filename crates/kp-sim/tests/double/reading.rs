@@ -23,7 +23,7 @@ fn with_batches(batches: &[&[&str]]) -> Client {
 
 fn offset_at(client: &mut Client, timestamp: i64) -> (i64, i64) {
     let partition = ListOffsetsPartition { timestamp, ..Default::default() };
-    let topic = ListOffsetsTopic { name: "t".into(), partitions: vec![partition] };
+    let topic = ListOffsetsTopic { name: "t".into(), partitions: vec![partition], ..Default::default() };
     let response = client.ask(FIRST, 7, &ListOffsetsRequest { topics: vec![topic], ..Default::default() });
     let found = &response.topics[0].partitions[0];
     assert_eq!(found.error_code, ErrorCode::NONE);

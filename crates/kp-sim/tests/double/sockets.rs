@@ -47,7 +47,7 @@ fn produce(value: &str, acks: i16) -> ProduceRequest {
     let records = Some(batch(0, None, &[value]).into());
     let topic = TopicProduceData {
         name: "t".into(),
-        partition_data: vec![PartitionProduceData { index: 0, records }],
+        partition_data: vec![PartitionProduceData { index: 0, records, ..Default::default() }],
         ..Default::default()
     };
     ProduceRequest { acks, timeout_ms: 1000, topic_data: vec![topic], ..Default::default() }

@@ -67,7 +67,7 @@ fn topics_are_asked_for_by_id_from_v12() {
     let mut client = Client::with_topic();
     let topic_id = client.cluster.topic("t").unwrap().id();
     let ask = |client: &mut Client, topic_id| {
-        let asked = MetadataRequestTopic { topic_id, name: None };
+        let asked = MetadataRequestTopic { topic_id, name: None, ..Default::default() };
         client
             .ask(FIRST, 12, &MetadataRequest { topics: Some(vec![asked]), ..Default::default() })
             .topics
@@ -95,8 +95,11 @@ fn a_refused_topic_is_refused_by_name() {
 #[test]
 fn topics_are_created_as_asked() {
     let mut client = Client::of(ClusterSettings::default().with_brokers(3));
-    let config =
-        |name: &str, value: &str| CreatableTopicConfig { name: name.into(), value: Some(value.into()) };
+    let config = |name: &str, value: &str| CreatableTopicConfig {
+        name: name.into(),
+        value: Some(value.into()),
+        ..Default::default()
+    };
     let configs =
         vec![config("message.timestamp.type", "LogAppendTime"), config("max.message.bytes", "1000")];
     let topic = CreatableTopic {
@@ -115,6 +118,7 @@ fn topics_are_created_as_asked() {
     let assign = |partition_index, broker_ids: &[i32]| CreatableReplicaAssignment {
         partition_index,
         broker_ids: broker_ids.to_vec(),
+        ..Default::default()
     };
     let assigned = |assignments| CreatableTopic {
         name: "u".into(),

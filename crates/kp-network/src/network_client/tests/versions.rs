@@ -36,6 +36,7 @@ fn unsupported(header: &ReceivedHeader, named: Option<i16>) -> Vec<u8> {
         api_key: ApiKey::ApiVersions.key(),
         min_version: 0,
         max_version,
+        ..Default::default()
     });
     let answer = ApiVersionsResponse {
         error_code: ErrorCode::UNSUPPORTED_VERSION,
