@@ -54,6 +54,16 @@ fn a_returned_page_is_used_again_and_counted_as_available() {
     assert_eq!(pool.available(), 1000);
 }
 
+// BP1
+#[test]
+fn a_page_size_of_zero_counts_as_one_byte() {
+    let pool = BufferPool::new(10, 0);
+    assert_eq!(pool.page_size(), 1);
+    drop(take(&pool, 1));
+    assert_eq!((pool.available(), pool.state.lock().free_pages.len()), (10, 1));
+}
+
+// BP2
 #[test]
 fn free_pages_are_used_again_last_in_first_out() {
     let pool = BufferPool::new(1000, 100);
