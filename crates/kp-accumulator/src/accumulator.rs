@@ -9,8 +9,9 @@ use crate::flush::Flush;
 use crate::incomplete::Incomplete;
 use crate::park_word::ParkWord;
 use crate::partition_queue::{Home, PartitionQueue, QueueIndex};
-use crate::partitioner::Sticky;
+use crate::partitioner::{Counter, QueueLengths, Reach, Sticky};
 use crate::ready::Driver;
+use crate::record_format::FormatCell;
 use crate::seal_list::SealList;
 use crate::sealer::Sealer;
 use crate::settings::AccumulatorSettings;
@@ -63,6 +64,10 @@ pub struct Accumulator {
     pub(crate) seal_list: SealList,
     pub(crate) incomplete: Arc<Incomplete>,
     pub(crate) driver: Mutex<Driver>,
+    /// Which brokers the sticky choice passes over.
+    pub(crate) reach: Reach,
+    /// Which record format sizes are counted in.
+    pub(crate) format: FormatCell,
     /// Compresses on the driver; `None` where workers do, or nobody.
     pub(crate) inline_sealer: Mutex<Option<Sealer>>,
     topics: RwLock<BTreeMap<TopicName, Arc<TopicQueues>>>,
@@ -90,6 +95,8 @@ impl Accumulator {
             seal_list: SealList::default(),
             incomplete: Arc::default(),
             driver: Mutex::default(),
+            reach: Reach::default(),
+            format: FormatCell::default(),
             inline_sealer: Mutex::new(sealer),
             topics: RwLock::default(),
             queues: RwLock::default(),
@@ -126,13 +133,14 @@ impl Accumulator {
             return Arc::clone(topic);
         }
         let mut topics = self.topics.write();
-        let (shared, mut queues) = match topics.get(name) {
+        let (shared, mut queues, mut lengths) = match topics.get(name) {
             Some(topic) if topic.partitions() >= partitions => return Arc::clone(topic),
-            Some(topic) => (Arc::clone(&topic.shared), topic.queues.clone()),
-            None => (Arc::new(self.topic_shared(topics.len())), Vec::new()),
+            Some(topic) => (Arc::clone(&topic.shared), topic.queues.clone(), topic.lengths.clone()),
+            None => (Arc::new(self.topic_shared(topics.len())), Vec::new(), QueueLengths::default()),
         };
         let mut all = self.queues.write();
-        for partition in queues.len()..partitions {
+        let places = lengths.grow(partitions - queues.len());
+        for (partition, length) in (queues.len()..partitions).zip(places) {
             let queue = Arc::new(PartitionQueue::new(Home {
                 index: QueueIndex(all.len() as u32),
                 topic_partition: TopicPartition {
@@ -140,11 +148,12 @@ impl Accumulator {
                     partition: PartitionId(partition as i32),
                 },
                 topic: Arc::clone(&shared),
+                length,
             }));
             all.push(Arc::clone(&queue));
             queues.push(queue);
         }
-        let topic = Arc::new(TopicQueues { name: name.clone(), queues, shared });
+        let topic = Arc::new(TopicQueues { name: name.clone(), queues, lengths, shared });
         topics.insert(name.clone(), Arc::clone(&topic));
         topic
     }
@@ -316,8 +325,10 @@ impl Accumulator {
     }
 
     fn topic_shared(&self, number: usize) -> TopicShared {
+        let seed = self.settings.seed ^ ((number as u64) << 20);
         TopicShared {
-            sticky: Sticky::new(self.settings.seed ^ ((number as u64) << 20)),
+            sticky: Sticky::new(seed),
+            counter: Counter::seeded(seed),
             ratio: Default::default(),
             incomplete: Arc::clone(&self.incomplete),
             pool: Arc::clone(&self.pool),

@@ -7,7 +7,8 @@ use crate::completion::{Completion, RecordCallback};
 use crate::compression_ratio::SAFETY;
 use crate::error::AppendError;
 use crate::partition_queue::{PartitionQueue, QueueState};
-use crate::partitioner::{Shard, Sticky, partition_for_key};
+use crate::partitioner::{Choosing, Shard, Sticky, partition_for_key};
+use crate::settings::Age;
 use crate::topic_queues::TopicQueues;
 use kp_memory::Buffer;
 use kp_metadata::Topic;
@@ -75,8 +76,13 @@ impl News {
     }
 }
 
-/// Where the choice of a record without a key is kept, and what it was made from.
-type Stuck<'a> = Option<(&'a Sticky, &'a Shard, &'a Topic)>;
+/// Where the choice of a record without a key is kept, and what the next one is made from.
+#[derive(Clone, Copy)]
+struct Stuck<'a> {
+    sticky: &'a Sticky,
+    shard: &'a Shard,
+    choosing: Choosing<'a>,
+}
 
 impl Accumulator {
     /// Appends `record` to a batch of the partition that `target` chooses.
@@ -107,6 +113,11 @@ impl Accumulator {
             let grown = self.topic(&topic.name, count);
             return self.append(&grown, metadata, target, record, callback, spare, clock);
         }
+        if !record.headers.is_empty()
+            && let Some(format) = self.record_format()
+        {
+            return Err(AppendError::HeadersNotInFormat { magic: format.magic() });
+        }
         let entry = Entry { record, callback, spare, clock };
         let key = if self.settings.ignore_keys { None } else { record.key };
         let queue = match (target, key) {
@@ -135,9 +146,11 @@ impl Accumulator {
         entry: Entry<'_, '_>,
     ) -> Result<Append, AppendError> {
         let sticky = &topic.shared.sticky;
+        let lengths = self.settings.weighs().then_some(&topic.lengths);
+        let choosing = Choosing { topic: metadata, lengths, reach: &self.reach };
         loop {
             let shard = sticky.shard();
-            let partition = sticky.current(shard, metadata);
+            let partition = sticky.current(shard, choosing);
             let queue = &topic.queues[partition as usize];
             let state = match queue.state.try_lock() {
                 Some(state) => state,
@@ -149,7 +162,7 @@ impl Accumulator {
             };
             // Chosen without the lock: another thread of the shard may have moved it meanwhile (AC8).
             if shard.stands_on(partition) {
-                return self.append_to(queue, state, Some((sticky, shard, metadata)), entry);
+                return self.append_to(queue, state, Some(&Stuck { sticky, shard, choosing }), entry);
             }
         }
     }
@@ -160,7 +173,7 @@ impl Accumulator {
         &self,
         queue: &PartitionQueue,
         mut state: MutexGuard<'_, QueueState>,
-        stuck: Stuck<'_>,
+        stuck: Option<&Stuck<'_>>,
         entry: Entry<'_, '_>,
     ) -> Result<Append, AppendError> {
         // Under the lock, so that close can wait for appends that came before it (CL10).
@@ -186,7 +199,7 @@ impl Accumulator {
         &self,
         queue: &PartitionQueue,
         mut state: MutexGuard<'_, QueueState>,
-        stuck: Stuck<'_>,
+        stuck: Option<&Stuck<'_>>,
         entry: Entry<'_, '_>,
     ) -> Result<Append, AppendError> {
         let mut news = News::default();
@@ -222,7 +235,8 @@ impl Accumulator {
         let now = clock.now();
         let ratio = &queue.home.topic.ratio;
         let ratio = self.settings.compresses().then(|| ratio.estimate() * SAFETY);
-        let limits = OpenLimits::new(self.settings.batch_size, self.settings.max_raw(), ratio);
+        let limits =
+            OpenLimits::new(self.settings.batch_size, self.settings.max_raw(), ratio, self.measure());
         let mut batch = Batch::open(Arc::clone(&queue.home), now, page, limits);
         let taken = batch.try_append(record, &mut None);
         if !matches!(taken, Ok(Room::Taken(_))) {
@@ -230,7 +244,12 @@ impl Accumulator {
             return taken;
         }
         let was_empty = state.is_empty();
+        if self.settings.classic_expiry.is_some() {
+            // Its last record came before this one: the clock was read for this batch anyway.
+            state.note_full(now);
+        }
         state.open = Some(batch);
+        queue.publish_length(state);
         if was_empty && !state.listed {
             if self.settings.linger.is_zero() && !state.muted {
                 state.listed = true;
@@ -248,7 +267,7 @@ impl Accumulator {
         &self,
         queue: &PartitionQueue,
         mut state: MutexGuard<'_, QueueState>,
-        stuck: Stuck<'_>,
+        stuck: Option<&Stuck<'_>>,
         bytes: usize,
         callback: &mut Option<RecordCallback>,
         mut news: News,
@@ -267,9 +286,9 @@ impl Accumulator {
         if is_full {
             self.close_full(&mut state, &mut news);
         }
-        if let Some((sticky, shard, metadata)) = stuck {
+        if let Some(Stuck { sticky, shard, choosing }) = stuck {
             // Under the lock, so that a switch cannot race the append that caused it (PA6).
-            sticky.appended(shard, metadata, bytes, stride, !is_full);
+            sticky.appended(shard, *choosing, bytes, stride, !is_full);
         }
         drop(state);
         if news.is_any() {
@@ -296,7 +315,7 @@ impl Accumulator {
         if let Some((created, lingers)) = news.opened {
             self.opened.lock().push((index, created));
             if !lingers {
-                self.park.due_at(self.settings.expires_at(created));
+                self.park.due_at(self.settings.expires_at(Age::new(created)));
             } else if self.is_urgent() {
                 // Who flushes, or waits for memory, wants it now (AC11, AC28).
                 self.park.urgent();

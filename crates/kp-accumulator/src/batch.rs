@@ -25,6 +25,7 @@ use crate::completion::{Completion, Outcome, RecordCallback};
 use crate::failure::{BatchFailure, BrokerError, Certainty, FailureKind, Spent};
 use crate::incomplete::BatchNumber;
 use crate::partition_queue::{Home, QueueIndex};
+use crate::settings::Age;
 use kp_memory::Reservation;
 use kp_protocol::records::{BATCH_HEADER_SIZE, RecordEncoder};
 use kp_protocol::{BatchIdentity, LeaderEpoch, TopicPartition};
@@ -57,6 +58,8 @@ pub(crate) struct Core {
     pub(crate) raw: usize,
     pub(crate) attempts: u32,
     pub(crate) last_attempt: Option<Instant>,
+    /// Since when it is known to take no more records (AC25 of 0.9).
+    pub(crate) full_since: Option<Instant>,
     /// Not sent again before this moment (AC14).
     pub(crate) not_before: Option<Instant>,
     /// The leader epoch it was last sent under (AC15).
@@ -227,6 +230,7 @@ impl Core {
             raw: 0,
             attempts: 0,
             last_attempt: None,
+            full_since: None,
             not_before: None,
             leader_epoch: None,
             identity: None,
@@ -247,6 +251,7 @@ impl Core {
         part.place = (self.place.0, self.place.1 + first_index);
         part.ever_unknown = self.ever_unknown;
         part.is_split = true;
+        part.full_since = Some(now);
         part.spent = self.spent_by(now);
         part.since = now;
         part.identity = self.identity.map(|identity| BatchIdentity {
@@ -254,6 +259,10 @@ impl Core {
             ..identity
         });
         part
+    }
+
+    pub(crate) fn age(&self) -> Age {
+        Age { created: self.created, last_attempt: self.last_attempt, full_since: self.full_since }
     }
 
     /// It is sent.

@@ -279,9 +279,9 @@ mod tests {
         }
     }
 
+    // BB23
     #[test]
     fn the_offset_of_a_record_is_the_base_offset_plus_its_index() {
-        // BB23
         let completion = completion();
         assert!(completion.publish(Outcome::Written {
             base_offset: Some(Offset(40)),
@@ -293,9 +293,9 @@ mod tests {
         assert_eq!((offset, log_append_time), (Some(Offset(42)), Some(Timestamp(7))));
     }
 
+    // BB21
     #[test]
     fn an_outcome_is_published_once() {
-        // BB21
         let completion = completion();
         assert!(completion.publish(written(1)));
         assert!(!completion.publish(written(2)));
@@ -315,9 +315,9 @@ mod tests {
         assert!(completion.poll_record(4, &waker).is_ready());
     }
 
+    // FA10, BB25
     #[test]
     fn waiting_across_a_split_follows_the_chain_by_index() {
-        // FA10, BB25
         let (first, second, third) = (Arc::new(completion()), Arc::new(completion()), Arc::new(completion()));
         let part = |first_index, completion: &Arc<Completion>| SplitPart {
             first_index,

@@ -50,9 +50,9 @@ impl CompressionRatio {
 mod tests {
     use super::*;
 
+    // BB4
     #[test]
     fn a_worse_batch_raises_the_estimate_quickly_and_a_better_one_lowers_it_slowly() {
-        // BB4
         let ratio = CompressionRatio::default();
         ratio.observe(1000, 200);
         assert!((ratio.estimate() - 0.995).abs() < 1e-6);
@@ -66,9 +66,9 @@ mod tests {
         assert!((ratio.estimate() - 0.9).abs() < 1e-6, "at least what was seen");
     }
 
+    // BB5
     #[test]
     fn a_split_resets_the_estimate_to_at_least_one() {
-        // BB5
         let ratio = CompressionRatio::default();
         (0..1000).for_each(|_| ratio.observe(1000, 200));
         ratio.reset_after_split(1000, 300);

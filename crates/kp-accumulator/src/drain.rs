@@ -41,8 +41,8 @@ pub struct Drained {
 
 /// One partition's turn.
 enum Picked {
-    /// Taken, to be sent under this identity.
-    Batch(Queued, Option<BatchIdentity>),
+    /// Taken, to be sent under this identity; and the bytes it will take.
+    Batch(Queued, Option<BatchIdentity>, usize),
     /// Stays where it is, for the next drain.
     Skipped,
     /// Does not fit the request any more.
@@ -74,6 +74,7 @@ impl Accumulator {
             self.park.look_again();
         }
         let Some(mut ready) = driver.brokers.remove(&broker) else { return };
+        driver.broker_takes(broker);
         let mut skipped = VecDeque::new();
         let mut size = 0;
         while let Some(index) = ready.pop_front() {
@@ -93,15 +94,17 @@ impl Accumulator {
                     // its turn is now, since the caller asks for a broker once.
                     ready.extend(driver.brokers.remove(&broker).unwrap_or_default());
                 }
-                Picked::Batch(queued, identity) => {
+                Picked::Batch(queued, identity, wire_size) => {
                     match self.dispatch(queued.into_sealed(), look, identity) {
                         Ok(drained) => {
-                            size += drained.wire.size();
+                            size += wire_size;
                             out.push(drained);
                         }
                         Err(refused) => {
                             debug_assert!(false, "an illegal identity: {}", refused.error);
-                            queue.state.lock().insert(refused.batch);
+                            let mut state = queue.state.lock();
+                            state.insert(refused.batch);
+                            queue.publish_length(&state);
                         }
                     }
                     self.leave_turn(driver, &queue);
@@ -140,14 +143,18 @@ impl Accumulator {
             state = queue.state.lock();
             state.put_sealed(sealed);
         }
-        let Some(head) = state.head_batch(&queue.home) else { return Picked::NotReady };
-        if head.wire_size > room {
+        let Some(head) = state.head_batch(&queue.home, self.measure()) else { return Picked::NotReady };
+        let wire_size = head.wire_size;
+        if wire_size > room {
             return Picked::NoRoom;
         }
         match gate.admit(queue.index(), &head) {
             Admission::Skip => Picked::Skipped,
             Admission::Send(identity) => match state.pop_head() {
-                Some(queued) => Picked::Batch(queued, identity),
+                Some(queued) => {
+                    queue.publish_length(&state);
+                    Picked::Batch(queued, identity, wire_size)
+                }
                 None => Picked::NotReady,
             },
         }

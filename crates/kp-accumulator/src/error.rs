@@ -19,6 +19,13 @@ pub enum AppendError {
         /// How many there are.
         count: usize,
     },
+    /// The brokers take an older record format, which has no headers
+    /// ([`Accumulator::set_record_format`](crate::Accumulator::set_record_format)).
+    #[error("the record has headers, which brokers of record format {magic} do not take")]
+    HeadersNotInFormat {
+        /// The format's number.
+        magic: i8,
+    },
     /// The record format cannot say it: a negative timestamp, or more bytes than it can count (BB9).
     #[error(transparent)]
     Record(#[from] ProtocolError),
@@ -31,7 +38,7 @@ impl AppendError {
         match self {
             // More partitions may come to be known.
             Self::UnknownPartition { .. } => true,
-            Self::Closed | Self::Record(_) => false,
+            Self::Closed | Self::HeadersNotInFormat { .. } | Self::Record(_) => false,
         }
     }
 }

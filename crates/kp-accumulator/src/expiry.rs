@@ -21,16 +21,15 @@ impl Accumulator {
             let Some(queue) = driver.queues.get(index.0 as usize).cloned() else { continue };
             let mut taken = Vec::new();
             let mut state = queue.state.lock();
-            while state.head_created().is_some_and(|created| self.settings.expires_at(created) <= now) {
+            while state.head_expiry(&self.settings).is_some_and(|expiry| expiry <= now) {
                 let Some(queued) = state.pop_head() else { break };
                 taken.push(queued);
             }
             // A head that is due and stays is with a worker: it is looked at when it comes back.
-            if let Some(next) = state.head_created().map(|created| self.settings.expires_at(created))
-                && next > now
-            {
+            if let Some(next) = state.head_expiry(&self.settings).filter(|next| *next > now) {
                 driver.expiring.set(index, next);
             }
+            queue.publish_length(&state);
             self.look_again_at(driver, &queue, &mut state);
             drop(state);
             expired.extend(taken.into_iter().map(Queued::into_sealed));
@@ -56,6 +55,7 @@ impl Accumulator {
         let Some(queue) = self.known(&mut driver, batch.queue()) else { return };
         let mut state = queue.state.lock();
         state.insert(batch);
+        queue.publish_length(&state);
         self.look_again_at(&mut driver, &queue, &mut state);
     }
 
@@ -95,7 +95,12 @@ impl Accumulator {
         self.copy_new_queues(&mut driver.queues);
         let mut taken = Vec::new();
         for queue in &driver.queues {
-            taken.extend(queue.state.lock().take_where(&wanted));
+            let mut state = queue.state.lock();
+            let before = taken.len();
+            taken.extend(state.take_where(&wanted));
+            if taken.len() > before {
+                queue.publish_length(&state);
+            }
         }
         driver.forget_empty();
         drop(driver);

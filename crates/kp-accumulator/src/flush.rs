@@ -87,9 +87,9 @@ mod tests {
         Pin::new(flush).poll(&mut Context::from_waker(&waker)).is_ready()
     }
 
+    // AC28, CL1
     #[test]
     fn a_flush_waits_for_what_was_incomplete_when_it_began() {
-        // AC28, CL1
         let (room, rung) = (Room::new(settings(), &[0, 1]), Arc::new(Rung::default()));
         room.send_full(0);
         let in_flight = room.turn(0);
@@ -108,9 +108,9 @@ mod tests {
         Room::acknowledge(room.turn(0), 0);
     }
 
+    // AC28
     #[test]
     fn flushes_overlap_and_a_dropped_one_ends_only_itself() {
-        // AC28
         let room = Room::new(settings(), &[0]);
         let (first, second) = (room.accumulator.begin_flush(), room.accumulator.begin_flush());
         drop(first);

@@ -69,6 +69,7 @@ mod park_word;
 mod partition_queue;
 mod partitioner;
 mod ready;
+mod record_format;
 mod seal_list;
 mod sealer;
 mod settings;
@@ -84,7 +85,10 @@ pub use error::AppendError;
 pub use failure::{BatchFailure, BrokerError, Certainty, FailureKind, Spent};
 pub use flush::Flush;
 pub use partition_queue::{HeadBatch, QueueIndex};
-pub use partitioner::{murmur2, partition_for_key};
+pub use partitioner::{
+    BoxError, PartitionRequest, Partitioner, PartitionerError, Spread, choose_partition, murmur2,
+    partition_for_key,
+};
 pub use ready::ReadyCheck;
 pub use sealer::Sealer;
 pub use settings::{AccumulatorSettings, Seal};

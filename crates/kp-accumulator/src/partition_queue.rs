@@ -5,9 +5,10 @@
 
 use crate::batch::{Batch, Closed, Open, Sealed};
 use crate::incomplete::BatchNumber;
-use crate::settings::AccumulatorSettings;
+use crate::partitioner::QueueLength;
+use crate::record_format::Measure;
+use crate::settings::{AccumulatorSettings, Age};
 use crate::topic_queues::TopicShared;
-use kp_protocol::records::BATCH_HEADER_SIZE;
 use kp_protocol::{BatchIdentity, LeaderEpoch, TopicPartition};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -24,6 +25,8 @@ pub(crate) struct Home {
     pub(crate) index: QueueIndex,
     pub(crate) topic_partition: TopicPartition,
     pub(crate) topic: Arc<TopicShared>,
+    /// Where choosers read how many batches wait here.
+    pub(crate) length: QueueLength,
 }
 
 /// One partition's batches. Alone on its cache lines: neighbours are locked by other threads.
@@ -63,7 +66,7 @@ pub(crate) enum Slot {
 pub(crate) struct Away {
     pub(crate) number: BatchNumber,
     place: (BatchNumber, u32),
-    created: Instant,
+    age: Age,
 }
 
 /// What the driver finds when it looks at a queue.
@@ -86,7 +89,9 @@ pub struct HeadBatch<'a> {
     pub partition: &'a TopicPartition,
     /// Its records: what a sequence advances by.
     pub records: u32,
-    /// Bytes on the wire, header included.
+    /// Bytes on the wire, header included, in the format that [`Accumulator::set_record_format`] was told.
+    ///
+    /// [`Accumulator::set_record_format`]: crate::Accumulator::set_record_format
     pub wire_size: usize,
     /// How often it was sent already.
     pub attempts: u32,
@@ -105,6 +110,11 @@ impl PartitionQueue {
 
     pub(crate) fn index(&self) -> QueueIndex {
         self.home.index
+    }
+
+    /// Tells choosers how many batches wait here. After each change of that, under the lock.
+    pub(crate) fn publish_length(&self, state: &QueueState) {
+        self.home.length.set(state.closed.len() + usize::from(state.open.is_some()));
     }
 }
 
@@ -155,16 +165,33 @@ impl QueueState {
         }
     }
 
-    /// When the head was made.
-    pub(crate) fn head_created(&self) -> Option<Instant> {
-        match self.closed.front() {
-            Some(slot) => Some(slot.created()),
-            None => self.open.as_ref().map(|open| open.core.created),
+    /// When the head is given up.
+    pub(crate) fn head_expiry(&self, settings: &AccumulatorSettings) -> Option<Instant> {
+        let age = match self.closed.front() {
+            Some(slot) => slot.age(),
+            None => Age::new(self.open.as_ref()?.core.created),
+        };
+        Some(settings.expires_at(age))
+    }
+
+    /// The batches behind which nobody has looked so far have been full since `now`, or shortly before: the last
+    /// append has no time of its own, since it would cost a look at the clock per record.
+    pub(crate) fn note_full(&mut self, now: Instant) {
+        for slot in self.closed.iter_mut().rev() {
+            let age = match slot {
+                Slot::Closed(batch) => &mut batch.core.full_since,
+                Slot::Sealing(away) => &mut away.age.full_since,
+                Slot::Sealed(batch) => &mut batch.core.full_since,
+            };
+            if age.is_some() {
+                break;
+            }
+            *age = Some(now);
         }
     }
 
     /// The head, if it can be sent as it is, and the bytes it takes.
-    pub(crate) fn head_batch<'a>(&'a self, home: &'a Home) -> Option<HeadBatch<'a>> {
+    pub(crate) fn head_batch<'a>(&'a self, home: &'a Home, measure: Measure) -> Option<HeadBatch<'a>> {
         let (core, payload) = match self.closed.front()? {
             Slot::Sealed(batch) => (&batch.core, batch.state.payload.size()),
             Slot::Closed(batch) => (&batch.core, batch.core.raw),
@@ -173,7 +200,7 @@ impl QueueState {
         Some(HeadBatch {
             partition: &home.topic_partition,
             records: core.records.count(),
-            wire_size: BATCH_HEADER_SIZE + payload,
+            wire_size: measure.wire_size(core.records.count(), core.raw, payload),
             attempts: core.attempts,
             identity: core.identity,
             ever_unknown: core.ever_unknown,
@@ -189,7 +216,7 @@ impl QueueState {
     /// Takes the first batch that waits for sealing and keeps its place.
     pub(crate) fn take_to_seal(&mut self) -> Option<Batch<Closed>> {
         let slot = self.closed.iter_mut().find(|slot| matches!(slot, Slot::Closed(_)))?;
-        let away = Away { number: slot.number(), place: slot.place(), created: slot.created() };
+        let away = Away { number: slot.number(), place: slot.place(), age: slot.age() };
         match std::mem::replace(slot, Slot::Sealing(away)) {
             Slot::Closed(batch) => Some(batch),
             other => {
@@ -201,12 +228,16 @@ impl QueueState {
 
     /// Puts a sealed batch into its kept place. `true` if it is the head now. A batch without a place goes to where its
     /// number belongs.
-    pub(crate) fn put_sealed(&mut self, batch: Batch<Sealed>) -> bool {
+    pub(crate) fn put_sealed(&mut self, mut batch: Batch<Sealed>) -> bool {
         let number = batch.core.number;
-        match self.closed.iter().position(|slot| matches!(slot, Slot::Sealing(away) if away.number == number))
-        {
-            Some(index) => {
-                self.closed[index] = Slot::Sealed(batch);
+        let kept = self.closed.iter_mut().enumerate().find_map(|(index, slot)| match slot {
+            Slot::Sealing(away) if away.number == number => Some((index, slot)),
+            _ => None,
+        });
+        match kept {
+            Some((index, slot)) => {
+                batch.core.full_since = slot.age().full_since;
+                *slot = Slot::Sealed(batch);
                 index == 0
             }
             None => {
@@ -282,11 +313,11 @@ impl Queued {
 }
 
 impl Slot {
-    fn created(&self) -> Instant {
+    fn age(&self) -> Age {
         match self {
-            Self::Closed(batch) => batch.core.created,
-            Self::Sealing(away) => away.created,
-            Self::Sealed(batch) => batch.core.created,
+            Self::Closed(batch) => batch.core.age(),
+            Self::Sealing(away) => away.age,
+            Self::Sealed(batch) => batch.core.age(),
         }
     }
 

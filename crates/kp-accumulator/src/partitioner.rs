@@ -1,8 +1,69 @@
-//! Which partition a record goes to: the caller's choice, the key's hash, or the sticky choice.
-//! Pure decisions over a topic's metadata; the sticky state is shared by many threads and never locked.
+//! Which partition a record goes to: the caller's choice, the user's own partitioner, the key's hash, round robin, or
+//! the sticky choice. Decisions over a topic's metadata; what they remember is shared by many threads in atomics, and
+//! nothing here runs a user's code under a lock.
 
+mod counter;
+mod custom;
 mod keyed;
+mod lengths;
+mod reach;
 mod sticky;
+mod weighted;
 
+pub(crate) use counter::Counter;
+pub use custom::{BoxError, PartitionRequest, Partitioner, PartitionerError, choose_partition};
 pub use keyed::{murmur2, partition_for_key};
-pub(crate) use sticky::{Shard, Sticky};
+pub(crate) use lengths::{QueueLength, QueueLengths};
+pub(crate) use reach::Reach;
+pub(crate) use sticky::{Choosing, Shard, Sticky};
+
+use crate::accumulator::Accumulator;
+use crate::append::Target;
+use crate::topic_queues::TopicQueues;
+use kp_metadata::{Cluster, Topic};
+use kp_protocol::PartitionId;
+
+/// How records are spread that no key places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spread {
+    /// A batch's worth to one partition, then to the next one (KIP-480, KIP-794): the built-in rule of today.
+    #[default]
+    Sticky,
+    /// One record to each partition with a leader in turn, by a counter of the topic (PA13): with `ignore_keys` the
+    /// `RoundRobinPartitioner`, without it the default of Kafka 0.9 (PA15).
+    RoundRobin,
+}
+
+impl Accumulator {
+    /// Where a record goes that names no partition and that no [`Partitioner`] of the user has placed. Call it once
+    /// for a record and keep the answer while the append is tried again: round robin counts with each call. (If the
+    /// topic has lost that partition meanwhile, ask again.)
+    ///
+    /// | `partitioner.class` | settings |
+    /// |---|---|
+    /// | not set | `spread: Sticky`, `ignore_keys` as `partitioner.ignore.keys` says |
+    /// | `RoundRobinPartitioner`, `round_robin` | `spread: RoundRobin`, `ignore_keys: true` |
+    /// | not set, with the defaults of 0.9 | `spread: RoundRobin`, `ignore_keys` as `partitioner.ignore.keys` says |
+    #[must_use]
+    #[inline]
+    pub fn target(&self, topic: &TopicQueues, metadata: &Topic, key: Option<&[u8]>) -> Target {
+        match (self.settings.spread, key) {
+            (_, Some(_)) if !self.settings.ignore_keys => Target::Keyed,
+            (Spread::Sticky, _) => Target::Sticky,
+            (Spread::RoundRobin, _) => {
+                Target::Partition(PartitionId(topic.shared.counter.next(metadata) as i32))
+            }
+        }
+    }
+
+    /// Takes note of which brokers are in the client's rack (PA14). [`ready`](Self::ready) does so too; call this
+    /// before records see a new cluster, so that the first of them go by it.
+    pub fn follow_racks(&self, cluster: &Cluster) {
+        if let Some(rack) = &self.settings.rack {
+            self.reach.follow_racks(cluster, rack);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

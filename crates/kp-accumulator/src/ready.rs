@@ -6,6 +6,7 @@
 use crate::accumulator::Accumulator;
 use crate::alarms::Alarms;
 use crate::partition_queue::{Head, PartitionQueue, QueueIndex};
+use crate::settings::Age;
 use kp_metadata::{Cluster, Partition};
 use kp_protocol::{BrokerId, LeaderEpoch, TopicName};
 use std::collections::{BTreeMap, VecDeque};
@@ -19,7 +20,8 @@ pub struct ReadyCheck {
     pub brokers: Vec<BrokerId>,
     /// Topics of partitions that could be sent if their leader were known (AC12).
     pub leaderless: Vec<TopicName>,
-    /// When something lingering or backing off becomes ready by itself; `None`: not before something happens (AC13).
+    /// When something lingering or backing off becomes ready by itself, or a broker counts as one that takes nothing;
+    /// `None`: not before something happens (AC13).
     pub next_check: Option<Instant>,
 }
 
@@ -39,6 +41,8 @@ pub(crate) struct Driver {
     pub(crate) expiring: Alarms,
     /// Queues the driver itself has to look at again.
     pub(crate) pending: Vec<QueueIndex>,
+    /// Since when brokers have had something to take, if that matters (PA11).
+    waiting_since: BTreeMap<BrokerId, Instant>,
     taken: Vec<QueueIndex>,
     opened: Vec<(QueueIndex, Instant)>,
 }
@@ -66,21 +70,48 @@ impl Accumulator {
         driver.follow_cluster(self, look);
         driver.take_news(self, look);
         driver.ring_alarms(self, look);
+        let slow_check = driver.note_slow_brokers(self, now);
+        let next = [driver.lingering.next(), driver.backing_off.next(), slow_check];
         ReadyCheck {
             brokers: driver.brokers.keys().copied().collect(),
             leaderless: driver.leaderless.keys().cloned().collect(),
-            next_check: [driver.lingering.next(), driver.backing_off.next()].into_iter().flatten().min(),
+            next_check: next.into_iter().flatten().min(),
         }
     }
 }
 
 impl Driver {
+    /// Finds the brokers that have had something to take for `partitioner.availability.timeout.ms` and took nothing
+    /// (PA11). Gives the next moment at which one may be found.
+    fn note_slow_brokers(&mut self, room: &Accumulator, now: Instant) -> Option<Instant> {
+        let timeout = room.settings.availability_timeout;
+        if timeout.is_zero() || !room.settings.weighs() {
+            return None;
+        }
+        let Self { brokers, waiting_since, .. } = self;
+        // A broker for which nothing waits any more has a new chance: else it would never be asked again.
+        waiting_since.retain(|broker, _| brokers.contains_key(broker));
+        for broker in brokers.keys() {
+            waiting_since.entry(*broker).or_insert(now);
+        }
+        let (slow, rest): (Vec<_>, Vec<_>) =
+            waiting_since.iter().partition(|(_, since)| now.saturating_duration_since(**since) >= timeout);
+        room.reach.set_slow(slow.into_iter().map(|(broker, _)| *broker).collect());
+        rest.into_iter().filter_map(|(_, since)| since.checked_add(timeout)).min()
+    }
+
+    /// A broker takes something.
+    pub(crate) fn broker_takes(&mut self, broker: BrokerId) {
+        self.waiting_since.remove(&broker);
+    }
+
     /// Sorts the ready queues anew when leaders may have moved. Whether they may have.
     pub(crate) fn follow_cluster(&mut self, room: &Accumulator, look: Look<'_>) -> bool {
         let version = look.cluster.version();
         if self.cluster_version.replace(version) == Some(version) {
             return false;
         }
+        room.follow_racks(look.cluster);
         let mut again = Vec::new();
         for queues in std::mem::take(&mut self.brokers).into_values() {
             again.extend(queues);
@@ -104,7 +135,7 @@ impl Driver {
         let mut opened = std::mem::take(&mut self.opened);
         std::mem::swap(&mut opened, &mut *room.opened.lock());
         for (queue, created) in opened.drain(..) {
-            self.expiring.set(queue, room.settings.expires_at(created));
+            self.expiring.set(queue, room.settings.expires_at(Age::new(created)));
             self.lingering.set(queue, room.settings.lingers_until(created));
         }
         self.opened = opened;
@@ -141,8 +172,11 @@ impl Driver {
         let home = Arc::clone(&queue.home);
         let partition =
             || look.cluster.partition(&home.topic_partition.topic, home.topic_partition.partition);
-        let (head, created) = {
+        let (head, expiry) = {
             let mut state = queue.state.lock();
+            if room.settings.classic_expiry.is_some() {
+                state.note_full(look.now);
+            }
             let mut head = state.head(look.now, look.urgent, &room.settings);
             if let Head::BackingOff(_, sent_under) = head
                 && is_newer(partition(), sent_under)
@@ -151,10 +185,10 @@ impl Driver {
                 head = Head::Ready;
             }
             state.listed = head == Head::Ready;
-            (head, state.head_created())
+            (head, state.head_expiry(&room.settings))
         };
-        if let Some(created) = created {
-            self.expiring.set(index, room.settings.expires_at(created));
+        if let Some(expiry) = expiry {
+            self.expiring.set(index, expiry);
         }
         match head {
             Head::Quiet => {}

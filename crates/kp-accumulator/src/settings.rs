@@ -1,8 +1,10 @@
 //! What the accumulator is told once, when it is made. Plain values; the facade fills them from its configuration.
 
+use crate::partitioner::Spread;
 use kp_protocol::ProtocolError;
 use kp_protocol::compression::{Compression, Compressor};
 use kp_time::Deadline;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Who compresses closed batches.
@@ -24,22 +26,52 @@ pub struct AccumulatorSettings {
     pub linger: Duration,
     /// How long after its creation a batch is given up (`delivery.timeout.ms`).
     pub delivery_timeout: Duration,
+    /// `request.timeout.ms`, for batches that expire as in Kafka 0.9 (AC25): in their queue only, when they have been
+    /// full for longer than this, or when it has passed since their creation or last attempt, `linger.ms` not counted.
+    /// `delivery_timeout` is not looked at then; give whoever minds batches in flight one without end.
+    pub classic_expiry: Option<Duration>,
     /// The codec (`compression.type`). Batches stay raw if this build lacks it: [`check`](Self::check) tells before.
     pub compression: Compression,
     /// Its level (`compression.gzip.level` and its like); `None` is the codec's default.
     pub compression_level: Option<i32>,
     /// Keyed records are spread like unkeyed ones (`partitioner.ignore.keys`).
     pub ignore_keys: bool,
-    /// Partitions whose queues are long get fewer unkeyed records (`partitioner.adaptive.partitioning.enable`). Not
-    /// looked at yet: the choice is uniform among partitions with a leader (PA7).
+    /// How records are spread that no key places (`partitioner.class`; see
+    /// [`Accumulator::target`](crate::Accumulator::target)).
+    pub spread: Spread,
+    /// Partitions whose queues are long get fewer unkeyed records (`partitioner.adaptive.partitioning.enable`, PA8).
     pub adaptive: bool,
-    /// A broker that was ready but not drained for so long gets no unkeyed records
-    /// (`partitioner.availability.timeout.ms`); zero switches it off. Not looked at yet.
+    /// A broker that had something to take for so long and took nothing gets no unkeyed records
+    /// (`partitioner.availability.timeout.ms`, PA11); zero switches it off. Only if `adaptive`.
     pub availability_timeout: Duration,
+    /// The client's rack: partitions led there get unkeyed records, others only if there is none (`client.rack`, and
+    /// `None` unless `partitioner.rack.aware` is set; PA14).
+    pub rack: Option<Arc<str>>,
     /// Who compresses.
     pub seal: Seal,
     /// Where random choices start: the same seed and calls give the same choices.
     pub seed: u64,
+}
+
+/// The least difference between two moments.
+const TICK: Duration = Duration::from_nanos(1);
+
+/// What a batch's expiry counts from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Age {
+    /// When its first record was appended.
+    pub(crate) created: Instant,
+    /// When it was sent last.
+    pub(crate) last_attempt: Option<Instant>,
+    /// Since when it is known to take no more records.
+    pub(crate) full_since: Option<Instant>,
+}
+
+impl Age {
+    /// Of a batch that was made just now.
+    pub(crate) fn new(created: Instant) -> Self {
+        Self { created, last_attempt: None, full_since: None }
+    }
 }
 
 impl Default for AccumulatorSettings {
@@ -49,11 +81,14 @@ impl Default for AccumulatorSettings {
             batch_size: 16_384,
             linger: Duration::from_millis(5),
             delivery_timeout: Duration::from_secs(120),
+            classic_expiry: None,
             compression: Compression::None,
             compression_level: None,
             ignore_keys: false,
+            spread: Spread::Sticky,
             adaptive: true,
             availability_timeout: Duration::ZERO,
+            rack: None,
             seal: Seal::Inline,
             seed: 0,
         }
@@ -91,8 +126,19 @@ impl AccumulatorSettings {
         Deadline::after(created, self.linger, "linger.ms").at()
     }
 
-    /// When a batch of that age is given up. An endless timeout does not overflow (AC26).
-    pub(crate) fn expires_at(&self, created: Instant) -> Instant {
-        Deadline::after(created, self.delivery_timeout, "delivery.timeout.ms").at()
+    /// When a queued batch is given up. An endless timeout does not overflow (AC26).
+    pub(crate) fn expires_at(&self, age: Age) -> Instant {
+        let Some(request_timeout) = self.classic_expiry else {
+            return Deadline::after(age.created, self.delivery_timeout, "delivery.timeout.ms").at();
+        };
+        // 0.9 asks for more than the timeout, not for as much.
+        let after = |from| Deadline::after(from, request_timeout + TICK, "request.timeout.ms").at();
+        let waited = after(self.lingers_until(age.last_attempt.unwrap_or(age.created)));
+        age.full_since.map(after).map_or(waited, |full| full.min(waited))
+    }
+
+    /// Whether partitions are weighed by what waits in their queues.
+    pub(crate) fn weighs(&self) -> bool {
+        self.adaptive && self.spread == Spread::Sticky
     }
 }

@@ -4,11 +4,10 @@
 use crate::accumulator::Accumulator;
 use crate::batch::{Batch, Closed, Core, InFlight};
 use crate::completion::{Outcome, SplitPart};
+use crate::record_format::Measure;
 use kp_memory::{Buffer, MemoryError};
 use kp_protocol::ProtocolError;
-use kp_protocol::records::{
-    BATCH_HEADER_SIZE, DecodedRecords, HeaderRef, Record, RecordBatch, RecordEncoder, RecordRef,
-};
+use kp_protocol::records::{DecodedRecords, HeaderRef, Record, RecordBatch, RecordEncoder, RecordRef};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -95,7 +94,9 @@ impl Accumulator {
         // Two copies while it is read back: the batch in one piece, and its records without compression.
         let _counted = self.pool.reserve_over(batch.wire_size() + raw);
         let records = read_back(batch, raw)?;
-        let mut packing = Packing { room: self.part_size(batch, &records)?, parts: Vec::new() };
+        let measure = self.measure();
+        let room = self.part_size(batch, &records, measure)?;
+        let mut packing = Packing { room, surcharge: measure.surcharge, parts: Vec::new() };
         for (index, record) in (0..).zip(records.iter()) {
             packing.add(self, batch, now, index, &record?)?;
         }
@@ -103,8 +104,14 @@ impl Accumulator {
     }
 
     /// Record bytes that one part may hold.
-    fn part_size(&self, batch: &Batch<InFlight>, records: &DecodedRecords) -> Result<usize, ProtocolError> {
-        let (raw, room) = (batch.core.raw, self.settings.batch_size.saturating_sub(BATCH_HEADER_SIZE));
+    fn part_size(
+        &self,
+        batch: &Batch<InFlight>,
+        records: &DecodedRecords,
+        measure: Measure,
+    ) -> Result<usize, ProtocolError> {
+        let raw = batch.core.raw + batch.record_count() as usize * measure.surcharge;
+        let room = self.settings.batch_size.saturating_sub(measure.header);
         if !batch.core.is_split && raw > room {
             return Ok(room);
         }
@@ -112,7 +119,7 @@ impl Accumulator {
         for record in records.iter() {
             let record = record?;
             let headers: Vec<HeaderRef<'_>> = record.headers.iter().collect();
-            largest = largest.max(size_alone(&borrowed(&record, &headers)));
+            largest = largest.max(size_alone(&borrowed(&record, &headers)) + measure.surcharge);
         }
         Ok(largest.max(raw / 2))
     }
@@ -123,6 +130,7 @@ impl Accumulator {
         let to_seal = if self.settings.seals_on_workers() { parts.len() } else { 0 };
         let mut state = queue.state.lock();
         parts.into_iter().for_each(|part| state.insert_part(part));
+        queue.publish_length(&state);
         self.look_again_at(&mut driver, &queue, &mut state);
         drop(state);
         drop(driver);
@@ -137,7 +145,9 @@ struct Part {
 }
 
 struct Packing {
+    /// Record bytes of one part, each record with its surcharge.
     room: usize,
+    surcharge: usize,
     parts: Vec<Part>,
 }
 
@@ -152,7 +162,11 @@ impl Packing {
     ) -> Result<(), SplitError> {
         let headers: Vec<HeaderRef<'_>> = record.headers.iter().collect();
         let record = borrowed(record, &headers);
-        let fits = |part: &&mut Part| part.core.raw + part.core.records.record_size(&record) <= self.room;
+        let (room, surcharge) = (self.room, self.surcharge);
+        let fits = |part: &&mut Part| {
+            let Core { raw, records, .. } = &*part.core;
+            raw + records.record_size(&record) + (records.count() as usize + 1) * surcharge <= room
+        };
         let part = match self.parts.last_mut().filter(|part| fits(part)) {
             Some(part) => part,
             None => {

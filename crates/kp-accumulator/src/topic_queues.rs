@@ -3,7 +3,7 @@
 use crate::compression_ratio::CompressionRatio;
 use crate::incomplete::Incomplete;
 use crate::partition_queue::PartitionQueue;
-use crate::partitioner::Sticky;
+use crate::partitioner::{Counter, QueueLengths, Sticky};
 use kp_memory::BufferPool;
 use kp_protocol::TopicName;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use std::time::Duration;
 pub struct TopicQueues {
     pub(crate) name: TopicName,
     pub(crate) queues: Vec<Arc<PartitionQueue>>,
+    pub(crate) lengths: QueueLengths,
     pub(crate) shared: Arc<TopicShared>,
 }
 
@@ -22,6 +23,7 @@ pub struct TopicQueues {
 #[derive(Debug)]
 pub(crate) struct TopicShared {
     pub(crate) sticky: Sticky,
+    pub(crate) counter: Counter,
     pub(crate) ratio: CompressionRatio,
     pub(crate) incomplete: Arc<Incomplete>,
     pub(crate) pool: Arc<BufferPool>,

@@ -246,35 +246,35 @@ fn settings() -> AccumulatorSettings {
     AccumulatorSettings { delivery_timeout: Duration::MAX, linger: MS(0), ..crate::testing::settings() }
 }
 
+// AC31, BP16
 #[test]
 fn nothing_is_lost_doubled_or_reordered_without_linger() {
-    // AC31, BP16
     run(settings(), 30_000, 4_000, |_| Target::Sticky);
 }
 
+// AC31
 #[test]
 fn nothing_is_lost_doubled_or_reordered_with_linger_and_keys() {
-    // AC31
     run(AccumulatorSettings { linger: MS(5), ..settings() }, 60_000, 4_000, |_| Target::Keyed);
 }
 
+// AC31, AC11: the pool holds fewer batches than there are partitions
 #[test]
 fn nothing_is_lost_doubled_or_reordered_with_hardly_any_memory() {
-    // AC31, AC11: the pool holds fewer batches than there are partitions
     let target = |n: u32| if n.is_multiple_of(3) { Target::Keyed } else { Target::Sticky };
     run(AccumulatorSettings { linger: MS(5), ..settings() }, 4_000, 2_000, target);
 }
 
+// AC31, AC23
 #[test]
 fn nothing_is_lost_doubled_or_reordered_with_workers_that_compress() {
-    // AC31, AC23
     let compressed = AccumulatorSettings { compression: Compression::Lz4, seal: Seal::Workers, ..settings() };
     run(compressed, 200_000, 3_000, |_| Target::Sticky);
 }
 
+// CL10: after close returns, what is incomplete is all there will ever be
 #[test]
 fn a_closed_accumulator_has_no_append_under_way() {
-    // CL10: after close returns, what is incomplete is all there will ever be
     for _ in 0..50 {
         let clock = ManualClock::new();
         let pool = BufferPool::new(1 << 20, 1000);

@@ -9,9 +9,9 @@ use kp_time::ManualClock;
 
 const FIRST: Target = Target::Partition(PartitionId(0));
 
+// AC1, AC2
 #[test]
 fn records_go_to_the_last_batch_and_drains_take_the_first() {
-    // AC1, AC2
     let room = Room::new(settings(), &[0]);
     let first = room.send(0, &[b'a'; 400]);
     let second = room.send(0, &[b'b'; 400]);
@@ -31,9 +31,9 @@ fn records_go_to_the_last_batch_and_drains_take_the_first() {
     assert!(matches!(third.completion.outcome(), Some(Outcome::Written { .. })));
 }
 
+// AC1
 #[test]
 fn the_queues_of_a_topic_are_made_once_and_grow_with_it() {
-    // AC1
     let room = Room::new(settings(), &[0, 0]);
     let again = room.accumulator.topic(&room.topic.name, 2);
     assert!(Arc::ptr_eq(&room.topic, &again));
@@ -53,9 +53,44 @@ fn a_handle_older_than_the_metadata_still_reaches_new_partitions() {
     assert_eq!(room.send(2, b"v").partition, PartitionId(2));
 }
 
+// AC3, BB11
+#[test]
+fn a_batch_that_refused_a_record_is_closed_for_smaller_ones_too() {
+    let room = Room::new(settings(), &[0]);
+    let first = room.send(0, &[b'a'; 800]);
+    let second = room.send(0, &[b'b'; 300]);
+    let small = room.send(0, b"would have fitted the first");
+    assert!(!Arc::ptr_eq(&small.completion, &first.completion));
+    assert!(Arc::ptr_eq(&small.completion, &second.completion));
+    assert_eq!(room.topic.queues[0].state.lock().closed.len(), 1, "closed, and not drained yet");
+}
+
+// BB11
+#[test]
+fn a_batch_given_up_before_its_first_record_leaves_its_page_as_it_was() {
+    let room = Room::new(settings(), &[0]);
+    let mut spare = room.pool.try_allocate(1000).unwrap();
+    let illegal = RecordRef { timestamp: Timestamp(-2), ..value(b"v") };
+    assert!(room.try_send(FIRST, &illegal, &mut None, &mut spare).is_err());
+    assert_eq!(spare.as_ref().map(|page| (page.len(), page.capacity())), Some((0, 1000)));
+    let sent = room.try_send(FIRST, &value(b"v"), &mut None, &mut spare).unwrap();
+    assert!(matches!(sent, Append::Accepted(Appended { index: 0, .. })) && spare.is_none());
+}
+
+// BB12, AC4: the page that a record beyond `batch.size` needs is counted like any other
+#[test]
+fn a_record_beyond_batch_size_is_counted_in_full() {
+    let room = Room::new(settings(), &[0]);
+    room.send(0, &[0; 5000]);
+    let taken = room.pool.capacity() - room.pool.available();
+    assert!((5000..5040).contains(&taken), "{taken}");
+    Room::acknowledge(room.turn(0), 0);
+    assert_eq!(room.pool.available(), room.pool.capacity());
+}
+
+// AC4
 #[test]
 fn a_record_without_an_open_batch_asks_for_one_page() {
-    // AC4
     let room = Room::new(settings(), &[0]);
     let (mut callback, mut spare) = (None, None);
     let asked = room.try_send(FIRST, &value(b"v"), &mut callback, &mut spare).unwrap();
@@ -65,9 +100,9 @@ fn a_record_without_an_open_batch_asks_for_one_page() {
     assert!(!room.accumulator.has_incomplete(), "nothing was kept");
 }
 
+// AC5
 #[test]
 fn a_spare_buffer_that_is_not_needed_stays_with_the_caller() {
-    // AC5
     let room = Room::new(settings(), &[0]);
     let mut spare = room.pool.try_allocate(1000).unwrap();
     // Another thread opened a batch while this one waited for memory.
@@ -79,9 +114,9 @@ fn a_spare_buffer_that_is_not_needed_stays_with_the_caller() {
     assert_eq!(room.pool.available(), 19_000);
 }
 
+// AC6
 #[test]
 fn a_batch_is_created_when_its_buffer_came_not_when_it_was_asked_for() {
-    // AC6
     let room = Room::new(settings(), &[0]);
     let mut spare = None;
     assert!(matches!(room.try_send(FIRST, &value(b"v"), &mut None, &mut spare), Ok(Append::NeedsBuffer(_))));
@@ -94,9 +129,9 @@ fn a_batch_is_created_when_its_buffer_came_not_when_it_was_asked_for() {
     Room::acknowledge(drained, 0);
 }
 
+// AC7, BB1
 #[test]
 fn a_record_larger_than_a_batch_gets_a_batch_of_its_own() {
-    // AC7, BB1
     for compression in [Compression::None, Compression::Lz4] {
         let room = Room::new(AccumulatorSettings { compression, ..settings() }, &[0]);
         let large: Vec<u8> = (0..3000u32).map(|n| (n * n % 251) as u8).collect();
@@ -109,9 +144,9 @@ fn a_record_larger_than_a_batch_gets_a_batch_of_its_own() {
     }
 }
 
+// BB2, BB3: without a codec the estimate is exact
 #[test]
 fn a_batch_is_never_larger_than_batch_size_from_its_second_record_on() {
-    // BB2, BB3: without a codec the estimate is exact
     let room = Room::new(settings(), &[0]);
     for n in 0..200 {
         room.send(0, &vec![b'v'; n % 90]);
@@ -131,9 +166,9 @@ fn a_batch_is_never_larger_than_batch_size_from_its_second_record_on() {
     assert!(full.iter().all(|size| *size > 900), "the next record had no room: {sizes:?}");
 }
 
+// AC9, CL10
 #[test]
 fn an_append_after_close_is_refused_and_keeps_its_callback() {
-    // AC9, CL10
     let room = Room::new(settings(), &[0]);
     room.send(0, b"before");
     room.accumulator.close();
@@ -146,9 +181,9 @@ fn an_append_after_close_is_refused_and_keeps_its_callback() {
     Room::acknowledge(drained, 0);
 }
 
+// PA1, FA6
 #[test]
 fn a_partition_that_does_not_exist_is_an_error() {
-    // PA1, FA6
     let room = Room::new(settings(), &[0, 0]);
     for partition in [-1, 2, i32::MAX, i32::MIN] {
         let target = Target::Partition(PartitionId(partition));
@@ -161,9 +196,9 @@ fn a_partition_that_does_not_exist_is_an_error() {
     }
 }
 
+// BB9
 #[test]
 fn a_record_that_cannot_be_said_leaves_nothing_behind() {
-    // BB9
     let room = Room::new(settings(), &[0]);
     let illegal = RecordRef { timestamp: Timestamp(-2), ..value(b"v") };
     let mut spare = room.pool.try_allocate(1000).unwrap();
@@ -178,9 +213,9 @@ fn a_record_that_cannot_be_said_leaves_nothing_behind() {
     assert_eq!(room.accumulator.incomplete_records(), 1);
 }
 
+// PA3
 #[test]
 fn a_key_always_goes_to_the_same_partition_whether_led_or_not() {
-    // PA3
     let mut room = Room::new(settings(), &[0; 7]);
     room.cluster = cluster(2, &[None, Some(0), None, None, Some(1), None, None]);
     for key in [&b"21"[..], b"", b"abc", b"a-little-bit-long-string"] {
@@ -193,9 +228,9 @@ fn a_key_always_goes_to_the_same_partition_whether_led_or_not() {
     }
 }
 
+// PA5
 #[test]
 fn ignored_keys_are_spread_like_no_keys() {
-    // PA5
     let room = Room::new(AccumulatorSettings { ignore_keys: true, seed: 5, ..settings() }, &[0; 20]);
     let record = RecordRef { key: Some(b"one and the same"), ..value(&[0; 500]) };
     let mut seen = std::collections::BTreeSet::new();
@@ -205,9 +240,9 @@ fn ignored_keys_are_spread_like_no_keys() {
     assert!(seen.len() > 1, "{seen:?}");
 }
 
+// PA5
 #[test]
 fn unkeyed_records_fill_a_batch_before_they_move_on() {
-    // PA5
     let room = Room::with_memory(settings(), &[Some(0); 50], 500_000);
     let mut runs: Vec<(PartitionId, usize)> = Vec::new();
     for _ in 0..900 {
@@ -223,9 +258,9 @@ fn unkeyed_records_fill_a_batch_before_they_move_on() {
     assert!(runs.len() > 40, "{runs:?}");
 }
 
+// AC2, costs.md rule 7
 #[test]
 fn only_what_the_driver_would_sleep_past_wakes_it() {
-    // AC2, costs.md rule 7
     let room = Room::new(settings(), &[0, 0]);
     room.ready();
     assert!(room.accumulator.prepare_to_sleep(None));
@@ -259,9 +294,9 @@ fn without_linger_a_partition_is_ready_with_its_first_record() {
     Room::acknowledge(drained, 0);
 }
 
+// BB2, BB3, BB4: well compressed records make batches of up to eight times the raw size
 #[test]
 fn compressed_batches_fill_by_their_estimated_size() {
-    // BB2, BB3, BB4: well compressed records make batches of up to eight times the raw size
     let room = Room::with_memory(
         AccumulatorSettings { compression: Compression::Gzip, linger: MS(0), ..settings() },
         &[Some(0)],

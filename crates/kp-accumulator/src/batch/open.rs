@@ -2,9 +2,10 @@
 
 use super::{Batch, Closed, Core};
 use crate::partition_queue::Home;
+use crate::record_format::Measure;
 use kp_memory::Buffer;
 use kp_protocol::ProtocolError;
-use kp_protocol::records::{BATCH_HEADER_SIZE, RecordRef};
+use kp_protocol::records::RecordRef;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,7 +25,7 @@ pub struct Open {
 /// How much a batch may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OpenLimits {
-    /// Wire bytes for records: `batch.size` without the header.
+    /// Wire bytes for records: `batch.size` without the header that its format has.
     room: usize,
     /// Raw record bytes at which it is full.
     full_at: usize,
@@ -32,6 +33,8 @@ pub(crate) struct OpenLimits {
     raw_per_wire: Option<f64>,
     /// Raw bytes never exceeded from the second record on.
     max_raw: usize,
+    /// Bytes that each record counts more than it takes here, for brokers of an older format; otherwise 0.
+    surcharge: usize,
 }
 
 /// What came of trying to append.
@@ -47,12 +50,12 @@ pub(crate) enum Room {
 
 impl OpenLimits {
     /// Limits of a batch that reaches `batch_size` on the wire by `ratio`, an estimate with its safety included (BB3).
-    pub(crate) fn new(batch_size: usize, max_raw: usize, ratio: Option<f32>) -> Self {
-        let room = batch_size.saturating_sub(BATCH_HEADER_SIZE);
+    pub(crate) fn new(batch_size: usize, max_raw: usize, ratio: Option<f32>, measure: Measure) -> Self {
+        let room = batch_size.saturating_sub(measure.header);
         let raw_per_wire = ratio.map(|ratio| 1.0 / f64::from(ratio.max(f32::MIN_POSITIVE)));
         let full_at =
             raw_per_wire.map_or(room, |raw_per_wire| ((room as f64 * raw_per_wire) as usize).min(max_raw));
-        Self { room, full_at, raw_per_wire, max_raw }
+        Self { room, full_at, raw_per_wire, max_raw, surcharge: measure.surcharge }
     }
 
     /// Raw bytes at which a batch with these limits is full.
@@ -60,8 +63,16 @@ impl OpenLimits {
         self.full_at
     }
 
+    /// The raw bytes of so many records as they count.
+    #[inline(always)]
+    fn counted(&self, raw: usize, records: u32) -> usize {
+        raw + records as usize * self.surcharge
+    }
+
     /// Whether `size` more fit behind `raw` bytes (BB2): the new record counts in full, the others by the estimate.
-    fn has_room(&self, raw: usize, size: usize) -> bool {
+    #[inline(always)]
+    fn has_room(&self, raw: usize, records: u32, size: usize) -> bool {
+        let (raw, size) = (self.counted(raw, records), self.counted(size, 1));
         match self.raw_per_wire {
             None => raw + size <= self.room,
             Some(raw_per_wire) => {
@@ -92,7 +103,7 @@ impl Batch<Open> {
             // A bound that costs nothing decides for all but the last record of a page.
             let bound =
                 MAX_OVERHEAD + record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-            if bound <= state.page.spare() && state.limits.has_room(core.raw, bound) {
+            if bound <= state.page.spare() && state.limits.has_room(core.raw, core.records.count(), bound) {
                 let written = core.records.append(record, state.page.vec_mut())?;
                 core.raw += written;
                 return Ok(Room::Taken(written));
@@ -100,7 +111,7 @@ impl Batch<Open> {
         }
         let size = core.records.record_size(record);
         // BB1: the first record is taken whatever its size.
-        if !core.records.is_empty() && !state.limits.has_room(core.raw, size) {
+        if !core.records.is_empty() && !state.limits.has_room(core.raw, core.records.count(), size) {
             return Ok(Room::Full);
         }
         if size > state.page.spare() {
@@ -128,7 +139,8 @@ impl Batch<Open> {
     /// Whether it should take no more records (BB2).
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.core.raw >= self.state.limits.full_at && !self.core.records.is_empty()
+        let Core { raw, records, .. } = &*self.core;
+        self.state.limits.counted(*raw, records.count()) >= self.state.limits.full_at && !records.is_empty()
     }
 
     pub(crate) fn full_at(&self) -> usize {

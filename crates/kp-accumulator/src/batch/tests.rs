@@ -22,9 +22,9 @@ fn note(log: &Log, what: &'static str) -> RecordCallback {
     })
 }
 
+// BB21, BB22, BB23
 #[test]
 fn callbacks_run_once_in_append_order_and_know_their_offset() {
-    // BB21, BB22, BB23
     let (room, log) = (Room::new(settings(), &[0]), Log::default());
     room.send_record(FIRST, &value(b"a"), Some(note(&log, "a"))).unwrap();
     room.send(0, b"without");
@@ -34,9 +34,9 @@ fn callbacks_run_once_in_append_order_and_know_their_offset() {
     assert_eq!(*log.lock(), ["a t-0 0 Some(40)", "c t-0 2 Some(42)"]);
 }
 
+// BB22
 #[test]
 fn callbacks_see_the_outcome_and_run_before_anybody_is_woken() {
-    // BB22
     let (room, rung) = (Room::new(settings(), &[0]), Arc::new(Rung::default()));
     let completion = Arc::new(Mutex::new(None::<Arc<crate::Completion>>));
     let (inside, bell) = (Arc::clone(&completion), Arc::clone(&rung));
@@ -54,9 +54,9 @@ fn callbacks_see_the_outcome_and_run_before_anybody_is_woken() {
     assert_eq!((*seen.lock(), rung.times()), (Some((true, 0)), 1));
 }
 
+// BB22
 #[test]
 fn a_panicking_callback_harms_only_its_own_record() {
-    // BB22
     let (room, log) = (Room::new(settings(), &[0]), Log::default());
     room.send_record(FIRST, &value(b"a"), Some(note(&log, "a"))).unwrap();
     room.send_record(FIRST, &value(b"b"), Some(Box::new(|_| std::panic::resume_unwind(Box::new("b")))))
@@ -72,9 +72,9 @@ fn a_panicking_callback_harms_only_its_own_record() {
     ));
 }
 
+// SN11: no lock is held while it runs
 #[test]
 fn a_callback_may_send_again() {
-    // SN11: no lock is held while it runs
     let room = Arc::new(Room::new(settings(), &[0]));
     let inside = Arc::downgrade(&room);
     let callback: RecordCallback = Box::new(move |_| {
@@ -104,9 +104,9 @@ fn what_callbacks_take_is_counted_and_comes_back() {
     assert_eq!((room.pool.available(), log.lock().len()), (20_000, 50));
 }
 
+// BB24
 #[test]
 fn a_failure_reaches_every_record_with_its_place_in_the_batch() {
-    // BB24
     let (room, log) = (Room::new(settings(), &[0]), Log::default());
     let first = room.send_record(FIRST, &value(b"a"), Some(note(&log, "a"))).unwrap();
     let second = room.send(0, b"b");
@@ -128,9 +128,9 @@ fn a_failure_reaches_every_record_with_its_place_in_the_batch() {
     ));
 }
 
+// BB23
 #[test]
 fn the_brokers_time_counts_for_all_records_of_the_batch() {
-    // BB23
     let room = Room::new(settings(), &[0]);
     let appended = room.send_full(0);
     let batch = room.turn(0).pop().unwrap().batch;
@@ -141,9 +141,9 @@ fn the_brokers_time_counts_for_all_records_of_the_batch() {
     ));
 }
 
+// BB21
 #[test]
 fn settling_publishes_once() {
-    // BB21
     let room = Room::new(settings(), &[0]);
     let appended = room.send_full(0);
     Room::acknowledge(room.turn(0), 3);

@@ -9,14 +9,15 @@ use kp_protocol::{ProducerIdentity, Sequence};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Wake, Waker};
 
+// AC16
 #[test]
 fn one_batch_of_each_partition_up_to_the_limit_and_the_first_always() {
-    // AC16
     let room = Room::new(settings(), &[0; 4]);
     (0..4).for_each(|partition| drop(room.send_full(partition)));
     room.send_full(0);
     room.ready();
-    let size = room.topic.queues[0].state.lock().head_batch(&room.topic.queues[0].home).unwrap().wire_size;
+    let (queue, measure) = (&room.topic.queues[0], room.accumulator.measure());
+    let size = queue.state.lock().head_batch(&queue.home, measure).unwrap().wire_size;
     let first = room.drain_with(0, 2 * size, &mut OpenGate);
     assert_eq!(Room::partitions(&first), [0, 1]);
     let second = room.drain_with(0, 1, &mut OpenGate);
@@ -29,9 +30,9 @@ fn one_batch_of_each_partition_up_to_the_limit_and_the_first_always() {
     [first, second, third, fourth].into_iter().for_each(|drained| Room::acknowledge(drained, 0));
 }
 
+// AC17
 #[test]
 fn no_partition_starves_behind_busier_ones() {
-    // AC17
     let room = Room::with_memory(settings(), &[Some(0); 3], 200_000);
     for _ in 0..20 {
         (0..3).for_each(|partition| drop(room.send_full(partition)));
@@ -47,9 +48,27 @@ fn no_partition_starves_behind_busier_ones() {
     assert_eq!((0..3).map(|p| turns.iter().filter(|t| **t == p).count()).collect::<Vec<_>>(), [10, 10, 10]);
 }
 
+// AC17
+#[test]
+fn each_broker_goes_on_where_its_own_last_drain_stopped() {
+    let room = Room::with_memory(settings(), &[Some(0), Some(1), Some(0), Some(1)], 200_000);
+    for _ in 0..4 {
+        (0..4).for_each(|partition| drop(room.send_full(partition)));
+    }
+    let mut turn = |broker| {
+        room.ready();
+        let drained = room.drain_with(broker, 1, &mut OpenGate);
+        let partitions = Room::partitions(&drained);
+        Room::acknowledge(drained, 0);
+        partitions[0]
+    };
+    let turns: Vec<i32> = [0, 1, 1, 0, 0, 1].into_iter().map(&mut turn).collect();
+    assert_eq!(turns, [0, 1, 3, 2, 0, 1], "broker 1's turns do not move broker 0's");
+}
+
+// AC18
 #[test]
 fn draining_a_broker_that_leads_nothing_yields_nothing() {
-    // AC18
     let room = Room::new(settings(), &[0]);
     room.send_full(0);
     room.ready();
@@ -65,9 +84,9 @@ impl DrainGate for Refusing {
     }
 }
 
+// AC20, AC21
 #[test]
 fn a_partition_that_may_not_be_sent_does_not_delay_its_neighbours() {
-    // AC20, AC21
     let room = Room::new(settings(), &[0; 3]);
     (0..3).for_each(|partition| drop(room.send_full(partition)));
     room.ready();
@@ -97,9 +116,9 @@ impl DrainGate for Numbering {
     }
 }
 
+// AC22, BB14
 #[test]
 fn a_retried_batch_keeps_its_identity_and_its_bytes() {
-    // AC22, BB14
     let (room, mut gate) = (Room::new(settings(), &[0]), Numbering(5));
     room.send(0, b"a");
     room.send(0, b"b");
@@ -127,9 +146,9 @@ fn a_retried_batch_keeps_its_identity_and_its_bytes() {
     drop((second.wire, next.wire));
 }
 
+// AC24
 #[test]
 fn batches_come_back_in_the_order_in_which_they_were_opened() {
-    // AC24
     let room = Room::new(settings(), &[0]);
     let mut drained = Vec::new();
     for byte in *b"abc" {
@@ -176,9 +195,9 @@ fn time_is_charged_to_what_it_was_spent_on() {
     drained.batch.settle(Outcome::Failed(Arc::new(failure)));
 }
 
+// AC32
 #[test]
 fn a_payload_lives_as_long_as_the_network_holds_it() {
-    // AC32
     let room = Room::new(settings(), &[0]);
     room.send_full(0);
     let Drained { batch, wire, .. } = room.turn(0).pop().unwrap();
@@ -204,9 +223,9 @@ fn records_that_do_not_compress_go_out_raw() {
     drained.batch.settle(written(0));
 }
 
+// AC23
 #[test]
 fn every_codec_is_sealed_by_the_driver_and_gives_its_spare_pages_back() {
-    // AC23
     for compression in Compression::ALL.into_iter().filter(|codec| codec.is_available()) {
         let room = Room::new(AccumulatorSettings { compression, ..settings() }, &[0]);
         let large = [b'z'; 4500];
@@ -243,9 +262,9 @@ fn with_workers() -> (Room, Arc<Bell>, crate::Sealer) {
     (room, bell, sealer)
 }
 
+// AC23
 #[test]
 fn a_batch_waits_for_its_worker_and_keeps_its_place() {
-    // AC23
     let (room, bell, mut sealer) = with_workers();
     for byte in *b"ab" {
         room.send(0, &[byte; 1500]);
@@ -292,9 +311,9 @@ fn a_lingering_batch_is_closed_for_the_worker_only_when_its_broker_can_take_it()
     drop(sealer);
 }
 
+// AC29, promise 1
 #[test]
 fn a_batch_with_a_worker_when_everything_ends_is_failed_when_it_comes_back() {
-    // AC29, promise 1
     let (room, _, mut sealer) = with_workers();
     let record = room.send(0, &[b'a'; 1500]);
     let away = room.accumulator.next_to_seal().unwrap();

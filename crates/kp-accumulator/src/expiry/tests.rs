@@ -1,8 +1,10 @@
 //! Batches that leave without being sent (AC25–AC30).
 
-use crate::testing::{MS, Room, settings};
-use crate::{Batch, Certainty, FailureKind, Outcome, Sealed};
+use crate::testing::{MS, Room, settings, value};
+use crate::{AccumulatorSettings, AppendError, Batch, Certainty, FailureKind, Outcome, Sealed, Target};
+use kp_protocol::PartitionId;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 fn partitions(batches: &[Batch<Sealed>]) -> Vec<i32> {
     batches.iter().map(|batch| batch.topic_partition().partition.0).collect()
@@ -15,9 +17,9 @@ fn fail(room: &Room, batches: Vec<Batch<Sealed>>, kind: FailureKind) {
     }
 }
 
+// AC25, AC27
 #[test]
 fn batches_expire_in_order_from_the_head_until_the_first_that_is_not_due() {
-    // AC25, AC27
     let room = Room::new(settings(), &[0, 0]);
     let start = room.now();
     let oldest = room.send_full(0);
@@ -47,9 +49,9 @@ fn batches_expire_in_order_from_the_head_until_the_first_that_is_not_due() {
     assert!(youngest.completion.outcome().is_some(), "the queue goes on");
 }
 
+// AC25
 #[test]
 fn muted_partitions_and_batches_that_back_off_expire_too() {
-    // AC25
     let room = Room::new(settings(), &[0, 0]);
     room.send_full(0);
     room.send_full(1);
@@ -68,9 +70,9 @@ fn muted_partitions_and_batches_that_back_off_expire_too() {
     in_flight.batch.settle(crate::testing::written(0));
 }
 
+// AC24, AC25
 #[test]
 fn a_batch_that_comes_back_brings_its_old_age_along() {
-    // AC24, AC25
     let room = Room::new(settings(), &[0]);
     let start = room.now();
     room.send_full(0);
@@ -88,9 +90,9 @@ fn a_batch_that_comes_back_brings_its_old_age_along() {
     Room::acknowledge(room.turn(0), 0);
 }
 
+// AC29, CL4
 #[test]
 fn the_end_takes_everything_that_is_not_in_flight() {
-    // AC29, CL4
     let room = Room::new(settings(), &[0, 0, 0]);
     room.send_full(0);
     room.send_full(1);
@@ -109,9 +111,135 @@ fn the_end_takes_everything_that_is_not_in_flight() {
     assert!(room.turn(0).is_empty());
 }
 
+/// As in 0.9, by a request timeout of 500 ms and a linger of 10 ms.
+fn classic() -> AccumulatorSettings {
+    AccumulatorSettings { classic_expiry: Some(MS(500)), ..settings() }
+}
+
+// AC25 as in 0.9
+#[test]
+fn a_classic_batch_expires_when_more_than_the_request_timeout_passed_without_its_linger() {
+    let room = Room::new(classic(), &[0]);
+    room.send(0, b"open");
+    room.ready();
+    room.pass(510);
+    assert!(room.accumulator.expire(room.now()).is_empty(), "as much is not more");
+    let expiry = room.accumulator.next_expiry().expect("it expires");
+    assert!(expiry > room.now() && expiry <= room.now() + MS(1), "never slept past (AC27)");
+    let expired = room.accumulator.expire(expiry);
+    assert_eq!(partitions(&expired), [0]);
+    fail(&room, expired, FailureKind::Expired);
+}
+
+// AC25 as in 0.9
+#[test]
+fn a_classic_batch_that_is_full_expires_by_the_time_of_its_last_record() {
+    let long = AccumulatorSettings { linger: MS(10_000), ..classic() };
+    let room = Room::new(long, &[0]);
+    room.send(0, &[b'a'; 500]);
+    room.pass(100);
+    // No room in the first one: its last record came by now.
+    room.send(0, &[b'b'; 500]);
+    room.ready();
+    room.pass(500);
+    assert!(room.accumulator.expire(room.now()).is_empty());
+    room.pass(1);
+    let expired = room.accumulator.expire(room.now());
+    assert_eq!(expired.len(), 1, "the one that is full; the other one still lingers");
+    assert_eq!(expired[0].created() + MS(601), room.now());
+    fail(&room, expired, FailureKind::Expired);
+}
+
+// AC25 as in 0.9
+#[test]
+fn a_classic_batch_that_is_closed_by_its_last_record_expires_from_when_the_driver_saw_it() {
+    let room = Room::new(AccumulatorSettings { linger: MS(10_000), ..classic() }, &[0]);
+    room.send_full(0);
+    room.pass(3);
+    room.ready();
+    room.pass(500);
+    assert!(room.accumulator.expire(room.now()).is_empty());
+    room.pass(1);
+    let expired = room.accumulator.expire(room.now());
+    assert_eq!(expired.len(), 1);
+    fail(&room, expired, FailureKind::Expired);
+}
+
+// AC25 as in 0.9
+#[test]
+fn a_classic_batch_counts_from_its_last_attempt_and_never_expires_in_flight() {
+    let room = Room::new(AccumulatorSettings { linger: MS(0), ..classic() }, &[0]);
+    room.send(0, b"v");
+    room.pass(400);
+    let drained = room.turn(0).remove(0);
+    room.pass(5_000);
+    assert!(room.accumulator.expire(room.now()).is_empty(), "it is in flight");
+    let (_, sent) = (drained.wire, drained.batch.last_attempt().expect("it was sent"));
+    let now = sent + MS(100);
+    room.accumulator.requeue(drained.batch.requeue(now), now, Some(now + MS(10_000)));
+    assert!(room.accumulator.expire(sent + MS(500)).is_empty());
+    room.accumulator.ready(sent + MS(500), &room.cluster);
+    let expired = room.accumulator.expire(sent + MS(501));
+    assert_eq!(expired.len(), 1, "while it backs off");
+    fail(&room, expired, FailureKind::Expired);
+}
+
+// AC29
+#[test]
+fn an_abort_fails_what_is_queued_and_what_is_in_flight_and_lets_nothing_slip_in() {
+    for _ in 0..30 {
+        let room = Room::with_memory(settings(), &[Some(0), Some(0)], 3_000_000);
+        let called = Arc::new(AtomicUsize::new(0));
+        let promised = std::thread::scope(|scope| {
+            let producer = |partition| {
+                let (room, called) = (&room, Arc::clone(&called));
+                move || {
+                    let mut promised = Vec::new();
+                    loop {
+                        while promised.len() > 2_000 && !room.accumulator.is_closed() {
+                            std::hint::spin_loop();
+                        }
+                        let called = Arc::clone(&called);
+                        let callback = Box::new(move |_: crate::RecordOutcome<'_>| {
+                            called.fetch_add(1, SeqCst);
+                        });
+                        let target = Target::Partition(PartitionId(partition));
+                        match room.send_record(target, &value(&[0; 300]), Some(callback)) {
+                            Ok(appended) => promised.push(appended),
+                            Err(error) => break (promised, error),
+                        }
+                    }
+                }
+            };
+            let threads = [scope.spawn(producer(0)), scope.spawn(producer(1))];
+            while room.accumulator.incomplete_records() < 20 {
+                std::hint::spin_loop();
+            }
+            let in_flight = room.turn(0);
+            room.accumulator.close();
+            for drained in in_flight {
+                let (now, kind) = (room.now(), FailureKind::Closed);
+                let failure = drained.batch.failure(now, kind, Certainty::Unknown, None, Vec::new());
+                drained.batch.settle(Outcome::Failed(Arc::new(failure)));
+            }
+            room.accumulator.fail_everything(FailureKind::Closed);
+            assert!(!room.accumulator.has_incomplete(), "nothing slips in");
+            threads.map(|thread| thread.join().expect("no panic"))
+        });
+        let mut records = 0;
+        for (promised, error) in promised {
+            assert_eq!(error, AppendError::Closed);
+            records += promised.len();
+            assert!(promised.iter().all(|promised| promised.completion.is_done()));
+        }
+        assert_eq!(called.load(SeqCst), records, "each callback once");
+        assert_eq!(room.pool.available(), room.pool.capacity());
+    }
+}
+
+// AC30
 #[test]
 fn batches_that_were_drained_once_can_be_spared() {
-    // AC30
     let room = Room::new(settings(), &[0]);
     room.send_full(0);
     let drained = room.turn(0).pop().unwrap();

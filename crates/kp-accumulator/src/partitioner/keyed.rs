@@ -28,9 +28,9 @@ pub fn partition_for_key(key: &[u8], partitions: u32) -> u32 {
 mod tests {
     use super::*;
 
+    // PA4
     #[test]
     fn murmur2_gives_the_numbers_of_kafkas_own_tests() {
-        // PA4
         let vectors: [(&[u8], i32); 7] = [
             (b"21", -973_932_308),
             (b"foobar", -790_332_482),
@@ -45,16 +45,16 @@ mod tests {
         }
     }
 
+    // PA3: 0x7fffffff & -973932308 is not 973932308
     #[test]
     fn a_negative_hash_is_masked_not_negated() {
-        // PA3: 0x7fffffff & -973932308 is not 973932308
         assert_eq!(partition_for_key(b"21", u32::MAX), (-973_932_308_i32 & i32::MAX) as u32);
         assert_eq!(partition_for_key(b"", 100), 275_646_681 % 100);
     }
 
+    // PA3, PA4: hashes and partitions of 7 and of 1000, printed by the Java client's own classes
     #[test]
     fn ten_thousand_keys_go_where_the_java_client_sends_them() {
-        // PA3, PA4: hashes and partitions of 7 and of 1000, printed by the Java client's own classes
         let rows = include_str!("../../testdata/murmur2_java.csv").lines().skip(1);
         let mut count = 0;
         for row in rows {

@@ -1,9 +1,11 @@
 //! The sticky choice for records without a key: stay on one partition until it got a batch, then move (KIP-480,
 //! KIP-794). The rule holds per shard, a group of threads, not per topic: threads that write side by side then stay on
-//! different partitions and do not meet on a lock (costs.md, rule 2).
+//! different partitions and do not meet on a lock.
 //!
 //! A shard's state changes only under the lock of the partition it stands on (PA6), so plain loads and stores do.
 
+use super::weighted::weighted_partition;
+use super::{QueueLengths, Reach};
 use kp_metadata::Topic;
 use kp_time::Jitter;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -32,6 +34,15 @@ pub(crate) struct Shard {
     switches: AtomicU64,
 }
 
+/// What a choice is made from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choosing<'a> {
+    pub(crate) topic: &'a Topic,
+    /// What partitions are weighed by; `None` where the choice is not adaptive.
+    pub(crate) lengths: Option<&'a QueueLengths>,
+    pub(crate) reach: &'a Reach,
+}
+
 impl Sticky {
     pub(crate) fn new(seed: u64) -> Self {
         let shard = |_| Shard {
@@ -58,12 +69,12 @@ impl Sticky {
     }
 
     /// The partition that `shard` stands on.
-    pub(crate) fn current(&self, shard: &Shard, topic: &Topic) -> u32 {
+    pub(crate) fn current(&self, shard: &Shard, choosing: Choosing<'_>) -> u32 {
         let partition = shard.partition.load(Relaxed);
-        if (partition as usize) < topic.partitions().len() {
+        if (partition as usize) < choosing.topic.partitions().len() {
             return partition;
         }
-        let first = self.choose(shard, topic);
+        let first = self.choose(shard, choosing);
         match shard.partition.compare_exchange(partition, first, Relaxed, Relaxed) {
             Ok(_) => first,
             Err(other) => other,
@@ -74,32 +85,55 @@ impl Sticky {
     /// worth was appended and no batch is open there any more, or twice as much in any case (PA5). `stride` is a
     /// batch's worth, in bytes. Call under the lock of that partition (PA6).
     #[inline]
-    pub(crate) fn appended(&self, shard: &Shard, topic: &Topic, bytes: usize, stride: usize, open: bool) {
+    pub(crate) fn appended(
+        &self,
+        shard: &Shard,
+        choosing: Choosing<'_>,
+        bytes: usize,
+        stride: usize,
+        open: bool,
+    ) {
         let sum = shard.bytes.load(Relaxed) + bytes;
         if sum >= stride.saturating_mul(2) || (sum >= stride && !open) {
             shard.bytes.store(0, Relaxed);
-            shard.partition.store(self.choose(shard, topic), Relaxed);
+            shard.partition.store(self.choose(shard, choosing), Relaxed);
         } else {
             shard.bytes.store(sum, Relaxed);
         }
     }
 
-    /// A partition at random among those with a leader; among all if none has one (PA7). Another shard's partition
-    /// only if a second try finds one as well.
+    /// A partition at random, the weights apart (PA7, PA8). Another shard's partition only if a second try finds one
+    /// as well.
     #[cold]
-    fn choose(&self, shard: &Shard, topic: &Topic) -> u32 {
+    fn choose(&self, shard: &Shard, choosing: Choosing<'_>) -> u32 {
         let switch = shard.switches.load(Relaxed);
         shard.switches.store(switch + 1, Relaxed);
         let place = (std::ptr::from_ref(shard).addr() - std::ptr::from_ref(&self.shards[0]).addr()) as u64;
         let mut dice = Jitter::seeded(self.seed ^ (place << 40) ^ switch);
-        let choice = random_partition(topic, &mut dice);
-        if self.is_taken(shard, choice) { random_partition(topic, &mut dice) } else { choice }
+        let choice = random_partition(choosing, &mut dice);
+        if self.is_taken(shard, choice) { random_partition(choosing, &mut dice) } else { choice }
     }
 
     fn is_taken(&self, shard: &Shard, partition: u32) -> bool {
         let active = self.active.load(Relaxed).min(MAX_SHARDS);
         let mut others = self.shards[..active].iter().filter(|other| !std::ptr::eq(*other, shard));
         others.any(|other| other.partition.load(Relaxed) == partition)
+    }
+}
+
+#[cfg(test)]
+impl Sticky {
+    pub(crate) fn active(&self) -> usize {
+        self.active.load(Relaxed)
+    }
+
+    pub(crate) fn switches(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.switches.load(Relaxed)).sum()
+    }
+
+    /// Moves every shard to `partition`.
+    pub(crate) fn move_to(&self, partition: u32) {
+        self.shards.iter().for_each(|shard| shard.partition.store(partition, Relaxed));
     }
 }
 
@@ -110,7 +144,13 @@ impl Shard {
     }
 }
 
-fn random_partition(topic: &Topic, dice: &mut Jitter) -> u32 {
+/// A partition by its weight if weights or brokers matter; otherwise, or if that leaves none, one at random among those
+/// with a leader; among all if none has one (PA7).
+fn random_partition(choosing: Choosing<'_>, dice: &mut Jitter) -> u32 {
+    weighted_partition(choosing, dice).unwrap_or_else(|| uniform_partition(choosing.topic, dice))
+}
+
+fn uniform_partition(topic: &Topic, dice: &mut Jitter) -> u32 {
     let partitions = topic.partitions();
     let count = partitions.len() as u64;
     // Mostly every partition has a leader: a few throws spare the count over a large topic.
@@ -150,54 +190,60 @@ mod tests {
         Topic::new("t".into(), TopicId::ZERO, leaders.iter().map(partition).collect())
     }
 
+    /// Where neither lengths nor brokers matter.
+    fn plainly<'a>(topic: &'a Topic, reach: &'a Reach) -> Choosing<'a> {
+        Choosing { topic, lengths: None, reach }
+    }
+
+    // PA5
     #[test]
     fn a_shard_stays_until_a_batch_is_full_and_closed() {
-        // PA5
-        let topic = topic(&[Some(0); 50]);
+        let (topic, reach) = (topic(&[Some(0); 50]), Reach::default());
+        let topic = plainly(&topic, &reach);
         let sticky = Sticky::new(7);
         let shard = sticky.shard();
-        let first = sticky.current(shard, &topic);
-        sticky.appended(shard, &topic, 99, 100, false);
+        let first = sticky.current(shard, topic);
+        sticky.appended(shard, topic, 99, 100, false);
         assert!(shard.stands_on(first), "99 of 100 bytes");
-        sticky.appended(shard, &topic, 1, 100, true);
+        sticky.appended(shard, topic, 1, 100, true);
         assert!(shard.stands_on(first), "its batch still has room");
-        sticky.appended(shard, &topic, 1, 100, false);
-        let second = sticky.current(shard, &topic);
+        sticky.appended(shard, topic, 1, 100, false);
+        let second = sticky.current(shard, topic);
         assert_ne!(first, second, "with this seed");
-        sticky.appended(shard, &topic, 199, 100, true);
+        sticky.appended(shard, topic, 199, 100, true);
         assert!(shard.stands_on(second));
-        sticky.appended(shard, &topic, 1, 100, true);
+        sticky.appended(shard, topic, 1, 100, true);
         assert!(!shard.stands_on(second), "twice the batch size, in any case");
     }
 
+    // PA7
     #[test]
     fn the_choice_is_uniform_among_partitions_with_a_leader() {
-        // PA7
         let topic = topic(&[Some(1), None, Some(2), Some(1)]);
         let mut dice = Jitter::seeded(3);
         let mut hits = [0u32; 4];
-        (0..3000).for_each(|_| hits[random_partition(&topic, &mut dice) as usize] += 1);
+        (0..3000).for_each(|_| hits[uniform_partition(&topic, &mut dice) as usize] += 1);
         assert_eq!(hits[1], 0);
         assert!([hits[0], hits[2], hits[3]].iter().all(|hit| (850..1150).contains(hit)), "{hits:?}");
     }
 
+    // PA7
     #[test]
     fn without_any_leader_all_partitions_are_chosen_from() {
-        // PA7
         let topic = topic(&[None; 3]);
         let mut dice = Jitter::seeded(3);
         let mut hits = [0u32; 3];
-        (0..3000).for_each(|_| hits[random_partition(&topic, &mut dice) as usize] += 1);
+        (0..3000).for_each(|_| hits[uniform_partition(&topic, &mut dice) as usize] += 1);
         assert!(hits.iter().all(|hit| (850..1150).contains(hit)), "{hits:?}");
     }
 
+    // PA7
     #[test]
     fn one_leader_among_many_partitions_is_found() {
-        // PA7
         let mut leaders = vec![None; 1000];
         leaders[777] = Some(1);
         let topic = topic(&leaders);
-        assert_eq!(random_partition(&topic, &mut Jitter::seeded(1)), 777);
+        assert_eq!(uniform_partition(&topic, &mut Jitter::seeded(1)), 777);
     }
 
     #[test]
@@ -211,10 +257,10 @@ mod tests {
 
     #[test]
     fn a_topic_that_lost_partitions_moves_the_shard() {
-        let (large, small) = (topic(&[Some(0); 100]), topic(&[Some(0); 2]));
+        let (large, small, reach) = (topic(&[Some(0); 100]), topic(&[Some(0); 2]), Reach::default());
         let sticky = Sticky::new(11);
         let shard = sticky.shard();
-        assert!(sticky.current(shard, &large) >= 2, "with this seed");
-        assert!(sticky.current(shard, &small) < 2);
+        assert!(sticky.current(shard, plainly(&large, &reach)) >= 2, "with this seed");
+        assert!(sticky.current(shard, plainly(&small, &reach)) < 2);
     }
 }

@@ -5,9 +5,9 @@ use crate::testing::{MS, Room, cluster, cluster_of, led_since, settings};
 use kp_protocol::{BrokerId, TopicName};
 use kp_time::Deadline;
 
+// AC10
 #[test]
 fn an_open_batch_is_ready_when_it_has_lingered() {
-    // AC10
     let room = Room::new(settings(), &[3]);
     room.send(0, b"v");
     assert_eq!(room.ready_brokers(), []);
@@ -21,18 +21,18 @@ fn an_open_batch_is_ready_when_it_has_lingered() {
     assert_eq!(room.ready_brokers(), []);
 }
 
+// AC10
 #[test]
 fn a_full_batch_is_ready_at_once() {
-    // AC10
     let room = Room::new(settings(), &[3, 4]);
     room.send_full(1);
     assert_eq!(room.ready_brokers(), [4]);
     Room::acknowledge(room.drain(4), 0);
 }
 
+// AC10: the first batch has room left, but not for the record that opened the second
 #[test]
 fn more_than_one_batch_makes_the_first_ready() {
-    // AC10: the first batch has room left, but not for the record that opened the second
     let room = Room::new(settings(), &[0]);
     room.send(0, &[0; 500]);
     assert_eq!(room.ready_brokers(), []);
@@ -42,9 +42,9 @@ fn more_than_one_batch_makes_the_first_ready() {
     assert_eq!(room.ready_brokers(), [], "the second one lingers");
 }
 
+// AC10, AC28
 #[test]
 fn a_flush_makes_everything_ready_and_its_end_stops_that() {
-    // AC10, AC28
     let room = Room::new(settings(), &[0, 1]);
     room.send(0, b"v");
     room.ready();
@@ -58,9 +58,9 @@ fn a_flush_makes_everything_ready_and_its_end_stops_that() {
     assert_eq!(room.ready_brokers(), []);
 }
 
+// AC11
 #[test]
 fn somebody_who_waits_for_memory_makes_everything_ready() {
-    // AC11
     let room = Room::new(settings(), &[0, 1]);
     room.send(0, b"v");
     room.send(1, b"v");
@@ -75,9 +75,9 @@ fn somebody_who_waits_for_memory_makes_everything_ready() {
     drop(held);
 }
 
+// AC10, CL3
 #[test]
 fn closing_makes_everything_ready() {
-    // AC10, CL3
     let room = Room::new(settings(), &[0]);
     room.send(0, b"v");
     room.ready();
@@ -86,9 +86,9 @@ fn closing_makes_everything_ready() {
     Room::acknowledge(room.drain(0), 0);
 }
 
+// AC12
 #[test]
 fn a_partition_without_a_leader_names_its_topic_until_it_has_one() {
-    // AC12
     let mut room = Room::with_memory(settings(), &[None, Some(1), None], 20_000);
     room.send_full(0);
     room.send_full(1);
@@ -105,9 +105,9 @@ fn a_partition_without_a_leader_names_its_topic_until_it_has_one() {
     assert_eq!(room.ready().leaderless, [TopicName::new("t")], "the one that lingered");
 }
 
+// AC12, AC25
 #[test]
 fn batches_that_expire_need_no_leader_any_more() {
-    // AC12, AC25
     let room = Room::with_memory(settings(), &[None], 20_000);
     room.send_full(0);
     assert_eq!(room.ready().leaderless.len(), 1);
@@ -133,9 +133,9 @@ fn a_leader_that_moves_takes_its_ready_partitions_along() {
     Room::acknowledge(room.drain(4), 0);
 }
 
+// AC13
 #[test]
 fn the_next_check_is_the_smallest_remaining_linger() {
-    // AC13
     let room = Room::new(settings(), &[0, 0, 1]);
     assert_eq!(room.ready().next_check, None);
     let start = room.now();
@@ -149,9 +149,9 @@ fn the_next_check_is_the_smallest_remaining_linger() {
     Room::acknowledge(room.drain(0), 0);
 }
 
+// AC10, AC13, AC14
 #[test]
 fn a_batch_that_backs_off_is_not_ready_even_in_a_flush() {
-    // AC10, AC13, AC14
     let room = Room::new(settings(), &[0]);
     room.send_full(0);
     let drained = room.turn(0).pop().unwrap();
@@ -168,9 +168,9 @@ fn a_batch_that_backs_off_is_not_ready_even_in_a_flush() {
     drop(flush);
 }
 
+// AC15
 #[test]
 fn a_newer_leader_epoch_ends_the_backoff_and_a_refresh_alone_does_not() {
-    // AC15
     let mut room = Room::new(settings(), &[0]);
     room.cluster = cluster_of(2, vec![led_since(0, 7)]);
     room.send_full(0);
@@ -186,9 +186,9 @@ fn a_newer_leader_epoch_ends_the_backoff_and_a_refresh_alone_does_not() {
     Room::acknowledge(room.drain(2), 0);
 }
 
+// AC15
 #[test]
 fn a_newer_epoch_known_before_the_batch_comes_back_is_seen_as_well() {
-    // AC15
     let mut room = Room::new(settings(), &[0]);
     room.cluster = cluster_of(2, vec![led_since(0, 7)]);
     room.send_full(0);
@@ -200,9 +200,9 @@ fn a_newer_epoch_known_before_the_batch_comes_back_is_seen_as_well() {
     Room::acknowledge(room.drain(2), 0);
 }
 
+// AC19, SN7
 #[test]
 fn a_muted_partition_is_neither_ready_nor_drained_until_it_is_unmuted() {
-    // AC19, SN7
     let room = Room::new(settings(), &[0, 0]);
     room.send_full(0);
     let drained = room.turn(0).pop().unwrap();
@@ -229,9 +229,9 @@ fn a_muted_partition_is_neither_ready_nor_drained_until_it_is_unmuted() {
     assert_eq!(room.ready_brokers(), []);
 }
 
+// AC19
 #[test]
 fn a_partition_muted_while_it_is_ready_is_passed_over() {
-    // AC19
     let room = Room::new(settings(), &[0, 0]);
     room.send_full(0);
     room.send_full(1);
@@ -246,9 +246,9 @@ fn a_partition_muted_while_it_is_ready_is_passed_over() {
     assert_eq!(room.ready_brokers(), []);
 }
 
+// AC26
 #[test]
 fn linger_without_end_waits_for_a_full_batch_a_flush_or_the_expiry() {
-    // AC26
     let endless = AccumulatorSettings { linger: MS(u64::MAX), delivery_timeout: MS(u64::MAX), ..settings() };
     let room = Room::new(endless, &[0]);
     room.send(0, b"v");
