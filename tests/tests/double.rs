@@ -284,10 +284,21 @@ fn an_answer_that_is_lost_before_the_append_is_retried_and_nothing_is_doubled() 
     assert_eq!(values(&broker, "t", 0), numbered(0, 100));
 }
 
+// ID4, ID5
 #[test]
-fn an_answer_that_is_lost_after_the_append_is_retried_and_may_double_but_never_reorders() {
+fn an_answer_that_is_lost_after_the_append_doubles_nothing() {
     let broker = broker();
     let producer = producer(&broker.bootstrap(), &[("linger.ms", "0")]);
+    producer.partitions_for("t").expect("metadata");
+    broker.cluster().lock().inject(Fault::Close { api: ApiKey::Produce, carried_out: true }, 2);
+    send_numbered(&producer, 0, 200).into_iter().for_each(|delivery| drop(delivery.wait().expect("written")));
+    assert_eq!(values(&broker, "t", 0), numbered(0, 200));
+}
+
+#[test]
+fn without_idempotence_the_same_loss_doubles_but_never_reorders() {
+    let broker = broker();
+    let producer = producer(&broker.bootstrap(), &[("linger.ms", "0"), ("enable.idempotence", "false")]);
     producer.partitions_for("t").expect("metadata");
     broker.cluster().lock().inject(Fault::Close { api: ApiKey::Produce, carried_out: true }, 1);
     send_numbered(&producer, 0, 200).into_iter().for_each(|delivery| drop(delivery.wait().expect("written")));

@@ -1,7 +1,7 @@
 //! From a configuration to a running producer: fills each room's plain settings struct, then starts the threads.
 //! No I/O happens here; names are resolved and sockets made on the network thread.
 
-use crate::config::{ProducerConfig, Settings};
+use crate::config::{Idempotence, ProducerConfig, Settings};
 use crate::driver::Driver;
 use crate::error::BuildError;
 use crate::guarantees::Guarantees;
@@ -18,7 +18,7 @@ use kp_metadata::{Metadata, MetadataSettings};
 use kp_network::KafkaClient;
 use kp_protocol::compression::Compression;
 use kp_protocol::{BrokerAddress, BrokerId};
-use kp_sender::{SenderCore, SenderSettings};
+use kp_sender::{IdempotenceSetting, SenderCore, SenderSettings};
 use kp_time::{Backoff, Clock, Jitter};
 use parking_lot::Mutex;
 use std::hash::{BuildHasher, RandomState};
@@ -213,6 +213,11 @@ fn sender_settings(settings: &Settings) -> SenderSettings {
         delivery_timeout: settings.delivery_timeout,
         max_request_size: settings.max_request_size,
         retry_backoff: retry_backoff(settings),
+        idempotence: match settings.idempotence {
+            Idempotence::On => IdempotenceSetting::Required,
+            Idempotence::Preferred => IdempotenceSetting::Preferred,
+            Idempotence::Off => IdempotenceSetting::Off,
+        },
         ..SenderSettings::default()
     }
 }

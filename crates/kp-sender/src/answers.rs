@@ -1,6 +1,7 @@
 //! What comes back for a request, and what becomes of its batches: done, again, split, fail. The only branch is
 //! `retry::decide`; the rest carries it out.
 
+use crate::idempotence::sequences::{Attempted, Ticket};
 use crate::in_flight::{ProduceInFlight, Slot};
 use crate::produce::{self, PartitionAnswer, ProduceAnswer};
 use crate::retry::{self, Attempt, Decision, Refusal, Verdict};
@@ -17,6 +18,9 @@ impl SenderCore {
     pub(crate) fn on_answered(&mut self, now: Instant, token: u64, body: &Bytes) {
         if self.exchange.has_sent(token) {
             return self.on_metadata_answer(now, body);
+        }
+        if self.idempotence.identity.broker_of(token).is_some() {
+            return self.on_identity_answer(now, body);
         }
         let Some(request) = self.take_request(token) else { return };
         let broker = request.broker;
@@ -69,6 +73,11 @@ impl SenderCore {
             self.note_unreachable(broker, reason);
             return self.metadata_failed(now);
         }
+        if let Some(broker) = self.idempotence.identity.broker_of(token) {
+            self.brokers.event(broker);
+            self.note_unreachable(broker, reason);
+            return self.ask_for_identity_later(now);
+        }
         if let Some(request) = self.take_request(token) {
             self.lose(now, request, written, timed_out, &reason);
         }
@@ -78,6 +87,10 @@ impl SenderCore {
         if let Some(broker) = self.exchange.broker_of(token) {
             self.note_unreachable(broker, Arc::clone(reason));
             return self.metadata_failed(now);
+        }
+        if let Some(broker) = self.idempotence.identity.broker_of(token) {
+            self.note_unreachable(broker, Arc::clone(reason));
+            return self.ask_for_identity_later(now);
         }
         let Some(request) = self.requests.remove(token) else { return };
         // Not asked again before the host has done network work: the answer could only be the same.
@@ -99,6 +112,7 @@ impl SenderCore {
     ) {
         let remembered = self.last_errors.remove(&key(&batch));
         let failure = batch.failure(now, kind, certainty, last.or(remembered), record_errors);
+        self.give_numbers_up(&batch, failure.certainty);
         self.put(Output::Settle(Settlement::in_flight(batch, Outcome::Failed(Arc::new(failure)))));
     }
 
@@ -107,7 +121,27 @@ impl SenderCore {
         let remembered = self.last_errors.remove(&key(&batch));
         let last = remembered.or_else(|| self.why_it_waits(batch.topic_partition()));
         let failure = batch.failure(now, kind, Certainty::NotWritten, last, Vec::new());
+        self.give_numbers_up(&batch, failure.certainty);
         self.put(Output::Settle(Settlement::queued(batch, Outcome::Failed(Arc::new(failure)))));
+    }
+
+    /// A batch fails: its numbers are free again, or a hole.
+    fn give_numbers_up<S>(&mut self, batch: &Batch<S>, certainty: Certainty) {
+        if let Some(identity) = batch.identity() {
+            let is_surely_unwritten = certainty == Certainty::NotWritten;
+            let records = batch.record_count();
+            self.idempotence.sequences.failed(batch.queue(), identity, records, is_surely_unwritten);
+        }
+    }
+
+    /// What to say of a batch if it fails without another word.
+    pub(crate) fn remember_error<S>(&mut self, batch: &Batch<S>, error: BrokerError) {
+        self.last_errors.insert(key(batch), error);
+    }
+
+    /// Whether a partition is muted while a batch of it is under way (SN7). Numbers make that needless.
+    pub(crate) fn keeps_one_in_flight(&self) -> bool {
+        self.settings.guarantee_one_in_flight && !self.idempotence.is_on()
     }
 
     /// Why batches of a partition wait although they were never refused: nobody leads it, or its leader cannot be
@@ -137,7 +171,7 @@ impl SenderCore {
 
     /// The partition may send again.
     pub(crate) fn release(&mut self, queue: QueueIndex) {
-        if self.settings.guarantee_one_in_flight {
+        if self.keeps_one_in_flight() {
             self.accumulator.unmute(queue);
         }
     }
@@ -188,7 +222,10 @@ impl SenderCore {
 
     /// Ends an attempt. A place whose batch has expired only frees its partition (SN9).
     fn conclude(&mut self, now: Instant, broker: BrokerId, slot: Slot, verdict: &Verdict) {
-        let Slot { queue, batch } = slot;
+        let Slot { queue, ticket, batch } = slot;
+        if let Some(ticket) = &ticket {
+            self.idempotence.sequences.attempted(queue, ticket, attempted(verdict));
+        }
         if retry::wants_metadata(verdict) {
             self.metadata.request_update(); // SN12
         }
@@ -196,21 +233,26 @@ impl SenderCore {
             if retry::leaves_unknown(verdict, self.settings.acks) {
                 batch.mark_unknown();
             }
-            match retry::decide(now, &self.attempt(now, &batch), verdict) {
+            match retry::decide(now, &self.attempt(now, &batch, ticket.as_ref()), verdict) {
                 Decision::Done { base_offset, log_append_time } => {
                     self.last_errors.remove(&key(&batch));
                     let outcome = Outcome::Written { base_offset, log_append_time };
                     self.put(Output::Settle(Settlement::in_flight(batch, outcome)));
+                }
+                Decision::Renumber { not_before } => {
+                    self.idempotence.sequences.demand_new_epoch(queue);
+                    self.send_again(now, broker, batch, verdict, not_before);
                 }
                 Decision::Again { not_before } => self.send_again(now, broker, batch, verdict, not_before),
                 Decision::Split => self.split(now, broker, batch, verdict),
                 Decision::Fail(kind) => self.fail_with(now, broker, batch, verdict, kind),
             }
         }
+        self.idempotence.sequences.settle(queue);
         self.release(queue);
     }
 
-    fn attempt(&mut self, now: Instant, batch: &Batch<InFlight>) -> Attempt {
+    fn attempt(&mut self, now: Instant, batch: &Batch<InFlight>, ticket: Option<&Ticket>) -> Attempt {
         let partition = batch.topic_partition();
         let known = self.metadata.snapshot().partition(&partition.topic, partition.partition);
         let retries_before = batch.attempts().saturating_sub(1);
@@ -219,6 +261,8 @@ impl SenderCore {
             retries: self.settings.retries,
             is_expired: now.saturating_duration_since(batch.created()) >= self.settings.delivery_timeout,
             records: batch.record_count(),
+            standing: self.idempotence.sequences.standing(batch.queue(), ticket),
+            is_ever_unknown: batch.is_ever_unknown(),
             backoff: self.settings.retry_backoff.delay(retries_before, &mut self.jitter),
             has_newer_leader: known
                 .and_then(|known| known.leader_epoch.zip(batch.leader_epoch()))
@@ -290,6 +334,18 @@ impl SenderCore {
 /// A batch while it lives: nothing else can have the address of its completion.
 fn key<S>(batch: &Batch<S>) -> usize {
     Arc::as_ptr(batch.completion()).addr()
+}
+
+/// What a verdict means for the numbers. A duplicate of a batch is that batch (ID9).
+fn attempted(verdict: &Verdict) -> Attempted {
+    match verdict {
+        Verdict::Acknowledged { base_offset, .. } => Attempted::Acknowledged { base_offset: *base_offset },
+        Verdict::Refused(refusal) if refusal.code == ErrorCode::DUPLICATE_SEQUENCE_NUMBER => {
+            Attempted::Acknowledged { base_offset: None }
+        }
+        Verdict::NotSent => Attempted::NotSent,
+        Verdict::Refused(_) | Verdict::Lost { .. } => Attempted::InVain,
+    }
 }
 
 /// A response without a place for a batch of its request says nothing about it.

@@ -4,6 +4,7 @@
 //! A partition whose batch was sent is muted until the request that held it ends, so that nothing can overtake a
 //! retry (SN7). That is also so when the batch expires first: the request may still be appended.
 
+use crate::idempotence::sequences::Ticket;
 use crate::produce::{PartitionAnswer, TopicIds};
 use kp_accumulator::{Batch, InFlight, QueueIndex};
 use kp_protocol::{BrokerId, TopicPartition};
@@ -22,6 +23,8 @@ pub(crate) struct ProduceInFlight {
 /// One partition's place in a request.
 pub(crate) struct Slot {
     pub(crate) queue: QueueIndex,
+    /// Its numbers, with idempotence; they stay although the batch has expired.
+    pub(crate) ticket: Option<Ticket>,
     /// `None` once the batch has expired; the request goes on without it (SN9).
     pub(crate) batch: Option<Batch<InFlight>>,
 }

@@ -39,6 +39,7 @@
 mod answers;
 mod brokers;
 mod expiry;
+mod idempotence;
 mod in_flight;
 mod io;
 mod metadata_exchange;
@@ -51,6 +52,7 @@ mod settlement;
 mod shutdown;
 mod unreachable;
 
+pub use idempotence::IdempotenceSetting;
 pub use io::{BrokerReadiness, Input, OutgoingRequest, Output};
 pub use sender_core::SenderCore;
 pub use settings::SenderSettings;

@@ -8,6 +8,7 @@
 //! One request is in flight at most (NC26). The choice is the network's; a broker that does not answer costs the rest
 //! nothing but its turn.
 
+use crate::idempotence::identity::Identity;
 use crate::{BrokerReadiness, OutgoingRequest, Output, SenderCore};
 use bytes::Bytes;
 use kp_metadata::{Cluster, Metadata, MetadataRequestSpec};
@@ -62,6 +63,11 @@ impl Exchange {
         *self == Self::Checking { broker }
     }
 
+    /// A question to the network is open; nobody else asks one meanwhile.
+    pub(crate) fn is_asking_network(&self) -> bool {
+        matches!(self, Self::Choosing | Self::Checking { .. })
+    }
+
     /// To whom the request with this token went, if it is the one under way.
     pub(crate) fn broker_of(&self, token: u64) -> Option<BrokerId> {
         match self {
@@ -96,7 +102,8 @@ impl SenderCore {
             self.close_connections("back to the bootstrap list");
             self.rebootstrap(now);
         }
-        if self.exchange == Exchange::Idle && self.metadata.next_update_at(now).is_some_and(|at| at <= now) {
+        let is_free = self.exchange == Exchange::Idle && !self.idempotence.identity.is_asking_network();
+        if is_free && self.metadata.next_update_at(now).is_some_and(|at| at <= now) {
             self.metadata.begin_attempt(now);
             self.exchange = Exchange::Choosing;
             self.put(Output::AskLeastLoaded);
@@ -104,6 +111,9 @@ impl SenderCore {
     }
 
     pub(crate) fn on_least_loaded(&mut self, now: Instant, broker: Option<BrokerId>) {
+        if self.idempotence.identity == Identity::Choosing {
+            return self.on_least_loaded_for_identity(now, broker);
+        }
         if self.exchange != Exchange::Choosing {
             return;
         }
@@ -199,6 +209,7 @@ impl SenderCore {
     pub(crate) fn on_connected(&mut self, broker: BrokerId) {
         self.unreachable.connected(broker);
         self.brokers.event(broker);
+        self.idempotence.identity.connection_event();
         self.exchange.connection_event();
     }
 
@@ -213,6 +224,7 @@ impl SenderCore {
         }
         let is_wanted = self.metadata.snapshot().is_bootstrap() || self.exchange != Exchange::Idle;
         self.exchange.connection_event();
+        self.idempotence.identity.connection_event();
         if is_wanted {
             self.report_metadata_failure();
         }

@@ -185,6 +185,7 @@ fn read_verdict(answer: PartitionProduceResponse) -> Verdict {
         code: answer.error_code,
         message: answer.error_message.as_ref().map(words),
         has_offset: answer.base_offset >= 0,
+        log_start_offset: Some(Offset(answer.log_start_offset)).filter(|offset| offset.0 >= 0),
         record_errors: named.collect(),
     })
 }
@@ -320,6 +321,7 @@ mod tests {
             code: ErrorCode::INVALID_RECORD,
             message: Some("bad".into()),
             has_offset: false,
+            log_start_offset: None,
             record_errors: vec![(3, Some("no key".into()))],
         };
         assert_eq!(answer.partitions[0].verdict, Verdict::Refused(expected));

@@ -5,6 +5,7 @@
 //! it, and loses it if it fails before a follower has fetched it; with `acks=0` the bytes were handed to the operating
 //! system, nobody knows more.
 
+use crate::idempotence::sequences::Standing;
 use kp_accumulator::FailureKind;
 use kp_protocol::{Acks, ErrorCode, Offset, Timestamp};
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub(crate) struct Refusal {
     pub(crate) message: Option<Arc<str>>,
     /// An error beside an offset: the leader had appended it.
     pub(crate) has_offset: bool,
+    /// Where the log begins (Produce 5 and newer), said with UNKNOWN_PRODUCER_ID.
+    pub(crate) log_start_offset: Option<Offset>,
     /// Records the broker named (KIP-467).
     pub(crate) record_errors: Vec<(u32, Option<Arc<str>>)>,
 }
@@ -52,6 +55,10 @@ pub(crate) struct Attempt {
     pub(crate) is_expired: bool,
     /// Records in it.
     pub(crate) records: u32,
+    /// Where it stands among the numbered batches of its partition.
+    pub(crate) standing: Standing,
+    /// An attempt, perhaps this one, may have written it.
+    pub(crate) is_ever_unknown: bool,
     /// The wait drawn for this attempt, in case it is needed (AC14: drawn once).
     pub(crate) backoff: Duration,
     /// A newer leader than the one it was sent to is known (AC15, MD14).
@@ -65,6 +72,8 @@ pub(crate) enum Decision {
     Done { base_offset: Option<Offset>, log_append_time: Option<Timestamp> },
     /// Back to the front of its queue; not sent before this moment.
     Again { not_before: Option<Instant> },
+    /// As [`Again`](Self::Again), but under a new epoch: its number is of no use any more (KIP-360).
+    Renumber { not_before: Option<Instant> },
     /// Cut in two or more, which are sent in its place (BB25).
     Split,
     /// It has failed.
@@ -80,6 +89,11 @@ pub(crate) fn decide(now: Instant, attempt: &Attempt, verdict: &Verdict) -> Deci
         // The connection changed between the question and the send: nobody's retry is used up by that.
         Verdict::NotSent if !attempt.is_expired => Decision::Again { not_before: None },
         Verdict::NotSent => Decision::Fail(FailureKind::Expired),
+        Verdict::Refused(refusal)
+            if attempt.standing != Standing::Unnumbered && is_about_numbers(refusal.code) =>
+        {
+            on_number_refused(now, attempt, refusal)
+        }
         Verdict::Refused(refusal) => on_refusal(now, attempt, refusal.code),
         // SN6: a lost connection is NETWORK_EXCEPTION, a request timeout REQUEST_TIMED_OUT; both retriable.
         Verdict::Lost { .. } => again_or(now, attempt, FailureKind::Disconnected),
@@ -92,11 +106,53 @@ fn on_refusal(now: Instant, attempt: &Attempt, code: ErrorCode) -> Decision {
         ErrorCode::DUPLICATE_SEQUENCE_NUMBER => Decision::Done { base_offset: None, log_append_time: None },
         // BB30: what has expired is not split any more.
         ErrorCode::MESSAGE_TOO_LARGE if attempt.is_expired => Decision::Fail(FailureKind::Expired),
+        // Rule iii: parts would not be recognised as the batch that may be there already.
+        ErrorCode::MESSAGE_TOO_LARGE
+            if attempt.standing != Standing::Unnumbered && attempt.is_ever_unknown =>
+        {
+            Decision::Fail(FailureKind::Refused(code))
+        }
         ErrorCode::MESSAGE_TOO_LARGE if attempt.records > 1 => Decision::Split,
         ErrorCode::MESSAGE_TOO_LARGE => Decision::Fail(FailureKind::RecordTooLarge), // BB29
         ErrorCode::INVALID_RECORD => Decision::Fail(FailureKind::InvalidRecord),     // BB24
         code if code.is_retriable() => again_or(now, attempt, FailureKind::Refused(code)),
         code => Decision::Fail(FailureKind::Refused(code)),
+    }
+}
+
+/// Whether a broker refused the number of a batch, not the batch.
+fn is_about_numbers(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER
+            | ErrorCode::UNKNOWN_PRODUCER_ID
+            | ErrorCode::INVALID_PRODUCER_EPOCH
+    )
+}
+
+/// ID7, ID10.
+fn on_number_refused(now: Instant, attempt: &Attempt, refusal: &Refusal) -> Decision {
+    let used_up = FailureKind::Refused(refusal.code);
+    match attempt.standing {
+        // Rule v: a later number could not have been acknowledged otherwise.
+        Standing::Proven => Decision::Done { base_offset: None, log_append_time: None },
+        // It goes behind the one that is missing, which has its own wait.
+        Standing::Behind => match again_or(now, attempt, used_up) {
+            Decision::Again { .. } => Decision::Again { not_before: None },
+            other => other,
+        },
+        // The broker did not say what it has: it may know soon.
+        Standing::Lowest
+            if refusal.code == ErrorCode::UNKNOWN_PRODUCER_ID && refusal.log_start_offset.is_none() =>
+        {
+            again_or(now, attempt, used_up)
+        }
+        // Rule iii: nothing but its own number may go out, and that is of no use.
+        Standing::Lowest | Standing::Unnumbered if attempt.is_ever_unknown => Decision::Fail(used_up),
+        Standing::Lowest | Standing::Unnumbered => match again_or(now, attempt, used_up) {
+            Decision::Again { not_before } => Decision::Renumber { not_before },
+            other => other,
+        },
     }
 }
 
@@ -164,13 +220,21 @@ mod tests {
             retries: 3,
             is_expired: false,
             records: 2,
+            standing: Standing::Unnumbered,
+            is_ever_unknown: false,
             backoff: MS(100),
             has_newer_leader: false,
         }
     }
 
     fn refused(code: ErrorCode) -> Verdict {
-        Verdict::Refused(Refusal { code, message: None, has_offset: false, record_errors: Vec::new() })
+        Verdict::Refused(Refusal {
+            code,
+            message: None,
+            has_offset: false,
+            log_start_offset: None,
+            record_errors: Vec::new(),
+        })
     }
 
     fn lost(written: bool) -> Verdict {
@@ -298,6 +362,7 @@ mod tests {
             code: ErrorCode::NOT_LEADER_OR_FOLLOWER,
             message: None,
             has_offset: true,
+            log_start_offset: None,
             record_errors: Vec::new(),
         });
         assert!(leaves_unknown(&appended, Acks::Leader), "an offset tells that it was");

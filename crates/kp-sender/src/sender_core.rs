@@ -4,6 +4,7 @@
 //! Owner: the driver, alone. Never: a clock, a socket, user code.
 
 use crate::brokers::Brokers;
+use crate::idempotence::Idempotence;
 use crate::in_flight::Requests;
 use crate::metadata_exchange::Exchange;
 use crate::shutdown::Shutdown;
@@ -32,6 +33,7 @@ pub struct SenderCore {
     pub(crate) brokers: Brokers,
     pub(crate) unreachable: Unreachable,
     pub(crate) requests: Requests,
+    pub(crate) idempotence: Idempotence,
     /// What a broker said last about a batch that waits to be sent again, by the address of its completion.
     pub(crate) last_errors: BTreeMap<usize, BrokerError>,
     pub(crate) shutdown: Shutdown,
@@ -60,6 +62,7 @@ impl SenderCore {
     ) -> Self {
         let mut core = Self {
             requests: Requests::new(settings.delivery_timeout),
+            idempotence: Idempotence::new(settings.idempotence),
             settings,
             accumulator,
             metadata,
@@ -123,6 +126,7 @@ impl SenderCore {
             self.is_dirty = true;
             self.brokers.begin_cycle(now);
             self.exchange.begin_cycle(now);
+            self.idempotence.identity.begin_cycle(now);
         }
         // A turn that changes something is followed by another one; each either asks or sends something new or ends the
         // cycle: a broker is asked once in it, and again only after it took a request.
@@ -156,6 +160,7 @@ impl SenderCore {
         if self.shutdown.may_send() {
             self.ask_brokers(ready);
             self.step_metadata(now);
+            self.step_identity(now);
         }
     }
 
@@ -172,6 +177,7 @@ impl SenderCore {
             self.accumulator.next_expiry(),
             self.requests.next_expiry(),
             self.exchange.next(now, &self.metadata),
+            self.idempotence.identity.next().filter(|_| self.accumulator.has_incomplete()),
             self.metadata.rebootstrap_at(),
             self.shutdown.next(),
         ];

@@ -1,25 +1,16 @@
 //! From ready partitions to Produce requests: whom to ask, what to drain, what to refuse before it is sent.
 
+use crate::idempotence::NumberingGate;
+use crate::idempotence::identity::Identity;
+use crate::idempotence::sequences::Attempted;
 use crate::in_flight::{ProduceInFlight, Slot};
 use crate::produce::{self, Part};
 use crate::{BrokerReadiness, OutgoingRequest, Output, SenderCore};
-use kp_accumulator::{
-    Admission, Batch, BrokerError, Certainty, DrainGate, Drained, FailureKind, HeadBatch, InFlight, Payload,
-    QueueIndex,
-};
+use kp_accumulator::{Batch, BrokerError, Certainty, Drained, FailureKind, InFlight, Payload};
 use kp_protocol::{Acks, ApiKey, BrokerId, BrokerVersions, ErrorCode, TopicId};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// Lets every head go, without identity: a partition that may not send is muted, so the drain never shows it.
-/// Idempotence decides here, under the queue's lock, which identity a batch gets.
-struct OpenGate;
-
-impl DrainGate for OpenGate {
-    fn admit(&mut self, _: QueueIndex, _: &HeadBatch<'_>) -> Admission {
-        Admission::Send(None)
-    }
-}
 
 impl SenderCore {
     /// Which brokers lead something sendable; partitions without a leader ask for one (AC12).
@@ -45,9 +36,12 @@ impl SenderCore {
         if self.exchange.is_checking(broker) {
             return self.on_metadata_readiness(now, broker, readiness);
         }
+        if self.idempotence.identity == (Identity::Checking { broker }) {
+            return self.on_identity_readiness(now, broker, readiness);
+        }
         match readiness {
             BrokerReadiness::Ready { connection, versions } => {
-                if self.shutdown.may_send() {
+                if self.shutdown.may_send() && self.idempotence.may_send() {
                     self.send_batches(now, broker, connection, &versions);
                 }
             }
@@ -65,7 +59,15 @@ impl SenderCore {
         let cluster = Arc::clone(self.metadata.snapshot());
         let mut drained = Vec::new();
         let limit = self.settings.max_request_size;
-        self.accumulator.drain(now, &cluster, broker, limit, &mut OpenGate, &mut drained);
+        let mut gate = NumberingGate {
+            idempotence: &mut self.idempotence,
+            cluster: &cluster,
+            broker,
+            tickets: BTreeMap::new(),
+            doomed: Vec::new(),
+        };
+        self.accumulator.drain(now, &cluster, broker, limit, &mut gate, &mut drained);
+        let NumberingGate { tickets, doomed, .. } = gate;
         if drained.is_empty() {
             return;
         }
@@ -74,7 +76,7 @@ impl SenderCore {
         };
         for drained in &drained {
             self.metadata.touch(now, &drained.batch.topic_partition().topic); // MD6
-            if self.settings.guarantee_one_in_flight {
+            if self.keeps_one_in_flight() {
                 self.accumulator.mute(drained.queue); // SN7
             }
         }
@@ -82,14 +84,24 @@ impl SenderCore {
         let version = produce::choose_version(versions, all_ids_known);
         let (mut parts, mut slots) = (Vec::with_capacity(drained.len()), Vec::with_capacity(drained.len()));
         for Drained { queue, batch, wire } in drained {
+            if doomed.contains(&queue) {
+                // Rule iii: nothing but its own old numbers may go out, and their epoch is over.
+                let kind = FailureKind::Refused(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+                self.fail_in_flight(now, batch, kind, Certainty::Unknown, None, Vec::new());
+                continue;
+            }
+            let ticket = tickets.get(&queue).copied();
             let (partition, topic_id) = (batch.topic_partition().clone(), topic_id(&batch));
             let part = Part { partition, topic_id, header: wire.header, payload: wire.payload };
             match version.filter(|version| part.fits(*version)) {
                 Some(_) => {
                     parts.push(part);
-                    slots.push(Slot { queue, batch: Some(batch) });
+                    slots.push(Slot { queue, ticket, batch: Some(batch) });
                 }
-                None => self.refuse_unsupported(now, broker, versions, queue, batch),
+                None => {
+                    let slot = Slot { queue, ticket, batch: Some(batch) };
+                    self.refuse_unsupported(now, broker, versions, slot);
+                }
             }
         }
         // Some were refused here: their partitions may have something else to send.
@@ -114,9 +126,9 @@ impl SenderCore {
                 Err(error) => {
                     // Only a request beyond 2 GiB, or a name beyond 32 KiB, cannot be said.
                     let last = local_error(broker, ErrorCode::INVALID_REQUEST, error.to_string());
-                    for Slot { queue, batch } in slots {
+                    for slot in slots {
                         let kind = FailureKind::Refused(ErrorCode::INVALID_REQUEST);
-                        self.end_unsent(now, queue, batch, kind, last.clone());
+                        self.end_unsent(now, slot, kind, last.clone());
                     }
                     return;
                 }
@@ -136,14 +148,7 @@ impl SenderCore {
     }
 
     /// A broker that takes no v2 batches (Produce below 3), or no zstd (below 7).
-    fn refuse_unsupported(
-        &mut self,
-        now: Instant,
-        broker: BrokerId,
-        versions: &BrokerVersions,
-        queue: QueueIndex,
-        batch: Batch<InFlight>,
-    ) {
+    fn refuse_unsupported(&mut self, now: Instant, broker: BrokerId, versions: &BrokerVersions, slot: Slot) {
         let offered = match produce::newest_offered(versions) {
             Some(version) => format!("speaks Produce up to version {version}"),
             None => "speaks no Produce".to_owned(),
@@ -151,18 +156,15 @@ impl SenderCore {
         let address = self.address_of(broker);
         let words = format!("broker {broker} ({address}) {offered}; this batch needs 3, with zstd 7");
         let last = local_error(broker, ErrorCode::UNSUPPORTED_VERSION, words);
-        self.end_unsent(now, queue, Some(batch), FailureKind::UnsupportedVersion, last);
+        self.end_unsent(now, slot, FailureKind::UnsupportedVersion, last);
     }
 
     /// A batch that was drained and never left.
-    fn end_unsent(
-        &mut self,
-        now: Instant,
-        queue: QueueIndex,
-        batch: Option<Batch<InFlight>>,
-        kind: FailureKind,
-        last: BrokerError,
-    ) {
+    fn end_unsent(&mut self, now: Instant, slot: Slot, kind: FailureKind, last: BrokerError) {
+        let Slot { queue, ticket, batch } = slot;
+        if let Some(ticket) = &ticket {
+            self.idempotence.sequences.attempted(queue, ticket, Attempted::NotSent);
+        }
         if let Some(batch) = batch {
             self.fail_in_flight(now, batch, kind, Certainty::NotWritten, Some(last), Vec::new());
         }

@@ -1,5 +1,6 @@
 //! What the sender core is told once, when it is made. Plain values; the facade fills them from its configuration.
 
+use crate::IdempotenceSetting;
 use kp_protocol::Acks;
 use kp_time::Backoff;
 use std::time::Duration;
@@ -19,7 +20,9 @@ pub struct SenderSettings {
     pub max_request_size: usize,
     /// `retry.backoff.ms` and `retry.backoff.max.ms` (KIP-580).
     pub retry_backoff: Backoff,
-    /// One batch of a partition in flight at most (SN7). Without it, several requests may hold batches of one partition
+    /// Whether batches are numbered (`enable.idempotence`, KIP-98).
+    pub idempotence: IdempotenceSetting,
+    /// One batch of a partition in flight at most (SN7); batches that are numbered do not need it. Without it, several requests may hold batches of one partition
     /// and a retry may overtake (SN8).
     pub guarantee_one_in_flight: bool,
 }
@@ -34,6 +37,7 @@ impl Default for SenderSettings {
             delivery_timeout: Duration::from_secs(120),
             max_request_size: 1_048_576,
             retry_backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(1)),
+            idempotence: IdempotenceSetting::Off,
             guarantee_one_in_flight: true,
         }
     }

@@ -1,14 +1,10 @@
 //! Whether batches carry numbers, and what is promised if they do not.
 //! Owns: the one decision over `enable.idempotence`, `acks`, `retries`, `max.in.flight…` and
-//! `transactional.id` (V3a–V3d, V10). Once idempotence is there, `AVAILABLE` is what changes.
+//! `transactional.id` (V3a–V3d, V10).
 
 use kp_protocol::Acks;
 
 use super::{ConfigError, ConfigWarning, ProducerConfig};
-
-/// Whether this version can number its batches (KIP-98). While it cannot, the default runs as if the cluster
-/// could not: one batch of a partition in flight, which keeps order and may duplicate.
-const AVAILABLE: bool = false;
 
 /// More unanswered requests than this cannot be told apart by a broker (KIP-98: it remembers five batches).
 const MAX_IN_FLIGHT: u32 = 5;
@@ -17,17 +13,14 @@ const MAX_IN_FLIGHT: u32 = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Idempotence {
-    /// Batches are numbered: no duplicates, no reordering.
+    /// Asked for by name: batches are numbered, no duplicates, no reordering; where the cluster cannot do that, they fail.
     On,
-    /// Wanted by default only, and not to be had: one batch of a partition is in flight at a time. Order is
-    /// kept; a retry whose first attempt was written is a duplicate.
-    OneBatchInFlight,
+    /// The default: as [`On`](Self::On); but with a cluster that cannot do it (before 0.11) one batch of a partition is
+    /// in flight at a time. Order is kept then; a retry whose first attempt was written is a duplicate.
+    Preferred,
     /// Given up by the configuration.
     Off,
 }
-
-const LATER: &str = "idempotence comes with a later version; until then leave `enable.idempotence` out, and \
-                     order is kept by sending one batch of a partition at a time";
 
 /// Decides, and says in at most one warning what is lost.
 pub(super) fn decide(config: &ProducerConfig) -> Result<(Idempotence, Option<ConfigWarning>), ConfigError> {
@@ -71,15 +64,10 @@ pub(super) fn decide(config: &ProducerConfig) -> Result<(Idempotence, Option<Con
             ),
         ));
     }
-    match (on, AVAILABLE) {
-        (true, true) => Ok((Idempotence::On, None)),
-        (true, false) if named => Err(ConfigError::NotImplemented {
-            key: "enable.idempotence",
-            value: "true".to_owned(),
-            note: LATER,
-        }),
-        (true, false) => Ok((Idempotence::OneBatchInFlight, Some(duplicates_possible()))),
-        (false, _) => Ok((Idempotence::Off, what_is_lost(config, acks, retries, in_flight, spoiler))),
+    match on {
+        true if named => Ok((Idempotence::On, None)),
+        true => Ok((Idempotence::Preferred, None)),
+        false => Ok((Idempotence::Off, what_is_lost(config, acks, retries, in_flight, spoiler))),
     }
 }
 
@@ -121,15 +109,6 @@ fn what_is_lost(
         "a retry may write records twice"
     };
     Some(ConfigWarning::PromiseGivenUp { key: "enable.idempotence", message: format!("{cause}: {lost}") })
-}
-
-fn duplicates_possible() -> ConfigWarning {
-    ConfigWarning::PromiseGivenUp {
-        key: "enable.idempotence",
-        message: "this version does not number batches yet: order is kept by one batch of a partition in \
-                  flight; duplicates possible when an answer is lost"
-            .to_owned(),
-    }
 }
 
 fn conflict(rule: &'static str, key: &'static str, message: String) -> ConfigError {

@@ -128,8 +128,7 @@ config! {
         "max.in.flight.requests.per.connection" as max_in_flight_requests_per_connection: u32,
             Int, Is("5"), Same, AtLeast(1), Works,
             "Unanswered requests per connection. At most 5 with idempotence; 1 keeps order without it.";
-        "enable.idempotence" as enable_idempotence: bool, Boolean, Is("true"), AbsentActing("false"), Any,
-            OnlyAt("false", "idempotence comes with a later version; until then leave the key out, and order is kept by sending one batch of a partition at a time"),
+        "enable.idempotence" as enable_idempotence: bool, Boolean, Is("true"), AbsentActing("false"), Any, Works,
             "Numbers batches so that brokers drop what they already have: no duplicates, no reordering (KIP-98).";
     }
     "Serializing, partitioning, intercepting" {

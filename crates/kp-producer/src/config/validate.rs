@@ -231,8 +231,6 @@ impl ProducerConfig {
             let at = |fixed: &str| value.to_string().eq_ignore_ascii_case(fixed);
             match info.state {
                 State::Works => {}
-                // `decide` has had the word on it, and knows when it is wanted and cannot be had.
-                State::OnlyAt(..) if key == "enable.idempotence" => {}
                 State::FixedAt(fixed, _) | State::OnlyAt(fixed, _) if at(fixed) => {}
                 State::OnlyAt(_, note) | State::Refused(note) => {
                     return Err(ConfigError::NotImplemented { key, value: value.to_string(), note });
@@ -345,7 +343,7 @@ impl Settings {
     #[must_use]
     pub fn keeps_order(&self) -> bool {
         match self.idempotence {
-            Idempotence::On | Idempotence::OneBatchInFlight => true,
+            Idempotence::On | Idempotence::Preferred => true,
             Idempotence::Off => self.retries == 0 || self.max_in_flight_requests_per_connection == 1,
         }
     }
@@ -364,8 +362,7 @@ impl Settings {
     #[must_use]
     pub fn may_duplicate(&self) -> bool {
         match self.idempotence {
-            Idempotence::On => false,
-            Idempotence::OneBatchInFlight => true,
+            Idempotence::On | Idempotence::Preferred => false,
             // Without answers nothing is ever sent again on a lost one (V10).
             Idempotence::Off => self.retries > 0 && self.acks != kp_protocol::Acks::None,
         }

@@ -94,6 +94,7 @@ pub(crate) fn newest() -> BrokerVersions {
     BrokerVersions::fixed([
         (ApiKey::Produce, VersionRange::new(0, 13)),
         (ApiKey::Metadata, VersionRange::new(0, 13)),
+        (ApiKey::InitProducerId, VersionRange::new(0, 5)),
     ])
 }
 

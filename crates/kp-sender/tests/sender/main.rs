@@ -1,6 +1,7 @@
 //! The sender core's statements (behaviours SN*, MD*, AC*, CL*), played by a scripted host without sockets or sleep.
 
 mod harness;
+mod idempotence;
 
 mod closing;
 mod delivery;

@@ -27,12 +27,11 @@ fn a_java_producers_file_loads_as_it_is() {
     assert_eq!((settings.acks, settings.compression), (Acks::All, Compression::Lz4));
     assert_eq!((settings.linger, settings.batch_size), (Duration::from_millis(20), 65_536));
     assert_eq!(settings.buffer_memory, 67_108_864);
-    assert_eq!(settings.idempotence, Idempotence::OneBatchInFlight);
+    assert_eq!(settings.idempotence, Idempotence::Preferred);
     let warned: Vec<&str> = validated.warnings.iter().map(ConfigWarning::key).collect();
     assert_eq!(
         warned,
         [
-            "enable.idempotence",
             "interceptor.classes",
             "key.serializer",
             "metric.reporters",

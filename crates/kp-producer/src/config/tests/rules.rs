@@ -42,7 +42,7 @@ fn values_are_trimmed_and_cased_as_java_does() {
     assert!(!settings.enable_idempotence);
     // Strings are taken as they stand.
     assert!(bad("acks", "1 ").contains("acks=1 "));
-    assert_eq!(warnings(&[("security.protocol", "plaintext")]).len(), 1);
+    assert!(warnings(&[("security.protocol", "plaintext")]).is_empty());
 }
 
 #[test]
@@ -139,14 +139,12 @@ fn a_transactional_id_needs_idempotence_and_then_a_later_version() {
 }
 
 #[test]
-fn the_default_keeps_order_by_one_batch_in_flight_and_says_that_duplicates_are_possible() {
+fn idempotence_is_the_default_and_by_name_it_is_required() {
     let validated = config(&[]).validate().unwrap();
-    assert_eq!(validated.settings.idempotence, Idempotence::OneBatchInFlight);
-    assert_eq!(validated.warnings.len(), 1, "{:?}", validated.warnings);
-    assert!(validated.warnings[0].to_string().contains("duplicates possible"));
-    let error = refused(&[("enable.idempotence", "true")]);
-    assert!(matches!(error, ConfigError::NotImplemented { key: "enable.idempotence", .. }));
-    assert!(error.to_string().contains("later version"), "{error}");
+    assert_eq!(validated.settings.idempotence, Idempotence::Preferred);
+    assert!(validated.warnings.is_empty(), "{:?}", validated.warnings);
+    assert!(validated.settings.keeps_order() && !validated.settings.may_duplicate());
+    assert_eq!(settings(&[("enable.idempotence", "true")]).idempotence, Idempotence::On);
     assert_eq!(settings(&[("enable.idempotence", "false")]).idempotence, Idempotence::Off);
 }
 

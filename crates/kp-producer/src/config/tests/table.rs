@@ -98,7 +98,7 @@ fn the_settings_of_today_are_javas() {
     assert_eq!((settings.send_buffer, settings.receive_buffer), (Some(131_072), Some(32_768)));
     assert_eq!(settings.metadata_max_age, ms(300_000));
     assert_eq!(settings.batch_growth_max_bytes, 1_000_000);
-    assert!(settings.keeps_order() && settings.may_duplicate());
+    assert!(settings.keeps_order() && !settings.may_duplicate());
 }
 
 #[test]

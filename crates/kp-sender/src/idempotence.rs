@@ -1,0 +1,104 @@
+//! Idempotence (KIP-98, KIP-360): a producer id, and a number for every batch, so that a broker tells a retry from a
+//! new batch.
+//! Owns: the identity and the sequences. Owner: the sender core. Nothing here leaves the core but through the gate that
+//! a drain asks.
+
+pub(crate) mod identity;
+pub(crate) mod producer_id_exchange;
+pub(crate) mod sequences;
+
+use identity::Identity;
+use kp_accumulator::{Admission, DrainGate, HeadBatch, QueueIndex};
+use kp_metadata::Cluster;
+use kp_protocol::{BrokerId, TopicId};
+use sequences::{Sequences, Ticket, Turn};
+use std::collections::BTreeMap;
+
+/// How the sender keeps a retry from being written twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IdempotenceSetting {
+    /// Batches carry no numbers (ID17).
+    #[default]
+    Off,
+    /// Batches are numbered. Where the cluster cannot do that, one batch of a partition is in flight at a time.
+    Preferred,
+    /// Batches are numbered, and where the cluster cannot do that they fail.
+    Required,
+}
+
+/// Who this producer is, and how far each partition is numbered.
+#[derive(Debug)]
+pub(crate) struct Idempotence {
+    pub(crate) setting: IdempotenceSetting,
+    pub(crate) identity: Identity,
+    pub(crate) sequences: Sequences,
+}
+
+impl Idempotence {
+    pub(crate) fn new(setting: IdempotenceSetting) -> Self {
+        let identity = match setting {
+            IdempotenceSetting::Off => Identity::Without,
+            IdempotenceSetting::Preferred | IdempotenceSetting::Required => {
+                Identity::Missing { not_before: None }
+            }
+        };
+        Self { setting, identity, sequences: Sequences::default() }
+    }
+
+    /// Whether batches may leave: either they need no identity, or there is one.
+    pub(crate) fn may_send(&self) -> bool {
+        matches!(self.identity, Identity::Without | Identity::Known(_))
+    }
+
+    /// Whether batches are numbered, now or as soon as there is an identity.
+    pub(crate) fn is_on(&self) -> bool {
+        self.identity != Identity::Without
+    }
+}
+
+/// Decides under the queue's lock whether a batch leaves, and under which number.
+pub(crate) struct NumberingGate<'a> {
+    pub(crate) idempotence: &'a mut Idempotence,
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) broker: BrokerId,
+    /// What was decided for each batch that was let through.
+    pub(crate) tickets: BTreeMap<QueueIndex, Ticket>,
+    /// Those that were let through only to be failed: nobody knows whether they are written, and their epoch is over.
+    pub(crate) doomed: Vec<QueueIndex>,
+}
+
+impl DrainGate for NumberingGate<'_> {
+    fn admit(&mut self, queue: QueueIndex, head: &HeadBatch<'_>) -> Admission {
+        let Idempotence { identity, sequences, .. } = &mut *self.idempotence;
+        let known = match identity {
+            Identity::Without => return Admission::Send(None),
+            Identity::Known(known) => known,
+            Identity::Missing { .. }
+            | Identity::Choosing
+            | Identity::Checking { .. }
+            | Identity::Waiting { .. }
+            | Identity::Asked { .. } => return Admission::Skip,
+        };
+        let topic = self.cluster.topic(&head.partition.topic);
+        let epoch = self
+            .cluster
+            .partition(&head.partition.topic, head.partition.partition)
+            .and_then(|partition| partition.leader_epoch);
+        let topic_id = topic.map_or(TopicId::ZERO, |topic| topic.id());
+        match sequences.next_turn(known, queue, head, (self.broker, epoch), topic_id) {
+            Turn::NotYet => Admission::Skip,
+            Turn::NeedsNewProducer => {
+                *identity = Identity::Missing { not_before: None };
+                Admission::Skip
+            }
+            Turn::Send(ticket) => {
+                self.tickets.insert(queue, ticket);
+                Admission::Send(Some(ticket.identity))
+            }
+            Turn::Doomed(identity) => {
+                self.doomed.push(queue);
+                Admission::Send(Some(identity))
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! InitProducerId: whom to ask, and what its answer means (ID1, ID2).
+
+use super::IdempotenceSetting;
+use super::identity::Identity;
+use crate::{BrokerReadiness, OutgoingRequest, Output, SenderCore};
+use bytes::Bytes;
+use kp_accumulator::{BrokerError, FailureKind};
+use kp_protocol::api::{InitProducerIdRequest, InitProducerIdResponse};
+use kp_protocol::{ApiKey, BrokerId, BrokerVersions, ErrorCode, Message, ProducerIdentity, encode_body};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+impl SenderCore {
+    /// Asks for a producer id once records wait for it.
+    pub(crate) fn step_identity(&mut self, now: Instant) {
+        let Identity::Missing { not_before } = self.idempotence.identity else { return };
+        let is_due = not_before.is_none_or(|at| at <= now);
+        if is_due && !self.exchange.is_asking_network() && self.accumulator.has_incomplete() {
+            self.idempotence.identity = Identity::Choosing;
+            self.put(Output::AskLeastLoaded);
+        }
+    }
+
+    pub(crate) fn on_least_loaded_for_identity(&mut self, now: Instant, broker: Option<BrokerId>) {
+        match broker {
+            Some(broker) => {
+                self.idempotence.identity = Identity::Checking { broker };
+                self.put(Output::AskReadiness(broker));
+            }
+            None => self.ask_for_identity_later(now),
+        }
+    }
+
+    pub(crate) fn on_identity_readiness(
+        &mut self,
+        now: Instant,
+        broker: BrokerId,
+        readiness: BrokerReadiness,
+    ) {
+        match readiness {
+            BrokerReadiness::Ready { connection, versions } => {
+                self.send_init_producer_id(now, broker, connection, &versions);
+            }
+            BrokerReadiness::Wait { until } => self.idempotence.identity = Identity::Waiting { until },
+            BrokerReadiness::Failed { reason, .. } => {
+                self.note_unreachable(broker, reason);
+                self.ask_for_identity_later(now);
+            }
+        }
+    }
+
+    fn send_init_producer_id(
+        &mut self,
+        now: Instant,
+        broker: BrokerId,
+        connection: u64,
+        versions: &BrokerVersions,
+    ) {
+        let Some(version) = versions.negotiate(ApiKey::InitProducerId) else {
+            return self.go_without_identity(now, broker);
+        };
+        let request = InitProducerIdRequest {
+            transactional_id: None,
+            transaction_timeout_ms: i32::MAX,
+            ..Default::default()
+        };
+        let Ok(body) = encode_body(version, &request) else { return self.ask_for_identity_later(now) };
+        let token = self.take_token();
+        self.idempotence.identity = Identity::Asked { token, broker, version };
+        self.brokers.may_take_more(broker);
+        self.put_first(Output::Send(OutgoingRequest {
+            token,
+            broker,
+            connection,
+            api_key: ApiKey::InitProducerId,
+            version,
+            body,
+            timeout: self.settings.request_timeout,
+            expects_response: true,
+        }));
+    }
+
+    pub(crate) fn on_identity_answer(&mut self, now: Instant, body: &Bytes) {
+        let Identity::Asked { broker, version, .. } = self.idempotence.identity else { return };
+        self.brokers.event(broker);
+        let response = match InitProducerIdResponse::parse(body, version) {
+            Ok(response) => response,
+            Err(error) => {
+                let reason = Arc::from(format!("undecodable answer to InitProducerId: {error}"));
+                self.put(Output::Disconnect { broker, reason });
+                return self.ask_for_identity_later(now);
+            }
+        };
+        let throttle = u64::try_from(response.throttle_time_ms).unwrap_or(0);
+        if throttle > 0 {
+            self.throttle(now, broker, Duration::from_millis(throttle));
+        }
+        let identity = ProducerIdentity { producer_id: response.producer_id, epoch: response.producer_epoch };
+        match response.error_code {
+            code if code.is_ok() && identity.producer_id >= 0 && identity.epoch >= 0 => {
+                self.idempotence.identity = Identity::Known(identity);
+            }
+            code if code.is_ok() || code.is_retriable() => self.ask_for_identity_later(now),
+            code => {
+                // ID2: what waits fails; who sends later makes it be asked again.
+                let words = format!("no producer id: {code}");
+                self.idempotence.identity = Identity::Missing { not_before: None };
+                self.fail_all_queued(now, FailureKind::Refused(code), broker, code, &words);
+            }
+        }
+    }
+
+    /// The request is lost, was refused, or there was nobody to ask.
+    pub(crate) fn ask_for_identity_later(&mut self, now: Instant) {
+        let backoff = self.settings.retry_backoff.delay(0, &mut self.jitter);
+        self.idempotence.identity = Identity::Missing { not_before: now.checked_add(backoff) };
+    }
+
+    /// The cluster gives no producer ids: one batch of a partition at a time keeps the order at least.
+    fn go_without_identity(&mut self, now: Instant, broker: BrokerId) {
+        if self.idempotence.setting == IdempotenceSetting::Required {
+            let words = "speaks no InitProducerId (Kafka 0.11 and newer do), which enable.idempotence=true needs; \
+                         leave the key out to send without";
+            let code = ErrorCode::UNSUPPORTED_VERSION;
+            self.ask_for_identity_later(now);
+            return self.fail_all_queued(now, FailureKind::UnsupportedVersion, broker, code, words);
+        }
+        self.idempotence.identity = Identity::Without;
+        self.settings.guarantee_one_in_flight = true;
+        // Whoever was asked in vain may take something now.
+        self.brokers.begin_cycle(now);
+    }
+
+    fn fail_all_queued(
+        &mut self,
+        now: Instant,
+        kind: FailureKind,
+        broker: BrokerId,
+        code: ErrorCode,
+        words: &str,
+    ) {
+        let message = format!("broker {broker} ({}): {words}", self.address_of(broker));
+        let last = BrokerError { code, message: Some(Arc::from(message)), broker: Some(broker) };
+        for batch in self.accumulator.take_undrained() {
+            self.remember_error(&batch, last.clone());
+            self.fail_queued(now, batch, kind);
+        }
+    }
+}

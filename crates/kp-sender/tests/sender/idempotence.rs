@@ -1,0 +1,341 @@
+//! Numbered batches over the whole core: the identity, retries under it, gaps, expiry, and brokers without it.
+
+use crate::harness::*;
+use bytes::Bytes;
+use kp_accumulator::{AccumulatorSettings, Certainty, Completion, FailureKind};
+use kp_protocol::api::{InitProducerIdRequest, InitProducerIdResponse, PartitionProduceResponse};
+use kp_protocol::records::BatchHeader;
+use kp_protocol::{ApiKey, ErrorCode, Message, encode_body};
+use kp_sender::{IdempotenceSetting, Input, SenderSettings};
+use std::sync::Arc;
+use std::time::Duration;
+
+fn plan() -> Plan {
+    Plan {
+        sender: SenderSettings { idempotence: IdempotenceSetting::Preferred, ..Default::default() },
+        ..Plan::default()
+    }
+}
+
+/// A producer that has its id, 900, and one acknowledged record in partition 0.
+fn proven() -> Harness {
+    let mut harness = Harness::knowing(plan(), &[1]);
+    let first = harness.send(0);
+    harness.run();
+    answer_identity(&mut harness, ErrorCode::NONE);
+    let taken = harness.take_produce();
+    assert_eq!(numbers(&taken), (900, 0, 0));
+    harness.acknowledge(&taken);
+    assert_eq!(offset(&first), Some(40));
+    harness
+}
+
+fn answer_identity(harness: &mut Harness, code: ErrorCode) {
+    let index = harness.requests.iter().position(|request| request.api_key == ApiKey::InitProducerId);
+    let request = harness.requests.remove(index.expect("a producer id is asked for"));
+    let asked = InitProducerIdRequest::parse(&Bytes::from(request.body.concat()), request.version).unwrap();
+    assert_eq!((asked.transactional_id, asked.transaction_timeout_ms), (None, i32::MAX));
+    let (producer_id, producer_epoch) = if code.is_ok() { (900, 0) } else { (-1, -1) };
+    let response =
+        InitProducerIdResponse { error_code: code, producer_id, producer_epoch, ..Default::default() };
+    let body = Bytes::from(encode_body(request.version, &response).unwrap().concat());
+    harness.input(Input::Answered { token: request.token, body });
+    harness.run();
+}
+
+/// Producer id, epoch and sequence of the only batch of a request.
+fn numbers(taken: &Taken) -> (i64, i16, i32) {
+    let records = taken.parsed.topic_data[0].partition_data[0].records.as_ref().unwrap().to_bytes();
+    let (header, ..) = BatchHeader::parse(&records).unwrap();
+    header.identity().map_or((-1, -1, -1), |identity| {
+        (identity.producer.producer_id, identity.producer.epoch, identity.base_sequence.0)
+    })
+}
+
+fn send_many(harness: &mut Harness, count: usize) -> (Vec<Arc<Completion>>, Vec<Taken>) {
+    let sent = (0..count).map(|_| harness.send(0)).collect();
+    harness.run();
+    let taken = (0..count).map(|_| harness.take_produce()).collect();
+    (sent, taken)
+}
+
+fn acknowledge_at(harness: &mut Harness, taken: &Taken, base_offset: i64) {
+    harness.answer(taken, |_| PartitionProduceResponse { base_offset, ..Default::default() });
+}
+
+fn out_of_order() -> PartitionProduceResponse {
+    refused(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
+}
+
+// ID1
+#[test]
+fn no_batch_leaves_before_there_is_a_producer_id() {
+    let mut harness = Harness::knowing(plan(), &[1]);
+    assert!(harness.requests.is_empty(), "nobody needs an id yet");
+    harness.send(0);
+    harness.run();
+    assert!(harness.produces().is_empty());
+    answer_identity(&mut harness, ErrorCode::NONE);
+    assert_eq!(numbers(&harness.take_produce()), (900, 0, 0));
+}
+
+// ID1
+#[test]
+fn a_producer_id_is_asked_for_again_after_a_passing_error_or_a_lost_connection() {
+    let mut harness = Harness::knowing(plan(), &[1]);
+    let sent = harness.send(0);
+    harness.run();
+    answer_identity(&mut harness, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+    assert!(harness.requests.is_empty(), "the backoff holds");
+    harness.advance(MS(200));
+    let token = harness.requests.remove(0).token;
+    harness.input(Input::Failed { token, written: true, timed_out: false, reason: "reset".into() });
+    harness.advance(MS(200));
+    answer_identity(&mut harness, ErrorCode::NONE);
+    assert!(sent.outcome().is_none() && harness.produces().len() == 1);
+}
+
+// ID2, SN14
+#[test]
+fn a_forbidden_producer_id_fails_what_waits_and_a_later_send_asks_again() {
+    let mut harness = Harness::knowing(plan(), &[1]);
+    let sent = harness.send(0);
+    harness.run();
+    answer_identity(&mut harness, ErrorCode::CLUSTER_AUTHORIZATION_FAILED);
+    let told = failure(&sent);
+    assert_eq!(told.kind, FailureKind::Refused(ErrorCode::CLUSTER_AUTHORIZATION_FAILED));
+    assert_eq!(told.certainty, Certainty::NotWritten);
+    assert!(told.last.as_ref().unwrap().message.as_ref().unwrap().contains("no producer id"));
+    assert!(harness.requests.is_empty(), "nobody waits any more");
+    let later = harness.send(0);
+    harness.run();
+    answer_identity(&mut harness, ErrorCode::NONE);
+    let taken = harness.take_produce();
+    harness.acknowledge(&taken);
+    assert!(offset(&later).is_some());
+}
+
+// ID3, ID4
+#[test]
+fn five_batches_are_on_the_way_and_may_be_answered_in_any_order() {
+    let mut harness = proven();
+    let (sent, taken) = send_many(&mut harness, 5);
+    assert_eq!(taken.iter().map(|taken| numbers(taken).2).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    let sixth = harness.send(0);
+    harness.run();
+    assert!(harness.produces().is_empty());
+    for index in [3, 0, 4, 1, 2] {
+        harness.acknowledge(&taken[index]);
+    }
+    assert!(sent.iter().all(|sent| offset(sent) == Some(40)) && sixth.outcome().is_none());
+    assert_eq!(numbers(&harness.take_produce()), (900, 0, 6));
+}
+
+// ID5
+#[test]
+fn after_a_failure_the_batches_behind_it_are_sent_again_lowest_first_with_their_numbers() {
+    let mut harness = proven();
+    let (sent, taken) = send_many(&mut harness, 3);
+    harness.answer(&taken[0], |_| refused(ErrorCode::NOT_ENOUGH_REPLICAS));
+    harness.answer(&taken[1], |_| out_of_order());
+    harness.advance(MS(200));
+    assert!(harness.produces().is_empty(), "one is not answered");
+    harness.answer(&taken[2], |_| out_of_order());
+    for sequence in 1..=3 {
+        assert_eq!(harness.produces().len(), 1, "one at a time");
+        let again = harness.take_produce();
+        assert_eq!(numbers(&again), (900, 0, sequence));
+        harness.acknowledge(&again);
+    }
+    assert!(sent.iter().all(|sent| offset(sent).is_some()));
+}
+
+// ID9
+#[test]
+fn a_duplicate_is_a_success_without_an_offset() {
+    let mut harness = proven();
+    let (sent, taken) = send_many(&mut harness, 1);
+    harness.answer(&taken[0], |_| refused(ErrorCode::DUPLICATE_SEQUENCE_NUMBER));
+    assert_eq!(offset(&sent[0]), None);
+    let (_, next) = send_many(&mut harness, 1);
+    assert_eq!(numbers(&next[0]), (900, 0, 2));
+}
+
+// ID7
+#[test]
+fn an_acknowledged_number_proves_every_lower_one_written() {
+    let mut harness = proven();
+    let (sent, taken) = send_many(&mut harness, 2);
+    harness.lose(&taken[0], true);
+    acknowledge_at(&mut harness, &taken[1], 42);
+    harness.advance(MS(200));
+    let again = harness.take_produce();
+    harness.answer(&again, |_| out_of_order());
+    assert_eq!(offset(&sent[0]), None, "written, nobody knows where");
+}
+
+// ID7, ID8
+#[test]
+fn a_real_gap_is_healed_by_a_new_epoch_once_everything_is_answered() {
+    let mut harness = proven();
+    let (sent, taken) = send_many(&mut harness, 2);
+    harness.answer(&taken[0], |_| out_of_order());
+    harness.advance(MS(200));
+    assert!(harness.produces().is_empty(), "rule iv: one is not answered");
+    harness.answer(&taken[1], |_| out_of_order());
+    harness.advance(MS(1200));
+    for sequence in 0..=1 {
+        let anew = harness.take_produce();
+        assert_eq!(numbers(&anew), (900, 1, sequence));
+        harness.acknowledge(&anew);
+    }
+    assert!(sent.iter().all(|sent| offset(sent).is_some()));
+}
+
+// ID6, ID7
+#[test]
+fn a_batch_of_unknown_outcome_is_never_numbered_anew() {
+    let mut harness = proven();
+    let (sent, taken) = send_many(&mut harness, 1);
+    harness.lose(&taken[0], true);
+    harness.advance(MS(200));
+    let again = harness.take_produce();
+    assert_eq!(numbers(&again), numbers(&taken[0]));
+    harness.answer(&again, |_| out_of_order());
+    let told = failure(&sent[0]);
+    assert_eq!(told.certainty, Certainty::Unknown);
+    let (_, next) = send_many(&mut harness, 1);
+    assert_eq!(numbers(&next[0]), (900, 1, 0), "what comes behind begins a new epoch");
+}
+
+// ID10
+#[test]
+fn an_unknown_producer_is_tried_again_or_starts_over_by_what_the_log_still_has() {
+    let mut harness = proven();
+    let (sent, taken) = send_many(&mut harness, 1);
+    let unknown = |log_start_offset| PartitionProduceResponse {
+        log_start_offset,
+        ..refused(ErrorCode::UNKNOWN_PRODUCER_ID)
+    };
+    harness.answer(&taken[0], |_| unknown(-1));
+    harness.advance(MS(200));
+    let again = harness.take_produce();
+    assert_eq!(numbers(&again), (900, 0, 1));
+    harness.answer(&again, |_| unknown(41));
+    harness.advance(MS(400));
+    let anew = harness.take_produce();
+    assert_eq!(numbers(&anew), (900, 1, 0));
+    harness.acknowledge(&anew);
+    assert!(offset(&sent[0]).is_some());
+}
+
+// ID11
+#[test]
+fn what_expires_without_having_been_sent_leaves_no_number_behind() {
+    let mut plan = plan();
+    plan.sender.delivery_timeout = Duration::from_secs(2);
+    plan.accumulator = AccumulatorSettings {
+        batch_size: 1,
+        linger: Duration::ZERO,
+        delivery_timeout: Duration::from_secs(2),
+        ..Default::default()
+    };
+    let mut harness = Harness::knowing(plan, &[1]);
+    harness.send(0);
+    harness.run();
+    answer_identity(&mut harness, ErrorCode::NONE);
+    let taken = harness.take_produce();
+    harness.acknowledge(&taken);
+    harness.moods.insert(kp_protocol::BrokerId(1), Mood::Wait(None));
+    let expired = harness.send(0);
+    harness.advance(Duration::from_secs(3));
+    assert_eq!(failure(&expired).certainty, Certainty::NotWritten);
+    harness.moods.clear();
+    let (_, next) = send_many(&mut harness, 1);
+    assert_eq!(numbers(&next[0]), (900, 0, 1));
+}
+
+// ID12, SN9
+#[test]
+fn after_an_expiry_on_the_way_new_batches_wait_for_the_others() {
+    let mut harness = proven();
+    let (sent, taken) = send_many(&mut harness, 1);
+    harness.advance(Duration::from_secs(1));
+    let (later, behind) = send_many(&mut harness, 1);
+    harness.advance(Duration::from_millis(119_500));
+    assert_eq!(failure(&sent[0]).certainty, Certainty::Unknown);
+    harness.send(0);
+    harness.run();
+    assert!(harness.produces().is_empty());
+    acknowledge_at(&mut harness, &behind[0], 42);
+    assert!(offset(&later[0]).is_some());
+    assert_eq!(numbers(&harness.take_produce()), (900, 0, 3), "resolved: same epoch");
+    harness.acknowledge(&taken[0]);
+    assert_eq!(failure(&sent[0]).certainty, Certainty::Unknown, "the late answer is ignored");
+}
+
+// ID6
+#[test]
+fn a_batch_that_fails_for_good_makes_those_behind_it_start_over() {
+    let mut harness = proven();
+    let (sent, taken) = send_many(&mut harness, 2);
+    harness.answer(&taken[0], |_| refused(ErrorCode::INVALID_TIMESTAMP));
+    assert_eq!(failure(&sent[0]).certainty, Certainty::NotWritten);
+    harness.answer(&taken[1], |_| out_of_order());
+    harness.advance(MS(200));
+    let anew = harness.take_produce();
+    assert_eq!(numbers(&anew), (900, 1, 0));
+    harness.acknowledge(&anew);
+    assert!(offset(&sent[1]).is_some());
+}
+
+// ID17
+#[test]
+fn without_idempotence_nothing_is_numbered_and_no_id_is_asked_for() {
+    let mut harness = Harness::knowing(Plan::default(), &[1]);
+    harness.send(0);
+    harness.run();
+    assert_eq!(numbers(&harness.take_produce()), (-1, -1, -1));
+    assert!(harness.requests.is_empty());
+}
+
+#[test]
+fn where_no_ids_are_given_the_order_is_kept_by_one_batch_in_flight() {
+    let mut harness = Harness::knowing(plan(), &[1]);
+    harness.versions = Arc::new(up_to(9));
+    harness.send(0);
+    harness.send(0);
+    harness.run();
+    assert_eq!(harness.produces().len(), 1);
+    let taken = harness.take_produce();
+    assert_eq!(numbers(&taken), (-1, -1, -1));
+    harness.acknowledge(&taken);
+    assert_eq!(harness.produces().len(), 1);
+}
+
+#[test]
+fn asked_for_by_name_and_not_to_be_had_it_is_an_error_that_says_what_would_work() {
+    let mut plan = plan();
+    plan.sender.idempotence = IdempotenceSetting::Required;
+    let mut harness = Harness::knowing(plan, &[1]);
+    harness.versions = Arc::new(up_to(9));
+    let sent = harness.send(0);
+    harness.run();
+    let told = failure(&sent);
+    assert_eq!(told.kind, FailureKind::UnsupportedVersion);
+    let words = told.last.as_ref().unwrap().message.clone().unwrap();
+    assert!(words.contains("host1:9092") || words.contains("boot1:9092"), "{words}");
+    assert!(words.contains("InitProducerId") && words.contains("leave the key out"), "{words}");
+}
+
+// ID18
+#[test]
+fn closing_ends_while_a_producer_id_is_asked_for() {
+    let mut harness = Harness::knowing(plan(), &[1]);
+    let sent = harness.send(0);
+    harness.run();
+    harness.close(MS(500));
+    assert!(!harness.is_closed);
+    harness.advance(MS(600));
+    assert!(harness.is_closed && failure(&sent).kind == FailureKind::Closed);
+}
