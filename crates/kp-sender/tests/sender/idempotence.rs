@@ -95,7 +95,7 @@ fn a_producer_id_is_asked_for_again_after_a_passing_error_or_a_lost_connection()
     assert!(sent.outcome().is_none() && harness.produces().len() == 1);
 }
 
-// ID2, SN14
+// ID2
 #[test]
 fn a_forbidden_producer_id_fails_what_waits_and_a_later_send_asks_again() {
     let mut harness = Harness::knowing(plan(), &[1]);
