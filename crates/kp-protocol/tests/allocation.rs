@@ -9,7 +9,9 @@ use std::cell::Cell;
 use bytes::Bytes;
 use kp_protocol::api::{AnyRequest, AnyResponse};
 use kp_protocol::compression::{Compression, Compressor, decompress};
-use kp_protocol::records::{RecordEncoder, RecordRef, log_entries};
+use kp_protocol::records::{
+    LegacyMessage, MessageFormat, MessageSetEncoder, RecordEncoder, RecordRef, log_entries,
+};
 use kp_protocol::{ApiKey, FrameReader, Timestamp, decode_request_header};
 
 /// Counts the bytes that this thread holds, and the most it held.
@@ -140,6 +142,23 @@ fn a_decompression_holds_no_more_than_its_limit_justifies() {
         // Twice the limit while the output grows, and a codec's working memory.
         assert!(most <= 2 * LIMIT + (512 << 10), "{codec}: {most} bytes held");
     }
+}
+
+#[test]
+fn many_small_messages_in_a_wrapper_hold_no_more_than_the_limit_justifies() {
+    // Format 0: 26 bytes each, as small as they come.
+    const LIMIT: usize = 1 << 20;
+    if !Compression::Gzip.is_available() {
+        return;
+    }
+    let mut set = MessageSetEncoder::new(MessageFormat::V0);
+    let empty = RecordRef { timestamp: Timestamp(1), key: None, value: None, headers: &[] };
+    (0..LIMIT / 26).for_each(|_| set.append(&empty).expect("is lawful"));
+    let mut gzip = Compressor::new(Compression::Gzip, None).expect("the feature is on");
+    let bytes = Bytes::from(set.finish(&mut gzip).expect("is lawful"));
+    let (wrapper, _) = LegacyMessage::parse(&bytes).expect("was just written");
+    let most = most_held(|| assert_eq!(wrapper.records(LIMIT).expect("fits").iter().len(), LIMIT / 26));
+    assert!(most <= 2 * LIMIT + (64 << 10), "{most} bytes held");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use lz4_flex::block::{CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size};
 
+use super::blocks::for_each_block;
 use super::{Lz4Header, Sink};
 use crate::error::ProtocolError;
 
@@ -44,28 +45,11 @@ impl Lz4 {
         checksum: Lz4Header,
     ) -> Result<(), ProtocolError> {
         self.packed.resize(get_maximum_output_size(BLOCK), 0);
-        self.block.clear();
         sink.put(&header(checksum));
-        for mut piece in input {
-            while !piece.is_empty() && !sink.is_over() {
-                if self.block.is_empty() && piece.len() >= BLOCK {
-                    let (block, rest) = piece.split_at(BLOCK);
-                    put_block(&mut self.table, block, &mut self.packed, sink)?;
-                    piece = rest;
-                    continue;
-                }
-                let (head, rest) = piece.split_at(piece.len().min(BLOCK - self.block.len()));
-                self.block.extend_from_slice(head);
-                piece = rest;
-                if self.block.len() == BLOCK {
-                    put_block(&mut self.table, &self.block, &mut self.packed, sink)?;
-                    self.block.clear();
-                }
-            }
-        }
-        if !self.block.is_empty() {
-            put_block(&mut self.table, &self.block, &mut self.packed, sink)?;
-        }
+        let (codec, packed) = (&mut self.table, &mut self.packed[..]);
+        for_each_block(input, BLOCK, &mut self.block, sink, |block, sink| {
+            put_block(codec, block, packed, sink)
+        })?;
         sink.put(&0u32.to_le_bytes());
         Ok(())
     }

@@ -8,6 +8,8 @@ use bytes::Bytes;
 
 use crate::error::ProtocolError;
 
+#[cfg(any(feature = "lz4", feature = "snappy"))]
+mod blocks;
 #[cfg(feature = "gzip")]
 mod gzip;
 #[cfg(feature = "lz4")]

@@ -3,6 +3,7 @@
 use snap::raw::{Decoder, Encoder, decompress_len, max_compress_len};
 
 use super::Sink;
+use super::blocks::for_each_block;
 use crate::error::ProtocolError;
 
 /// Magic, version 1, compatible with version 1.
@@ -40,29 +41,11 @@ impl Snappy {
         sink: &mut Sink<'_>,
     ) -> Result<(), ProtocolError> {
         self.packed.resize(max_compress_len(BLOCK), 0);
-        self.block.clear();
         sink.put(&HEADER);
-        for mut piece in input {
-            while !piece.is_empty() && !sink.is_over() {
-                if self.block.is_empty() && piece.len() >= BLOCK {
-                    let (block, rest) = piece.split_at(BLOCK);
-                    put_block(&mut self.encoder, block, &mut self.packed, sink)?;
-                    piece = rest;
-                    continue;
-                }
-                let (head, rest) = piece.split_at(piece.len().min(BLOCK - self.block.len()));
-                self.block.extend_from_slice(head);
-                piece = rest;
-                if self.block.len() == BLOCK {
-                    put_block(&mut self.encoder, &self.block, &mut self.packed, sink)?;
-                    self.block.clear();
-                }
-            }
-        }
-        if !self.block.is_empty() {
-            put_block(&mut self.encoder, &self.block, &mut self.packed, sink)?;
-        }
-        Ok(())
+        let (codec, packed) = (&mut self.encoder, &mut self.packed[..]);
+        for_each_block(input, BLOCK, &mut self.block, sink, |block, sink| {
+            put_block(codec, block, packed, sink)
+        })
     }
 }
 

@@ -47,7 +47,7 @@ impl RecordBatch {
     ///
     /// # Errors
     /// [`ProtocolError::Malformed`] if cut short, [`ProtocolError::Magic`] if it is of another format, and
-    /// [`ProtocolError::Illegal`] if its counts contradict each other.
+    /// [`ProtocolError::Illegal`] if a count in it is negative ([`ProtocolError::Checksum`] if that is damage).
     pub fn parse(input: &Bytes) -> Result<(Self, Bytes), ProtocolError> {
         let (header, payload_size, checksum) = BatchHeader::parse(input)?;
         let size = BATCH_HEADER_SIZE + payload_size;
@@ -55,17 +55,27 @@ impl RecordBatch {
             let fault = Fault::Truncated { missing: size - input.len() };
             return Err(ProtocolError::Malformed { what: "RecordBatch", version: 2, at: input.len(), fault });
         }
-        if header.record_count < 0 {
-            return Err(ProtocolError::Illegal {
-                what: "a record count is not negative",
-                found: header.record_count.into(),
-            });
+        let batch = Self { header, checksum, bytes: input.slice(..size) };
+        if header.record_count < 0 || header.last_offset_delta < 0 {
+            return Err(batch.illegal_count());
         }
-        if header.last_offset_delta < 0 {
-            let found = header.last_offset_delta.into();
-            return Err(ProtocolError::Illegal { what: "a last offset delta is not negative", found });
+        Ok((batch, input.slice(size..)))
+    }
+
+    /// Damage is called damage: only a batch whose checksum is right is illegal.
+    #[cold]
+    fn illegal_count(&self) -> ProtocolError {
+        let BatchHeader { record_count, last_offset_delta, .. } = self.header;
+        match self.verify_crc() {
+            Err(damaged) => damaged,
+            Ok(()) if record_count < 0 => {
+                ProtocolError::Illegal { what: "a record count is not negative", found: record_count.into() }
+            }
+            Ok(()) => {
+                let found = last_offset_delta.into();
+                ProtocolError::Illegal { what: "a last offset delta is not negative", found }
+            }
         }
-        Ok((Self { header, checksum, bytes: input.slice(..size) }, input.slice(size..)))
     }
 
     /// The header.

@@ -37,9 +37,23 @@ impl LegacyMessage {
         let Some(format) = MessageFormat::from_magic(magic) else {
             return Err(ProtocolError::Magic { magic, expected: "0 or 1" });
         };
-        match message(input, input, format) {
-            Ok((rest, message)) => Ok((message, input.slice_ref(rest))),
-            Err(fault) => Err(explain(fault, format, input)),
+        match fields(input, format) {
+            Ok((rest, fields)) => Ok((Self::new(&fields, format, input), input.slice_ref(rest))),
+            Err(fault) => Err(explain(fault, format, input.len())),
+        }
+    }
+
+    /// `fields` are slices of `frame`.
+    fn new(fields: &Fields<'_>, format: MessageFormat, frame: &Bytes) -> Self {
+        Self {
+            format,
+            offset: fields.offset,
+            checksum: fields.checksum,
+            attributes: fields.attributes,
+            timestamp: fields.timestamp,
+            key: fields.key.map(|key| frame.slice_ref(key)),
+            value: fields.value.map(|value| frame.slice_ref(value)),
+            bytes: frame.slice_ref(fields.whole),
         }
     }
 
@@ -54,9 +68,7 @@ impl LegacyMessage {
     /// # Errors
     /// [`ProtocolError::UnknownCodec`], [`ProtocolError::CodecNotInFormat`] for zstd (BB13).
     pub fn compression(&self) -> Result<Compression, ProtocolError> {
-        let codec = Compression::from_id(self.attributes & 0x07)?;
-        self.format.check_codec(codec)?;
-        Ok(codec)
+        compression(self.attributes, self.format)
     }
 
     /// Whose time it carries; format 0 carries none (KIP-32).
@@ -86,11 +98,7 @@ impl LegacyMessage {
     /// # Errors
     /// [`ProtocolError::Checksum`].
     pub fn verify_crc(&self) -> Result<(), ProtocolError> {
-        let actual = crc32fast::hash(&self.bytes[CHECKED_FROM..]);
-        if actual == self.checksum {
-            return Ok(());
-        }
-        Err(ProtocolError::Checksum { actual, stated: self.checksum })
+        verify(self.checksum, &self.bytes)
     }
 
     /// The records: this message, or those inside the wrapper, decompressed to at most `limit` bytes, each with its
@@ -102,67 +110,106 @@ impl LegacyMessage {
     pub fn records(&self, limit: usize) -> Result<LegacyRecords, ProtocolError> {
         let codec = self.compression()?;
         if codec == Compression::None {
-            return Ok(LegacyRecords { messages: vec![self.clone()] });
-        }
-        let value = self.value.as_deref().unwrap_or_default();
-        let mut rest = decompress_with(codec, value, limit, self.format.lz4_header())?;
-        let mut messages = Vec::new();
-        while !rest.is_empty() {
-            let (inner, after) = Self::parse(&rest)?;
-            inner.check_inside(self)?;
-            messages.push(inner);
-            rest = after;
-        }
-        // KIP-31: from format 1 on, offsets inside count from the first record, and the wrapper has the last one's.
-        let last = messages.last().map_or(0, |last| last.offset);
-        for inner in &mut messages {
-            if self.format == MessageFormat::V1 {
-                inner.offset = self.offset.wrapping_sub(last).wrapping_add(inner.offset);
-            }
-            if self.timestamp_type() == TimestampType::LogAppendTime {
-                inner.timestamp = self.timestamp;
-            }
-        }
-        Ok(LegacyRecords { messages })
-    }
-
-    fn check_inside(&self, wrapper: &Self) -> Result<(), ProtocolError> {
-        if self.format != wrapper.format {
-            let (magic, expected) = (self.format.magic(), "that of the wrapper");
-            return Err(ProtocolError::Magic { magic, expected });
-        }
-        let codec = self.compression()?;
-        if codec != Compression::None {
-            return Err(ProtocolError::Illegal {
-                what: "no wrapper stands in a wrapper",
-                found: codec.id().into(),
+            let format = self.format;
+            return Ok(LegacyRecords {
+                format,
+                messages: self.bytes.clone(),
+                count: 1,
+                base: 0,
+                append_time: None,
             });
         }
-        self.verify_crc()
+        let value = self.value.as_deref().unwrap_or_default();
+        let messages = decompress_with(codec, value, limit, self.format.lz4_header())?;
+        let (count, last_offset) = check_inside(&messages, self.format)?;
+        Ok(LegacyRecords {
+            format: self.format,
+            messages,
+            count,
+            // KIP-31: from format 1 on, offsets inside count from the first record, and the wrapper has the last one's.
+            base: match self.format {
+                MessageFormat::V0 => 0,
+                MessageFormat::V1 => self.offset.wrapping_sub(last_offset),
+            },
+            append_time: (self.timestamp_type() == TimestampType::LogAppendTime).then_some(self.timestamp),
+        })
     }
 }
 
-/// The records of one message.
+/// The records of one message; they stay in the bytes they were decompressed to.
 #[derive(Clone, Debug)]
 pub struct LegacyRecords {
-    messages: Vec<LegacyMessage>,
+    format: MessageFormat,
+    /// One behind the other, each checked.
+    messages: Bytes,
+    count: usize,
+    /// What their offsets are relative to.
+    base: i64,
+    append_time: Option<Timestamp>,
 }
 
 impl LegacyRecords {
     /// The records in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Record<'_>> {
-        self.messages.iter().map(|message| Record {
-            offset: Offset(message.offset),
-            timestamp: message.timestamp,
-            key: message.key.as_deref(),
-            value: message.value.as_deref(),
-            headers: Headers::default(),
+        let mut rest = &self.messages[..];
+        (0..self.count).map(move |_| {
+            let (after, fields) = fields(rest, self.format).expect("counted when they were checked");
+            rest = after;
+            Record {
+                offset: Offset(self.base.wrapping_add(fields.offset)),
+                timestamp: self.append_time.unwrap_or(fields.timestamp),
+                key: fields.key,
+                value: fields.value,
+                headers: Headers::default(),
+            }
         })
     }
 }
 
-/// `input` is a slice of `frame`.
-fn message<'a>(input: &'a [u8], frame: &Bytes, format: MessageFormat) -> Parsed<'a, LegacyMessage> {
+/// Goes through the messages of a wrapper: how many there are, and the last one's offset.
+fn check_inside(messages: &[u8], format: MessageFormat) -> Result<(usize, i64), ProtocolError> {
+    let (mut rest, mut count, mut last_offset) = (messages, 0, 0);
+    while !rest.is_empty() {
+        if let Some(magic) = rest.get(CHECKED_FROM).map(|magic| *magic as i8)
+            && magic != format.magic()
+        {
+            return Err(ProtocolError::Magic { magic, expected: "that of the wrapper" });
+        }
+        let (after, inner) = fields(rest, format).map_err(|fault| explain(fault, format, rest.len()))?;
+        let codec = compression(inner.attributes, format)?;
+        if codec != Compression::None {
+            let found = codec.id().into();
+            return Err(ProtocolError::Illegal { what: "no wrapper stands in a wrapper", found });
+        }
+        verify(inner.checksum, inner.whole)?;
+        (rest, count, last_offset) = (after, count + 1, inner.offset);
+    }
+    Ok((count, last_offset))
+}
+
+fn compression(attributes: i8, format: MessageFormat) -> Result<Compression, ProtocolError> {
+    let codec = Compression::from_id(attributes & 0x07)?;
+    format.check_codec(codec)?;
+    Ok(codec)
+}
+
+fn verify(stated: u32, whole: &[u8]) -> Result<(), ProtocolError> {
+    let actual = crc32fast::hash(&whole[CHECKED_FROM..]);
+    if actual == stated { Ok(()) } else { Err(ProtocolError::Checksum { actual, stated }) }
+}
+
+/// What stands in one message.
+struct Fields<'a> {
+    offset: i64,
+    checksum: u32,
+    attributes: i8,
+    timestamp: Timestamp,
+    key: Option<&'a [u8]>,
+    value: Option<&'a [u8]>,
+    whole: &'a [u8],
+}
+
+fn fields(input: &[u8], format: MessageFormat) -> Parsed<'_, Fields<'_>> {
     let (rest, offset) = array(input)?;
     let (rest, size) = array(rest)?;
     let size = i32::from_be_bytes(size);
@@ -181,17 +228,16 @@ fn message<'a>(input: &'a [u8], frame: &Bytes, format: MessageFormat) -> Parsed<
     if !rest.is_empty() {
         return ParseFault::err(rest, Fault::LeftOver { bytes: rest.len() });
     }
-    let message = LegacyMessage {
-        format,
+    let fields = Fields {
         offset: i64::from_be_bytes(offset),
         checksum: u32::from_be_bytes(checksum),
         attributes: attributes as i8,
         timestamp,
-        key: key.map(|key| frame.slice_ref(key)),
-        value: value.map(|value| frame.slice_ref(value)),
-        bytes: frame.slice_ref(&input[..BEFORE_SIZE + size]),
+        key,
+        value,
+        whole: &input[..BEFORE_SIZE + size],
     };
-    Ok((after, message))
+    Ok((after, fields))
 }
 
 fn nullable_bytes(input: &[u8]) -> Parsed<'_, Option<&[u8]>> {
@@ -204,6 +250,6 @@ fn nullable_bytes(input: &[u8]) -> Parsed<'_, Option<&[u8]>> {
 }
 
 #[cold]
-fn explain(fault: nom::Err<ParseFault>, format: MessageFormat, input: &Bytes) -> ProtocolError {
-    ParseFault::explain(fault, "Message", format.magic().into(), input.len())
+fn explain(fault: nom::Err<ParseFault>, format: MessageFormat, length: usize) -> ProtocolError {
+    ParseFault::explain(fault, "Message", format.magic().into(), length)
 }
