@@ -7,7 +7,7 @@ use crate::completion::{Completion, RecordCallback};
 use crate::compression_ratio::SAFETY;
 use crate::error::AppendError;
 use crate::partition_queue::{PartitionQueue, QueueState};
-use crate::partitioner::{Choosing, Shard, Sticky, partition_for_key};
+use crate::partitioner::{Choosing, Shard, partition_for_key};
 use crate::settings::Age;
 use crate::topic_queues::TopicQueues;
 use kp_memory::Buffer;
@@ -77,12 +77,7 @@ impl News {
 }
 
 /// Where the choice of a record without a key is kept, and what the next one is made from.
-#[derive(Clone, Copy)]
-struct Stuck<'a> {
-    sticky: &'a Sticky,
-    shard: &'a Shard,
-    choosing: Choosing<'a>,
-}
+type Stuck<'a> = Option<(&'a TopicQueues, &'a Shard, &'a Topic)>;
 
 impl Accumulator {
     /// Appends `record` to a batch of the partition that `target` chooses.
@@ -113,11 +108,6 @@ impl Accumulator {
             let grown = self.topic(&topic.name, count);
             return self.append(&grown, metadata, target, record, callback, spare, clock);
         }
-        if !record.headers.is_empty()
-            && let Some(format) = self.record_format()
-        {
-            return Err(AppendError::HeadersNotInFormat { magic: format.magic() });
-        }
         let entry = Entry { record, callback, spare, clock };
         let key = if self.settings.ignore_keys { None } else { record.key };
         let queue = match (target, key) {
@@ -146,11 +136,12 @@ impl Accumulator {
         entry: Entry<'_, '_>,
     ) -> Result<Append, AppendError> {
         let sticky = &topic.shared.sticky;
-        let lengths = self.settings.weighs().then_some(&topic.lengths);
-        let choosing = Choosing { topic: metadata, lengths, reach: &self.reach };
         loop {
             let shard = sticky.shard();
-            let partition = sticky.current(shard, choosing);
+            let partition = match shard.partition_of(metadata.partitions().len()) {
+                Some(partition) => partition,
+                None => sticky.settle_down(shard, self.choosing(topic, metadata)),
+            };
             let queue = &topic.queues[partition as usize];
             let state = match queue.state.try_lock() {
                 Some(state) => state,
@@ -162,8 +153,24 @@ impl Accumulator {
             };
             // Chosen without the lock: another thread of the shard may have moved it meanwhile (AC8).
             if shard.stands_on(partition) {
-                return self.append_to(queue, state, Some(&Stuck { sticky, shard, choosing }), entry);
+                return self.append_to(queue, state, Some((topic, shard, metadata)), entry);
             }
+        }
+    }
+
+    /// What the next sticky choice is made from.
+    #[cold]
+    fn choosing<'a>(&'a self, topic: &'a TopicQueues, metadata: &'a Topic) -> Choosing<'a> {
+        let lengths = self.settings.weighs().then_some(&topic.lengths);
+        Choosing { topic: metadata, lengths, reach: &self.reach }
+    }
+
+    /// Whether brokers take records with headers.
+    #[cold]
+    fn check_headers(&self) -> Result<(), AppendError> {
+        match self.record_format() {
+            Some(format) => Err(AppendError::HeadersNotInFormat { magic: format.magic() }),
+            None => Ok(()),
         }
     }
 
@@ -173,9 +180,12 @@ impl Accumulator {
         &self,
         queue: &PartitionQueue,
         mut state: MutexGuard<'_, QueueState>,
-        stuck: Option<&Stuck<'_>>,
+        stuck: Stuck<'_>,
         entry: Entry<'_, '_>,
     ) -> Result<Append, AppendError> {
+        if !entry.record.headers.is_empty() {
+            self.check_headers()?;
+        }
         // Under the lock, so that close can wait for appends that came before it (CL10).
         if self.is_closed() {
             return Err(AppendError::Closed);
@@ -199,7 +209,7 @@ impl Accumulator {
         &self,
         queue: &PartitionQueue,
         mut state: MutexGuard<'_, QueueState>,
-        stuck: Option<&Stuck<'_>>,
+        stuck: Stuck<'_>,
         entry: Entry<'_, '_>,
     ) -> Result<Append, AppendError> {
         let mut news = News::default();
@@ -267,7 +277,7 @@ impl Accumulator {
         &self,
         queue: &PartitionQueue,
         mut state: MutexGuard<'_, QueueState>,
-        stuck: Option<&Stuck<'_>>,
+        stuck: Stuck<'_>,
         bytes: usize,
         callback: &mut Option<RecordCallback>,
         mut news: News,
@@ -286,9 +296,11 @@ impl Accumulator {
         if is_full {
             self.close_full(&mut state, &mut news);
         }
-        if let Some(Stuck { sticky, shard, choosing }) = stuck {
+        if let Some((topic, shard, metadata)) = stuck {
             // Under the lock, so that a switch cannot race the append that caused it (PA6).
-            sticky.appended(shard, *choosing, bytes, stride, !is_full);
+            if shard.is_time_to_move(bytes, stride, !is_full) {
+                topic.shared.sticky.move_on(shard, self.choosing(topic, metadata));
+            }
         }
         drop(state);
         if news.is_any() {

@@ -54,7 +54,7 @@ pub(crate) struct Core {
     pub(crate) callbacks: Callbacks,
     /// Count and times of its records; final once it is closed.
     pub(crate) records: RecordEncoder,
-    /// Record bytes before compression.
+    /// Record bytes before compression; known when it is closed.
     pub(crate) raw: usize,
     pub(crate) attempts: u32,
     pub(crate) last_attempt: Option<Instant>,
@@ -134,7 +134,7 @@ impl<S> Batch<S> {
         self.core.records.count()
     }
 
-    /// The bytes of its records before compression.
+    /// The bytes of its records before compression; 0 while it is open.
     #[must_use]
     pub fn raw_size(&self) -> usize {
         self.core.raw

@@ -132,7 +132,8 @@ impl AccumulatorSettings {
             return Deadline::after(age.created, self.delivery_timeout, "delivery.timeout.ms").at();
         };
         // 0.9 asks for more than the timeout, not for as much.
-        let after = |from| Deadline::after(from, request_timeout + TICK, "request.timeout.ms").at();
+        let after =
+            |from| Deadline::after(from, request_timeout.saturating_add(TICK), "request.timeout.ms").at();
         let waited = after(self.lingers_until(age.last_attempt.unwrap_or(age.created)));
         age.full_since.map(after).map_or(waited, |full| full.min(waited))
     }

@@ -19,13 +19,17 @@ pub struct Open {
     page: Buffer,
     /// Pages before this one. A record lies wholly within one page.
     full_pages: Vec<Buffer>,
+    /// Record bytes so far, each record with its surcharge. What the batch keeps as [`Core::raw`] follows from it when
+    /// it closes: one number to write per record.
+    counted: usize,
     limits: OpenLimits,
 }
 
 /// How much a batch may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OpenLimits {
-    /// Wire bytes for records: `batch.size` without the header that its format has.
+    /// Wire bytes for records: `batch.size` without the header that its format has, and without the surcharge of the
+    /// record that asks.
     room: usize,
     /// Raw record bytes at which it is full.
     full_at: usize,
@@ -55,7 +59,15 @@ impl OpenLimits {
         let raw_per_wire = ratio.map(|ratio| 1.0 / f64::from(ratio.max(f32::MIN_POSITIVE)));
         let full_at =
             raw_per_wire.map_or(room, |raw_per_wire| ((room as f64 * raw_per_wire) as usize).min(max_raw));
-        Self { room, full_at, raw_per_wire, max_raw, surcharge: measure.surcharge }
+        // What asks for room is a record without its surcharge, so that goes off here, once.
+        let without = |bytes: usize| bytes.saturating_sub(measure.surcharge);
+        Self {
+            room: without(room),
+            full_at,
+            raw_per_wire,
+            max_raw: without(max_raw),
+            surcharge: measure.surcharge,
+        }
     }
 
     /// Raw bytes at which a batch with these limits is full.
@@ -63,22 +75,15 @@ impl OpenLimits {
         self.full_at
     }
 
-    /// The raw bytes of so many records as they count.
+    /// Whether `size` more fit behind `counted` bytes (BB2): the new record counts in full, the others by the estimate.
     #[inline(always)]
-    fn counted(&self, raw: usize, records: u32) -> usize {
-        raw + records as usize * self.surcharge
-    }
-
-    /// Whether `size` more fit behind `raw` bytes (BB2): the new record counts in full, the others by the estimate.
-    #[inline(always)]
-    fn has_room(&self, raw: usize, records: u32, size: usize) -> bool {
-        let (raw, size) = (self.counted(raw, records), self.counted(size, 1));
+    fn has_room(&self, counted: usize, size: usize) -> bool {
         match self.raw_per_wire {
-            None => raw + size <= self.room,
+            None => counted + size <= self.room,
             Some(raw_per_wire) => {
                 size <= self.room
-                    && raw as f64 <= (self.room - size) as f64 * raw_per_wire
-                    && raw + size <= self.max_raw
+                    && counted as f64 <= (self.room - size) as f64 * raw_per_wire
+                    && counted + size <= self.max_raw
             }
         }
     }
@@ -87,7 +92,7 @@ impl OpenLimits {
 impl Batch<Open> {
     /// A batch whose first record goes to `page`.
     pub(crate) fn open(home: Arc<Home>, created: Instant, page: Buffer, limits: OpenLimits) -> Self {
-        let state = Open { page, full_pages: Vec::new(), limits };
+        let state = Open { page, full_pages: Vec::new(), counted: 0, limits };
         Self { core: Box::new(Core::new(home, created)), state }
     }
 
@@ -103,15 +108,15 @@ impl Batch<Open> {
             // A bound that costs nothing decides for all but the last record of a page.
             let bound =
                 MAX_OVERHEAD + record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-            if bound <= state.page.spare() && state.limits.has_room(core.raw, core.records.count(), bound) {
+            if bound <= state.page.spare() && state.limits.has_room(state.counted, bound) {
                 let written = core.records.append(record, state.page.vec_mut())?;
-                core.raw += written;
+                state.counted += written + state.limits.surcharge;
                 return Ok(Room::Taken(written));
             }
         }
         let size = core.records.record_size(record);
         // BB1: the first record is taken whatever its size.
-        if !core.records.is_empty() && !state.limits.has_room(core.raw, core.records.count(), size) {
+        if !core.records.is_empty() && !state.limits.has_room(state.counted, size) {
             return Ok(Room::Full);
         }
         if size > state.page.spare() {
@@ -126,7 +131,7 @@ impl Batch<Open> {
             }
         }
         let written = core.records.append(record, state.page.vec_mut())?;
-        core.raw += written;
+        state.counted += written + state.limits.surcharge;
         Ok(Room::Taken(written))
     }
 
@@ -139,8 +144,7 @@ impl Batch<Open> {
     /// Whether it should take no more records (BB2).
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        let Core { raw, records, .. } = &*self.core;
-        self.state.limits.counted(*raw, records.count()) >= self.state.limits.full_at && !records.is_empty()
+        self.state.counted >= self.state.limits.full_at && !self.core.records.is_empty()
     }
 
     pub(crate) fn full_at(&self) -> usize {
@@ -149,7 +153,8 @@ impl Batch<Open> {
 
     /// No more records from here on (AC3).
     pub(crate) fn close(self) -> Batch<Closed> {
-        let Self { core, state: Open { page, mut full_pages, .. } } = self;
+        let Self { mut core, state: Open { page, mut full_pages, counted, limits } } = self;
+        core.raw = counted - core.records.count() as usize * limits.surcharge;
         core.completion.set_records(core.records.count());
         full_pages.push(page);
         Batch { core, state: Closed { pages: full_pages } }

@@ -184,6 +184,18 @@ fn a_classic_batch_counts_from_its_last_attempt_and_never_expires_in_flight() {
     fail(&room, expired, FailureKind::Expired);
 }
 
+// AC26 as in 0.9
+#[test]
+fn the_longest_request_timeout_and_linger_do_not_overflow() {
+    let endless = std::time::Duration::MAX;
+    let settings = AccumulatorSettings { linger: endless, classic_expiry: Some(endless), ..settings() };
+    let room = Room::new(settings, &[0]);
+    room.send(0, b"v");
+    room.ready();
+    assert!(room.accumulator.expire(room.now()).is_empty());
+    assert!(room.accumulator.next_expiry().is_some_and(|at| at > room.now()));
+}
+
 // AC29
 #[test]
 fn an_abort_fails_what_is_queued_and_what_is_in_flight_and_lets_nothing_slip_in() {

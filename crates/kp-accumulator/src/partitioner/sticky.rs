@@ -68,43 +68,29 @@ impl Sticky {
         }
     }
 
-    /// The partition that `shard` stands on.
-    pub(crate) fn current(&self, shard: &Shard, choosing: Choosing<'_>) -> u32 {
-        let partition = shard.partition.load(Relaxed);
-        if (partition as usize) < choosing.topic.partitions().len() {
-            return partition;
+    /// Gives `shard` a partition to stand on; another thread of the shard may have been quicker.
+    #[cold]
+    pub(crate) fn settle_down(&self, shard: &Shard, choosing: Choosing<'_>) -> u32 {
+        let before = shard.partition.load(Relaxed);
+        if (before as usize) < choosing.topic.partitions().len() {
+            return before;
         }
         let first = self.choose(shard, choosing);
-        match shard.partition.compare_exchange(partition, first, Relaxed, Relaxed) {
+        match shard.partition.compare_exchange(before, first, Relaxed, Relaxed) {
             Ok(_) => first,
             Err(other) => other,
         }
     }
 
-    /// Counts what was appended to the partition that `shard` stands on, and moves on when it is time: a batch's
-    /// worth was appended and no batch is open there any more, or twice as much in any case (PA5). `stride` is a
-    /// batch's worth, in bytes. Call under the lock of that partition (PA6).
-    #[inline]
-    pub(crate) fn appended(
-        &self,
-        shard: &Shard,
-        choosing: Choosing<'_>,
-        bytes: usize,
-        stride: usize,
-        open: bool,
-    ) {
-        let sum = shard.bytes.load(Relaxed) + bytes;
-        if sum >= stride.saturating_mul(2) || (sum >= stride && !open) {
-            shard.bytes.store(0, Relaxed);
-            shard.partition.store(self.choose(shard, choosing), Relaxed);
-        } else {
-            shard.bytes.store(sum, Relaxed);
-        }
+    /// Moves `shard` to the next partition. Call under the lock of the one it stands on (PA6).
+    #[cold]
+    pub(crate) fn move_on(&self, shard: &Shard, choosing: Choosing<'_>) {
+        shard.bytes.store(0, Relaxed);
+        shard.partition.store(self.choose(shard, choosing), Relaxed);
     }
 
     /// A partition at random, the weights apart (PA7, PA8). Another shard's partition only if a second try finds one
     /// as well.
-    #[cold]
     fn choose(&self, shard: &Shard, choosing: Choosing<'_>) -> u32 {
         let switch = shard.switches.load(Relaxed);
         shard.switches.store(switch + 1, Relaxed);
@@ -138,6 +124,22 @@ impl Sticky {
 }
 
 impl Shard {
+    /// The partition it stands on, if the topic has that one (still).
+    #[inline]
+    pub(crate) fn partition_of(&self, partitions: usize) -> Option<u32> {
+        Some(self.partition.load(Relaxed)).filter(|partition| (*partition as usize) < partitions)
+    }
+
+    /// Counts what was appended to the partition it stands on. It is time to move on when a batch's worth was appended
+    /// and no batch is open there any more, or twice as much in any case (PA5). `stride` is a batch's worth, in bytes.
+    /// Call under the lock of that partition (PA6).
+    #[inline]
+    pub(crate) fn is_time_to_move(&self, bytes: usize, stride: usize, open: bool) -> bool {
+        let sum = self.bytes.load(Relaxed) + bytes;
+        self.bytes.store(sum, Relaxed);
+        sum >= stride && (!open || sum >= stride.saturating_mul(2))
+    }
+
     /// Whether the shard still stands on `partition`: looked at again under that partition's lock (AC8).
     pub(crate) fn stands_on(&self, partition: u32) -> bool {
         self.partition.load(Relaxed) == partition
@@ -199,21 +201,17 @@ mod tests {
     #[test]
     fn a_shard_stays_until_a_batch_is_full_and_closed() {
         let (topic, reach) = (topic(&[Some(0); 50]), Reach::default());
-        let topic = plainly(&topic, &reach);
-        let sticky = Sticky::new(7);
+        let (sticky, choosing) = (Sticky::new(7), plainly(&topic, &reach));
         let shard = sticky.shard();
-        let first = sticky.current(shard, topic);
-        sticky.appended(shard, topic, 99, 100, false);
-        assert!(shard.stands_on(first), "99 of 100 bytes");
-        sticky.appended(shard, topic, 1, 100, true);
-        assert!(shard.stands_on(first), "its batch still has room");
-        sticky.appended(shard, topic, 1, 100, false);
-        let second = sticky.current(shard, topic);
-        assert_ne!(first, second, "with this seed");
-        sticky.appended(shard, topic, 199, 100, true);
-        assert!(shard.stands_on(second));
-        sticky.appended(shard, topic, 1, 100, true);
-        assert!(!shard.stands_on(second), "twice the batch size, in any case");
+        assert_eq!(shard.partition_of(50), None, "it has not chosen yet");
+        let first = sticky.settle_down(shard, choosing);
+        assert!(!shard.is_time_to_move(99, 100, false), "99 of 100 bytes");
+        assert!(!shard.is_time_to_move(1, 100, true), "its batch still has room");
+        assert!(shard.is_time_to_move(1, 100, false));
+        sticky.move_on(shard, choosing);
+        assert!(!shard.stands_on(first), "with this seed");
+        assert!(!shard.is_time_to_move(199, 100, true));
+        assert!(shard.is_time_to_move(1, 100, true), "twice the batch size, in any case");
     }
 
     // PA7
@@ -260,7 +258,9 @@ mod tests {
         let (large, small, reach) = (topic(&[Some(0); 100]), topic(&[Some(0); 2]), Reach::default());
         let sticky = Sticky::new(11);
         let shard = sticky.shard();
-        assert!(sticky.current(shard, plainly(&large, &reach)) >= 2, "with this seed");
-        assert!(sticky.current(shard, plainly(&small, &reach)) < 2);
+        let first = sticky.settle_down(shard, plainly(&large, &reach));
+        assert!(first >= 2 && shard.partition_of(100) == Some(first), "with this seed");
+        assert_eq!(shard.partition_of(2), None);
+        assert!(sticky.settle_down(shard, plainly(&small, &reach)) < 2);
     }
 }
