@@ -298,8 +298,8 @@ impl Accumulator {
         }
         if let Some((topic, shard, metadata)) = stuck {
             // Under the lock, so that a switch cannot race the append that caused it (PA6).
-            if shard.is_time_to_move(bytes, stride, !is_full) {
-                topic.shared.sticky.move_on(shard, self.choosing(topic, metadata));
+            if shard.is_time_to_move(&state, bytes, stride, !is_full) {
+                topic.shared.sticky.move_on(&state, shard, self.choosing(topic, metadata));
             }
         }
         drop(state);

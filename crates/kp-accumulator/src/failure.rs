@@ -82,7 +82,7 @@ pub struct BrokerError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailureKind {
-    /// `delivery.timeout.ms` passed.
+    /// `delivery.timeout.ms` passed; where batches expire as in 0.9, `request.timeout.ms` in the queue (AC25).
     Expired,
     /// A broker refused it with this code, for good or because `retries` were used up.
     Refused(ErrorCode),
@@ -151,7 +151,9 @@ impl BatchFailure {
 impl fmt::Display for FailureKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Expired => f.write_str("no acknowledgement within delivery.timeout.ms"),
+            Self::Expired => f.write_str(
+                "no acknowledgement within delivery.timeout.ms (with the defaults of 0.9: request.timeout.ms)",
+            ),
             Self::Refused(code) => write!(f, "refused by the broker with {code}"),
             Self::RecordTooLarge => f.write_str("the record is larger than the broker takes"),
             Self::InvalidRecord => f.write_str("the broker does not accept records of this batch"),

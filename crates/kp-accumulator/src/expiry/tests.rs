@@ -177,8 +177,8 @@ fn a_classic_batch_counts_from_its_last_attempt_and_never_expires_in_flight() {
     let (_, sent) = (drained.wire, drained.batch.last_attempt().expect("it was sent"));
     let now = sent + MS(100);
     room.accumulator.requeue(drained.batch.requeue(now), now, Some(now + MS(10_000)));
-    assert!(room.accumulator.expire(sent + MS(500)).is_empty());
     room.accumulator.ready(sent + MS(500), &room.cluster);
+    assert!(room.accumulator.expire(sent + MS(500)).is_empty());
     let expired = room.accumulator.expire(sent + MS(501));
     assert_eq!(expired.len(), 1, "while it backs off");
     fail(&room, expired, FailureKind::Expired);
@@ -194,6 +194,25 @@ fn the_longest_request_timeout_and_linger_do_not_overflow() {
     room.ready();
     assert!(room.accumulator.expire(room.now()).is_empty());
     assert!(room.accumulator.next_expiry().is_some_and(|at| at > room.now()));
+}
+
+// AC29, CL10
+#[test]
+fn close_waits_for_an_append_that_is_under_way() {
+    let room = Room::new(settings(), &[0]);
+    // As an append holds it until its record is in a batch.
+    let append = room.topic.queues[0].state.lock();
+    std::thread::scope(|scope| {
+        let closer = scope.spawn(|| room.accumulator.close());
+        while !room.accumulator.is_closed() {
+            std::hint::spin_loop();
+        }
+        for _ in 0..1_000 {
+            std::thread::yield_now();
+            assert!(!closer.is_finished(), "what is appended now would slip in");
+        }
+        drop(append);
+    });
 }
 
 // AC29

@@ -6,6 +6,7 @@
 
 use super::weighted::weighted_partition;
 use super::{QueueLengths, Reach};
+use crate::partition_queue::QueueState;
 use kp_metadata::Topic;
 use kp_time::Jitter;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -82,9 +83,9 @@ impl Sticky {
         }
     }
 
-    /// Moves `shard` to the next partition. Call under the lock of the one it stands on (PA6).
+    /// Moves `shard` to the next partition. `_locked` is the queue of the one it stands on (PA6).
     #[cold]
-    pub(crate) fn move_on(&self, shard: &Shard, choosing: Choosing<'_>) {
+    pub(crate) fn move_on(&self, _locked: &QueueState, shard: &Shard, choosing: Choosing<'_>) {
         shard.bytes.store(0, Relaxed);
         shard.partition.store(self.choose(shard, choosing), Relaxed);
     }
@@ -132,9 +133,15 @@ impl Shard {
 
     /// Counts what was appended to the partition it stands on. It is time to move on when a batch's worth was appended
     /// and no batch is open there any more, or twice as much in any case (PA5). `stride` is a batch's worth, in bytes.
-    /// Call under the lock of that partition (PA6).
+    /// `_locked` is the queue of that partition: who can show it holds its lock (PA6).
     #[inline]
-    pub(crate) fn is_time_to_move(&self, bytes: usize, stride: usize, open: bool) -> bool {
+    pub(crate) fn is_time_to_move(
+        &self,
+        _locked: &QueueState,
+        bytes: usize,
+        stride: usize,
+        open: bool,
+    ) -> bool {
         let sum = self.bytes.load(Relaxed) + bytes;
         self.bytes.store(sum, Relaxed);
         sum >= stride && (!open || sum >= stride.saturating_mul(2))
@@ -202,16 +209,16 @@ mod tests {
     fn a_shard_stays_until_a_batch_is_full_and_closed() {
         let (topic, reach) = (topic(&[Some(0); 50]), Reach::default());
         let (sticky, choosing) = (Sticky::new(7), plainly(&topic, &reach));
-        let shard = sticky.shard();
+        let (shard, locked) = (sticky.shard(), &QueueState::default());
         assert_eq!(shard.partition_of(50), None, "it has not chosen yet");
         let first = sticky.settle_down(shard, choosing);
-        assert!(!shard.is_time_to_move(99, 100, false), "99 of 100 bytes");
-        assert!(!shard.is_time_to_move(1, 100, true), "its batch still has room");
-        assert!(shard.is_time_to_move(1, 100, false));
-        sticky.move_on(shard, choosing);
+        assert!(!shard.is_time_to_move(locked, 99, 100, false), "99 of 100 bytes");
+        assert!(!shard.is_time_to_move(locked, 1, 100, true), "its batch still has room");
+        assert!(shard.is_time_to_move(locked, 1, 100, false));
+        sticky.move_on(locked, shard, choosing);
         assert!(!shard.stands_on(first), "with this seed");
-        assert!(!shard.is_time_to_move(199, 100, true));
-        assert!(shard.is_time_to_move(1, 100, true), "twice the batch size, in any case");
+        assert!(!shard.is_time_to_move(locked, 199, 100, true));
+        assert!(shard.is_time_to_move(locked, 1, 100, true), "twice the batch size, in any case");
     }
 
     // PA7

@@ -27,6 +27,7 @@ fn a_batch_for_old_brokers_is_full_by_the_size_of_its_conversion() {
         let mut sizes = Vec::new();
         while sizes.len() < 4 {
             let drained = room.turn(0);
+            assert!(!drained.is_empty(), "{format:?}: {sizes:?}");
             sizes.extend(drained.iter().map(|drained| converted(drained, format)));
             Room::acknowledge(drained, 0);
         }
