@@ -10,7 +10,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use kp_protocol::api::{
@@ -151,17 +151,8 @@ fn produce(cluster: &KafkaCluster, topic: &str, version: i16, records: Bytes) ->
         TopicProduceData { name: topic.into(), partition_data: vec![partition], ..Default::default() };
     let request =
         ProduceRequest { acks: -1, timeout_ms: 10_000, topic_data: vec![topic], ..Default::default() };
-    // Metadata names a leader a moment before it takes its first batch.
-    let patience = Instant::now() + Duration::from_secs(10);
-    loop {
-        let answer: ProduceResponse = Socket::to(cluster).ask(version, &request)?;
-        match answer.responses[0].partition_responses[0].error_code {
-            ErrorCode::NOT_LEADER_OR_FOLLOWER if Instant::now() < patience => {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            code => return Ok(code),
-        }
-    }
+    let answer: ProduceResponse = Socket::to(cluster).ask(version, &request)?;
+    Ok(answer.responses[0].partition_responses[0].error_code)
 }
 
 /// Console consumer and segment files agree with what was sent.

@@ -1,4 +1,4 @@
-//! Topics of a running cluster: made, and asked for, with the two hand-written requests of `wire.rs`.
+//! Topics of a running cluster: made, and asked for, with the hand-written requests of `wire.rs`.
 
 use std::time::{Duration, Instant};
 
@@ -62,7 +62,8 @@ impl KafkaCluster {
         }
     }
 
-    /// Makes a topic and returns when every running broker knows the leaders of its partitions.
+    /// Makes a topic and returns when every running broker knows the leaders of its partitions, and those know it too: a
+    /// producer that never tries again loses nothing then.
     ///
     /// # Errors
     /// What the broker says, e.g. 36 when it exists.
@@ -106,7 +107,9 @@ impl KafkaCluster {
             let led = view.partitions.iter().filter(|part| part.topic == name && part.leader >= 0);
             led.count() == partitions as usize
         };
-        while !running.iter().all(|broker| wire::metadata(broker.port).is_ok_and(|view| led(&view))) {
+        while !running.iter().all(|broker| wire::metadata(broker.port).is_ok_and(|view| led(&view)))
+            || !self.leaders_know(name, partitions)?
+        {
             if Instant::now() > until {
                 return Err(XtaskError::Answer {
                     request: request(),
@@ -116,6 +119,22 @@ impl KafkaCluster {
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
+    }
+
+    /// Whether each partition's leader, as Metadata names it, takes itself for the leader.
+    fn leaders_know(&self, topic: &str, partitions: i32) -> Result<bool, XtaskError> {
+        let version = match self.version.quorum {
+            Quorum::KRaft { .. } => 1,
+            Quorum::ZooKeeper { .. } => 0,
+        };
+        let views = self.partitions()?;
+        let mut knowing = 0;
+        for view in views.iter().filter(|view| view.topic == topic && view.leader >= 0) {
+            let port = self.with_broker(view.leader, |broker| broker.port)?;
+            let code = wire::list_offsets(port, topic, view.partition, version);
+            knowing += i32::from(code.is_ok_and(|code| code == 0));
+        }
+        Ok(knowing == partitions)
     }
 
     /// Before CreateTopics (KIP-4) topics were made by a tool, past the brokers.

@@ -1,4 +1,4 @@
-//! The two requests that the machinery itself needs, written by hand: Metadata v0 and CreateTopics v2.
+//! The three requests that the machinery itself needs, written by hand: Metadata v0, CreateTopics v2 and ListOffsets.
 //!
 //! Kept apart from `kp-protocol` on purpose: what starts and watches the judge shares no code with the judged.
 
@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+const LIST_OFFSETS: i16 = 2;
 const METADATA: i16 = 3;
 const CREATE_TOPICS: i16 = 19;
 /// A broker that does not answer Metadata within this is not up; making a topic takes a write to the quorum.
@@ -73,6 +74,28 @@ pub(crate) fn create_topic(port: u16, topic: &NewTopic<'_>) -> io::Result<(i16, 
     let _topics = reader.i32()?;
     let _name = reader.string()?;
     Ok((reader.i16()?, reader.string()?))
+}
+
+/// Asks the broker on `port` for a partition's end, in ListOffsets v0 (up to 3.9) or v1 (since 0.10.1). Answers the error
+/// code: 0 only from a broker that knows itself to be the leader, which it learns after it named itself in Metadata.
+pub(crate) fn list_offsets(port: u16, topic: &str, partition: i32, version: i16) -> io::Result<i16> {
+    let mut body = Vec::new();
+    body.extend((-1i32).to_be_bytes()); // replica_id: a client
+    body.extend(1i32.to_be_bytes());
+    put_string(&mut body, topic);
+    body.extend(1i32.to_be_bytes());
+    body.extend(partition.to_be_bytes());
+    body.extend((-1i64).to_be_bytes()); // timestamp: the end
+    if version == 0 {
+        body.extend(1i32.to_be_bytes()); // max_num_offsets
+    }
+    let answer = round_trip(port, LIST_OFFSETS, version, &body, METADATA_PATIENCE)?;
+    let mut reader = Reader(&answer);
+    let _topics = reader.i32()?;
+    let _name = reader.string()?;
+    let _partitions = reader.i32()?;
+    let _partition = reader.i32()?;
+    reader.i16()
 }
 
 fn put_string(out: &mut Vec<u8>, text: &str) {
