@@ -199,6 +199,7 @@ fn no_acked_record_is_lost_by_a_restart(cluster: &KafkaCluster, version: &str, p
         let told = fs::read_to_string(&messages).unwrap_or_default();
         assert!(output.status.success(), "{version} {topic}: {told}");
         assert_eq!(of(None).len(), lines(), "{version} {topic}: retries outlast a restart: {told}");
+        assert_eq!(total, lines(), "{version} {topic}: numbered batches are not written twice");
     } else {
         assert!(of(None).len() >= half / 2, "{version} {topic}: what came before and after is acknowledged");
     }
