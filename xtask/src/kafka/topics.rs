@@ -121,6 +121,23 @@ impl KafkaCluster {
         Ok(())
     }
 
+    /// Waits until the leader of each of a topic's `partitions` partitions takes itself for that, as after a
+    /// [`Self::restart`]: a broker answers before it leads.
+    ///
+    /// # Errors
+    /// Not within 30 s, or no broker answers.
+    pub fn wait_until_led(&self, topic: &str, partitions: i32) -> Result<(), XtaskError> {
+        let until = Instant::now() + Duration::from_secs(30);
+        while !self.leaders_know(topic, partitions)? {
+            if Instant::now() > until {
+                let answer = "some that is no leader, for 30 s".to_owned();
+                return Err(XtaskError::Answer { request: format!("ListOffsets of {topic}"), answer });
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
     /// Whether each partition's leader, as Metadata names it, takes itself for the leader.
     fn leaders_know(&self, topic: &str, partitions: i32) -> Result<bool, XtaskError> {
         let version = match self.version.quorum {
