@@ -92,6 +92,13 @@ impl Rule {
         self.tag.is_some() && form.flexible && self.versions.contains(form.version)
     }
 
+    /// Whether it matters that the field holds its default: then a tagged field is left out, and one that the version lacks
+    /// is no loss.
+    #[inline(always)]
+    pub(crate) const fn asks_for_default(self, version: i16) -> bool {
+        if self.versions.contains(version) { self.tag.is_some() } else { !self.ignorable }
+    }
+
     /// Bytes of the field in its place; refuses what this version cannot say.
     #[inline(always)]
     pub(crate) fn size<T: Field>(

@@ -56,9 +56,10 @@ impl UnknownTags {
     }
 
     /// How many there are.
+    #[inline(always)]
     #[must_use]
     pub fn len(&self) -> usize {
-        self.iter().count()
+        self.0.as_ref().map_or(0, |kept| kept.tags.len())
     }
 
     /// Bytes that they add to a section that already has `known` tags.
@@ -91,6 +92,7 @@ impl UnknownTags {
     }
 
     /// Writes the fields.
+    #[cold]
     pub(crate) fn put(&self, out: &mut WireBuf) {
         for (tag, content) in self.iter() {
             out.put_uvarint(tag);

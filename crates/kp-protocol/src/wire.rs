@@ -342,6 +342,13 @@ macro_rules! wire_struct {
                     &[$($crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*)),*];
                 RULES.iter().map(|rule| rule.tag.filter(|_| rule.is_tagged(form))).collect()
             }
+
+            /// What unknown tags add to a section of `tags` known ones. Out of line: hardly any struct has one.
+            #[cold]
+            fn unknown_tags_size(&self, form: $crate::wire::Form, tags: u32) -> Result<usize, $crate::ProtocolError> {
+                self.unknown_tags.check(form.flexible, &Self::known_tags(form), stringify!($Name), form.version)?;
+                Ok(self.unknown_tags.added_size(tags))
+            }
         }
 
         #[cfg(test)]
@@ -392,12 +399,13 @@ macro_rules! wire_struct {
                 size
             }
 
+            #[inline]
             fn size(&self, form: $crate::wire::Form) -> Result<usize, $crate::ProtocolError> {
                 let mut size = 0;
                 let mut tags = 0u32;
                 $({
                     const RULE: $crate::rule::Rule = $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*);
-                    let is_default = !RULE.is_plain(form.version)
+                    let is_default = RULE.asks_for_default(form.version)
                         && $crate::wire::wire!(@is_default self.$field, $ty $(, $default)?);
                     size += RULE.size(&self.$field, is_default, form, (stringify!($Name), stringify!($field)))?;
                     if let Some(tag) = RULE.tag && RULE.is_tagged(form) && !is_default {
@@ -409,8 +417,7 @@ macro_rules! wire_struct {
                     size += $crate::primitive::uvarint_size(tags);
                 }
                 if !self.unknown_tags.is_empty() {
-                    self.unknown_tags.check(form.flexible, &Self::known_tags(form), stringify!($Name), form.version)?;
-                    size += self.unknown_tags.added_size(tags);
+                    size += self.unknown_tags_size(form, tags)?;
                 }
                 Ok(size)
             }
@@ -420,6 +427,7 @@ macro_rules! wire_struct {
                 0 $(+ $crate::wire::Field::shared_size(&self.$field))*
             }
 
+            #[inline]
             fn put(&self, form: $crate::wire::Form, out: &mut $crate::WireBuf) {
                 let mut tags = 0u32;
                 $({
@@ -445,7 +453,7 @@ macro_rules! wire_struct {
                         }
                     })*
                 }
-                if form.flexible {
+                if form.flexible && !self.unknown_tags.is_empty() {
                     // Known tags leave no gap (a test sees to it), so that unknown ones are the higher.
                     self.unknown_tags.put(out);
                 }

@@ -1,7 +1,7 @@
 //! The sink that messages are written into: one growing scratch, and a list of segments. Record batches are put into
 //! the list by reference; only what stands around them is written.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 /// A segmented sink.
 ///
@@ -17,21 +17,23 @@ use bytes::{BufMut, Bytes, BytesMut};
 /// ```
 #[derive(Debug, Default)]
 pub struct WireBuf {
-    scratch: BytesMut,
-    segments: Vec<Bytes>,
+    /// All that was written; shared when it is whole, since a vector takes bytes faster than a shared buffer does.
+    scratch: Vec<u8>,
+    /// Records handed on by reference, each with its place: how much of the scratch stands before it.
+    shared: Vec<(usize, Bytes)>,
 }
 
 impl WireBuf {
     /// A sink whose scratch holds `bytes` before it grows. Records handed on by reference take none of it.
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { scratch: BytesMut::with_capacity(bytes), segments: Vec::new() }
+        Self { scratch: Vec::with_capacity(bytes), shared: Vec::new() }
     }
 
     /// Appends one byte.
     #[inline]
     pub fn put_i8(&mut self, value: i8) {
-        self.scratch.put_i8(value);
+        self.scratch.push(value as u8);
     }
 
     /// Appends two bytes, big-endian.
@@ -56,10 +58,10 @@ impl WireBuf {
     #[inline]
     pub fn put_uvarint(&mut self, mut value: u32) {
         while value >= 0x80 {
-            self.scratch.put_u8(value as u8 | 0x80);
+            self.scratch.push(value as u8 | 0x80);
             value >>= 7;
         }
-        self.scratch.put_u8(value as u8);
+        self.scratch.push(value as u8);
     }
 
     /// Appends a copy of `bytes`.
@@ -68,18 +70,16 @@ impl WireBuf {
         self.scratch.extend_from_slice(bytes);
     }
 
-    /// Appends records by reference: ends the current piece of scratch and lists their segments.
+    /// Appends records by reference.
     pub fn put_shared(&mut self, records: &crate::Records) {
-        for segment in records.segments() {
-            self.cut();
-            self.segments.push(segment.clone());
-        }
+        let segments = records.segments().filter(|segment| !segment.is_empty());
+        self.shared.extend(segments.map(|segment| (self.scratch.len(), segment.clone())));
     }
 
     /// Bytes written so far.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.scratch.len() + self.segments.iter().map(Bytes::len).sum::<usize>()
+        self.scratch.len() + self.shared.iter().map(|(_, segment)| segment.len()).sum::<usize>()
     }
 
     /// Whether nothing has been written.
@@ -90,32 +90,33 @@ impl WireBuf {
 
     /// Everything written, in order, none of it empty. Records are the very segments that were put in.
     #[must_use]
-    pub fn into_segments(mut self) -> Vec<Bytes> {
-        self.cut();
-        self.segments
+    pub fn into_segments(self) -> Vec<Bytes> {
+        let scratch = Bytes::from(self.scratch);
+        let mut segments = Vec::with_capacity(2 * self.shared.len() + 1);
+        let mut from = 0;
+        for (to, segment) in self.shared {
+            if from < to {
+                segments.push(scratch.slice(from..to));
+            }
+            segments.push(segment);
+            from = to;
+        }
+        match from {
+            0 if !scratch.is_empty() => segments.push(scratch),
+            from if from < scratch.len() => segments.push(scratch.slice(from..)),
+            _ => {}
+        }
+        segments
     }
 
     /// Everything written as one piece; copies if there is more than one segment.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
-        let len = self.len();
         let mut segments = self.into_segments();
         match segments.len() {
             0 => Bytes::new(),
             1 => segments.swap_remove(0),
-            _ => {
-                let mut whole = BytesMut::with_capacity(len);
-                for segment in &segments {
-                    whole.extend_from_slice(segment);
-                }
-                whole.freeze()
-            }
-        }
-    }
-
-    fn cut(&mut self) {
-        if !self.scratch.is_empty() {
-            self.segments.push(self.scratch.split().freeze());
+            _ => Bytes::from(segments.concat()),
         }
     }
 }
