@@ -16,7 +16,7 @@ use std::{
     io::{self, Write as _},
     path::Path,
     process,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering, mpsc},
+    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::Ordering, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -74,6 +74,16 @@ pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) ->
     let config = producer_config(&args.config).map_err(Failure::usage)?;
     let max_request_size = max_request_size(&config);
     let limit = line_limit(max_request_size, args.format);
+    // Before anything is begun: a Ctrl-C from here on is told, and ends the run in order.
+    let (events, incoming) = mpsc::channel();
+    let last_word = Arc::new(OnceLock::<Box<dyn Fn() + Send + Sync>>::new());
+    let (interrupted, last) = (events.clone(), Arc::clone(&last_word));
+    on_interrupt(
+        console.clone(),
+        move || drop(interrupted.send(Event::Interrupted)),
+        move || last.get().into_iter().for_each(|say| say()),
+    )
+    .map_err(Failure::failed)?;
     let producer = build(config, console)?;
     let gate = Arc::new(Gate::default());
     let sources = input::open(&args.files, limit, &gate)
@@ -102,8 +112,8 @@ pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) ->
         max_request_size,
         is_reported: Arc::default(),
     };
-    let last_word = run.last_word(lines_ended, output.json);
-    let summary = run.carry(args, sources, last_word)?;
+    let _ = last_word.set(Box::new(run.last_word(lines_ended, output.json)));
+    let summary = run.carry(args, sources, events, &incoming);
 
     outcomes.end_file();
     let written = writer.map_or(Ok(()), |writer| {
@@ -180,13 +190,9 @@ impl Run {
         &self,
         args: &ProduceArgs,
         sources: Sources,
-        last_word: impl Fn() + Send + 'static,
-    ) -> Result<Summary, Failure> {
-        let (events, incoming) = mpsc::channel();
-        let interrupted = events.clone();
-        on_interrupt(self.console.clone(), move || drop(interrupted.send(Event::Interrupted)), last_word)
-            .map_err(Failure::failed)?;
-
+        events: mpsc::Sender<Event>,
+        incoming: &mpsc::Receiver<Event>,
+    ) -> Summary {
         let progress = Progress::start(&self.console, sources.total_bytes);
         let bytes_read = Arc::clone(&sources.bytes_read);
         self.start_feeding(args, sources, events.clone());
@@ -225,11 +231,12 @@ impl Run {
             }
         }
         drop(progress);
-        Ok(self.conclude(is_interrupted, stopped))
+        self.conclude(is_interrupted, stopped)
     }
 
     /// What a second Ctrl-C does: the lines of `--outcomes` that are known, whole; what is in doubt; and the end.
-    fn last_word(&self, lines_ended: mpsc::Receiver<()>, json: bool) -> impl Fn() + Send + 'static {
+    fn last_word(&self, lines_ended: mpsc::Receiver<()>, json: bool) -> impl Fn() + Send + Sync + 'static {
+        let lines_ended = Mutex::new(lines_ended);
         let (outcomes, is_reported) = (Arc::clone(&self.outcomes), Arc::clone(&self.is_reported));
         let console = self.console.clone();
         move || {
@@ -240,6 +247,7 @@ impl Run {
                 let summary = Summary::of_a_run_left(&outcomes.tally(), outcomes.sent(), outcomes.elapsed());
                 outcomes.end_file();
                 // Gone is what it waits for; a disk that hangs is not waited for.
+                let lines_ended = lines_ended.lock().unwrap_or_else(PoisonError::into_inner);
                 let _ = lines_ended.recv_timeout(LAST_LINES_WITHIN);
                 console.error(format_args!("left at once; records in doubt: {in_doubt}"));
                 if json {
