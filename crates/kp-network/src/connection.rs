@@ -6,17 +6,19 @@
 //!     └──────────┴──────────────┴────────────┼──┘────┴────────────┘
 //!                                            └ a lower version is offered
 //! ```
-//! A later step puts its SASL rooms between `CheckingVersions` and `Ready`, and the 0.9 probe beside the former.
+//! A broker that is taken to be old without asking goes from `Connecting` to `Ready`. A later step puts its SASL rooms
+//! between `CheckingVersions` and `Ready`.
 
 mod api_versions;
 mod channel;
 mod connecting;
+mod probe;
 mod ready;
 
 pub(crate) use api_versions::{Checked, CheckingVersions};
 pub(crate) use channel::Channel;
 pub(crate) use connecting::{Connecting, Resolving};
-pub(crate) use ready::Ready;
+pub(crate) use ready::{Answer, Ready};
 
 use crate::ConnectionNumber;
 use std::net::SocketAddr;

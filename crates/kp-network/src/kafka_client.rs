@@ -4,6 +4,7 @@
 //! script, for the simulated cluster of `kp-sim`, or for another network stack. Object-safe, not async, no
 //! sockets and no runtime in this file.
 
+use crate::{NetworkSnapshot, OldKafka};
 use bytes::Bytes;
 use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions};
 use std::fmt;
@@ -174,6 +175,17 @@ pub enum Event {
         /// Why.
         reason: DisconnectReason,
     },
+    /// The cluster does not know ApiVersions: its brokers are taken to be of this version, and not asked again until
+    /// the next bootstrap list or `metadata.max.age.ms`. Given once by a client, before the broker's
+    /// [`Event::Connected`]. Asking costs such brokers requests of other clients; [`Event::advice`] says what saves it.
+    OldCluster {
+        /// Who was asked.
+        broker: BrokerId,
+        /// Where.
+        address: Arc<str>,
+        /// What it is taken for.
+        taken_for: OldKafka,
+    },
     /// A connection ended, or could not be made.
     Disconnected {
         /// To whom.
@@ -185,6 +197,25 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// What an operator should know and can change, in words; `None` for what belongs to a day's work.
+    #[must_use]
+    pub fn advice(&self) -> Option<String> {
+        match self {
+            Self::OldCluster { broker, address, taken_for } => Some(format!(
+                "broker {broker} at {address} does not know ApiVersions and is taken for Kafka {taken_for}; asking can \
+                 make it lose requests of other clients: set broker.version.fallback={taken_for} to spare it the question"
+            )),
+            Self::Connected { .. }
+            | Self::Answered { .. }
+            | Self::Written { .. }
+            | Self::Writable { .. }
+            | Self::Failed { .. }
+            | Self::Disconnected { .. } => None,
+        }
+    }
+}
+
 /// Everything between the sender core and the brokers.
 ///
 /// Contract: called from one thread only; nothing blocks except [`poll`](Self::poll) and
@@ -193,7 +224,8 @@ pub enum Event {
 /// ApiVersions and authentication are the client's; every other request is the caller's.
 pub trait KafkaClient: Send {
     /// The brokers to know from now on. Negative ids are the bootstrap list. One that left the list is closed when
-    /// nothing of it is in flight; one with a new host or port is closed and resolved anew.
+    /// nothing of it is in flight; one with a new host or port is closed and resolved anew. A list of bootstrap entries
+    /// alone is a new start: what was found out about the cluster as a whole (that it is an old one) is forgotten.
     fn set_brokers(&mut self, now: Instant, brokers: &[BrokerAddress]);
 
     /// Whether `broker` takes a request now. Starts a connection if there is none and its backoff allows.
@@ -223,6 +255,11 @@ pub trait KafkaClient: Send {
 
     /// Ends a blocking [`poll`](Self::poll), or the next one, from any thread; never lost, cheap when awake.
     fn waker(&self) -> Waker;
+
+    /// What it has done so far, for metrics. Asked now and then by the thread that polls; the default counts nothing.
+    fn snapshot(&self) -> NetworkSnapshot {
+        NetworkSnapshot::default()
+    }
 
     /// Closes all connections, giving what is being written at most `within`. Nothing is called afterwards.
     fn close(&mut self, within: Duration);

@@ -12,7 +12,9 @@ mod broker;
 mod connection;
 mod counters;
 mod kafka_client;
+mod known_cluster;
 mod network_client;
+mod old_kafka;
 mod selectable;
 mod settings;
 #[cfg(feature = "tokio")]
@@ -20,11 +22,12 @@ mod tokio;
 
 #[cfg(feature = "tokio")]
 pub use self::tokio::{TokioClient, TokioSelector};
-pub use counters::NetworkCounters;
+pub use counters::{NetworkCounters, NetworkSnapshot, NodeCounters};
 pub use kafka_client::{
     ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Refused, WaitReason,
     Written,
 };
 pub use network_client::NetworkClient;
+pub use old_kafka::OldKafka;
 pub use selectable::{Selectable, SelectorEvent, Wait};
 pub use settings::NetworkSettings;

@@ -14,9 +14,11 @@ mod tests;
 
 use crate::broker::Broker;
 use crate::connection::Link;
+use crate::counters::Counters;
+use crate::known_cluster::KnownCluster;
 use crate::{
     ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkCounters, NetworkSettings,
-    Readiness, Refused, Selectable, SelectorEvent, Wait, WaitReason,
+    NetworkSnapshot, Readiness, Refused, Selectable, SelectorEvent, Wait, WaitReason,
 };
 use kp_protocol::{BrokerAddress, BrokerId};
 use kp_time::{Clock, Deadline, Jitter, TimerTable};
@@ -61,7 +63,10 @@ pub struct NetworkClient<S> {
     jitter: Jitter,
     correlation_ids: CorrelationIds,
     last_number: u64,
-    counters: NetworkCounters,
+    counters: Counters,
+    known: KnownCluster,
+    /// Whether the caller was told that the cluster is an old one.
+    old_told: bool,
 }
 
 impl<S: Selectable> NetworkClient<S> {
@@ -80,14 +85,16 @@ impl<S: Selectable> NetworkClient<S> {
             jitter: Jitter::seeded(settings.seed),
             correlation_ids: CorrelationIds::default(),
             last_number: 0,
-            counters: NetworkCounters::default(),
+            counters: Counters::default(),
+            known: KnownCluster::default(),
+            old_told: false,
             settings,
         }
     }
 
     /// What it has done so far.
     pub fn counters(&self) -> NetworkCounters {
-        self.counters
+        self.counters.totals
     }
 
     /// A broker that has left the list: closed now, or when its last request is answered.
@@ -124,13 +131,18 @@ impl<S> fmt::Debug for NetworkClient<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NetworkClient")
             .field("brokers", &self.brokers)
-            .field("counters", &self.counters)
+            .field("known", &self.known)
+            .field("counters", &self.counters.totals)
             .finish_non_exhaustive()
     }
 }
 
 impl<S: Selectable> KafkaClient for NetworkClient<S> {
     fn set_brokers(&mut self, now: Instant, brokers: &[BrokerAddress]) {
+        // The bootstrap list may lead to another cluster, or to this one after an upgrade.
+        if !brokers.is_empty() && brokers.iter().all(|address| address.id.is_bootstrap()) {
+            self.known = KnownCluster::Unknown;
+        }
         let listed: BTreeMap<BrokerId, &BrokerAddress> =
             brokers.iter().map(|address| (address.id, address)).collect();
         let known: Vec<BrokerId> = self.brokers.keys().copied().collect();
@@ -193,7 +205,6 @@ impl<S: Selectable> KafkaClient for NetworkClient<S> {
         let deadline = ready
             .begin(now, request, correlation_id, client_id)
             .map_err(|(request, reason)| Refused { request, reason })?;
-        self.counters.requests += 1;
         let timer = (id, Timer::Request);
         if self.timers.get(&timer).is_none_or(|at| at > deadline) {
             self.timers.set(timer, deadline);
@@ -219,9 +230,10 @@ impl<S: Selectable> KafkaClient for NetworkClient<S> {
             let now = self.clock.now();
             self.start_attempts(now);
             let wait = self.wait(now, until);
-            let (now, woken) = self.turn(wait);
+            let (now, woken) = self.turn(now, wait);
             // Only after what was there has been read: an answer that is in is no timeout (NC22).
             self.expire(now);
+            self.counters.totals.io_time += self.clock.now().saturating_duration_since(now);
             events.append(&mut self.pending);
             if woken || events.len() > before || until.is_some_and(|until| until <= now) {
                 return;
@@ -233,12 +245,24 @@ impl<S: Selectable> KafkaClient for NetworkClient<S> {
         self.selectable.waker()
     }
 
+    fn snapshot(&self) -> NetworkSnapshot {
+        let links = self.brokers.values().map(|broker| &broker.link);
+        NetworkSnapshot {
+            totals: self.counters.totals,
+            nodes: self.counters.nodes(),
+            connections: links.clone().filter(|link| link.was_connected()).count(),
+            in_flight: links.map(Link::unanswered).sum(),
+        }
+    }
+
     fn close(&mut self, within: Duration) {
         let deadline = Deadline::after(self.clock.now(), within, "close");
-        while self.brokers.values().any(|broker| broker.link.is_writing())
-            && !deadline.is_past(self.clock.now())
-        {
-            let (now, _) = self.turn(Wait::Until(deadline.at()));
+        loop {
+            let now = self.clock.now();
+            if deadline.is_past(now) || !self.brokers.values().any(|broker| broker.link.is_writing()) {
+                break;
+            }
+            let (now, _) = self.turn(now, Wait::Until(deadline.at()));
             self.expire(now);
         }
         let now = self.clock.now();

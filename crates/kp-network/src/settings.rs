@@ -1,5 +1,6 @@
 //! What the network client is told when it is built. Filled by the facade's configuration table, or by hand.
 
+use crate::OldKafka;
 use kp_protocol::DEFAULT_MAX_FRAME;
 use kp_time::Backoff;
 use std::time::Duration;
@@ -23,6 +24,11 @@ pub struct NetworkSettings {
     pub receive_buffer: Option<usize>,
     /// The largest response in bytes; a broker that announces more is cut off.
     pub max_response_size: usize,
+    /// Every broker is taken to be of this version and not asked (`broker.version.fallback`); `None` = ask.
+    pub version_fallback: Option<OldKafka>,
+    /// For how long a cluster that was found to be of 0.9 is taken for one without asking again
+    /// (`metadata.max.age.ms`).
+    pub old_cluster_max_age: Duration,
     /// Seeds the jitter of all waits, and where the search for the least loaded broker begins.
     pub seed: u64,
     /// `client_software_name` of ApiVersions (KIP-511): letters, digits, `-` and `.`.
@@ -42,6 +48,8 @@ impl Default for NetworkSettings {
             send_buffer: Some(131_072),
             receive_buffer: Some(32_768),
             max_response_size: DEFAULT_MAX_FRAME,
+            version_fallback: None,
+            old_cluster_max_age: Duration::from_secs(300),
             seed: 0,
             software_name: "kp".to_owned(),
             software_version: env!("CARGO_PKG_VERSION").to_owned(),

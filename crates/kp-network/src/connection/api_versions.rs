@@ -1,8 +1,9 @@
 //! The first request on every connection: what does the broker speak? (NC3, NC4; KIP-35, KIP-511)
-//! Offers the newest version first; a broker that does not know it names the one it knows, or gets version 0.
+//! Offers the newest version first; a broker that does not know it names the one it knows, or gets version 0. While the
+//! cluster's age is unknown, a [`probe`] goes right behind the first offer.
 
-use super::{Channel, Ready};
-use crate::NetworkSettings;
+use super::{Channel, Ready, probe};
+use crate::{NetworkSettings, OldKafka};
 use bytes::Bytes;
 use kp_protocol::api::{ApiVersionsRequest, ApiVersionsResponse};
 use kp_protocol::{
@@ -21,57 +22,95 @@ const THROTTLED_AFTER_ANSWER: i16 = 2;
 #[derive(Debug)]
 pub(crate) struct CheckingVersions {
     pub(crate) channel: Channel,
-    offered: i16,
+    question: Question,
+    /// The correlation id of the probe, until it is answered.
+    probe: Option<i32>,
+}
+
+/// How far the asking has come.
+#[derive(Debug)]
+enum Question {
+    /// Nothing is answered.
+    Open(Offer),
+    /// Answered with "not in this version"; asked again.
+    Lowered(Offer),
+    /// Answered; the probe's answer is still to come.
+    Settled(BrokerVersions, Duration),
+}
+
+/// An ApiVersions request that is unanswered.
+#[derive(Clone, Copy, Debug)]
+struct Offer {
+    version: i16,
     correlation_id: i32,
 }
 
-/// What an answer to ApiVersions leads to.
+/// What a frame leads to while versions are asked for.
 #[derive(Debug)]
 pub(crate) enum Checked {
     /// The broker is known now.
     Ready(Box<Ready>),
-    /// It wants to be asked in a lower version, which is on its way into the channel.
-    Again(CheckingVersions),
+    /// The broker does not know ApiVersions: it is of this version.
+    Old(Box<Ready>, OldKafka),
+    /// Another answer is to come, perhaps to a request that is on its way into the channel.
+    More(CheckingVersions),
     /// It cannot be talked to; why.
     Broken(CheckingVersions, Arc<str>),
 }
 
 impl CheckingVersions {
-    /// Puts the newest ApiVersions request into the channel.
+    /// Puts the newest ApiVersions request into the channel, and the probe behind it if `probing`. `next_id` numbers
+    /// requests.
     ///
     /// # Errors
     /// The software's name or version does not fit into the request.
     pub(crate) fn begin(
         channel: Channel,
-        correlation_id: i32,
+        mut next_id: impl FnMut() -> i32,
         settings: &NetworkSettings,
+        probing: bool,
     ) -> Result<Self, ProtocolError> {
-        let mut checking = Self { channel, offered: NEWEST, correlation_id };
-        checking.offer(NEWEST, correlation_id, settings)?;
+        let offer = Offer { version: NEWEST, correlation_id: next_id() };
+        let mut checking = Self { channel, question: Question::Open(offer), probe: None };
+        checking.offer(offer, settings)?;
+        if probing {
+            let correlation_id = next_id();
+            let (head, body) = probe::request(correlation_id, settings.client_id.as_deref())?;
+            checking.channel.follow(head, body);
+            checking.probe = Some(correlation_id);
+        }
         Ok(checking)
     }
 
-    fn offer(
-        &mut self,
-        version: i16,
-        correlation_id: i32,
-        settings: &NetworkSettings,
-    ) -> Result<(), ProtocolError> {
+    /// Whether the broker has answered ApiVersions in any way.
+    pub(crate) fn knows_api_versions(&self) -> bool {
+        match self.question {
+            Question::Open(_) => false,
+            Question::Lowered(_) | Question::Settled(..) => true,
+        }
+    }
+
+    /// Whether it only asks, without a probe that would tell a broker of 0.9 from one that hangs.
+    pub(crate) fn only_asks(&self) -> bool {
+        self.probe.is_none() && !self.knows_api_versions()
+    }
+
+    fn offer(&mut self, offer: Offer, settings: &NetworkSettings) -> Result<(), ProtocolError> {
         let request = ApiVersionsRequest {
             client_software_name: settings.software_name.as_str().into(),
             client_software_version: settings.software_version.as_str().into(),
             ..ApiVersionsRequest::default()
         };
+        let Offer { version, correlation_id } = offer;
         let body = encode_body(version, &request)?;
         let size = body.iter().map(Bytes::len).sum();
         let head =
             request_head(ApiKey::ApiVersions, version, correlation_id, settings.client_id.as_deref(), size)?;
-        self.channel.begin(head, body);
-        (self.offered, self.correlation_id) = (version, correlation_id);
+        self.channel.follow(head, body);
         Ok(())
     }
 
-    /// Takes the broker's answer, a whole frame. `next_id` numbers the request that may have to follow.
+    /// Takes the broker's next answer, a whole frame. `next_id` numbers the request that may have to follow.
     pub(crate) fn answered(
         mut self,
         now: Instant,
@@ -79,52 +118,102 @@ impl CheckingVersions {
         next_id: impl FnOnce() -> i32,
         settings: &NetworkSettings,
     ) -> Checked {
-        match self.judge(frame) {
-            Ok(Verdict::Speaks(versions, throttle)) => {
-                Checked::Ready(Box::new(Ready::new(self.channel, Arc::new(versions), now, throttle)))
+        let Some(correlation_id) = frame.first_chunk::<4>().map(|id| i32::from_be_bytes(*id)) else {
+            return Checked::Broken(self, "a response without a correlation id".into());
+        };
+        // NC7: the one exception to "oldest first". A broker of 0.9 answers only the second of the two.
+        if self.probe == Some(correlation_id) {
+            return self.probe_answered(now, frame);
+        }
+        let offer = match self.question {
+            Question::Open(offer) | Question::Lowered(offer) if offer.correlation_id == correlation_id => {
+                offer
             }
-            Ok(Verdict::Lower(version)) => match self.offer(version, next_id(), settings) {
-                Ok(()) => Checked::Again(self),
-                Err(error) => Checked::Broken(self, error.to_string().into()),
-            },
+            Question::Open(Offer { correlation_id: expected, .. })
+            | Question::Lowered(Offer { correlation_id: expected, .. }) => {
+                return Checked::Broken(
+                    self,
+                    super::ready::wrong_correlation_id(Some(expected), correlation_id),
+                );
+            }
+            Question::Settled(..) => {
+                let expected = self.probe;
+                return Checked::Broken(self, super::ready::wrong_correlation_id(expected, correlation_id));
+            }
+        };
+        match self.judge(offer, frame) {
+            Ok(Verdict::Speaks(versions, throttle)) => {
+                self.question = Question::Settled(versions, throttle);
+                self.done_or_more(now)
+            }
+            Ok(Verdict::Lower(version)) => {
+                let lower = Offer { version, correlation_id: next_id() };
+                self.question = Question::Lowered(lower);
+                match self.offer(lower, settings) {
+                    Ok(()) => Checked::More(self),
+                    Err(error) => Checked::Broken(self, error.to_string().into()),
+                }
+            }
             Err(reason) => Checked::Broken(self, reason),
         }
     }
 
-    fn judge(&self, frame: &Bytes) -> Result<Verdict, Arc<str>> {
-        let undecodable = |error: ProtocolError| Arc::from(format!("ApiVersions answer: {error}"));
-        let (correlation_id, body) =
-            decode_response_header(ApiKey::ApiVersions, self.offered, frame).map_err(undecodable)?;
-        if correlation_id != self.correlation_id {
-            return Err(super::ready::wrong_correlation_id(Some(self.correlation_id), correlation_id));
+    fn probe_answered(mut self, now: Instant, frame: &Bytes) -> Checked {
+        if let Err(error) = probe::check_answer(frame) {
+            return Checked::Broken(self, format!("Metadata answer: {error}").into());
         }
-        if self.channel.is_writing() {
+        self.probe = None;
+        if self.knows_api_versions() {
+            return self.done_or_more(now);
+        }
+        let old = OldKafka::V0_9_0;
+        let ready = Ready::new(self.channel, Arc::new(old.versions()), now, Duration::ZERO);
+        Checked::Old(Box::new(ready), old)
+    }
+
+    fn done_or_more(self, now: Instant) -> Checked {
+        match self.question {
+            Question::Settled(versions, throttle) if self.probe.is_none() => {
+                Checked::Ready(Box::new(Ready::new(self.channel, Arc::new(versions), now, throttle)))
+            }
+            Question::Open(_) | Question::Lowered(_) | Question::Settled(..) => Checked::More(self),
+        }
+    }
+
+    fn judge(&self, offer: Offer, frame: &Bytes) -> Result<Verdict, Arc<str>> {
+        let undecodable = |error: ProtocolError| Arc::from(format!("ApiVersions answer: {error}"));
+        let (_, body) =
+            decode_response_header(ApiKey::ApiVersions, offer.version, frame).map_err(undecodable)?;
+        // Of two requests the second may still be being written when the first is answered.
+        if self.channel.is_writing() && self.probe.is_none() {
             return Err("an answer to ApiVersions before it was asked".into());
         }
         let code = match body.first_chunk::<2>() {
             Some(code) => ErrorCode(i16::from_be_bytes(*code)),
             None => return Err("ApiVersions answer: cut short".into()),
         };
-        if code == ErrorCode::UNSUPPORTED_VERSION && self.offered > 0 {
-            return Ok(Verdict::Lower(self.named_by_broker(&body)));
+        if code == ErrorCode::UNSUPPORTED_VERSION && offer.version > 0 {
+            return Ok(Verdict::Lower(offer.named_by_broker(&body)));
         }
         if !code.is_ok() {
             return Err(format!("ApiVersions refused: {code}").into());
         }
-        let response = ApiVersionsResponse::parse(&body, self.offered).map_err(undecodable)?;
-        let throttle_ms = if self.offered >= THROTTLED_AFTER_ANSWER { response.throttle_time_ms } else { 0 };
+        let response = ApiVersionsResponse::parse(&body, offer.version).map_err(undecodable)?;
+        let throttle_ms = if offer.version >= THROTTLED_AFTER_ANSWER { response.throttle_time_ms } else { 0 };
         let throttle = Duration::from_millis(u64::try_from(throttle_ms).unwrap_or(0));
         Ok(Verdict::Speaks(BrokerVersions::from_response(&response), throttle))
     }
+}
 
+impl Offer {
     /// Which version to ask in after UNSUPPORTED_VERSION: the body is one of v0, whatever was asked, and may name
     /// the newest the broker knows (KIP-511). Always below the one offered, so that asking ends.
-    fn named_by_broker(&self, body: &Bytes) -> i16 {
+    fn named_by_broker(self, body: &Bytes) -> i16 {
         ApiVersionsResponse::parse(body, 0)
             .ok()
             .and_then(|response| BrokerVersions::from_response(&response).range(ApiKey::ApiVersions))
             .map(|range| range.max)
-            .filter(|version| (0..self.offered).contains(version))
+            .filter(|version| (0..self.version).contains(version))
             .unwrap_or(0)
     }
 }

@@ -1,7 +1,8 @@
 //! The bytes of one connection: frames in, one request at a time out. Knows sizes, not what is in a frame.
 //! Owned by the connection's state; the bytes themselves come and go through [`Selectable`].
 
-use crate::{ConnectionNumber, NetworkCounters, Selectable};
+use crate::counters::Counted;
+use crate::{ConnectionNumber, Selectable};
 use bytes::Bytes;
 use kp_protocol::{FrameReader, ProtocolError};
 use std::io::{self, IoSlice};
@@ -22,6 +23,8 @@ pub(crate) struct Channel {
     address: SocketAddr,
     reader: FrameReader,
     outgoing: Outgoing,
+    /// The sizes of requests that were begun and are not counted yet.
+    begun: Vec<usize>,
 }
 
 /// The request that is being written: its pieces, and how far it got.
@@ -36,7 +39,8 @@ struct Outgoing {
 
 impl Channel {
     pub(crate) fn new(number: ConnectionNumber, address: SocketAddr, max_frame: usize) -> Self {
-        Self { number, address, reader: FrameReader::with_limit(max_frame), outgoing: Outgoing::default() }
+        let (reader, outgoing) = (FrameReader::with_limit(max_frame), Outgoing::default());
+        Self { number, address, reader, outgoing, begun: Vec::new() }
     }
 
     pub(crate) fn number(&self) -> ConnectionNumber {
@@ -60,20 +64,27 @@ impl Channel {
     /// Takes a request: its head, then the pieces of its body. The previous one must be written (NC6).
     pub(crate) fn begin(&mut self, head: Bytes, body: impl IntoIterator<Item = Bytes>) {
         debug_assert!(!self.is_writing(), "a request only when the previous one is completely written");
-        let Outgoing { pieces, next, offset } = &mut self.outgoing;
-        pieces.clear();
-        pieces.push(head);
+        self.outgoing.clear();
+        self.follow(head, body);
+    }
+
+    /// Puts a request behind whatever is being written: while versions are asked for, nothing else is in flight.
+    pub(crate) fn follow(&mut self, head: Bytes, body: impl IntoIterator<Item = Bytes>) {
+        let mut size = head.len();
+        self.outgoing.pieces.push(head);
         // An empty piece would look like a write that takes nothing.
-        pieces.extend(body.into_iter().filter(|piece| !piece.is_empty()));
-        (*next, *offset) = (0, 0);
+        let body = body.into_iter().filter(|piece| !piece.is_empty());
+        self.outgoing.pieces.extend(body.inspect(|piece| size += piece.len()));
+        self.begun.push(size);
     }
 
     /// Writes until the request is out or the socket takes no more (NC29). Ready: nothing is left to write.
     pub(crate) fn write<S: Selectable>(
         &mut self,
         socket: &mut S,
-        counters: &mut NetworkCounters,
+        counters: &mut Counted<'_>,
     ) -> Poll<io::Result<()>> {
+        self.begun.drain(..).for_each(|size| counters.requested(size));
         while self.is_writing() {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let count = self.outgoing.fill(&mut slices);
@@ -81,13 +92,11 @@ impl Channel {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            counters.writes += 1;
-            counters.bytes_written += written as u64;
+            counters.wrote(written);
             self.outgoing.advance(written);
         }
         // The payload's memory goes back as soon as nobody else holds it.
-        self.outgoing.pieces.clear();
-        (self.outgoing.next, self.outgoing.offset) = (0, 0);
+        self.outgoing.clear();
         Poll::Ready(Ok(()))
     }
 
@@ -95,7 +104,7 @@ impl Channel {
     pub(crate) fn read<S: Selectable>(
         &mut self,
         socket: &mut S,
-        counters: &mut NetworkCounters,
+        counters: &mut Counted<'_>,
     ) -> Poll<io::Result<usize>> {
         let room = self.reader.missing().clamp(READ_SIZE, READ_SIZE_MAX);
         let buffer = self.reader.buffer_mut();
@@ -104,8 +113,7 @@ impl Channel {
         }
         let read = ready!(socket.read(self.number, buffer))?;
         if read > 0 {
-            counters.reads += 1;
-            counters.bytes_read += read as u64;
+            counters.read(read);
         }
         Poll::Ready(Ok(read))
     }
@@ -117,6 +125,12 @@ impl Channel {
 }
 
 impl Outgoing {
+    /// Keeps the list's memory.
+    fn clear(&mut self) {
+        self.pieces.clear();
+        (self.next, self.offset) = (0, 0);
+    }
+
     /// Puts what is left into `slices`, as much as fits; answers how many were used.
     fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let left = &self.pieces[self.next..];

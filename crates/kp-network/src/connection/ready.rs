@@ -31,8 +31,18 @@ struct InFlight {
     correlation_id: i32,
     api_key: ApiKey,
     version: i16,
+    taken: Instant,
     deadline: Instant,
     expects_response: bool,
+}
+
+/// The answer to a request of the caller.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) token: u64,
+    pub(crate) body: Bytes,
+    /// Since the request was taken.
+    pub(crate) latency: Duration,
 }
 
 /// What the end of a write means for the caller.
@@ -120,7 +130,9 @@ impl Ready {
         };
         self.channel.begin(head, request.body);
         let deadline = Deadline::after(now, timeout, "request.timeout.ms").at();
-        self.writing = Some(InFlight { token, correlation_id, api_key, version, deadline, expects_response });
+        let taken = now;
+        self.writing =
+            Some(InFlight { token, correlation_id, api_key, version, taken, deadline, expects_response });
         self.last_used = now;
         Ok(deadline)
     }
@@ -139,8 +151,8 @@ impl Ready {
         WriteEnd { done, awaited }
     }
 
-    /// Matches a frame with the oldest unanswered request (NC7): its token and the body.
-    pub(crate) fn answered(&mut self, now: Instant, frame: &Bytes) -> Result<(u64, Bytes), Arc<str>> {
+    /// Matches a frame with the oldest unanswered request (NC7).
+    pub(crate) fn answered(&mut self, now: Instant, frame: &Bytes) -> Result<Answer, Arc<str>> {
         // Compared before anything else of the header is read: its form depends on the request it answers.
         let Some(correlation_id) = frame.first_chunk::<4>().map(|id| i32::from_be_bytes(*id)) else {
             return Err("a response without a correlation id".into());
@@ -153,10 +165,11 @@ impl Ready {
         };
         let (_, body) = decode_response_header(oldest.api_key, oldest.version, frame)
             .map_err(|error| Arc::from(error.to_string()))?;
-        let token = oldest.token;
+        let answer =
+            Answer { token: oldest.token, body, latency: now.saturating_duration_since(oldest.taken) };
         self.in_flight.pop_front();
         self.last_used = now;
-        Ok((token, body))
+        Ok(answer)
     }
 
     /// Holds requests back until then. Time spent throttled does not count against those in flight (NC10).

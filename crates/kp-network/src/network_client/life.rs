@@ -1,7 +1,8 @@
 //! How connections begin and end: attempts, set-up, time running out.
 
 use super::{NetworkClient, Timer};
-use crate::connection::{CheckingVersions, Connecting, Link, Resolving};
+use crate::connection::{CheckingVersions, Connecting, Link, Ready, Resolving};
+use crate::known_cluster::Greeting;
 use crate::{ConnectionNumber, DisconnectReason, Event, Selectable, addresses};
 use kp_protocol::BrokerId;
 use std::io;
@@ -24,7 +25,7 @@ impl<S: Selectable> NetworkClient<S> {
         self.timers.set((id, Timer::Setup), deadline.at());
         self.numbers.insert(number, id);
         self.to_start.push((id, number));
-        self.counters.connections_tried += 1;
+        self.counters.totals.connections_tried += 1;
     }
 
     /// Starts the attempts begun since the last turn.
@@ -73,12 +74,21 @@ impl<S: Selectable> NetworkClient<S> {
         };
     }
 
-    /// The socket is connected: asks what the broker speaks (NC3).
+    /// The socket is connected: asks what the broker speaks (NC3), unless that is known already.
     pub(super) fn connected(&mut self, now: Instant, id: BrokerId, connecting: Connecting) {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         broker.attempts.connected();
+        self.counters.totals.connections_opened += 1;
         let channel = connecting.connected(self.settings.max_response_size);
-        match CheckingVersions::begin(channel, self.correlation_ids.next(), &self.settings) {
+        let greeting = self.known.greeting(now, &self.settings);
+        if let Greeting::Speak(old) = greeting {
+            let ready = Ready::new(channel, Arc::new(old.versions()), now, Duration::ZERO);
+            broker.link = Link::Ready(Box::new(ready));
+            self.became_ready(now, id);
+            return self.read(now, id);
+        }
+        let (ids, probing) = (&mut self.correlation_ids, greeting == Greeting::AskAndProbe);
+        match CheckingVersions::begin(channel, || ids.next(), &self.settings, probing) {
             Ok(checking) => {
                 broker.link = Link::CheckingVersions(checking);
                 self.write(now, id);
@@ -104,7 +114,7 @@ impl<S: Selectable> NetworkClient<S> {
         if let Some(at) = self.settings.connections_max_idle.and_then(|idle| now.checked_add(idle)) {
             self.timers.set((id, Timer::Idle), at);
         }
-        self.counters.connections_made += 1;
+        self.counters.totals.connections_made += 1;
         self.pending.push(Event::Connected { broker: id, connection, versions });
     }
 
@@ -124,7 +134,8 @@ impl<S: Selectable> NetworkClient<S> {
             self.timers.cancel(&(id, timer));
         }
         self.selectable.close(number);
-        self.counters.connections_ended += 1;
+        self.counters.totals.connections_ended += 1;
+        self.counters.totals.connections_closed += u64::from(link.was_connected());
         broker.attempts.ended(now, link.was_connected(), &self.settings, &mut self.jitter);
         if link.was_connected() {
             broker.addresses.forget();
@@ -151,7 +162,9 @@ impl<S: Selectable> NetworkClient<S> {
             )
         });
         let reason = match (&broker.link, error) {
-            (Link::CheckingVersions(_), _) if cut_off => DisconnectReason::ClosedWithoutAnswer,
+            (Link::CheckingVersions(checking), _) if cut_off && !checking.knows_api_versions() => {
+                DisconnectReason::ClosedWithoutAnswer
+            }
             (_, Some(error)) => DisconnectReason::Lost(error.to_string().into()),
             (_, None) => DisconnectReason::Lost("closed by the broker".into()),
         };
@@ -163,7 +176,15 @@ impl<S: Selectable> NetworkClient<S> {
         let mut one_was_idle = false;
         while let Some((id, timer)) = self.pop_due(now, one_was_idle) {
             match timer {
-                Timer::Setup => self.end(now, id, DisconnectReason::SetupTimeout),
+                Timer::Setup => {
+                    if let Some(Link::CheckingVersions(checking)) =
+                        self.brokers.get(&id).map(|broker| &broker.link)
+                        && checking.only_asks()
+                    {
+                        self.known.asked_in_vain();
+                    }
+                    self.end(now, id, DisconnectReason::SetupTimeout);
+                }
                 // NC10: one late request ends the connection, and with it all the others in flight.
                 Timer::Request => self.end(now, id, DisconnectReason::RequestTimeout),
                 Timer::Idle => {

@@ -76,10 +76,15 @@ impl Net {
     }
 
     pub(super) fn accept(&self, number: ConnectionNumber) {
+        self.accept_with_room(number, usize::MAX);
+    }
+
+    /// As [`accept`](Self::accept); the socket is full after so many bytes.
+    pub(super) fn accept_with_room(&self, number: ConnectionNumber, room: usize) {
         let socket = Socket {
             taken: Vec::new(),
             writes: 0,
-            room: usize::MAX,
+            room,
             inbox: VecDeque::new(),
             waits_to_read: false,
             waits_to_write: false,

@@ -1,13 +1,16 @@
 //! The client over a script: no socket, no clock but the test's. One file per question; this one has the stage.
 
+mod counting;
 mod in_flight;
 mod life;
+mod old_brokers;
 mod timeouts;
 mod versions;
 mod whom_to_ask;
 
 use super::NetworkClient;
 use super::scripted::{Net, Scripted};
+use crate::known_cluster::KnownCluster;
 use crate::{
     ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkSettings, Readiness,
     WaitReason, Written,
@@ -59,7 +62,15 @@ impl Stage {
         Self::with(settings())
     }
 
+    /// In a cluster that is known to answer ApiVersions. Tests of finding that out use [`Stage::unknown`].
     fn with(settings: NetworkSettings) -> Self {
+        let mut stage = Self::unknown(settings);
+        stage.client.known = KnownCluster::AnswersApiVersions;
+        stage
+    }
+
+    /// Before anything is known of the cluster.
+    fn unknown(settings: NetworkSettings) -> Self {
         let (clock, net) = (ManualClock::new(), Net::default());
         let scripted = Scripted::new(clock.clone(), net.clone());
         let mut client = NetworkClient::over(scripted, settings, Arc::new(clock.clone()));

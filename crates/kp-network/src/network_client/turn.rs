@@ -2,7 +2,8 @@
 
 use super::NetworkClient;
 use crate::broker::Broker;
-use crate::connection::{Channel, Checked, Connecting, Link};
+use crate::connection::{Answer, Channel, Checked, Connecting, Link};
+use crate::known_cluster::KnownCluster;
 use crate::{ConnectionNumber, DisconnectReason, Event, Selectable, SelectorEvent, Wait};
 use bytes::Bytes;
 use kp_protocol::BrokerId;
@@ -14,12 +15,14 @@ use std::time::Instant;
 const READS_PER_TURN: usize = 16;
 
 impl<S: Selectable> NetworkClient<S> {
-    /// Waits, then does what the selector says. Answers the time after it, and whether the waker was woken.
-    pub(super) fn turn(&mut self, wait: Wait) -> (Instant, bool) {
-        self.counters.turns += 1;
+    /// Waits from `before` on, then does what the selector says. Answers the time after the wait, and whether the waker
+    /// was woken.
+    pub(super) fn turn(&mut self, before: Instant, wait: Wait) -> (Instant, bool) {
         let mut found = mem::take(&mut self.found);
         let woken = self.selectable.poll(wait, &mut found);
         let now = self.clock.now();
+        self.counters.totals.turns += 1;
+        self.counters.totals.io_wait += now.saturating_duration_since(before);
         for (id, number) in mem::take(&mut self.unread) {
             if self.numbers.get(&number) == Some(&id) {
                 self.read(now, id);
@@ -67,7 +70,7 @@ impl<S: Selectable> NetworkClient<S> {
         let Self { brokers, selectable, counters, .. } = self;
         let Some(broker) = brokers.get_mut(&id) else { return };
         let Some(channel) = broker.link.channel_mut() else { return };
-        match channel.write(selectable, counters) {
+        match channel.write(selectable, &mut counters.of(id)) {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => {
                 let Some(ready) = broker.link.ready_mut() else { return };
@@ -93,7 +96,7 @@ impl<S: Selectable> NetworkClient<S> {
         for _ in 0..READS_PER_TURN {
             let Self { brokers, selectable, counters, .. } = self;
             let Some(channel) = channel_of(brokers.get_mut(&id), number) else { return };
-            match channel.read(selectable, counters) {
+            match channel.read(selectable, &mut counters.of(id)) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(0)) => return self.lost(now, id, None),
                 Poll::Ready(Ok(_)) => self.take_frames(now, id, number),
@@ -119,25 +122,16 @@ impl<S: Selectable> NetworkClient<S> {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         match mem::replace(&mut broker.link, Link::Down) {
             Link::CheckingVersions(checking) => {
-                match checking.answered(now, frame, || self.correlation_ids.next(), &self.settings) {
-                    Checked::Ready(ready) => {
-                        broker.link = Link::Ready(ready);
-                        self.became_ready(now, id);
-                    }
-                    Checked::Again(checking) => {
-                        broker.link = Link::CheckingVersions(checking);
-                        self.write(now, id);
-                    }
-                    Checked::Broken(checking, reason) => {
-                        let link = Link::CheckingVersions(checking);
-                        self.end_link(now, id, link, DisconnectReason::ProtocolError(reason));
-                    }
-                }
+                let checked = checking.answered(now, frame, || self.correlation_ids.next(), &self.settings);
+                self.counters.of(id).responded();
+                self.checked(now, id, checked);
             }
             Link::Ready(mut ready) => match ready.answered(now, frame) {
-                Ok((token, body)) => {
+                Ok(Answer { token, body, latency }) => {
                     broker.link = Link::Ready(ready);
-                    self.counters.responses += 1;
+                    let mut counters = self.counters.of(id);
+                    counters.responded();
+                    counters.took(latency);
                     self.pending.push(Event::Answered { token, body });
                     self.close_if_left(now, id);
                 }
@@ -146,6 +140,39 @@ impl<S: Selectable> NetworkClient<S> {
                 }
             },
             other => broker.link = other,
+        }
+    }
+
+    /// Goes where an answer leads that came while versions were asked for. The broker's link is out of its place.
+    fn checked(&mut self, now: Instant, id: BrokerId, checked: Checked) {
+        let Some(broker) = self.brokers.get_mut(&id) else { return };
+        match checked {
+            Checked::Ready(ready) => {
+                broker.link = Link::Ready(ready);
+                self.known = KnownCluster::AnswersApiVersions;
+                self.became_ready(now, id);
+            }
+            Checked::Old(ready, taken_for) => {
+                broker.link = Link::Ready(ready);
+                self.known = KnownCluster::Old { since: now };
+                if !mem::replace(&mut self.old_told, true) {
+                    let address = broker.describe(&broker.link);
+                    self.pending.push(Event::OldCluster { broker: id, address, taken_for });
+                }
+                self.became_ready(now, id);
+            }
+            Checked::More(checking) => {
+                // At once: the connection may end before the probe is answered.
+                if checking.knows_api_versions() {
+                    self.known = KnownCluster::AnswersApiVersions;
+                }
+                broker.link = Link::CheckingVersions(checking);
+                self.write(now, id);
+            }
+            Checked::Broken(checking, reason) => {
+                let link = Link::CheckingVersions(checking);
+                self.end_link(now, id, link, DisconnectReason::ProtocolError(reason));
+            }
         }
     }
 

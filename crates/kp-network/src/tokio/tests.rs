@@ -7,8 +7,10 @@ use crate::{
     Selectable, SelectorEvent, TokioSelector, Wait,
 };
 use bytes::{Bytes, BytesMut};
-use kp_protocol::api::{ApiVersion, ApiVersionsResponse};
-use kp_protocol::{ApiKey, BrokerAddress, BrokerId, decode_request_header, encode_response};
+use kp_protocol::api::{ApiVersion, ApiVersionsResponse, MetadataResponse};
+use kp_protocol::{
+    ApiKey, BrokerAddress, BrokerId, ReceivedHeader, VersionRange, decode_request_header, encode_response,
+};
 use kp_time::{Backoff, Clock};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -49,7 +51,8 @@ fn read_frame(stream: &mut TcpStream) -> io::Result<Bytes> {
     Ok(frame.into())
 }
 
-/// Answers ApiVersions, and every other request with the body it came with. Reads slowly if told to.
+/// Answers ApiVersions and Metadata v0 as a broker does, and every other request with the body it came with. Reads
+/// slowly if told to.
 fn serve(mut stream: TcpStream, pause: Duration) -> io::Result<()> {
     loop {
         thread::sleep(pause);
@@ -60,12 +63,27 @@ fn serve(mut stream: TcpStream, pause: Duration) -> io::Result<()> {
             stream.write_all(
                 &encode_response(header.version, header.correlation_id, &answer).unwrap().concat(),
             )?;
+        } else if (header.api, header.version) == (ApiKey::Metadata, 0) {
+            stream.write_all(&metadata_answer(&header))?;
         } else {
             stream.write_all(&(4 + body.len() as u32).to_be_bytes())?;
             stream.write_all(&header.correlation_id.to_be_bytes())?;
             stream.write_all(&body)?;
         }
     }
+}
+
+fn metadata_answer(header: &ReceivedHeader) -> Vec<u8> {
+    encode_response(0, header.correlation_id, &MetadataResponse::default()).unwrap().concat()
+}
+
+/// Answers the two requests with which the first connection of a client begins.
+fn greet(stream: &mut TcpStream) -> io::Result<()> {
+    let (versions, _) = decode_request_header(&read_frame(stream)?).unwrap();
+    let answer = encode_response(versions.version, versions.correlation_id, &ApiVersionsResponse::default());
+    stream.write_all(&answer.unwrap().concat())?;
+    let (probe, _) = decode_request_header(&read_frame(stream)?).unwrap();
+    stream.write_all(&metadata_answer(&probe))
 }
 
 /// A broker that serves any number of connections until the test process ends.
@@ -197,6 +215,33 @@ fn a_listener_that_hangs_up_is_taken_for_one_of_another_kind() {
     client.set_brokers(Instant::now(), &[at(address, "127.0.0.1")]);
     client.readiness(Instant::now(), A);
     assert_eq!(disconnected(&mut client).1, DisconnectReason::ClosedWithoutAnswer);
+}
+
+// NC3
+#[test]
+fn a_broker_that_reads_api_versions_and_says_nothing_is_found_out_in_one_round_trip() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || -> io::Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        loop {
+            let (header, _) = decode_request_header(&read_frame(&mut stream)?).unwrap();
+            if header.api == ApiKey::Metadata {
+                stream.write_all(&metadata_answer(&header))?;
+            }
+        }
+    });
+    let mut client = client();
+    client.set_brokers(Instant::now(), &[at(address, "127.0.0.1")]);
+    client.readiness(Instant::now(), A);
+    let started = Instant::now();
+    let versions = poll_for(&mut client, |event| match event {
+        Event::Connected { versions, .. } => Some(Arc::clone(versions)),
+        Event::Disconnected { reason, .. } => panic!("{reason}"),
+        _ => None,
+    });
+    assert_eq!(versions.range(ApiKey::Produce), Some(VersionRange::new(0, 1)));
+    assert!(started.elapsed() < MS(4000), "not by waiting for a timeout");
 }
 
 #[test]
@@ -367,6 +412,24 @@ fn sockets_get_the_options_of_the_settings() {
     assert!([60_000, 120_000].contains(&options.recv_buffer_size().unwrap()));
 }
 
+// NC28
+#[test]
+fn buffers_that_are_not_set_are_left_to_the_system() {
+    let address = broker(Duration::ZERO);
+    let plain = TcpStream::connect(address).unwrap();
+    let plain = socket2::SockRef::from(&plain);
+    let mut selector = TokioSelector::new(None, None);
+    let number = ConnectionNumber(1);
+    selector.connect(number, address);
+    let mut events = Vec::new();
+    while events.is_empty() {
+        selector.poll(Wait::Until(Instant::now() + MS(1000)), &mut events);
+    }
+    let options = selector.options_of(number).expect("connected");
+    assert_eq!(options.send_buffer_size().unwrap(), plain.send_buffer_size().unwrap());
+    assert_eq!(options.recv_buffer_size().unwrap(), plain.recv_buffer_size().unwrap());
+}
+
 #[test]
 fn reads_and_writes_of_a_closed_socket_are_errors_not_panics() {
     let mut selector = TokioSelector::new(None, None);
@@ -414,10 +477,7 @@ fn close_gives_what_is_being_written_its_time() {
     let address = listener.local_addr().unwrap();
     let reader = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        let (header, _) = decode_request_header(&read_frame(&mut stream).unwrap()).unwrap();
-        let answer = ApiVersionsResponse::default();
-        let answer = encode_response(header.version, header.correlation_id, &answer).unwrap().concat();
-        stream.write_all(&answer).unwrap();
+        greet(&mut stream).unwrap();
         thread::sleep(MS(100));
         read_frame(&mut stream).unwrap().len()
     });
@@ -437,9 +497,7 @@ fn close_does_not_wait_longer_than_told_for_a_broker_that_does_not_read() {
     let (done, wait) = std::sync::mpsc::channel::<()>();
     let deaf = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        let (header, _) = decode_request_header(&read_frame(&mut stream).unwrap()).unwrap();
-        let answer = encode_response(header.version, header.correlation_id, &ApiVersionsResponse::default());
-        stream.write_all(&answer.unwrap().concat()).unwrap();
+        greet(&mut stream).unwrap();
         let _ = wait.recv();
     });
     let mut client = client();

@@ -275,3 +275,34 @@ fn close_closes_everything() {
     stage.client.close(MS(100));
     assert!(!stage.net.is_open(a) && !stage.net.is_open(b));
 }
+
+// NC25
+#[test]
+fn events_come_in_the_order_in_which_they_happened_and_a_broken_connection_hides_nobody_elses() {
+    let mut stage = Stage::new();
+    let (a, b) = (stage.ready(A), stage.ready(B));
+    stage.send(a, A, 1);
+    stage.send(a, A, 2);
+    stage.send(b, B, 3);
+    let (of_a, of_b) = (stage.requests(a), stage.requests(b));
+    // What the caller causes, an answer, an answer that breaks the protocol, and an answer of another broker.
+    let unanswered = ClientRequest { expects_response: false, ..request(4, B, b) };
+    stage.client.send(stage.now(), unanswered).unwrap();
+    stage.answer(a, &of_a[0].0, b"");
+    stage.answer(a, &of_a[0].0, b"again");
+    stage.answer(b, &of_b[0].0, b"");
+    let events = stage.turn();
+    assert!(
+        matches!(
+            events[..],
+            [
+                Event::Written { token: 4 },
+                Event::Answered { token: 1, .. },
+                Event::Failed { token: 2, .. },
+                Event::Disconnected { broker: A, reason: DisconnectReason::ProtocolError(_), .. },
+                Event::Answered { token: 3, .. },
+            ]
+        ),
+        "{events:?}"
+    );
+}
