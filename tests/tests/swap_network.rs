@@ -152,6 +152,24 @@ fn the_facade_runs_on_a_client_that_is_a_script() {
     assert_eq!(producer.close(LONG).expect("not in a callback").undelivered, 0);
 }
 
+#[test]
+fn what_the_network_advises_is_kept_once_for_whoever_asks() {
+    let mut script = Script::default();
+    let found = Event::OldCluster {
+        broker: BrokerId(-1),
+        address: "nowhere:1".into(),
+        taken_for: kp_network::OldKafka::V0_9_0,
+    };
+    script.waiting.extend([found.clone(), found]);
+    let producer = on(script, &[("enable.idempotence", "false")]);
+    assert!(producer.warnings().is_empty(), "nothing is wrong with the configuration");
+    producer.send(ProducerRecord::to("t").value("v")).expect("accepted").wait().expect("acknowledged");
+    let notices = producer.notices();
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    assert!(notices[0].contains("nowhere:1"), "{notices:?}");
+    assert!(notices[0].contains("broker.version.fallback=0.9.0"), "{notices:?}");
+}
+
 // FA15
 #[test]
 fn a_mock_broker_that_is_automatic_acknowledges_and_remembers_every_record() {

@@ -67,14 +67,15 @@ impl Spent {
     }
 }
 
-/// What a broker said last about a batch.
+/// What a broker said last about a batch, or what the producer itself has to say of its last attempt, with the code that
+/// Java gives that: a lost connection is NETWORK_EXCEPTION, an answer that did not come in time REQUEST_TIMED_OUT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerError {
     /// Its code.
     pub code: ErrorCode,
-    /// Its own words, if it gave any (Produce v8 and newer).
+    /// Its own words, if it gave any (Produce v8 and newer), or the producer's.
     pub message: Option<Arc<str>>,
-    /// Which broker, if the answer came from one.
+    /// Who said so; `None` if no broker did.
     pub broker: Option<BrokerId>,
 }
 
@@ -191,15 +192,15 @@ impl fmt::Display for BatchFailure {
     }
 }
 
+/// An answer reads `REQUEST_TIMED_OUT (7) from broker 1: its words`; what nobody said begins with the words.
 impl fmt::Display for BrokerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.code)?;
-        if let Some(broker) = self.broker {
-            write!(f, " from broker {broker}")?;
-        }
-        match &self.message {
-            Some(message) => write!(f, ": {message}"),
-            None => Ok(()),
+        let Self { code, message, broker } = self;
+        match (broker, message) {
+            (Some(broker), Some(message)) => write!(f, "{code} from broker {broker}: {message}"),
+            (Some(broker), None) => write!(f, "{code} from broker {broker}"),
+            (None, Some(message)) => write!(f, "{message} [{code}]"),
+            (None, None) => write!(f, "{code}"),
         }
     }
 }
@@ -207,6 +208,20 @@ impl fmt::Display for BrokerError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // SN6
+    #[test]
+    fn what_no_broker_said_does_not_read_as_if_one_had() {
+        let words = Some(Arc::from("no answer from broker 3: late"));
+        let own = BrokerError { code: ErrorCode::REQUEST_TIMED_OUT, message: words, broker: None };
+        assert_eq!(own.to_string(), "no answer from broker 3: late [REQUEST_TIMED_OUT (7)]");
+        let answer = BrokerError { message: Some(Arc::from("too few")), broker: Some(BrokerId(3)), ..own };
+        assert_eq!(answer.to_string(), "REQUEST_TIMED_OUT (7) from broker 3: too few");
+        assert_eq!(
+            BrokerError { message: None, ..answer }.to_string(),
+            "REQUEST_TIMED_OUT (7) from broker 3"
+        );
+    }
 
     #[test]
     fn one_unknown_attempt_makes_a_later_refusal_unknown() {

@@ -114,6 +114,7 @@ pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) ->
     };
     let _ = last_word.set(Box::new(run.last_word(lines_ended, output.json)));
     let summary = run.carry(args, sources, events, &incoming);
+    run.producer.notices().iter().for_each(|notice| console.warn(notice));
 
     outcomes.end_file();
     let written = writer.map_or(Ok(()), |writer| {

@@ -114,6 +114,13 @@ impl Producer {
         self.0.warnings()
     }
 
+    /// What turned up about the cluster and an operator should know; see
+    /// [`Producer::notices`](crate::Producer::notices).
+    #[must_use]
+    pub fn notices(&self) -> Vec<String> {
+        self.0.notices()
+    }
+
     /// How many records were acknowledged so far.
     #[must_use]
     pub fn acknowledged_records(&self) -> u64 {

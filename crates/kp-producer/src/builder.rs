@@ -132,6 +132,7 @@ impl ProducerBuilder {
             clock: self.clock,
             limits: limits(&settings),
             counters: Default::default(),
+            notices: Default::default(),
             ended: Default::default(),
             network_thread: Mutex::new(None),
             waker,
@@ -169,6 +170,8 @@ fn default_client(
         connections_max_idle: settings.connections_max_idle,
         send_buffer: settings.send_buffer,
         receive_buffer: settings.receive_buffer,
+        version_fallback: settings.broker_version_fallback,
+        old_cluster_max_age: settings.metadata_max_age,
         seed,
         ..kp_network::NetworkSettings::default()
     };

@@ -80,8 +80,13 @@ impl Driver {
         self.client.poll(if may_sleep { until } else { Some(now) }, &mut self.events);
         self.shared.accumulator.awake();
         let now = self.shared.clock.now();
-        for input in self.events.drain(..).filter_map(input_of) {
-            self.core.handle_input(now, input);
+        for event in self.events.drain(..) {
+            if let Some(advice) = event.advice() {
+                self.shared.notice(advice);
+            }
+            if let Some(input) = input_of(event) {
+                self.core.handle_input(now, input);
+            }
         }
     }
 
@@ -194,11 +199,11 @@ fn readiness_of(readiness: Readiness) -> BrokerReadiness {
     }
 }
 
-/// What the core is told of an event; `None` where the new turn that follows is news enough.
+/// What the core is told of an event; `None` where the new turn that follows is news enough, and of what is for people.
 fn input_of(event: Event) -> Option<Input> {
     Some(match event {
         // The core asks every broker it needs again at the beginning of a turn.
-        Event::Writable { .. } => return None,
+        Event::Writable { .. } | Event::OldCluster { .. } => return None,
         Event::Connected { broker, .. } => Input::Connected { broker },
         Event::Answered { token, body } => Input::Answered { token, body },
         Event::Written { token } => Input::Written { token },

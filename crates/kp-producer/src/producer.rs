@@ -195,6 +195,13 @@ impl Producer {
         &self.handle.warnings
     }
 
+    /// What turned up about the cluster while the producer ran and an operator should know and can change, each once:
+    /// so far, that its brokers are of 0.9 and which key spares them being asked. Nothing is printed by itself.
+    #[must_use]
+    pub fn notices(&self) -> Vec<String> {
+        self.shared().notices.lock().clone()
+    }
+
     /// The `client.id` in use, the generated one if none was set.
     #[must_use]
     pub fn client_id(&self) -> &str {

@@ -23,6 +23,9 @@ use std::task::Waker;
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
+/// The most notices that are kept; a network that has more to say says nothing new.
+const NOTICES: usize = 16;
+
 /// What a handle asks of the driver.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -89,6 +92,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
     pub(crate) counters: Counters,
+    /// What an operator should know of the cluster; see `Producer::notices`.
+    pub(crate) notices: Mutex<Vec<String>>,
     pub(crate) ended: crate::ended::Ended,
     /// The thread that turns the driver; with a [`Stepper`](crate::Stepper), only while it does.
     pub(crate) network_thread: Mutex<Option<ThreadId>>,
@@ -111,6 +116,14 @@ struct Waited {
 }
 
 impl Shared {
+    /// Keeps something that an operator should know, once.
+    pub(crate) fn notice(&self, words: String) {
+        let mut notices = self.notices.lock();
+        if notices.len() < NOTICES && !notices.contains(&words) {
+            notices.push(words);
+        }
+    }
+
     /// Hands a command to the driver and wakes it.
     pub(crate) fn tell(&self, command: Command) {
         self.inbox.lock().push(command);

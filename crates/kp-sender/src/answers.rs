@@ -153,7 +153,7 @@ impl SenderCore {
             return Some(BrokerError {
                 code: ErrorCode::NETWORK_EXCEPTION,
                 message: Some(message),
-                broker: Some(broker),
+                broker: None,
             });
         }
         if cluster.is_bootstrap() {
@@ -357,7 +357,8 @@ fn left_out() -> Verdict {
     }
 }
 
-/// What the attempt came to, in the form of a broker's error (SN6: lost ones have the codes Java gives them).
+/// What the attempt came to, in the form of a broker's error (SN6: lost ones have the codes Java gives them, and no
+/// broker who would have said them).
 fn broker_error(verdict: &Verdict, broker: BrokerId) -> Option<BrokerError> {
     match verdict {
         Verdict::Acknowledged { .. } | Verdict::NotSent => None,
@@ -366,7 +367,9 @@ fn broker_error(verdict: &Verdict, broker: BrokerId) -> Option<BrokerError> {
         }
         Verdict::Lost { timed_out, reason, .. } => {
             let code = if *timed_out { ErrorCode::REQUEST_TIMED_OUT } else { ErrorCode::NETWORK_EXCEPTION };
-            Some(BrokerError { code, message: Some(Arc::clone(reason)), broker: Some(broker) })
+            // No broker has said so: its number stands in the words, not where an answer's author stands.
+            let message = format!("no answer from broker {broker}: {reason}");
+            Some(BrokerError { code, message: Some(Arc::from(message)), broker: None })
         }
     }
 }

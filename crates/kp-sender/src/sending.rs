@@ -125,7 +125,7 @@ impl SenderCore {
                 Ok(encoded) => encoded,
                 Err(error) => {
                     // Only a request beyond 2 GiB, or a name beyond 32 KiB, cannot be said.
-                    let last = local_error(broker, ErrorCode::INVALID_REQUEST, error.to_string());
+                    let last = local_error(ErrorCode::INVALID_REQUEST, error.to_string());
                     for slot in slots {
                         let kind = FailureKind::Refused(ErrorCode::INVALID_REQUEST);
                         self.end_unsent(now, slot, kind, last.clone());
@@ -155,7 +155,7 @@ impl SenderCore {
         };
         let address = self.address_of(broker);
         let words = format!("broker {broker} ({address}) {offered}; this batch needs 3, with zstd 7");
-        let last = local_error(broker, ErrorCode::UNSUPPORTED_VERSION, words);
+        let last = local_error(ErrorCode::UNSUPPORTED_VERSION, words);
         self.end_unsent(now, slot, FailureKind::UnsupportedVersion, last);
     }
 
@@ -173,6 +173,6 @@ impl SenderCore {
 }
 
 /// What this client itself has to say about a request, in the form of a broker's error.
-fn local_error(broker: BrokerId, code: ErrorCode, words: String) -> BrokerError {
-    BrokerError { code, message: Some(Arc::from(words)), broker: Some(broker) }
+fn local_error(code: ErrorCode, words: String) -> BrokerError {
+    BrokerError { code, message: Some(Arc::from(words)), broker: None }
 }

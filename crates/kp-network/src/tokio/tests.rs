@@ -1,12 +1,13 @@
 //! The client over real sockets on loopback, against a broker of a few lines on plain threads.
 #![allow(clippy::disallowed_methods, reason = "real sockets live in real time")]
 
+mod sockets;
+
 use super::TokioClient;
 use crate::{
     ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkSettings, Readiness,
-    Selectable, SelectorEvent, TokioSelector, Wait,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use kp_protocol::api::{ApiVersion, ApiVersionsResponse, MetadataResponse};
 use kp_protocol::{
     ApiKey, BrokerAddress, BrokerId, ReceivedHeader, VersionRange, decode_request_header, encode_response,
@@ -15,7 +16,6 @@ use kp_time::{Backoff, Clock};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -390,64 +390,6 @@ fn an_idle_connection_and_a_full_one_cost_no_turns() {
     let turns = after.turns - before.turns;
     let useful = (after.reads - before.reads) + (after.writes - before.writes) + 2 * requests;
     assert!(turns < useful, "{turns} turns, but only {useful} things to do: {after:?}");
-}
-
-#[test]
-fn sockets_get_the_options_of_the_settings() {
-    // NC28
-    let address = broker(Duration::ZERO);
-    let mut selector = TokioSelector::new(Some(50_000), Some(60_000));
-    let number = ConnectionNumber(1);
-    selector.connect(number, address);
-    let mut events = Vec::new();
-    while events.is_empty() {
-        selector.poll(Wait::Until(Instant::now() + MS(1000)), &mut events);
-    }
-    assert!(matches!(events[..], [SelectorEvent::Connected { .. }]), "{events:?}");
-    let options = selector.options_of(number).expect("connected");
-    assert!(options.tcp_nodelay().unwrap());
-    assert!(options.keepalive().unwrap());
-    // Linux doubles what it is told, for its own bookkeeping.
-    assert!([50_000, 100_000].contains(&options.send_buffer_size().unwrap()));
-    assert!([60_000, 120_000].contains(&options.recv_buffer_size().unwrap()));
-}
-
-// NC28
-#[test]
-fn buffers_that_are_not_set_are_left_to_the_system() {
-    let address = broker(Duration::ZERO);
-    let plain = TcpStream::connect(address).unwrap();
-    let plain = socket2::SockRef::from(&plain);
-    let mut selector = TokioSelector::new(None, None);
-    let number = ConnectionNumber(1);
-    selector.connect(number, address);
-    let mut events = Vec::new();
-    while events.is_empty() {
-        selector.poll(Wait::Until(Instant::now() + MS(1000)), &mut events);
-    }
-    let options = selector.options_of(number).expect("connected");
-    assert_eq!(options.send_buffer_size().unwrap(), plain.send_buffer_size().unwrap());
-    assert_eq!(options.recv_buffer_size().unwrap(), plain.recv_buffer_size().unwrap());
-}
-
-#[test]
-fn reads_and_writes_of_a_closed_socket_are_errors_not_panics() {
-    let mut selector = TokioSelector::new(None, None);
-    let number = ConnectionNumber(1);
-    assert!(matches!(selector.read(number, &mut BytesMut::new()), Poll::Ready(Err(_))));
-    selector.poll(Wait::Turn, &mut Vec::new());
-    assert!(matches!(selector.write(number, &[]), Poll::Ready(Err(_))));
-    selector.close(number);
-}
-
-#[test]
-fn the_waiting_future_is_looked_at_no_more_often_than_something_happens() {
-    let mut selector = TokioSelector::new(None, None);
-    selector.poll(Wait::Turn, &mut Vec::new());
-    for _ in 0..20 {
-        selector.poll(Wait::Until(Instant::now() + MS(5)), &mut Vec::new());
-    }
-    assert!((20..=60).contains(&selector.looks()), "{} looks at 20 waits", selector.looks());
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use kp_network::OldKafka;
 use kp_protocol::{Acks, compression::Compression};
 
 use super::{
@@ -51,6 +52,8 @@ macro_rules! config {
             pub idempotence: Idempotence,
             /// `metadata.recovery.strategy`: whether to go back to the bootstrap list.
             pub metadata_rebootstrap: bool,
+            /// `broker.version.fallback`: what brokers are taken to be without asking them; `None` = ask.
+            pub broker_version_fallback: Option<OldKafka>,
             $( $( $(
                 #[doc = concat!("`", $key, "`: ", $doc)]
                 pub $field: $type,
@@ -65,12 +68,14 @@ macro_rules! config {
                 client_id: String,
                 idempotence: Idempotence,
                 metadata_rebootstrap: bool,
+                broker_version_fallback: Option<OldKafka>,
             ) -> Result<Self, ConfigError> {
                 Ok(Self {
                     bootstrap_servers,
                     client_id,
                     idempotence,
                     metadata_rebootstrap,
+                    broker_version_fallback,
                     $( $( $( $field: config.typed::<$type>($key)?, )? )* )*
                 })
             }
@@ -315,8 +320,9 @@ config! {
         "ssl.ca.location", Text, Null, Absent, Any, Security(TLS), "PEM file with the authorities to trust.";
         "ssl.certificate.location", Text, Null, Absent, Any, Security(TLS), "PEM file with this client's certificates.";
         "ssl.key.location", Text, Null, Absent, Any, Security(TLS), "PEM file with this client's private key.";
-        "broker.version.fallback", Text, Null, Absent, NonEmpty, NotYet("brokers older than 0.10 are spoken to by a later version"),
-            "Take brokers to be of this version (`0.9.0`, `0.10.0`) without asking them.";
+        "broker.version.fallback", Text, Null, Absent,
+            OneOf(&["0.9.0", "0.9.0.0", "0.9.0.1", "0.10.0", "0.10.0.0", "0.10.0.1"]), Works,
+            "Take every broker to be of this version and do not ask it what it speaks. Unset: kp asks, and finds out a 0.9 cluster by itself; but the question can cost such brokers requests of other clients.";
         "kp.defaults", Text, Null, Absent, OneOf(&["0.9"]), Works,
             "`0.9`: the defaults of the classic producer for delivery, for every key that is not set.";
         "kp.batch.growth.max.bytes" as batch_growth_max_bytes: usize, Int, Is("1000000"), AbsentActing("0"), AtLeast(0),

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use kp_network::OldKafka;
 use kp_protocol::compression::Compression;
 
 use super::{
@@ -68,7 +69,9 @@ impl ProducerConfig {
         let client_id = self.text("client.id").unwrap_or_default();
         let rebootstrap =
             !self.text("metadata.recovery.strategy").is_some_and(|s| s.eq_ignore_ascii_case("none"));
-        let mut settings = Settings::read(self, bootstrap_servers, client_id, idempotence, rebootstrap)?;
+        let fallback = self.text("broker.version.fallback").and_then(|text| OldKafka::named(&text));
+        let mut settings =
+            Settings::read(self, bootstrap_servers, client_id, idempotence, rebootstrap, fallback)?;
         check_codec(settings.compression)?;
         self.adjust_timeouts(&mut settings, &mut warnings)?;
         self.adjust_backoffs(&mut settings, &mut warnings);

@@ -78,6 +78,22 @@ fn every_default_is_a_value_of_its_own_key() {
 }
 
 #[test]
+fn a_version_to_fall_back_on_is_one_of_those_that_cannot_be_asked() {
+    use kp_network::OldKafka;
+    assert_eq!(settings(&[]).broker_version_fallback, None);
+    for (text, old) in [("0.9.0", OldKafka::V0_9_0), ("0.10.0.1", OldKafka::V0_10_0)] {
+        let settings = settings(&[("broker.version.fallback", text)]);
+        assert_eq!(settings.broker_version_fallback, Some(old), "{text}");
+    }
+    let Valid::OneOf(allowed) = validate::info("broker.version.fallback").unwrap().valid else { panic!() };
+    for text in allowed {
+        assert!(OldKafka::named(text).is_some(), "{text}");
+    }
+    let error = ProducerConfig::default().set("broker.version.fallback", "0.11.0").unwrap_err().to_string();
+    assert!(error.contains("0.9.0") && error.contains("0.10.0"), "{error}");
+}
+
+#[test]
 fn the_settings_of_today_are_javas() {
     let settings = settings(&[]);
     let ms = Duration::from_millis;
