@@ -102,9 +102,9 @@ impl Producer {
         block_on(self.0.partitions_for(topic))
     }
 
-    /// What this producer promises under its configuration.
+    /// What this producer promises; see [`Producer::guarantees`](crate::Producer::guarantees).
     #[must_use]
-    pub fn guarantees(&self) -> &Guarantees {
+    pub fn guarantees(&self) -> Guarantees {
         self.0.guarantees()
     }
 

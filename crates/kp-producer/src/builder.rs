@@ -133,6 +133,7 @@ impl ProducerBuilder {
             limits: limits(&settings),
             counters: Default::default(),
             notices: Default::default(),
+            is_without_idempotence: Default::default(),
             ended: Default::default(),
             network_thread: Mutex::new(None),
             waker,

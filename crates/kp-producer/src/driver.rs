@@ -134,9 +134,20 @@ impl Driver {
                     self.core.handle_input(now, Input::RefreshTopic(topic));
                 }
             }
+            Output::WithoutIdempotence { reason } => self.shared.goes_without_idempotence(&reason),
+            Output::IdempotenceUnavailable { reason } => self.refuse_sends(reason),
             Output::MetadataFailed { reason } => self.shared.waiters.note_failure(reason),
             Output::Closed => self.over = true,
         }
+    }
+
+    /// Nothing can be sent as the configuration wants it: whoever waits is told, and whoever comes later, until a broker
+    /// says otherwise.
+    fn refuse_sends(&self, reason: Arc<str>) {
+        let refusal = SendErrorKind::UnsupportedVersion { reason };
+        let cluster = Arc::clone(&self.shared.view.load().cluster);
+        self.shared.view.store(Arc::new(View::refusing(cluster, refusal.clone())));
+        self.shared.waiters.refuse(&refusal);
     }
 
     fn send(&mut self, now: Instant, request: OutgoingRequest) {

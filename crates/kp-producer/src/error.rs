@@ -55,6 +55,12 @@ pub enum SendErrorKind {
     },
     /// The broker refuses the topic: its name is not legal, or access is denied.
     Topic(ErrorCode),
+    /// The cluster is too old for what the configuration asks for by name: `enable.idempotence=true`, and no producer ids
+    /// are given. It is looked again with each call.
+    UnsupportedVersion {
+        /// Which broker showed it, and what it lacks.
+        reason: Arc<str>,
+    },
     /// The record itself is wrong: a negative partition or timestamp, an empty topic name.
     InvalidRecord(&'static str),
     /// Only from `try_send`: the call would have had to wait.
@@ -100,6 +106,7 @@ impl SendError {
             | SendErrorKind::WouldBlock => true,
             SendErrorKind::Topic(code) => code.is_retriable(),
             SendErrorKind::RecordTooLarge { .. }
+            | SendErrorKind::UnsupportedVersion { .. }
             | SendErrorKind::InvalidRecord(_)
             | SendErrorKind::WouldDeadlock
             | SendErrorKind::Closed
@@ -144,6 +151,11 @@ impl fmt::Display for SendError {
                 write!(f, "{topic}: the record may take {size_bytes} bytes, more than {key} = {limit_bytes}")
             }
             SendErrorKind::Topic(code) => write!(f, "{topic}: refused by the broker: {code}"),
+            SendErrorKind::UnsupportedVersion { reason } => write!(
+                f,
+                "{topic}: {reason} (Kafka 0.11 and newer do), which enable.idempotence=true needs; \
+                 leave the key out to send without"
+            ),
             SendErrorKind::InvalidRecord(why) => write!(f, "{topic}: {why}"),
             SendErrorKind::WouldBlock => {
                 write!(f, "{topic}: the call would have to wait for metadata or memory")

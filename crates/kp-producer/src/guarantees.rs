@@ -1,14 +1,19 @@
-//! What a producer promises under its configuration, in words a program can ask for.
+//! What a producer promises under its configuration and with its cluster, in words a program can ask for.
 
 use kp_protocol::Acks;
 
-/// What a producer promises under its configuration.
+/// What a producer promises under its configuration and with its cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Guarantees {
     /// Records of one partition reach the log in the order in which `send` returned.
     pub ordered: bool,
     /// No record is written twice by a retry.
+    ///
+    /// A cluster that gives no producer ids (before 0.11) cannot promise that. With idempotence by default this turns
+    /// `false` when such a cluster is met, before the first record is accepted, and
+    /// [`Producer::notices`](crate::Producer::notices) says why; with `enable.idempotence=true` no record is accepted
+    /// then ([`UnsupportedVersion`](crate::SendErrorKind::UnsupportedVersion)).
     pub no_duplicates: bool,
     /// How many acknowledgements make a record "written".
     pub acks: Acks,

@@ -109,6 +109,11 @@ impl MetadataWaiters {
         self.settle(|waiter, _| waiter.wanted.verdict(cluster));
     }
 
+    /// Fails all who wait now.
+    pub(crate) fn refuse(&self, kind: &SendErrorKind) {
+        self.settle(|_, _| Some(Err(kind.clone())));
+    }
+
     /// Fails those whose time is up (MD20, MD21); the cluster tells why they waited in vain.
     pub(crate) fn expire(&self, now: Instant, cluster: &Cluster) {
         self.settle(|waiter, last_failure| {
@@ -132,7 +137,7 @@ impl MetadataWaiters {
     /// Fails all, and everyone who joins from now on (CL7).
     pub(crate) fn close(&self, kind: &SendErrorKind) {
         self.table.lock().closed = Some(kind.clone());
-        self.settle(|_, _| Some(Err(kind.clone())));
+        self.refuse(kind);
     }
 
     /// The earliest moment at which a waiter's time is up.

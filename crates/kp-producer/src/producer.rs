@@ -183,10 +183,15 @@ impl Producer {
             .collect())
     }
 
-    /// What this producer promises under its configuration.
+    /// What this producer promises: what its configuration asks for, and from the first metadata on, before any record
+    /// is accepted, no more than what the cluster can do. See [`Guarantees::no_duplicates`].
     #[must_use]
-    pub fn guarantees(&self) -> &Guarantees {
-        &self.handle.guarantees
+    pub fn guarantees(&self) -> Guarantees {
+        let configured = self.handle.guarantees;
+        if self.shared().is_without_idempotence.load(Ordering::Acquire) {
+            return Guarantees { no_duplicates: false, ..configured };
+        }
+        configured
     }
 
     /// What was noticed about the configuration when the producer was built. Nothing is printed by itself.
@@ -196,7 +201,8 @@ impl Producer {
     }
 
     /// What turned up about the cluster while the producer ran and an operator should know and can change, each once:
-    /// so far, that its brokers are of 0.9 and which key spares them being asked. Nothing is printed by itself.
+    /// so far, that its brokers are of 0.9 and which key spares them being asked, and that it gives no producer ids.
+    /// Nothing is printed by itself.
     #[must_use]
     pub fn notices(&self) -> Vec<String> {
         self.shared().notices.lock().clone()

@@ -18,7 +18,7 @@ use kp_time::{Clock, Deadline};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
@@ -43,6 +43,8 @@ pub(crate) enum Command {
 pub(crate) struct View {
     pub(crate) cluster: Arc<Cluster>,
     topics: HashMap<TopicName, TopicView>,
+    /// Why nothing is accepted although there is a cluster; no topics are shown then.
+    refusal: Option<SendErrorKind>,
 }
 
 #[derive(Clone)]
@@ -60,7 +62,20 @@ impl View {
                 (topic.name().clone(), TopicView { topic: Arc::clone(topic), queues })
             })
             .collect();
-        Self { cluster, topics }
+        Self { cluster, topics, refusal: None }
+    }
+
+    /// One in which nobody finds a topic, but `refusal` instead.
+    pub(crate) fn refusing(cluster: Arc<Cluster>, refusal: SendErrorKind) -> Self {
+        Self { cluster, topics: HashMap::new(), refusal: Some(refusal) }
+    }
+
+    /// What this says to a wish; see [`Wanted::verdict`].
+    fn verdict(&self, wanted: &Wanted) -> Option<Result<(), SendErrorKind>> {
+        match &self.refusal {
+            Some(refusal) => Some(Err(refusal.clone())),
+            None => wanted.verdict(&self.cluster),
+        }
     }
 }
 
@@ -94,6 +109,8 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// What an operator should know of the cluster; see `Producer::notices`.
     pub(crate) notices: Mutex<Vec<String>>,
+    /// The cluster turned out to give no producer ids; see `Producer::guarantees`.
+    pub(crate) is_without_idempotence: AtomicBool,
     pub(crate) ended: crate::ended::Ended,
     /// The thread that turns the driver; with a [`Stepper`](crate::Stepper), only while it does.
     pub(crate) network_thread: Mutex<Option<ThreadId>>,
@@ -122,6 +139,16 @@ impl Shared {
         if notices.len() < NOTICES && !notices.contains(&words) {
             notices.push(words);
         }
+    }
+
+    /// The cluster gives no producer ids, and nobody insisted: what is promised shrinks, and that is said.
+    pub(crate) fn goes_without_idempotence(&self, reason: &str) {
+        self.is_without_idempotence.store(true, Ordering::Release);
+        self.notice(format!(
+            "the cluster gives no producer ids ({reason}; Kafka 0.11 and newer do): sending without idempotence, one \
+             batch of a partition at a time; the order is kept, a retry may write records twice. \
+             enable.idempotence=false says that this is wanted, enable.idempotence=true makes it an error"
+        ));
     }
 
     /// Hands a command to the driver and wakes it.
@@ -240,11 +267,11 @@ impl Shared {
     ) -> Result<Attempt, SendErrorKind> {
         let view = self.view.load();
         let Some(TopicView { topic, queues }) = view.topics.get(record.topic()) else {
-            return self.not_in_view(&view.cluster, Wanted::Topic(TopicName::new(record.topic())));
+            return self.not_in_view(&view, Wanted::Topic(TopicName::new(record.topic())));
         };
         let target = match (record.partition_id(), record.key_bytes()) {
             (Some(partition), _) if partition.0 as usize >= topic.partitions().len() => {
-                return self.not_in_view(&view.cluster, Wanted::Partition(topic.name().clone(), partition));
+                return self.not_in_view(&view, Wanted::Partition(topic.name().clone(), partition));
             }
             (Some(partition), _) => Target::Partition(partition),
             (None, Some(_)) => Target::Keyed,
@@ -261,13 +288,13 @@ impl Shared {
         }
     }
 
-    fn not_in_view(&self, cluster: &Cluster, wanted: Wanted) -> Result<Attempt, SendErrorKind> {
+    fn not_in_view(&self, view: &View, wanted: Wanted) -> Result<Attempt, SendErrorKind> {
         if self.accumulator.is_closed() {
             return Err(self.closed_kind());
         }
-        match wanted.verdict(cluster) {
+        match view.verdict(&wanted) {
             Some(Err(kind)) => {
-                // Rights may have been granted since: nobody waits for that, but it is asked again (MD9).
+                // Rights may have been granted since, brokers upgraded: nobody waits for that, but it is asked again (MD9).
                 self.tell(wanted.command());
                 Err(kind)
             }
@@ -283,10 +310,13 @@ impl Shared {
         let deadline = waited.until(now, self.limits.max_block);
         let wait = self.waiters.join(wanted.clone(), now, deadline);
         // An answer may have come between the look at the view and the joining; nobody would tell of it again.
-        if let Some(verdict) = wanted.verdict(&self.view.load().cluster) {
+        let verdict = self.view.load().verdict(&wanted);
+        if verdict.as_ref().is_none_or(Result::is_err) {
+            self.tell(wanted.command());
+        }
+        if let Some(verdict) = verdict {
             return verdict;
         }
-        self.tell(wanted.command());
         let verdict = wait.await;
         waited.spent.metadata += self.clock.now().saturating_duration_since(now);
         verdict

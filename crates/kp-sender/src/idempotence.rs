@@ -13,6 +13,7 @@ use kp_metadata::Cluster;
 use kp_protocol::{BrokerId, TopicId};
 use sequences::{Sequences, Ticket, Turn};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How the sender keeps a retry from being written twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,9 +21,11 @@ pub enum IdempotenceSetting {
     /// Batches carry no numbers (ID17).
     #[default]
     Off,
-    /// Batches are numbered. Where the cluster cannot do that, one batch of a partition is in flight at a time.
+    /// Batches are numbered. Where the cluster cannot do that, one batch of a partition is in flight at a time
+    /// ([`Output::WithoutIdempotence`](crate::Output::WithoutIdempotence)).
     Preferred,
-    /// Batches are numbered, and where the cluster cannot do that they fail.
+    /// Batches are numbered, and where the cluster cannot do that no record is to be accepted
+    /// ([`Output::IdempotenceUnavailable`](crate::Output::IdempotenceUnavailable)).
     Required,
 }
 
@@ -32,6 +35,10 @@ pub(crate) struct Idempotence {
     pub(crate) setting: IdempotenceSetting,
     pub(crate) identity: Identity,
     pub(crate) sequences: Sequences,
+    /// There was an id once: the cluster can give them, whatever a single broker speaks.
+    pub(crate) was_known: bool,
+    /// Why the cluster cannot, where the configuration insists.
+    pub(crate) unavailable: Option<Arc<str>>,
 }
 
 impl Idempotence {
@@ -42,7 +49,8 @@ impl Idempotence {
                 Identity::Missing { not_before: None }
             }
         };
-        Self { setting, identity, sequences: Sequences::default() }
+        let sequences = Sequences::default();
+        Self { setting, identity, sequences, was_known: false, unavailable: None }
     }
 
     /// Whether batches may leave: either they need no identity, or there is one.

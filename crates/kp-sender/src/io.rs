@@ -140,6 +140,18 @@ pub enum Output {
     Settle(Settlement),
     /// A broker described the cluster; also when that brought nothing new, since somebody may wait for the answer.
     ClusterChanged(Arc<Cluster>),
+    /// The cluster gives no producer ids, and the configuration does not insist on them: from here on one batch of a
+    /// partition is in flight at a time, and a retry may write records twice. Told once.
+    WithoutIdempotence {
+        /// Which broker showed it, in words.
+        reason: Arc<str>,
+    },
+    /// In the place of [`ClusterChanged`](Self::ClusterChanged): the cluster gives no producer ids, and the
+    /// configuration insists on them. No record is to be accepted until the next `ClusterChanged`.
+    IdempotenceUnavailable {
+        /// Which broker showed it, in words.
+        reason: Arc<str>,
+    },
     /// Metadata is not to be had at the moment. It goes on being asked for.
     MetadataFailed {
         /// Which addresses were tried and what each said.

@@ -198,9 +198,11 @@ impl SenderCore {
         if is_answered(self.metadata.snapshot()) {
             self.publish_cluster();
         }
+        self.look_again_for_producer_ids();
     }
 
     pub(crate) fn on_want_metadata(&mut self) {
+        self.look_again_for_producer_ids();
         if !self.metadata.snapshot().is_bootstrap() {
             self.publish_cluster();
         }
@@ -262,6 +264,8 @@ impl SenderCore {
                 return self.metadata_failed(now);
             }
         };
+        // Before its answer: nobody has a record accepted without one.
+        self.find_out_about_producer_ids(broker, versions);
         let token = self.take_token();
         self.exchange = Exchange::Sent { token, broker, version, spec };
         self.brokers.may_take_more(broker);

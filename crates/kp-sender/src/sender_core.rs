@@ -211,10 +211,13 @@ impl SenderCore {
         }
     }
 
-    /// Shows the snapshot to those who wait for it.
+    /// Shows the snapshot to those who wait for it, or says why it is of no use to them.
     pub(crate) fn publish_cluster(&mut self) {
         self.announce_brokers();
-        self.put(Output::ClusterChanged(Arc::clone(self.metadata.snapshot())));
+        self.put(match &self.idempotence.unavailable {
+            Some(reason) => Output::IdempotenceUnavailable { reason: Arc::clone(reason) },
+            None => Output::ClusterChanged(Arc::clone(self.metadata.snapshot())),
+        });
     }
 }
 

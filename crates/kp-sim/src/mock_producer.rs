@@ -102,7 +102,7 @@ impl MockBroker {
 
     fn new(holds: bool) -> Self {
         let settings = ClusterSettings::default();
-        let versions = Arc::new(BrokerVersions::fixed(settings.kafka_version.listed()));
+        let versions = Arc::new(BrokerVersions::fixed(settings.listed()));
         let state = State {
             cluster: SimCluster::new(settings),
             brokers: Vec::new(),

@@ -43,6 +43,7 @@ pub(crate) struct Moment {
 #[derive(Clone, Copy, Debug)]
 pub struct RequestReader {
     kafka_version: KafkaVersion,
+    producer_ids: bool,
     check_records: bool,
 }
 
@@ -73,7 +74,11 @@ enum Body {
 
 impl RequestReader {
     pub(crate) fn new(settings: &ClusterSettings) -> Self {
-        Self { kafka_version: settings.kafka_version, check_records: settings.check_records }
+        Self {
+            kafka_version: settings.kafka_version,
+            producer_ids: settings.producer_ids,
+            check_records: settings.check_records,
+        }
     }
 
     /// Reads the content of a frame, without its size. Never fails: what cannot be read is closed on.
@@ -89,7 +94,8 @@ impl RequestReader {
 
     fn read_body(&self, header: &ReceivedHeader, body: &Bytes) -> Body {
         let version = header.version;
-        match self.kafka_version.accepts(header.api) {
+        let accepted = self.kafka_version.accepts(header.api);
+        match accepted.filter(|_| self.producer_ids || header.api != ApiKey::InitProducerId) {
             Some(accepted) if accepted.contains(version) => {}
             Some(_) if header.api == ApiKey::ApiVersions => return Body::NewerApiVersions,
             _ => return Body::Refused,

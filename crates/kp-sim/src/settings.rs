@@ -1,6 +1,7 @@
 //! How a cluster and its topics are set up: plain values, filled in by whoever hosts the double.
 
 use kp_protocol::records::TimestampType;
+use kp_protocol::{ApiKey, VersionRange};
 
 use crate::{KafkaVersion, ReplicationLag};
 
@@ -19,6 +20,9 @@ pub struct ClusterSettings {
     pub max_message_bytes: usize,
     /// Whose answers to give.
     pub kafka_version: KafkaVersion,
+    /// Whether producer ids are given (InitProducerId). Brokers before 0.11 do not, nor do some that are not Apache Kafka;
+    /// the other answers stay those of `kafka_version`.
+    pub producer_ids: bool,
     /// Whether batches are kept. If not, only counts and offsets are: for speed tests.
     pub retain: bool,
     /// Whether the records inside a batch are read and checked, as Kafka does. Off only for speed tests.
@@ -39,6 +43,7 @@ impl Default for ClusterSettings {
             auto_create_topics: true,
             max_message_bytes: Self::MAX_MESSAGE_BYTES,
             kafka_version: KafkaVersion::default(),
+            producer_ids: true,
             retain: true,
             check_records: true,
             replication_lag: ReplicationLag::NONE,
@@ -50,6 +55,12 @@ impl Default for ClusterSettings {
 impl ClusterSettings {
     /// Kafka's default of `message.max.bytes`: 1 MiB and the 12 bytes before a batch's length counts.
     pub const MAX_MESSAGE_BYTES: usize = 1_048_588;
+
+    /// What ApiVersions lists.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = (ApiKey, VersionRange)> + '_ {
+        let listed = self.kafka_version.listed();
+        listed.filter(|(api, _)| self.producer_ids || *api != ApiKey::InitProducerId)
+    }
 
     /// These settings with `brokers` brokers, and as many copies of each partition as that allows, three at most.
     #[must_use]

@@ -33,6 +33,8 @@ pub struct EmbeddedOptions {
     pub max_message_bytes: usize,
     /// See [`ClusterSettings::kafka_version`].
     pub kafka_version: KafkaVersion,
+    /// See [`ClusterSettings::producer_ids`].
+    pub producer_ids: bool,
     /// See [`ClusterSettings::retain`].
     pub retain: bool,
     /// See [`ClusterSettings::check_records`].
@@ -53,6 +55,7 @@ impl Default for EmbeddedOptions {
             auto_create_topics: cluster.auto_create_topics,
             max_message_bytes: cluster.max_message_bytes,
             kafka_version: cluster.kafka_version,
+            producer_ids: cluster.producer_ids,
             retain: cluster.retain,
             check_records: cluster.check_records,
             seed: cluster.seed,
@@ -74,6 +77,7 @@ impl EmbeddedOptions {
             auto_create_topics: self.auto_create_topics,
             max_message_bytes: self.max_message_bytes,
             kafka_version: self.kafka_version,
+            producer_ids: self.producer_ids,
             retain: self.retain,
             check_records: self.check_records,
             seed: self.seed,

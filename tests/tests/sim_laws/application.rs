@@ -29,6 +29,10 @@ pub(crate) struct Notes {
 pub(crate) type SharedNotes = Arc<std::sync::Mutex<Notes>>;
 
 impl Notes {
+    pub(crate) fn is_any_accepted(&self) -> bool {
+        self.next_accepted > 0
+    }
+
     fn accept(&mut self, id: u64) {
         self.sent.entry(id).or_default().accepted = Some(self.next_accepted);
         self.next_accepted += 1;

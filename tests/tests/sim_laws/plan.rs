@@ -14,6 +14,8 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) brokers: usize,
     pub(crate) version: KafkaVersion,
+    /// Whether the brokers give producer ids.
+    pub(crate) producer_ids: bool,
     pub(crate) topics: Vec<TopicPlan>,
     pub(crate) lag: ReplicationLag,
     pub(crate) config: Vec<(&'static str, String)>,
@@ -164,7 +166,32 @@ impl Plan {
             2 => Ending::Close(Duration::from_secs(3600)),
             _ => Ending::FlushAndClose,
         };
-        Self { seed, brokers, version, topics, lag, config, tasks, weather, faults, ending }
+        // Thrown last, so that seeds that were told of before go as they went.
+        let producer_ids = !dice.chance(0.1);
+        let mut config = config;
+        if dice.chance(0.05) && Self::may_be_asked_for_by_name(&config) {
+            config.push(("enable.idempotence", "true".into()));
+        }
+        Self { seed, brokers, version, producer_ids, topics, lag, config, tasks, weather, faults, ending }
+    }
+
+    fn may_be_asked_for_by_name(config: &[(&'static str, String)]) -> bool {
+        !config.iter().any(|(key, value)| {
+            matches!(
+                (*key, value.as_str()),
+                ("acks", "1") | ("enable.idempotence", "false") | ("retries", "0")
+            )
+        })
+    }
+
+    /// What numbers batches in this run: the cluster can, and the configuration does not give it up.
+    pub(crate) fn is_numbered(&self) -> bool {
+        self.producer_ids && Self::may_be_asked_for_by_name(&self.config)
+    }
+
+    /// Idempotence is asked for by name and not to be had: nothing may be accepted.
+    pub(crate) fn is_refused(&self) -> bool {
+        !self.producer_ids && self.get("enable.idempotence") == Some("true")
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&str> {

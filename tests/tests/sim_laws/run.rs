@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kp_network::{NetworkClient, NetworkSettings};
-use kp_producer::{Acks, Producer, ProducerConfig, Stepper};
+use kp_producer::{Acks, Guarantees, Producer, ProducerConfig, Stepper};
 use kp_protocol::{BrokerId, ErrorCode, TopicPartition};
 use kp_sim::{ClusterSettings, Fault, KafkaVersion, SimClock, SimCluster, SimNetwork, TopicSettings};
 use kp_tests::laws::{Broken, History, Place, Promises, broken_laws};
@@ -35,6 +35,18 @@ enum Undo {
     Weather,
 }
 
+/// What is known when both have ended.
+struct Driven {
+    /// How long it took after sending and faults were over, and the longest it may.
+    ended: (Duration, Duration),
+    /// The pool's bytes, and the free ones at the end.
+    total: usize,
+    free: usize,
+    /// What was promised when the first record was accepted, and in the end.
+    told_first: Option<Guarantees>,
+    told_last: Guarantees,
+}
+
 struct Run<'a> {
     plan: &'a Plan,
     clock: SimClock,
@@ -57,12 +69,6 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
     let notes: SharedNotes = Arc::default();
     let sight = Sight::default();
     let (producer, stepper) = producer(plan, &clock, &network, &sight);
-    let acks = producer.guarantees().acks;
-    let promises = Promises {
-        no_duplicates: producer.guarantees().no_duplicates,
-        ordered: producer.guarantees().ordered,
-        survives_leader: acks == Acks::All,
-    };
     let faults = plan.faults.iter().enumerate();
     let mut run = Run {
         plan,
@@ -74,7 +80,13 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
         undo: Vec::new(),
         lost: BTreeSet::new(),
     };
-    let (ended, total, free) = run.drive(producer, stepper, &notes);
+    let Driven { ended, total, free, told_first, told_last } = run.drive(producer, stepper, &notes);
+    let acks = told_last.acks;
+    let promises = Promises {
+        no_duplicates: told_last.no_duplicates,
+        ordered: told_last.ordered,
+        survives_leader: acks == Acks::All,
+    };
     network.settle_down();
     let notes = notes.lock().unwrap();
     let mut log = logs(&network);
@@ -93,6 +105,14 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
         seen_on_wire: sight.broken(),
     };
     let mut broken = broken_laws(&history);
+    let accepted = history.sent.values().filter(|sent| sent.accepted.is_some()).count();
+    let mut promise_broken = |how: String| broken.push(Broken { law: "promises are true when given", how });
+    if let Some(first) = told_first.filter(|first| *first != told_last) {
+        promise_broken(format!("{first:?} when the first record was accepted, {told_last:?} at the end"));
+    }
+    if plan.is_refused() && accepted > 0 {
+        promise_broken(format!("{accepted} accepted without the producer ids that were insisted on"));
+    }
     if acks == Acks::None {
         // Nobody knows what became of it: an acknowledgement says that it was written to the socket.
         broken.retain(|broken| broken.law != "nothing acked is lost");
@@ -101,7 +121,7 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
         broken,
         trace: network.trace(),
         happened: network.happened(),
-        accepted: history.sent.values().filter(|sent| sent.accepted.is_some()).count(),
+        accepted,
         written: history.log.values().map(Vec::len).sum(),
         most_unanswered: sight.most_unanswered(),
         epochs: sight.epochs(),
@@ -109,13 +129,8 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
 }
 
 impl Run<'_> {
-    /// Runs application and driver to their ends. Answers how long the end took, and the pool's bytes and free bytes.
-    fn drive(
-        &mut self,
-        producer: Producer,
-        mut stepper: Stepper,
-        notes: &SharedNotes,
-    ) -> ((Duration, Duration), usize, usize) {
+    /// Runs application and driver to their ends.
+    fn drive(&mut self, producer: Producer, mut stepper: Stepper, notes: &SharedNotes) -> Driven {
         let timers = Timers::new(self.clock.clone());
         let network_waker = KafkaWaker::of(&self.network);
         let mut tasks = Tasks::new(network_waker, Dice::seeded(self.plan.seed ^ 3));
@@ -134,10 +149,12 @@ impl Run<'_> {
         // Less than buffer.memory where compression has its reserve.
         let total = producer.buffer_available_bytes();
         let pool = producer.clone();
+        let mut told_last = producer.guarantees();
         let mut main = Some(producer);
         let mut pool = Some(pool);
         let mut free = 0;
         let mut sending_ended = None;
+        let mut told_first = None;
         for turn in 0.. {
             self.do_what_is_due();
             timers.fire();
@@ -154,6 +171,10 @@ impl Run<'_> {
             }
             if let Some(pool) = &pool {
                 free = pool.buffer_available_bytes();
+                told_last = pool.guarantees();
+                if told_first.is_none() && notes.lock().unwrap().is_any_accepted() {
+                    told_first = Some(told_last);
+                }
             } else {
                 free = total;
             }
@@ -175,7 +196,7 @@ impl Run<'_> {
         }
         let from = sending_ended.unwrap_or(self.start).max(self.start + self.plan.faults_end());
         let took = self.clock.now().saturating_duration_since(from);
-        ((took, self.bound()), total, free)
+        Driven { ended: (took, self.bound()), total, free, told_first, told_last }
     }
 
     /// How long everything may take once nothing new is sent and faults are over.
@@ -319,6 +340,7 @@ fn cluster(plan: &Plan) -> SimCluster {
         brokers: plan.brokers,
         auto_create_topics: false,
         kafka_version: plan.version,
+        producer_ids: plan.producer_ids,
         replication_lag: plan.lag,
         seed: plan.seed,
         ..ClusterSettings::default().with_brokers(plan.brokers)
@@ -363,7 +385,7 @@ fn producer(plan: &Plan, clock: &SimClock, network: &SimNetwork, sight: &Sight) 
     };
     let client = NetworkClient::over(network.selectable(), settings, Arc::new(clock.clone()));
     let rules = Rules {
-        unanswered: in_flight.min(5),
+        unanswered: if plan.is_numbered() { in_flight.min(5) } else { 1 },
         attempts: number("retries", u64::from(u32::MAX)) + 1,
         acks_all: plan.get("acks").is_none_or(|acks| acks == "all"),
     };
@@ -373,8 +395,7 @@ fn producer(plan: &Plan, clock: &SimClock, network: &SimNetwork, sight: &Sight) 
         .seed(plan.seed ^ 5)
         .build_stepped();
     let (producer, stepper) = built.unwrap_or_else(|error| panic!("seed {}: {error}", plan.seed));
-    // Without retries nothing is doubled either, and nothing is numbered.
-    sight.expect_numbers(producer.guarantees().no_duplicates && plan.get("retries") != Some("0"));
+    sight.expect_numbers(plan.is_numbered());
     (producer, stepper)
 }
 

@@ -13,7 +13,8 @@ const MAX_IN_FLIGHT: u32 = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Idempotence {
-    /// Asked for by name: batches are numbered, no duplicates, no reordering; where the cluster cannot do that, they fail.
+    /// Asked for by name: batches are numbered, no duplicates, no reordering; where the cluster cannot do that, no record is
+    /// accepted.
     On,
     /// The default: as [`On`](Self::On); but with a cluster that cannot do it (before 0.11) one batch of a partition is
     /// in flight at a time. Order is kept then; a retry whose first attempt was written is a duplicate.

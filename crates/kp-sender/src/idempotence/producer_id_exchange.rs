@@ -1,7 +1,7 @@
 //! InitProducerId: whom to ask, and what its answer means (ID1, ID2).
 
-use super::IdempotenceSetting;
 use super::identity::Identity;
+use super::{Idempotence, IdempotenceSetting};
 use crate::{BrokerReadiness, OutgoingRequest, Output, SenderCore};
 use bytes::Bytes;
 use kp_accumulator::{BrokerError, FailureKind};
@@ -10,7 +10,39 @@ use kp_protocol::{ApiKey, BrokerId, BrokerVersions, ErrorCode, Message, Producer
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Said behind the broker that was asked.
+const NOT_OFFERED: &str = "speaks no InitProducerId (Kafka 0.11 and newer do), which enable.idempotence=true needs; \
+                           leave the key out to send without";
+
 impl SenderCore {
+    /// A broker is about to describe the cluster, and who waits for that is about to have records accepted: what they are
+    /// promised is decided by what this broker speaks.
+    pub(crate) fn find_out_about_producer_ids(&mut self, broker: BrokerId, versions: &BrokerVersions) {
+        let Idempotence { setting, identity, was_known, .. } = &self.idempotence;
+        let is_offered = versions.negotiate(ApiKey::InitProducerId).is_some();
+        match setting {
+            IdempotenceSetting::Off => {}
+            // One that had an id goes on with it, whoever is asked about the cluster.
+            IdempotenceSetting::Preferred | IdempotenceSetting::Required if *was_known => {}
+            IdempotenceSetting::Preferred => {
+                let is_open = matches!(identity, Identity::Missing { .. } | Identity::Waiting { .. });
+                if is_open && !is_offered {
+                    self.go_without_identity(broker);
+                }
+            }
+            IdempotenceSetting::Required => {
+                self.idempotence.unavailable = (!is_offered).then(|| self.words_of_absence(broker));
+            }
+        }
+    }
+
+    /// Somebody wants to send and was, or will be, refused: perhaps the brokers are newer ones by now.
+    pub(crate) fn look_again_for_producer_ids(&mut self) {
+        if self.idempotence.unavailable.is_some() {
+            self.metadata.request_update();
+        }
+    }
+
     /// Asks for a producer id once records wait for it.
     pub(crate) fn step_identity(&mut self, now: Instant) {
         let Identity::Missing { not_before } = self.idempotence.identity else { return };
@@ -57,7 +89,7 @@ impl SenderCore {
         versions: &BrokerVersions,
     ) {
         let Some(version) = versions.negotiate(ApiKey::InitProducerId) else {
-            return self.go_without_identity(now, broker);
+            return self.identity_not_offered(now, broker);
         };
         let request = InitProducerIdRequest {
             transactional_id: None,
@@ -99,6 +131,10 @@ impl SenderCore {
         match response.error_code {
             code if code.is_ok() && identity.producer_id >= 0 && identity.epoch >= 0 => {
                 self.idempotence.identity = Identity::Known(identity);
+                self.idempotence.was_known = true;
+                if self.idempotence.unavailable.take().is_some() {
+                    self.publish_cluster(); // Another broker had said that there is none.
+                }
             }
             code if code.is_ok() || code.is_retriable() => self.ask_for_identity_later(now),
             code => {
@@ -116,19 +152,35 @@ impl SenderCore {
         self.idempotence.identity = Identity::Missing { not_before: now.checked_add(backoff) };
     }
 
-    /// The cluster gives no producer ids: one batch of a partition at a time keeps the order at least.
-    fn go_without_identity(&mut self, now: Instant, broker: BrokerId) {
-        if self.idempotence.setting == IdempotenceSetting::Required {
-            let words = "speaks no InitProducerId (Kafka 0.11 and newer do), which enable.idempotence=true needs; \
-                         leave the key out to send without";
-            let code = ErrorCode::UNSUPPORTED_VERSION;
-            self.ask_for_identity_later(now);
-            return self.fail_all_queued(now, FailureKind::UnsupportedVersion, broker, code, words);
+    /// A broker that gives no producer ids, although the one that described the cluster does: a cluster that is being
+    /// upgraded.
+    fn identity_not_offered(&mut self, now: Instant, broker: BrokerId) {
+        match self.idempotence.setting {
+            IdempotenceSetting::Required => {
+                let code = ErrorCode::UNSUPPORTED_VERSION;
+                self.ask_for_identity_later(now);
+                self.fail_all_queued(now, FailureKind::UnsupportedVersion, broker, code, NOT_OFFERED);
+            }
+            // Batches are numbered already, and none of them may go out under no number (rule iii).
+            _ if self.idempotence.was_known => self.ask_for_identity_later(now),
+            _ => {
+                self.go_without_identity(broker);
+                // Whoever was asked in vain may take something now.
+                self.brokers.begin_cycle(now);
+            }
         }
+    }
+
+    /// The cluster gives no producer ids: one batch of a partition at a time keeps the order at least.
+    fn go_without_identity(&mut self, broker: BrokerId) {
         self.idempotence.identity = Identity::Without;
         self.settings.guarantee_one_in_flight = true;
-        // Whoever was asked in vain may take something now.
-        self.brokers.begin_cycle(now);
+        let reason = self.words_of_absence(broker);
+        self.put(Output::WithoutIdempotence { reason });
+    }
+
+    fn words_of_absence(&self, broker: BrokerId) -> Arc<str> {
+        Arc::from(format!("broker {broker} ({}) speaks no InitProducerId", self.address_of(broker)))
     }
 
     fn fail_all_queued(

@@ -85,6 +85,8 @@ pub(crate) struct Harness {
     pub(crate) settled: Vec<(TopicPartition, Outcome)>,
     pub(crate) clusters: Vec<Arc<Cluster>>,
     pub(crate) metadata_failures: Vec<Arc<str>>,
+    pub(crate) without_idempotence: Vec<Arc<str>>,
+    pub(crate) unavailable: Vec<Arc<str>>,
     pub(crate) throttled: Vec<(BrokerId, Instant)>,
     pub(crate) disconnected: Vec<BrokerId>,
     pub(crate) is_closed: bool,
@@ -146,6 +148,8 @@ impl Harness {
             settled: Vec::new(),
             clusters: Vec::new(),
             metadata_failures: Vec::new(),
+            without_idempotence: Vec::new(),
+            unavailable: Vec::new(),
             throttled: Vec::new(),
             disconnected: Vec::new(),
             is_closed: false,
@@ -253,6 +257,8 @@ impl Harness {
                 settlement.run();
             }
             Output::ClusterChanged(cluster) => self.clusters.push(cluster),
+            Output::WithoutIdempotence { reason } => self.without_idempotence.push(reason),
+            Output::IdempotenceUnavailable { reason } => self.unavailable.push(reason),
             Output::MetadataFailed { reason } => self.metadata_failures.push(reason),
             Output::Closed => self.is_closed = true,
         }

@@ -299,10 +299,25 @@ fn without_idempotence_nothing_is_numbered_and_no_id_is_asked_for() {
     assert!(harness.requests.is_empty());
 }
 
-#[test]
-fn where_no_ids_are_given_the_order_is_kept_by_one_batch_in_flight() {
-    let mut harness = Harness::knowing(plan(), &[1]);
+/// A producer that wants topic "t" of brokers that give no producer ids.
+fn with_old_brokers(idempotence: IdempotenceSetting) -> Harness {
+    let mut plan = plan();
+    plan.sender.idempotence = idempotence;
+    let mut harness = Harness::with(plan);
     harness.versions = Arc::new(up_to(9));
+    harness.add_topic("t", &[1]);
+    harness.want("t");
+    harness.run();
+    harness
+}
+
+// ID1
+#[test]
+fn where_no_ids_are_given_that_is_told_before_anybody_sees_the_cluster_and_one_batch_goes_at_a_time() {
+    let mut harness = with_old_brokers(IdempotenceSetting::Preferred);
+    assert_eq!(harness.clusters.len(), 1);
+    assert_eq!(harness.without_idempotence.len(), 1);
+    assert!(harness.without_idempotence[0].contains("boot1:9092) speaks no InitProducerId"));
     harness.send(0);
     harness.send(0);
     harness.run();
@@ -311,8 +326,61 @@ fn where_no_ids_are_given_the_order_is_kept_by_one_batch_in_flight() {
     assert_eq!(numbers(&taken), (-1, -1, -1));
     harness.acknowledge(&taken);
     assert_eq!(harness.produces().len(), 1);
+    harness.advance(Duration::from_secs(301));
+    assert!(harness.clusters.len() > 1);
+    assert_eq!(harness.without_idempotence.len(), 1, "told once");
 }
 
+// ID1
+#[test]
+fn a_broker_without_ids_is_found_out_also_when_another_described_the_cluster() {
+    let mut harness = Harness::knowing(plan(), &[1]);
+    assert!(harness.without_idempotence.is_empty());
+    harness.versions = Arc::new(up_to(9));
+    harness.send(0);
+    harness.send(0);
+    harness.run();
+    assert_eq!((harness.without_idempotence.len(), harness.produces().len()), (1, 1));
+}
+
+// ID1
+#[test]
+fn a_producer_that_has_its_id_keeps_it_whoever_describes_the_cluster() {
+    let mut harness = proven();
+    harness.versions = Arc::new(up_to(9));
+    harness.input(Input::RefreshTopic("t".into()));
+    harness.advance(Duration::from_secs(1));
+    assert!(harness.clusters.len() > 1 && harness.without_idempotence.is_empty());
+    let (_, taken) = send_many(&mut harness, 2);
+    assert_eq!([numbers(&taken[0]), numbers(&taken[1])], [(900, 0, 1), (900, 0, 2)]);
+}
+
+// ID1
+#[test]
+fn asked_for_by_name_nobody_sees_a_cluster_without_ids_until_a_broker_offers_them() {
+    let mut harness = with_old_brokers(IdempotenceSetting::Required);
+    assert!(harness.clusters.is_empty());
+    assert_eq!(harness.unavailable.len(), 1);
+    assert!(harness.unavailable[0].contains("boot1:9092) speaks no InitProducerId"));
+    harness.want("t");
+    harness.advance(Duration::from_secs(2));
+    let told = harness.unavailable.len();
+    assert!(told > 1 && harness.clusters.is_empty(), "asked again, and still not");
+    harness.versions = Arc::new(newest());
+    harness.want("t");
+    harness.advance(Duration::from_secs(2));
+    assert!(!harness.clusters.is_empty(), "upgraded");
+    harness.send(0);
+    harness.run();
+    answer_identity(&mut harness, ErrorCode::NONE);
+    assert_eq!(numbers(&harness.take_produce()), (900, 0, 0));
+    harness.versions = Arc::new(up_to(9));
+    let clusters = harness.clusters.len();
+    harness.advance(Duration::from_secs(301));
+    assert!(harness.clusters.len() > clusters, "one that has its id is refused nothing any more");
+}
+
+// ID1
 #[test]
 fn asked_for_by_name_and_not_to_be_had_it_is_an_error_that_says_what_would_work() {
     let mut plan = plan();
