@@ -10,7 +10,7 @@ use kp_sender::{IdempotenceSetting, Input, SenderSettings};
 use std::sync::Arc;
 use std::time::Duration;
 
-fn plan() -> Plan {
+pub(crate) fn plan() -> Plan {
     Plan {
         sender: SenderSettings { idempotence: IdempotenceSetting::Preferred, ..Default::default() },
         ..Plan::default()
@@ -18,7 +18,7 @@ fn plan() -> Plan {
 }
 
 /// A producer that has its id, 900, and one acknowledged record in partition 0.
-fn proven() -> Harness {
+pub(crate) fn proven() -> Harness {
     let mut harness = Harness::knowing(plan(), &[1]);
     let first = harness.send(0);
     harness.run();
@@ -31,11 +31,19 @@ fn proven() -> Harness {
 }
 
 fn answer_identity(harness: &mut Harness, code: ErrorCode) {
+    let identity = if code.is_ok() { (900, 0) } else { (-1, -1) };
+    give_identity(harness, code, identity);
+}
+
+pub(crate) fn answer_identity_with(harness: &mut Harness, identity: (i64, i16)) {
+    give_identity(harness, ErrorCode::NONE, identity);
+}
+
+fn give_identity(harness: &mut Harness, code: ErrorCode, (producer_id, producer_epoch): (i64, i16)) {
     let index = harness.requests.iter().position(|request| request.api_key == ApiKey::InitProducerId);
     let request = harness.requests.remove(index.expect("a producer id is asked for"));
     let asked = InitProducerIdRequest::parse(&Bytes::from(request.body.concat()), request.version).unwrap();
     assert_eq!((asked.transactional_id, asked.transaction_timeout_ms), (None, i32::MAX));
-    let (producer_id, producer_epoch) = if code.is_ok() { (900, 0) } else { (-1, -1) };
     let response =
         InitProducerIdResponse { error_code: code, producer_id, producer_epoch, ..Default::default() };
     let body = Bytes::from(encode_body(request.version, &response).unwrap().concat());
@@ -43,27 +51,37 @@ fn answer_identity(harness: &mut Harness, code: ErrorCode) {
     harness.run();
 }
 
-/// Producer id, epoch and sequence of the only batch of a request.
-fn numbers(taken: &Taken) -> (i64, i16, i32) {
-    let records = taken.parsed.topic_data[0].partition_data[0].records.as_ref().unwrap().to_bytes();
-    let (header, ..) = BatchHeader::parse(&records).unwrap();
-    header.identity().map_or((-1, -1, -1), |identity| {
-        (identity.producer.producer_id, identity.producer.epoch, identity.base_sequence.0)
-    })
+/// Producer id, epoch and sequence of the first batch of a request.
+pub(crate) fn numbers(taken: &Taken) -> (i64, i16, i32) {
+    numbers_by_partition(taken)[0].1
 }
 
-fn send_many(harness: &mut Harness, count: usize) -> (Vec<Arc<Completion>>, Vec<Taken>) {
+/// The same of each partition in it.
+pub(crate) fn numbers_by_partition(taken: &Taken) -> Vec<(i32, (i64, i16, i32))> {
+    let partitions = taken.parsed.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    let numbers = partitions.map(|partition| {
+        let records = partition.records.as_ref().unwrap().to_bytes();
+        let (header, ..) = BatchHeader::parse(&records).unwrap();
+        let numbers = header.identity().map_or((-1, -1, -1), |identity| {
+            (identity.producer.producer_id, identity.producer.epoch, identity.base_sequence.0)
+        });
+        (partition.index, numbers)
+    });
+    numbers.collect()
+}
+
+pub(crate) fn send_many(harness: &mut Harness, count: usize) -> (Vec<Arc<Completion>>, Vec<Taken>) {
     let sent = (0..count).map(|_| harness.send(0)).collect();
     harness.run();
     let taken = (0..count).map(|_| harness.take_produce()).collect();
     (sent, taken)
 }
 
-fn acknowledge_at(harness: &mut Harness, taken: &Taken, base_offset: i64) {
+pub(crate) fn acknowledge_at(harness: &mut Harness, taken: &Taken, base_offset: i64) {
     harness.answer(taken, |_| PartitionProduceResponse { base_offset, ..Default::default() });
 }
 
-fn out_of_order() -> PartitionProduceResponse {
+pub(crate) fn out_of_order() -> PartitionProduceResponse {
     refused(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
 }
 
@@ -208,27 +226,6 @@ fn a_batch_of_unknown_outcome_is_never_numbered_anew() {
     assert_eq!(numbers(&next[0]), (900, 1, 0), "what comes behind begins a new epoch");
 }
 
-// ID10
-#[test]
-fn an_unknown_producer_is_tried_again_or_starts_over_by_what_the_log_still_has() {
-    let mut harness = proven();
-    let (sent, taken) = send_many(&mut harness, 1);
-    let unknown = |log_start_offset| PartitionProduceResponse {
-        log_start_offset,
-        ..refused(ErrorCode::UNKNOWN_PRODUCER_ID)
-    };
-    harness.answer(&taken[0], |_| unknown(-1));
-    harness.advance(MS(200));
-    let again = harness.take_produce();
-    assert_eq!(numbers(&again), (900, 0, 1));
-    harness.answer(&again, |_| unknown(41));
-    harness.advance(MS(400));
-    let anew = harness.take_produce();
-    assert_eq!(numbers(&anew), (900, 1, 0));
-    harness.acknowledge(&anew);
-    assert!(offset(&sent[0]).is_some());
-}
-
 // ID11
 #[test]
 fn what_expires_without_having_been_sent_leaves_no_number_behind() {
@@ -293,10 +290,20 @@ fn a_batch_that_fails_for_good_makes_those_behind_it_start_over() {
 #[test]
 fn without_idempotence_nothing_is_numbered_and_no_id_is_asked_for() {
     let mut harness = Harness::knowing(Plan::default(), &[1]);
-    harness.send(0);
+    let sent = harness.send(0);
     harness.run();
-    assert_eq!(numbers(&harness.take_produce()), (-1, -1, -1));
-    assert!(harness.requests.is_empty());
+    for code in ErrorCode::all().filter(|code| code.is_retriable()) {
+        let taken = harness.take_produce();
+        assert_eq!(numbers(&taken), (-1, -1, -1));
+        assert!(harness.requests.is_empty());
+        harness.answer(&taken, |_| refused(code));
+        harness.advance(MS(1_200));
+        assert_eq!(harness.produces().len(), 1, "{code} is retried");
+    }
+    let taken = harness.take_produce();
+    assert_eq!(numbers(&taken), (-1, -1, -1));
+    harness.acknowledge(&taken);
+    assert!(offset(&sent).is_some());
 }
 
 /// A producer that wants topic "t" of brokers that give no producer ids.

@@ -7,4 +7,5 @@ mod closing;
 mod delivery;
 mod limits;
 mod metadata;
+mod new_identity;
 mod random;
