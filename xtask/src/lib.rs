@@ -14,6 +14,7 @@ pub mod generate;
 pub mod golden;
 pub mod kafka;
 mod packages;
+pub mod plants;
 pub mod programs;
 mod shape;
 pub mod test;

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use xtask::XtaskError;
 use xtask::golden::Golden;
 use xtask::kafka::commands::KafkaCommand;
+use xtask::plants::PlantsArgs;
 use xtask::test::TestArgs;
 
 /// Development tasks of kp: real Kafka clusters, tests, checks, generated files.
@@ -25,6 +26,8 @@ enum Task {
     Kafka(KafkaCommand),
     /// Run the tests, tier by tier, up to real brokers.
     Test(TestArgs),
+    /// Put known bugs back, one at a time, and see that a law or a test notices each.
+    Plants(PlantsArgs),
     /// Check what a compiler does not: who imports whom, wire rows, generated docs, file shape.
     Tidy,
     /// Write the docs that are printed from the code.
@@ -42,6 +45,7 @@ fn run(task: Task) -> Result<(), XtaskError> {
     match task {
         Task::Kafka(command) => command.run(),
         Task::Test(args) => xtask::test::run(&args),
+        Task::Plants(args) => xtask::plants::run(&args),
         Task::Tidy => xtask::tidy::run(),
         Task::Docs { check } => xtask::generate::run(check),
         Task::Golden(golden) => golden.make(),

@@ -100,6 +100,7 @@ pub fn run() -> Result<(), XtaskError> {
     let tables = Tables::read()?;
     let wire = format!("wire rows are the schemas' ({} messages)", tables.wire.len());
     total += report(&wire, &check_wire(&tables.wire, &files)?);
+    total += report("planted bugs still apply", &check_plants()?);
     let behaviours = Behaviours::read(&files);
     total += report("every behaviour has a test or a reason", &behaviours.check());
     total += report("generated docs are fresh", &check_generated(&tables, &behaviours));
@@ -114,6 +115,13 @@ fn report(name: &str, findings: &[Finding]) -> usize {
         println!("  {}: {}\n      {}", finding.place, finding.problem, finding.remedy);
     }
     findings.len()
+}
+
+fn check_plants() -> Result<Vec<Finding>, XtaskError> {
+    let finding = |path: String| {
+        Finding::new(&path, 1, "the patch does not apply any more", "write it anew for the code as it is")
+    };
+    Ok(crate::plants::stale_patches()?.into_iter().map(finding).collect())
 }
 
 fn check_generated(tables: &Tables, behaviours: &Behaviours) -> Vec<Finding> {

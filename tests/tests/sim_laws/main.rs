@@ -2,7 +2,8 @@
 //! virtual time and on one thread. A failing seed prints itself, its schedule made small, and how to run it again.
 //!
 //! `KP_SEEDS` says how many (default 3,000), `KP_FIRST_SEED` where to begin (default 0), `KP_SEED` runs one alone and
-//! prints what happened.
+//! prints what happened. `KP_FAILURES` says after how many failing seeds it stops (default 10); `KP_SHRINK=0` leaves the
+//! failing schedule as it is, which is quicker.
 
 #![allow(clippy::print_stdout, reason = "figures of a run are for whoever reads its output")]
 
@@ -40,16 +41,19 @@ fn report(seed: u64, broken: &[Broken]) -> String {
     }
     let law = broken[0].law;
     let plan = Plan::of_seed(seed);
-    let small = catch_unwind(AssertUnwindSafe(|| shrink::shrink(&plan, law))).unwrap_or(plan);
-    text += &format!("  made small:\n{small:#?}\n");
+    if number("KP_SHRINK") != Some(0) {
+        let small = catch_unwind(AssertUnwindSafe(|| shrink::shrink(&plan, law))).unwrap_or(plan);
+        text += &format!("made small:\n{small:#?}\n");
+    }
     text + &format!(
-        "  again: KP_SEED={seed} cargo test --release -p kp-tests --test sim_laws one_seed -- --nocapture\n"
+        "again: KP_SEED={seed} cargo test --release -p kp-tests --test sim_laws one_seed -- --nocapture\n"
     )
 }
 
 #[test]
 fn laws_hold_over_many_seeds() {
     let (first, count) = (number("KP_FIRST_SEED").unwrap_or(0), number("KP_SEEDS").unwrap_or(3000));
+    let most_failures = number("KP_FAILURES").unwrap_or(10);
     let next = AtomicU64::new(first);
     let (failed, totals) = (Mutex::new(Vec::new()), Mutex::new((0u64, 0u64, 0u64, 0usize, 0usize)));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -58,7 +62,7 @@ fn laws_hold_over_many_seeds() {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= first + count || failed.lock().unwrap().len() >= 10 {
+                    if seed >= first + count || failed.lock().unwrap().len() as u64 >= most_failures {
                         return;
                     }
                     match run_seed(seed) {
