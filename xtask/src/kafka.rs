@@ -189,8 +189,15 @@ impl KafkaCluster {
     pub fn restart(&self, broker: i32) -> Result<(), XtaskError> {
         self.kill(broker)?;
         let started = Instant::now();
-        self.launch(broker)?;
-        self.wait_until_ready(started)
+        loop {
+            self.launch(broker)?;
+            let Err(error) = self.wait_until_ready(started) else { return Ok(()) };
+            // A ZooKeeper keeps a killed broker's name until its session ends, and the broker gives up over that.
+            let has_given_up = !self.with_broker(broker, BrokerState::is_alive)?;
+            if self.state().zookeeper.is_none() || !has_given_up || started.elapsed() > START_LIMIT {
+                return Err(error);
+            }
+        }
     }
 
     /// Ends all brokers (`SIGKILL`, for their data is thrown away) and removes the cluster's directory.

@@ -9,12 +9,14 @@
 //! without an outcome gets one: nobody waits for ever (promise 1 of the design).
 
 mod closed;
+mod conversion;
 mod in_flight;
 mod open;
 mod payload;
 mod sealed;
 
 pub use closed::Closed;
+use conversion::Converted;
 pub use in_flight::InFlight;
 pub use open::Open;
 pub(crate) use open::{OpenLimits, Room};
@@ -68,6 +70,8 @@ pub(crate) struct Core {
     pub(crate) identity: Option<BatchIdentity>,
     /// The header it was last sent with: the same identity makes the same header again.
     pub(crate) header: Option<[u8; BATCH_HEADER_SIZE]>,
+    /// What a leader that takes no batches was sent in its place.
+    converted: Option<Converted>,
     pub(crate) ever_unknown: bool,
     pub(crate) is_split: bool,
     spent: Spent,
@@ -235,6 +239,7 @@ impl Core {
             leader_epoch: None,
             identity: None,
             header: None,
+            converted: None,
             ever_unknown: false,
             is_split: false,
             spent: Spent::default(),

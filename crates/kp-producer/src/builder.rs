@@ -133,6 +133,7 @@ impl ProducerBuilder {
             limits: limits(&settings),
             counters: Default::default(),
             notices: Default::default(),
+            without_headers: Default::default(),
             is_without_idempotence: Default::default(),
             ended: Default::default(),
             network_thread: Mutex::new(None),
@@ -222,7 +223,10 @@ fn sender_settings(settings: &Settings) -> SenderSettings {
             Idempotence::Preferred => IdempotenceSetting::Preferred,
             Idempotence::Off => IdempotenceSetting::Off,
         },
-        ..SenderSettings::default()
+        compression_level: settings.compression_level(),
+        // SN8: whoever switches numbers off and allows several requests wants them all under way, as with Java's client.
+        guarantee_one_in_flight: settings.idempotence != Idempotence::Off
+            || settings.max_in_flight_requests_per_connection == 1,
     }
 }
 

@@ -134,6 +134,7 @@ impl Driver {
                     self.core.handle_input(now, Input::RefreshTopic(topic));
                 }
             }
+            Output::RecordFormat { format, reason } => self.shared.use_record_format(format, reason),
             Output::WithoutIdempotence { reason } => self.shared.goes_without_idempotence(&reason),
             Output::IdempotenceUnavailable { reason } => self.refuse_sends(reason),
             Output::MetadataFailed { reason } => self.shared.waiters.note_failure(reason),

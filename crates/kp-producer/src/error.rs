@@ -61,6 +61,11 @@ pub enum SendErrorKind {
         /// Which broker showed it, and what it lacks.
         reason: Arc<str>,
     },
+    /// The record has headers, and a broker of the cluster is older than the format that has a place for them (Kafka 0.11).
+    HeadersNotSupported {
+        /// Which broker, what it speaks, and what would work.
+        reason: Arc<str>,
+    },
     /// The record itself is wrong: a negative partition or timestamp, an empty topic name.
     InvalidRecord(&'static str),
     /// Only from `try_send`: the call would have had to wait.
@@ -107,6 +112,7 @@ impl SendError {
             SendErrorKind::Topic(code) => code.is_retriable(),
             SendErrorKind::RecordTooLarge { .. }
             | SendErrorKind::UnsupportedVersion { .. }
+            | SendErrorKind::HeadersNotSupported { .. }
             | SendErrorKind::InvalidRecord(_)
             | SendErrorKind::WouldDeadlock
             | SendErrorKind::Closed
@@ -156,6 +162,7 @@ impl fmt::Display for SendError {
                 "{topic}: {reason} (Kafka 0.11 and newer do), which enable.idempotence=true needs; \
                  leave the key out to send without"
             ),
+            SendErrorKind::HeadersNotSupported { reason } => write!(f, "{topic}: {reason}"),
             SendErrorKind::InvalidRecord(why) => write!(f, "{topic}: {why}"),
             SendErrorKind::WouldBlock => {
                 write!(f, "{topic}: the call would have to wait for metadata or memory")

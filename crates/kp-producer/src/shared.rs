@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use kp_accumulator::{Accumulator, Append, AppendError, RecordCallback, Spent, Target, TopicQueues};
 use kp_memory::{Buffer, BufferPool, MemoryError};
 use kp_metadata::{Cluster, Topic};
-use kp_protocol::records::{BATCH_HEADER_SIZE, RecordEncoder};
+use kp_protocol::records::{BATCH_HEADER_SIZE, MessageFormat, RecordEncoder};
 use kp_protocol::{Timestamp, TopicName};
 use kp_time::{Clock, Deadline};
 use parking_lot::Mutex;
@@ -109,6 +109,8 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// What an operator should know of the cluster; see `Producer::notices`.
     pub(crate) notices: Mutex<Vec<String>>,
+    /// Why records may not have headers, as long as that is so.
+    pub(crate) without_headers: Mutex<Option<Arc<str>>>,
     /// The cluster turned out to give no producer ids; see `Producer::guarantees`.
     pub(crate) is_without_idempotence: AtomicBool,
     pub(crate) ended: crate::ended::Ended,
@@ -149,6 +151,12 @@ impl Shared {
              batch of a partition at a time; the order is kept, a retry may write records twice. \
              enable.idempotence=false says that this is wanted, enable.idempotence=true makes it an error"
         ));
+    }
+
+    /// The brokers turned out to be older or newer than sizes and headers were measured by.
+    pub(crate) fn use_record_format(&self, format: Option<MessageFormat>, reason: Arc<str>) {
+        *self.without_headers.lock() = format.map(|_| reason);
+        self.accumulator.set_record_format(format);
     }
 
     /// Hands a command to the driver and wakes it.
@@ -245,7 +253,10 @@ impl Shared {
             return Err(SendErrorKind::InvalidRecord("the timestamp is negative"));
         }
         let (key, value) = (record.key_bytes().map(<[u8]>::len), record.value_bytes().map(<[u8]>::len));
-        let size_bytes = BATCH_HEADER_SIZE + RecordEncoder::upper_bound(key, value, record.headers());
+        let size_bytes = match self.accumulator.record_format() {
+            None => BATCH_HEADER_SIZE + RecordEncoder::upper_bound(key, value, record.headers()),
+            Some(format) => format.overhead() + key.unwrap_or(0) + value.unwrap_or(0),
+        };
         let bounds = [
             (self.limits.max_request_size, "max.request.size"),
             (self.limits.buffer_memory, "buffer.memory"),
@@ -345,6 +356,12 @@ impl Shared {
     fn refusal_of_append(&self, error: &AppendError) -> SendErrorKind {
         match error {
             AppendError::Closed => self.closed_kind(),
+            AppendError::HeadersNotInFormat { magic } => {
+                let known = self.without_headers.lock().clone();
+                let reason =
+                    known.unwrap_or_else(|| Arc::from(format!("message format {magic} has no headers")));
+                SendErrorKind::HeadersNotSupported { reason }
+            }
             other => {
                 debug_assert!(false, "checked before the append: {other}");
                 SendErrorKind::InvalidRecord("the record cannot be encoded")

@@ -7,6 +7,7 @@
 use crate::Settlement;
 use bytes::Bytes;
 use kp_metadata::Cluster;
+use kp_protocol::records::MessageFormat;
 use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, TopicName};
 use kp_time::Deadline;
 use std::sync::Arc;
@@ -140,6 +141,15 @@ pub enum Output {
     Settle(Settlement),
     /// A broker described the cluster; also when that brought nothing new, since somebody may wait for the answer.
     ClusterChanged(Arc<Cluster>),
+    /// The record format that all brokers heard of have in common is another one by now: tell
+    /// [`Accumulator::set_record_format`](kp_accumulator::Accumulator::set_record_format). Comes before the
+    /// [`ClusterChanged`](Self::ClusterChanged) that lets the first record in.
+    RecordFormat {
+        /// `None` for batches, which Kafka 0.11 and newer take.
+        format: Option<MessageFormat>,
+        /// Which broker decides that and what would work, in words, for whoever has headers.
+        reason: Arc<str>,
+    },
     /// The cluster gives no producer ids, and the configuration does not insist on them: from here on one batch of a
     /// partition is in flight at a time, and a retry may write records twice. Told once.
     WithoutIdempotence {

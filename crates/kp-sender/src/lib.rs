@@ -50,6 +50,7 @@ mod sending;
 mod settings;
 mod settlement;
 mod shutdown;
+mod unfit;
 mod unreachable;
 
 pub use idempotence::IdempotenceSetting;

@@ -1,6 +1,6 @@
 //! Batches to a Produce request, and its response to one verdict per partition.
-//! Pure; the payloads go by reference. Versions: the newest that the broker takes, from 3 (one v2 batch for each
-//! partition, KIP-98) to 13 (topic ids, KIP-516). Older ones want a message set instead of a batch and are refused.
+//! Pure; the payloads go by reference. Versions: the newest that the broker takes, up to 13 (topic ids, KIP-516). From
+//! 3 on each partition has one v2 batch (KIP-98); older ones carry a message set in its place.
 
 use crate::retry::{Refusal, Verdict};
 use bytes::{Bytes, BytesMut};
@@ -9,7 +9,7 @@ use kp_protocol::api::{
     TopicProduceData,
 };
 use kp_protocol::compression::Compression;
-use kp_protocol::records::{BATCH_HEADER_SIZE, BatchAttributes};
+use kp_protocol::records::BATCH_HEADER_SIZE;
 use kp_protocol::{
     Acks, ApiKey, BrokerAddress, BrokerId, BrokerVersions, KafkaString, LeaderEpoch, Message, Offset,
     PartitionId, ProtocolError, Records, Timestamp, TopicId, TopicName, TopicPartition, VersionRange,
@@ -20,8 +20,6 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The first version that carries a v2 batch (KIP-98).
-const BATCHES_FROM: i16 = 3;
 /// The first version in which topics go by id (KIP-516).
 const TOPIC_IDS_FROM: i16 = 13;
 /// The first version that carries zstd (KIP-110).
@@ -29,30 +27,29 @@ const ZSTD_FROM: i16 = 7;
 /// From here on a broker answers first and throttles then, so that the client holds back (KIP-219, NC20).
 const CLIENT_THROTTLES_FROM: i16 = 6;
 
-/// Where a v2 batch says its codec (two bytes).
-const ATTRIBUTES: usize = 21;
-
 /// One batch as it goes into a request.
 pub(crate) struct Part<P> {
     pub(crate) partition: TopicPartition,
     /// Zero if not known.
     pub(crate) topic_id: TopicId,
-    pub(crate) header: [u8; BATCH_HEADER_SIZE],
-    pub(crate) payload: P,
+    pub(crate) records: PartRecords<P>,
 }
 
-impl<P: Deref<Target = [Bytes]>> Part<P> {
-    /// Whether Produce in this version may carry it; the other way to say no is [`choose_version`].
-    pub(crate) fn fits(&self, version: i16) -> bool {
-        let attributes = i16::from_be_bytes([self.header[ATTRIBUTES], self.header[ATTRIBUTES + 1]]);
-        version >= ZSTD_FROM || BatchAttributes(attributes).compression() != Ok(Compression::Zstd)
-    }
+/// Its records, in the format of the version.
+pub(crate) enum PartRecords<P> {
+    Batch { header: [u8; BATCH_HEADER_SIZE], payload: P },
+    MessageSet(Bytes),
 }
 
-/// The newest version for a broker; below 13 if the id of some topic is not known. `None` = it takes no v2 batches.
+/// The newest version for a broker; below 13 if the id of some topic is not known. `None` = it takes none of ours.
 pub(crate) fn choose_version(versions: &BrokerVersions, all_ids_known: bool) -> Option<i16> {
     let newest = if all_ids_known { TOPIC_IDS_FROM } else { TOPIC_IDS_FROM - 1 };
-    versions.negotiate_within(ApiKey::Produce, VersionRange::new(BATCHES_FROM, newest))
+    versions.negotiate_within(ApiKey::Produce, VersionRange::new(0, newest))
+}
+
+/// Whether this version carries a batch in that codec (KIP-110).
+pub(crate) fn knows_codec(version: i16, codec: Compression) -> bool {
+    version >= ZSTD_FROM || codec != Compression::Zstd
 }
 
 /// The newest version that a broker offers, for an error that names it.
@@ -80,9 +77,14 @@ pub(crate) fn encode<P: Deref<Target = [Bytes]>>(
     // One allocation for all headers; each batch refers to its 61 bytes of it.
     let mut headers = BytesMut::with_capacity(parts.len() * BATCH_HEADER_SIZE);
     for part in parts {
-        headers.extend_from_slice(&part.header);
-        let header = headers.split().freeze();
-        let records = std::iter::once(header).chain(part.payload.iter().cloned()).collect::<Records>();
+        let records: Records = match part.records {
+            PartRecords::Batch { header, payload } => {
+                headers.extend_from_slice(&header);
+                let header = headers.split().freeze();
+                std::iter::once(header).chain(payload.iter().cloned()).collect()
+            }
+            PartRecords::MessageSet(set) => std::iter::once(set).collect(),
+        };
         let TopicPartition { topic, partition } = part.partition;
         let place = *places.entry(topic.clone()).or_insert_with(|| {
             topics.push(TopicProduceData {
@@ -213,8 +215,10 @@ mod tests {
         Part {
             partition: TopicPartition::new(topic, partition),
             topic_id: TopicId([id; 16]),
-            header: [b'h'; BATCH_HEADER_SIZE],
-            payload: vec![Bytes::from_static(payload)],
+            records: PartRecords::Batch {
+                header: [b'h'; BATCH_HEADER_SIZE],
+                payload: vec![Bytes::from_static(payload)],
+            },
         }
     }
 
@@ -224,7 +228,7 @@ mod tests {
         assert_eq!(choose_version(&versions(0, 13), true), Some(13));
         assert_eq!(choose_version(&versions(0, 13), false), Some(12));
         assert_eq!(choose_version(&versions(3, 9), true), Some(9));
-        assert_eq!(choose_version(&versions(0, 2), true), None);
+        assert_eq!(choose_version(&versions(0, 2), true), Some(2));
         assert_eq!(choose_version(&versions(13, 13), false), None);
         assert_eq!(choose_version(&BrokerVersions::default(), true), None);
     }
@@ -232,11 +236,21 @@ mod tests {
     #[test]
     fn zstd_does_not_go_into_versions_that_do_not_know_it() {
         // KIP-110
-        let mut zstd = part("t", 0, 1, b"");
-        zstd.header[ATTRIBUTES..ATTRIBUTES + 2]
-            .copy_from_slice(&BatchAttributes::new(Compression::Zstd).0.to_be_bytes());
-        assert!(!zstd.fits(6) && zstd.fits(7));
-        assert!(part("t", 0, 1, b"").fits(3));
+        assert!(!knows_codec(6, Compression::Zstd) && knows_codec(7, Compression::Zstd));
+        assert!(knows_codec(0, Compression::Lz4));
+    }
+
+    #[test]
+    fn a_message_set_goes_in_the_place_of_a_batch() {
+        for version in 0..3 {
+            let mut part = part("t", 4, 0, b"");
+            part.records = PartRecords::MessageSet(Bytes::from_static(b"messages"));
+            let (body, _) = encode(version, Acks::Leader, Duration::from_secs(30), vec![part]).unwrap();
+            let request = ProduceRequest::parse(&Bytes::from(body.concat()), version).unwrap();
+            let partition = &request.topic_data[0].partition_data[0];
+            let records = partition.records.as_ref().unwrap().to_bytes();
+            assert_eq!((partition.index, &records[..]), (4, &b"messages"[..]), "version {version}");
+        }
     }
 
     #[test]
@@ -244,7 +258,8 @@ mod tests {
         // SN3
         let payload = Bytes::from(vec![7u8; 100]);
         let mut parts = vec![part("a", 0, 1, b"p0"), part("b", 0, 2, b"p1"), part("a", 3, 1, b"")];
-        parts[2].payload = vec![payload.clone()];
+        parts[2].records =
+            PartRecords::Batch { header: [b'h'; BATCH_HEADER_SIZE], payload: vec![payload.clone()] };
         let (body, ids) = encode(9, Acks::All, Duration::from_secs(30), parts).unwrap();
         assert!(body.iter().any(|piece| piece.as_ptr() == payload.as_ptr()), "not copied");
         assert!(ids.is_empty(), "names are on the wire");

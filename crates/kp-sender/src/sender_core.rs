@@ -8,6 +8,7 @@ use crate::idempotence::Idempotence;
 use crate::in_flight::Requests;
 use crate::metadata_exchange::Exchange;
 use crate::shutdown::Shutdown;
+use crate::unfit::Formats;
 use crate::unreachable::Unreachable;
 use crate::{Input, Output, SenderSettings};
 use kp_accumulator::{Accumulator, BrokerError};
@@ -32,6 +33,7 @@ pub struct SenderCore {
     pub(crate) exchange: Exchange,
     pub(crate) brokers: Brokers,
     pub(crate) unreachable: Unreachable,
+    pub(crate) formats: Formats,
     pub(crate) requests: Requests,
     pub(crate) idempotence: Idempotence,
     /// What a broker said last about a batch that waits to be sent again, by the address of its completion.
@@ -69,6 +71,7 @@ impl SenderCore {
             exchange: Exchange::Idle,
             brokers: Brokers::default(),
             unreachable: Unreachable::default(),
+            formats: Formats::default(),
             last_errors: BTreeMap::new(),
             shutdown: Shutdown::Running,
             announced: Vec::new(),
@@ -206,6 +209,7 @@ impl SenderCore {
             let is_known = |broker: BrokerId| cluster.broker(broker).is_some();
             self.brokers.retain(is_known);
             self.unreachable.retain(is_known);
+            self.forget_formats(is_known);
             self.announced.clone_from(&brokers);
             self.put(Output::SetBrokers(brokers));
         }

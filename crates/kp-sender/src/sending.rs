@@ -5,6 +5,7 @@ use crate::idempotence::identity::Identity;
 use crate::idempotence::sequences::Attempted;
 use crate::in_flight::{ProduceInFlight, Slot};
 use crate::produce::{self, Part};
+use crate::unfit::{self, Unfit};
 use crate::{BrokerReadiness, OutgoingRequest, Output, SenderCore};
 use kp_accumulator::{Batch, BrokerError, Certainty, Drained, FailureKind, InFlight, Payload};
 use kp_protocol::{Acks, ApiKey, BrokerId, BrokerVersions, ErrorCode, TopicId};
@@ -33,6 +34,9 @@ impl SenderCore {
     }
 
     pub(crate) fn on_readiness(&mut self, now: Instant, broker: BrokerId, readiness: BrokerReadiness) {
+        if let BrokerReadiness::Ready { versions, .. } = &readiness {
+            self.note_versions(broker, versions);
+        }
         if self.exchange.is_checking(broker) {
             return self.on_metadata_readiness(now, broker, readiness);
         }
@@ -82,26 +86,26 @@ impl SenderCore {
         }
         let all_ids_known = drained.iter().all(|drained| !topic_id(&drained.batch).is_zero());
         let version = produce::choose_version(versions, all_ids_known);
+        let level = self.settings.compression_level;
         let (mut parts, mut slots) = (Vec::with_capacity(drained.len()), Vec::with_capacity(drained.len()));
-        for Drained { queue, batch, wire } in drained {
+        for Drained { queue, mut batch, wire } in drained {
             if doomed.contains(&queue) {
                 // Rule iii: nothing but its own old numbers may go out, and their epoch is over.
                 let kind = FailureKind::Refused(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
                 self.fail_in_flight(now, batch, kind, Certainty::Unknown, None, Vec::new());
                 continue;
             }
-            let ticket = tickets.get(&queue).copied();
             let (partition, topic_id) = (batch.topic_partition().clone(), topic_id(&batch));
-            let part = Part { partition, topic_id, header: wire.header, payload: wire.payload };
-            match version.filter(|version| part.fits(*version)) {
-                Some(_) => {
-                    parts.push(part);
-                    slots.push(Slot { queue, ticket, batch: Some(batch) });
+            let records = version
+                .ok_or(Unfit::NoVersion)
+                .and_then(|version| unfit::records_for(version, &mut batch, wire, level));
+            let slot = Slot { queue, ticket: tickets.get(&queue).copied(), batch: Some(batch) };
+            match records {
+                Ok(records) => {
+                    parts.push(Part { partition, topic_id, records });
+                    slots.push(slot);
                 }
-                None => {
-                    let slot = Slot { queue, ticket, batch: Some(batch) };
-                    self.refuse_unsupported(now, broker, versions, slot);
-                }
+                Err(unfit) => self.refuse_unfit(now, broker, versions, slot, &unfit),
             }
         }
         // Some were refused here: their partitions may have something else to send.
@@ -147,14 +151,17 @@ impl SenderCore {
         }));
     }
 
-    /// A broker that takes no v2 batches (Produce below 3), or no zstd (below 7).
-    fn refuse_unsupported(&mut self, now: Instant, broker: BrokerId, versions: &BrokerVersions, slot: Slot) {
-        let offered = match produce::newest_offered(versions) {
-            Some(version) => format!("speaks Produce up to version {version}"),
-            None => "speaks no Produce".to_owned(),
-        };
-        let address = self.address_of(broker);
-        let words = format!("broker {broker} ({address}) {offered}; this batch needs 3, with zstd 7");
+    /// A broker that cannot take this batch.
+    fn refuse_unfit(
+        &mut self,
+        now: Instant,
+        broker: BrokerId,
+        versions: &BrokerVersions,
+        slot: Slot,
+        unfit: &Unfit,
+    ) {
+        let words = unfit.words(produce::newest_offered(versions));
+        let words = format!("broker {broker} ({}) {words}", self.address_of(broker));
         let last = local_error(ErrorCode::UNSUPPORTED_VERSION, words);
         self.end_unsent(now, slot, FailureKind::UnsupportedVersion, last);
     }

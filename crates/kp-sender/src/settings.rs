@@ -22,8 +22,10 @@ pub struct SenderSettings {
     pub retry_backoff: Backoff,
     /// Whether batches are numbered (`enable.idempotence`, KIP-98).
     pub idempotence: IdempotenceSetting,
-    /// One batch of a partition in flight at most (SN7); batches that are numbered do not need it. Without it, several requests may hold batches of one partition
-    /// and a retry may overtake (SN8).
+    /// The codec's level, for batches that are written anew for old brokers; `None` is the codec's default.
+    pub compression_level: Option<i32>,
+    /// One batch of a partition in flight at most (SN7); batches that are numbered do not need it. Without it, several
+    /// requests may hold batches of one partition and a retry may overtake (SN8).
     pub guarantee_one_in_flight: bool,
 }
 
@@ -38,6 +40,7 @@ impl Default for SenderSettings {
             max_request_size: 1_048_576,
             retry_backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(1)),
             idempotence: IdempotenceSetting::Off,
+            compression_level: None,
             guarantee_one_in_flight: true,
         }
     }

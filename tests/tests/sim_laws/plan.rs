@@ -189,6 +189,11 @@ impl Plan {
         self.producer_ids && Self::may_be_asked_for_by_name(&self.config)
     }
 
+    /// Nothing numbers batches, and the configuration has not given their order up either.
+    pub(crate) fn is_one_at_a_time(&self) -> bool {
+        !self.is_numbered() && Self::may_be_asked_for_by_name(&self.config)
+    }
+
     /// Idempotence is asked for by name and not to be had: nothing may be accepted.
     pub(crate) fn is_refused(&self) -> bool {
         !self.producer_ids && self.get("enable.idempotence") == Some("true")

@@ -56,6 +56,7 @@ struct Run<'a> {
     faults: BTreeMap<(Instant, usize), FaultPlan>,
     undo: Vec<(Instant, Undo)>,
     lost: BTreeSet<u64>,
+    remade_by_name: BTreeSet<String>,
 }
 
 /// Turns of the driver that a run may take: a loop that spins in no time is found by it.
@@ -79,6 +80,7 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
         dice: Jitter::seeded(plan.seed ^ 2),
         undo: Vec::new(),
         lost: BTreeSet::new(),
+        remade_by_name: BTreeSet::new(),
     };
     let Driven { ended, total, free, told_first, told_last } = run.drive(producer, stepper, &notes);
     let acks = told_last.acks;
@@ -99,6 +101,7 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
         sent: notes.sent.clone(),
         log,
         lost_by_cluster: run.lost.clone(),
+        remade_by_name: run.remade_by_name.clone(),
         promises,
         memory: (total, free),
         end: ended,
@@ -282,6 +285,9 @@ impl Run<'_> {
                     cluster.delete_topic(name).expect("it is there");
                     create(cluster, self.plan, topic);
                 });
+                if self.plan.version < KafkaVersion::V4_3 {
+                    self.remade_by_name.insert(name.clone());
+                }
             }
             FaultPlan::Retention { topic } => {
                 let plan = &self.plan.topics[topic];
@@ -385,7 +391,8 @@ fn producer(plan: &Plan, clock: &SimClock, network: &SimNetwork, sight: &Sight) 
     };
     let client = NetworkClient::over(network.selectable(), settings, Arc::new(clock.clone()));
     let rules = Rules {
-        unanswered: if plan.is_numbered() { in_flight.min(5) } else { 1 },
+        unanswered: if plan.is_one_at_a_time() { 1 } else { in_flight.min(5) },
+        each_broker: !plan.is_numbered(),
         attempts: number("retries", u64::from(u32::MAX)) + 1,
         acks_all: plan.get("acks").is_none_or(|acks| acks == "all"),
     };

@@ -17,6 +17,8 @@ use kp_protocol::{ApiKey, BrokerAddress, BrokerId, ErrorCode, Message};
 pub(crate) struct Rules {
     /// Unanswered batches of a partition, over all brokers.
     pub(crate) unanswered: usize,
+    /// The bound is one of each broker: nothing numbers batches, and nobody asked for one at a time.
+    pub(crate) each_broker: bool,
     /// Attempts of one batch.
     pub(crate) attempts: u64,
     pub(crate) acks_all: bool,
@@ -148,7 +150,8 @@ impl Seen {
     fn check_in_flight(&mut self, rules: Rules, batch: &Batch) {
         let unanswered: Vec<&Batch> =
             self.requests.values().flatten().filter(|other| other.at == batch.at).collect();
-        let count = unanswered.len() + 1;
+        let counted = |other: &&&Batch| !rules.each_broker || other.broker == batch.broker;
+        let count = unanswered.iter().filter(counted).count() + 1;
         self.most_unanswered = self.most_unanswered.max(count);
         if count > rules.unanswered {
             self.broken.push(("in-flight bound", format!("{count} unanswered batches of {:?}", batch.at)));

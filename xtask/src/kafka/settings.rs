@@ -77,7 +77,7 @@ impl NodeSettings<'_> {
             ("listeners", format!("PLAINTEXT://127.0.0.1:{}", self.node.port)),
             ("zookeeper.connect", format!("127.0.0.1:{port}")),
             ("zookeeper.connection.timeout.ms", "30000".to_owned()),
-            ("zookeeper.session.timeout.ms", "6000".to_owned()),
+            ("zookeeper.session.timeout.ms", "2000".to_owned()),
         ]
     }
 }

@@ -102,9 +102,22 @@ impl KafkaCluster {
     /// # Errors
     /// No leader, no segments, or the tool fails.
     pub fn dump_log(&self, topic: &str, partition: i32) -> Result<String, XtaskError> {
+        self.dump(topic, partition, &["--deep-iteration", "--print-data-log"])
+    }
+
+    /// The same without looking into batches and wrappers: what lies in the log, one line each.
+    ///
+    /// # Errors
+    /// As [`dump_log`](Self::dump_log).
+    pub fn dump_entries(&self, topic: &str, partition: i32) -> Result<String, XtaskError> {
+        self.dump(topic, partition, &[])
+    }
+
+    fn dump(&self, topic: &str, partition: i32, flags: &[&str]) -> Result<String, XtaskError> {
         let segments = self.segments(topic, partition)?;
         let segments: Vec<String> = segments.iter().map(|path| path.display().to_string()).collect();
-        let args = ["--deep-iteration", "--print-data-log", "--files", &segments.join(",")];
+        let segments = segments.join(",");
+        let args = [flags, &["--files", &segments]].concat();
         let output = self.tool(self.version.dump_log, &args)?;
         Ok(String::from_utf8_lossy(&output).into_owned())
     }

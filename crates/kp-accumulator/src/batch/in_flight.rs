@@ -19,6 +19,12 @@ impl Batch<InFlight> {
         BATCH_HEADER_SIZE + self.state.payload.size()
     }
 
+    /// The codec its payload is in: `None` also where compression did not make it smaller.
+    #[must_use]
+    pub fn compression(&self) -> Compression {
+        self.state.compression
+    }
+
     /// Back to waiting: the attempt is over. Hand it to [`Accumulator::requeue`](crate::Accumulator::requeue).
     pub fn requeue(self, now: Instant) -> Batch<Sealed> {
         let Self { mut core, state: InFlight { payload, compression } } = self;

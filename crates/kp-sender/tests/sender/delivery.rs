@@ -320,25 +320,6 @@ fn a_topic_created_again_is_sent_by_its_new_id() {
 }
 
 #[test]
-fn a_broker_too_old_for_batches_is_named_with_its_version() {
-    // NC3, SN6
-    let mut harness = Harness::knowing(Plan::default(), &[1]);
-    harness.versions = Arc::new(up_to(2));
-    let sent = [harness.send(0), harness.send(0)];
-    harness.run();
-    assert!(harness.produces().is_empty());
-    for sent in sent {
-        let failure = failure(&sent);
-        assert_eq!(
-            (failure.kind, failure.certainty),
-            (FailureKind::UnsupportedVersion, Certainty::NotWritten)
-        );
-        let words = failure.last.as_ref().unwrap().message.clone().unwrap();
-        assert!(words.contains("host1:9092") && words.contains("version 2"), "{words}");
-    }
-}
-
-#[test]
 fn a_request_the_network_refuses_is_made_anew_without_using_up_a_retry() {
     let mut harness = Harness::knowing(plan(|s| s.retries = 0), &[1]);
     let sent = harness.send(0);

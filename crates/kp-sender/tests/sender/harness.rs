@@ -9,7 +9,7 @@ use kp_protocol::api::{
     MetadataResponseTopic, NodeEndpoint, PartitionProduceResponse, ProduceRequest, ProduceResponse,
     TopicProduceResponse,
 };
-use kp_protocol::records::RecordRef;
+use kp_protocol::records::{MessageFormat, RecordRef};
 use kp_protocol::{
     ApiKey, BrokerAddress, BrokerId, BrokerVersions, ErrorCode, KafkaString, LeaderEpoch, Message,
     PartitionId, Timestamp, TopicId, TopicName, TopicPartition, VersionRange, encode_body,
@@ -85,6 +85,7 @@ pub(crate) struct Harness {
     pub(crate) settled: Vec<(TopicPartition, Outcome)>,
     pub(crate) clusters: Vec<Arc<Cluster>>,
     pub(crate) metadata_failures: Vec<Arc<str>>,
+    pub(crate) formats: Vec<(Option<MessageFormat>, Arc<str>)>,
     pub(crate) without_idempotence: Vec<Arc<str>>,
     pub(crate) unavailable: Vec<Arc<str>>,
     pub(crate) throttled: Vec<(BrokerId, Instant)>,
@@ -148,6 +149,7 @@ impl Harness {
             settled: Vec::new(),
             clusters: Vec::new(),
             metadata_failures: Vec::new(),
+            formats: Vec::new(),
             without_idempotence: Vec::new(),
             unavailable: Vec::new(),
             throttled: Vec::new(),
@@ -257,6 +259,7 @@ impl Harness {
                 settlement.run();
             }
             Output::ClusterChanged(cluster) => self.clusters.push(cluster),
+            Output::RecordFormat { format, reason } => self.formats.push((format, reason)),
             Output::WithoutIdempotence { reason } => self.without_idempotence.push(reason),
             Output::IdempotenceUnavailable { reason } => self.unavailable.push(reason),
             Output::MetadataFailed { reason } => self.metadata_failures.push(reason),

@@ -8,4 +8,5 @@ mod delivery;
 mod limits;
 mod metadata;
 mod new_identity;
+mod old_brokers;
 mod random;
