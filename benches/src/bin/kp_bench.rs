@@ -62,11 +62,11 @@ fn config(args: &Args) -> Result<ProducerConfig, Failure> {
     Ok(config)
 }
 
-/// Sends every record of the run, from as many threads as asked, and hands each number and delivery to `taken`.
+/// Sends every record of the run, from as many threads as asked; `send` is told each record's number.
 fn send_all(
     args: &Args,
     producer: &Producer,
-    send: impl Fn(&Producer, ProducerRecord<'_>) -> Result<(), Failure> + Sync,
+    send: impl Fn(u64, &Producer, ProducerRecord<'_>) -> Result<(), Failure> + Sync,
 ) -> Result<(), Failure> {
     let values = payloads(args.size);
     let threads = args.threads.max(1);
@@ -80,7 +80,7 @@ fn send_all(
             if args.keys > 0 {
                 record = record.key(&key);
             }
-            send(producer, record)?;
+            send(number, producer, record)?;
         }
         Ok(())
     };
@@ -95,19 +95,17 @@ fn send_all(
 
 /// Deliveries are dropped; the outcomes are counted through one delivery per thousand records and the flush.
 fn drop_deliveries(args: &Args, producer: &Producer) -> Result<Outcomes, Failure> {
-    let sample = Mutex::new(Vec::<(Instant, Delivery)>::new());
-    let sent = AtomicU64::new(0);
-    send_all(args, producer, |producer, record| {
+    let sample = Mutex::new(Vec::<Delivery>::new());
+    send_all(args, producer, |number, producer, record| {
         let delivery = producer.send(record)?;
-        if sent.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) {
-            sample.lock().map_err(|_| "poisoned")?.push((Instant::now(), delivery));
+        if number.is_multiple_of(1000) {
+            sample.lock().map_err(|_| "poisoned")?.push(delivery);
         }
         Ok(())
     })?;
     producer.flush()?;
     let failed = producer.failed_records();
-    let sampled =
-        sample.into_inner()?.into_iter().filter(|(_, delivery)| delivery.try_result().is_none()).count();
+    let sampled = sample.into_inner()?.iter().filter(|delivery| delivery.try_result().is_none()).count();
     if sampled > 0 {
         return Err(format!("{sampled} deliveries have no outcome after the flush").into());
     }
@@ -130,7 +128,7 @@ fn through_a_channel(args: &Args, producer: &Producer) -> Result<Outcomes, Failu
         }
         outcomes
     });
-    send_all(args, producer, |producer, record| {
+    send_all(args, producer, |_, producer, record| {
         let at = measure.then(Instant::now);
         Ok(give.send((at, producer.send(record)?))?)
     })?;
@@ -142,7 +140,7 @@ fn a_closure_each(args: &Args, producer: &Producer) -> Result<Outcomes, Failure>
     let measure = !args.no_latency;
     let (ok, failed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let latency = Arc::new(Mutex::new(histogram()));
-    send_all(args, producer, |producer, record| {
+    send_all(args, producer, |_, producer, record| {
         let at = measure.then(Instant::now);
         let (ok, failed, latency) = (Arc::clone(&ok), Arc::clone(&failed), Arc::clone(&latency));
         Ok(producer.send_with(record, move |result| {
@@ -162,7 +160,7 @@ fn a_closure_each(args: &Args, producer: &Producer) -> Result<Outcomes, Failure>
 fn await_each(args: &Args, producer: &Producer) -> Result<Outcomes, Failure> {
     let (ok, failed) = (AtomicU64::new(0), AtomicU64::new(0));
     let latency = Mutex::new(histogram());
-    send_all(args, producer, |producer, record| {
+    send_all(args, producer, |_, producer, record| {
         let at = Instant::now();
         let counter = if producer.send(record)?.wait().is_ok() { &ok } else { &failed };
         counter.fetch_add(1, Ordering::Relaxed);

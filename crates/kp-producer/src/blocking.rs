@@ -48,7 +48,10 @@ impl Producer {
     /// # Errors
     /// [`SendError`]: the record was not accepted.
     pub fn send(&self, record: ProducerRecord<'_>) -> Result<Delivery, SendError> {
-        block_on(self.0.send(record))
+        match self.0.send_at_once(&record) {
+            Some(result) => result,
+            None => block_on(self.0.send(record)),
+        }
     }
 
     /// As [`Producer::send_with`](crate::Producer::send_with).

@@ -93,6 +93,11 @@ impl Producer {
         self.shared().accept(&record, &mut None).await
     }
 
+    /// The same where nothing has to be waited for, for calls that block otherwise.
+    pub(crate) fn send_at_once(&self, record: &ProducerRecord<'_>) -> Option<Result<Delivery, SendError>> {
+        self.shared().accept_at_once(record, &mut None)
+    }
+
     /// Accepts a record, and runs `callback` once on the network thread when its outcome is known: in order of
     /// acceptance per partition, with no lock held. It must not block; it may `try_send` and drop handles. A panic
     /// in it is caught and counted.

@@ -16,6 +16,7 @@ use kp_protocol::records::{BATCH_HEADER_SIZE, MessageFormat, RecordEncoder};
 use kp_protocol::{Timestamp, TopicName};
 use kp_time::{Clock, Deadline};
 use parking_lot::Mutex;
+use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -42,7 +43,8 @@ pub(crate) enum Command {
 /// A snapshot of the cluster, and the queues of every topic in it: one load gives both.
 pub(crate) struct View {
     pub(crate) cluster: Arc<Cluster>,
-    topics: HashMap<TopicName, TopicView>,
+    /// Looked up with every record. The application chooses the names, nobody else does: no hash against floods.
+    topics: HashMap<TopicName, TopicView, FxBuildHasher>,
     /// Why nothing is accepted although there is a cluster; no topics are shown then.
     refusal: Option<SendErrorKind>,
 }
@@ -67,7 +69,7 @@ impl View {
 
     /// One in which nobody finds a topic, but `refusal` instead.
     pub(crate) fn refusing(cluster: Arc<Cluster>, refusal: SendErrorKind) -> Self {
-        Self { cluster, topics: HashMap::new(), refusal: Some(refusal) }
+        Self { cluster, topics: HashMap::default(), refusal: Some(refusal) }
     }
 
     /// What this says to a wish; see [`Wanted::verdict`].
@@ -203,6 +205,29 @@ impl Shared {
                 }
             }
             .map_err(|kind| refuse(kind, &waited.spent))?;
+        }
+    }
+
+    /// Accepts a record if neither metadata nor memory has to be waited for; `None` = it has to be. The usual way of a
+    /// call that may block: no future is made and no waker registered for a record that goes straight in.
+    pub(crate) fn accept_at_once(
+        &self,
+        record: &ProducerRecord<'_>,
+        callback: &mut Option<RecordCallback>,
+    ) -> Option<Result<Delivery, SendError>> {
+        let refuse = |kind| Some(Err(SendError::new(kind, record.topic(), Spent::default())));
+        let timestamp = match self.check(record) {
+            Ok(timestamp) => timestamp,
+            Err(kind) => return refuse(kind),
+        };
+        let mut spare = None;
+        loop {
+            match self.attempt(record, timestamp, callback, &mut spare) {
+                Ok(Attempt::Accepted(delivery)) => return Some(Ok(delivery)),
+                Ok(Attempt::NeedsMetadata(_)) => return None,
+                Ok(Attempt::NeedsBuffer(bytes)) => spare = Some(self.pool.try_allocate(bytes).ok()??),
+                Err(kind) => return refuse(kind),
+            }
         }
     }
 

@@ -95,6 +95,32 @@ impl RecordEncoder {
     #[inline]
     pub fn append(&mut self, record: &RecordRef<'_>, out: &mut Vec<u8>) -> Result<usize, ProtocolError> {
         let timestamp_delta = self.timestamp_delta(record);
+        let short = if record.headers.is_empty() && record.timestamp.0 >= -1 {
+            put_short(timestamp_delta, self.count, record, out)
+        } else {
+            None
+        };
+        let size = match short {
+            Some(size) => size,
+            None => self.append_any(timestamp_delta, record, out)?,
+        };
+        if self.count == 0 {
+            self.base_timestamp = record.timestamp.0;
+            self.max_timestamp = record.timestamp.0;
+        }
+        self.max_timestamp = self.max_timestamp.max(record.timestamp.0);
+        self.count += 1;
+        Ok(size)
+    }
+
+    /// Writes any record, or says why it is none.
+    #[cold]
+    fn append_any(
+        &self,
+        timestamp_delta: i64,
+        record: &RecordRef<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, ProtocolError> {
         let body = self.body_size(record, timestamp_delta);
         if record.timestamp.0 < -1 || body > i32::MAX as usize || self.count >= i32::MAX as u32 {
             return Err(self.refuse(record, body));
@@ -125,12 +151,6 @@ impl RecordEncoder {
             put_headers(record.headers, out);
         }
         debug_assert_eq!(out.len() - start, size, "record_size and append agree");
-        if self.count == 0 {
-            self.base_timestamp = record.timestamp.0;
-            self.max_timestamp = record.timestamp.0;
-        }
-        self.max_timestamp = self.max_timestamp.max(record.timestamp.0);
-        self.count += 1;
         Ok(size)
     }
 
@@ -192,8 +212,88 @@ impl RecordEncoder {
     }
 }
 
-/// Integers are gathered here and copied in one piece of constant size where there is room, which costs less than a
-/// copy of variable size.
+/// Varints gathered in a register, at most eight bytes: bytes that are stored one by one and loaded again as a piece
+/// would have to wait for each other.
+#[derive(Clone, Copy)]
+struct Word {
+    bits: u64,
+    len: usize,
+}
+
+impl Word {
+    /// A varint of at most three bytes, which is what a record has nearly always.
+    #[inline(always)]
+    fn of(number: u64) -> Option<Self> {
+        if number < 1 << 7 {
+            Some(Self { bits: number, len: 1 })
+        } else if number < 1 << 14 {
+            Some(Self { bits: 0x80 | (number & 0x7f) | (number >> 7) << 8, len: 2 })
+        } else if number < 1 << 21 {
+            let bits = 0x8080 | (number & 0x7f) | (number & 0x3f80) << 1 | (number >> 14) << 16;
+            Some(Self { bits, len: 3 })
+        } else {
+            None
+        }
+    }
+
+    /// This, then `next`; together at most eight bytes.
+    #[inline(always)]
+    fn then(self, next: Self) -> Self {
+        Self { bits: self.bits | next.bits << (8 * self.len), len: self.len + next.len }
+    }
+}
+
+/// Writes two words, the first of three to seven bytes; `out` has room for sixteen.
+#[inline(always)]
+fn put_two(first: Word, second: Word, out: &mut Vec<u8>) {
+    let end = out.len() + first.len + second.len;
+    let low = first.bits | second.bits << (8 * first.len);
+    let high = second.bits >> (64 - 8 * first.len);
+    out.extend_from_slice(&(u128::from(high) << 64 | u128::from(low)).to_le_bytes());
+    out.truncate(end);
+}
+
+/// Writes a record without headers whose numbers are all short, and answers its bytes; `None`, and nothing written, if it
+/// is another, or has not room enough for two whole words beside it.
+#[inline(always)]
+fn put_short(timestamp_delta: i64, index: u32, record: &RecordRef<'_>, out: &mut Vec<u8>) -> Option<usize> {
+    // Offset and lengths are not negative here, but for a null's; their zigzag form is the double.
+    let delta = Word::of(encode_i64(timestamp_delta))?;
+    let offset = Word::of(u64::from(index) << 1)?;
+    let null = Word { bits: 1, len: 1 };
+    let length = |bytes: Option<&[u8]>| bytes.map_or(Some(null), |bytes| Word::of((bytes.len() as u64) << 1));
+    let (key_length, value_length) = (length(record.key)?, length(record.value)?);
+    let (key, value) = (record.key.unwrap_or_default(), record.value.unwrap_or_default());
+    let numbers = delta.len + offset.len + key_length.len + value_length.len;
+    // One byte of attributes in front, one that says "no headers" behind.
+    let body = 1 + numbers + key.len() + value.len() + 1;
+    let body_length = Word::of((body as u64) << 1)?;
+    let size = body_length.len + body;
+    if out.capacity() - out.len() < size + 16 {
+        return None;
+    }
+    let attributes = Word { bits: 0, len: 1 };
+    // At most seven bytes, and nine: of the second word one may be over.
+    let first = body_length.then(attributes).then(delta);
+    let second = offset.then(key_length);
+    let start = out.len();
+    if key.is_empty() {
+        let value_length = Some(value_length).filter(|_| second.len <= 5)?;
+        put_two(first, second.then(value_length), out);
+    } else {
+        put_two(first, second, out);
+        out.extend_from_slice(key);
+        let end = out.len() + value_length.len;
+        out.extend_from_slice(&value_length.bits.to_le_bytes());
+        out.truncate(end);
+    }
+    out.extend_from_slice(value);
+    out.push(0);
+    debug_assert_eq!(out.len() - start, size, "the size was known before");
+    Some(size)
+}
+
+/// Integers of any size are gathered here, and copied in one piece of constant size where there is room.
 #[derive(Default)]
 struct Prefix {
     bytes: [u8; PREFIX],
