@@ -15,6 +15,7 @@ use crate::record_format::FormatCell;
 use crate::seal_list::SealList;
 use crate::sealer::Sealer;
 use crate::settings::AccumulatorSettings;
+use crate::topic_counters::TopicCounters;
 use crate::topic_queues::{TopicQueues, TopicShared};
 use kp_memory::BufferPool;
 use kp_protocol::{PartitionId, TopicName, TopicPartition};
@@ -244,6 +245,14 @@ impl Accumulator {
         self.incomplete.callback_panics()
     }
 
+    /// The counts of every topic that a record was sent to, or failed for (ME2), by name.
+    #[must_use]
+    pub fn topic_counters(&self) -> Vec<(TopicName, Arc<TopicCounters>)> {
+        let topics = self.topics.read();
+        let used = topics.iter().filter(|(_, topic)| topic.shared.counters.is_used());
+        used.map(|(name, topic)| (name.clone(), Arc::clone(&topic.shared.counters))).collect()
+    }
+
     /// Codecs with the memory they need, one for each worker thread. Make all of them before the first record.
     #[must_use]
     pub fn sealers(&self, threads: usize) -> Vec<Sealer> {
@@ -330,6 +339,7 @@ impl Accumulator {
             sticky: Sticky::new(seed),
             counter: Counter::seeded(seed),
             ratio: Default::default(),
+            counters: Arc::default(),
             incomplete: Arc::clone(&self.incomplete),
             pool: Arc::clone(&self.pool),
             linger: self.settings.linger,

@@ -28,6 +28,7 @@ use crate::failure::{BatchFailure, BrokerError, Certainty, FailureKind, Spent};
 use crate::incomplete::BatchNumber;
 use crate::partition_queue::{Home, QueueIndex};
 use crate::settings::Age;
+use crate::topic_counters::TopicCounters;
 use kp_memory::Reservation;
 use kp_protocol::records::{BATCH_HEADER_SIZE, RecordEncoder};
 use kp_protocol::{BatchIdentity, LeaderEpoch, TopicPartition};
@@ -112,6 +113,12 @@ impl<S> Batch<S> {
     #[must_use]
     pub fn topic_partition(&self) -> &TopicPartition {
         &self.core.home.topic_partition
+    }
+
+    /// Where batches of its topic are counted.
+    #[must_use]
+    pub fn topic_counters(&self) -> &TopicCounters {
+        &self.core.home.topic.counters
     }
 
     /// When its first record was appended (AC6).

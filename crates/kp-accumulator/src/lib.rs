@@ -74,6 +74,7 @@ mod seal_list;
 mod sealer;
 mod settings;
 mod split;
+mod topic_counters;
 mod topic_queues;
 
 pub use accumulator::Accumulator;
@@ -93,6 +94,7 @@ pub use ready::ReadyCheck;
 pub use sealer::Sealer;
 pub use settings::{AccumulatorSettings, Seal};
 pub use split::{SplitError, Unsplit};
+pub use topic_counters::TopicCounters;
 pub use topic_queues::TopicQueues;
 
 #[cfg(test)]

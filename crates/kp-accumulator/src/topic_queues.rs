@@ -4,6 +4,7 @@ use crate::compression_ratio::CompressionRatio;
 use crate::incomplete::Incomplete;
 use crate::partition_queue::PartitionQueue;
 use crate::partitioner::{Counter, QueueLengths, Sticky};
+use crate::topic_counters::TopicCounters;
 use kp_memory::BufferPool;
 use kp_protocol::TopicName;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub(crate) struct TopicShared {
     pub(crate) sticky: Sticky,
     pub(crate) counter: Counter,
     pub(crate) ratio: CompressionRatio,
+    pub(crate) counters: Arc<TopicCounters>,
     pub(crate) incomplete: Arc<Incomplete>,
     pub(crate) pool: Arc<BufferPool>,
     /// `linger.ms`: the part of the wait before the first attempt that was wanted.

@@ -24,6 +24,9 @@ impl SenderCore {
         }
         let Some(request) = self.take_request(token) else { return };
         let broker = request.broker;
+        let latency = now.saturating_duration_since(request.sent);
+        self.counters.answered(latency);
+        self.latencies.answered(broker, latency);
         let answer = match produce::decode(body, request.version, &request.ids) {
             Ok(answer) => answer,
             Err(error) => {
@@ -32,6 +35,7 @@ impl SenderCore {
                 return self.put(Output::Disconnect { broker, reason });
             }
         };
+        self.counters.throttled(answer.throttle.max(answer.held_back)); // SN18
         if !answer.throttle.is_zero() {
             self.throttle(now, broker, answer.throttle); // NC20
         }
@@ -113,6 +117,7 @@ impl SenderCore {
         let remembered = self.last_errors.remove(&key(&batch));
         let failure = batch.failure(now, kind, certainty, last.or(remembered), record_errors);
         self.give_numbers_up(&batch, failure.certainty);
+        self.counters.failed(&batch);
         self.put(Output::Settle(Settlement::in_flight(batch, Outcome::Failed(Arc::new(failure)))));
     }
 
@@ -122,6 +127,7 @@ impl SenderCore {
         let last = remembered.or_else(|| self.why_it_waits(batch.topic_partition()));
         let failure = batch.failure(now, kind, Certainty::NotWritten, last, Vec::new());
         self.give_numbers_up(&batch, failure.certainty);
+        self.counters.failed(&batch);
         self.put(Output::Settle(Settlement::queued(batch, Outcome::Failed(Arc::new(failure)))));
     }
 
@@ -281,6 +287,7 @@ impl SenderCore {
         if let Some(error) = broker_error(verdict, broker) {
             self.last_errors.insert(key(&batch), error);
         }
+        self.counters.retried(&batch);
         self.accumulator.requeue(batch.requeue(now), now, not_before); // AC24
     }
 
@@ -289,6 +296,7 @@ impl SenderCore {
         self.last_errors.remove(&key(&batch));
         match self.accumulator.split(batch, now) {
             Ok((batch, outcome)) => {
+                self.counters.split();
                 if let (Outcome::Split(parts), Some(error)) = (&outcome, broker_error(verdict, broker)) {
                     let keys = parts.iter().map(|part| Arc::as_ptr(&part.completion).addr());
                     self.last_errors.extend(keys.map(|key| (key, error.clone())));

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct ProduceInFlight {
     pub(crate) broker: BrokerId,
     pub(crate) version: i16,
+    /// When it was handed out.
+    pub(crate) sent: Instant,
     /// The topics by id as they were when it was sent (SN16).
     pub(crate) ids: TopicIds,
     pub(crate) slots: Vec<Slot>,

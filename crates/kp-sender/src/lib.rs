@@ -38,7 +38,9 @@
 
 mod answers;
 mod brokers;
+mod counters;
 mod expiry;
+mod histogram;
 mod idempotence;
 mod in_flight;
 mod io;
@@ -53,6 +55,8 @@ mod shutdown;
 mod unfit;
 mod unreachable;
 
+pub use counters::SenderCounters;
+pub use histogram::{Histogram, Summary};
 pub use idempotence::IdempotenceSetting;
 pub use io::{BrokerReadiness, Input, OutgoingRequest, Output};
 pub use sender_core::SenderCore;

@@ -4,20 +4,21 @@
 //! Owner: the driver, alone. Never: a clock, a socket, user code.
 
 use crate::brokers::Brokers;
+use crate::counters::{BrokerLatencies, SenderCounters};
 use crate::idempotence::Idempotence;
 use crate::in_flight::Requests;
 use crate::metadata_exchange::Exchange;
 use crate::shutdown::Shutdown;
 use crate::unfit::Formats;
 use crate::unreachable::Unreachable;
-use crate::{Input, Output, SenderSettings};
+use crate::{Histogram, Input, Output, SenderSettings};
 use kp_accumulator::{Accumulator, BrokerError};
 use kp_metadata::Metadata;
 use kp_protocol::{BrokerAddress, BrokerId};
 use kp_time::Jitter;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Everything between the accumulator and the network, as a state machine.
 ///
@@ -39,6 +40,8 @@ pub struct SenderCore {
     /// What a broker said last about a batch that waits to be sent again, by the address of its completion.
     pub(crate) last_errors: BTreeMap<usize, BrokerError>,
     pub(crate) shutdown: Shutdown,
+    pub(crate) counters: Arc<SenderCounters>,
+    pub(crate) latencies: BrokerLatencies,
     pub(crate) announced: Vec<BrokerAddress>,
     pub(crate) jitter: Jitter,
     pub(crate) next_token: u64,
@@ -74,6 +77,8 @@ impl SenderCore {
             formats: Formats::default(),
             last_errors: BTreeMap::new(),
             shutdown: Shutdown::Running,
+            counters: Arc::default(),
+            latencies: BrokerLatencies::default(),
             announced: Vec::new(),
             jitter: Jitter::seeded(seed),
             next_token: 0,
@@ -149,6 +154,23 @@ impl SenderCore {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timeout
+    }
+
+    /// What is counted, for metrics. Anybody may read it at any time; an outcome is counted before it comes out.
+    #[must_use]
+    pub fn counters(&self) -> &Arc<SenderCounters> {
+        &self.counters
+    }
+
+    /// From the handing out of a Produce request to its answer, for each broker that has answered one.
+    pub fn latencies(&self) -> impl ExactSizeIterator<Item = (BrokerId, &Arc<Histogram>)> {
+        self.latencies.iter()
+    }
+
+    /// When a broker last told all that was asked of it about the cluster, before `now`: as long ago as this (MD27).
+    #[must_use]
+    pub fn metadata_age(&self, now: Instant) -> Option<Duration> {
+        self.metadata.age(now)
     }
 
     /// SN1: ready, check, drain, expire, send; metadata beside it.

@@ -138,7 +138,8 @@ impl SenderCore {
                 }
             };
         let token = self.take_token();
-        self.requests.insert(token, ProduceInFlight { broker, version, ids, slots });
+        self.counters.sent(now, slots.iter().filter_map(|slot| slot.batch.as_ref()));
+        self.requests.insert(token, ProduceInFlight { broker, version, sent: now, ids, slots });
         self.put_first(Output::Send(OutgoingRequest {
             token,
             broker,

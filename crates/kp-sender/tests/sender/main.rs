@@ -4,6 +4,7 @@ mod harness;
 mod idempotence;
 
 mod closing;
+mod counting;
 mod delivery;
 mod limits;
 mod metadata;
