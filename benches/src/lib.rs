@@ -47,7 +47,7 @@ pub struct Args {
     /// Distinct 8-byte keys; 0 = no key.
     #[arg(long, default_value_t = 0)]
     pub keys: u64,
-    /// How outcomes are taken: drop, channel, closure, await.
+    /// How outcomes are taken: drop, deliveries, channel, closure, await.
     #[arg(long, default_value = "drop")]
     pub mode: String,
     /// No clock read and no histogram per record: outcomes are only counted.

@@ -6,8 +6,9 @@
 use clap::Parser;
 use kp_benches::{Args, Outcomes, Pacer, histogram, key, payloads, report};
 use kp_producer::blocking::Producer;
-use kp_producer::{Delivery, ProducerConfig, ProducerRecord};
+use kp_producer::{Delivered, Deliveries, Delivery, ProducerConfig, ProducerRecord};
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
@@ -22,10 +23,13 @@ fn main() -> Result<(), Failure> {
     let start = Instant::now();
     let mut outcomes = match args.mode.as_str() {
         "drop" => drop_deliveries(&args, &producer)?,
+        "deliveries" => in_a_queue(&args, &producer)?,
         "channel" | "" => through_a_channel(&args, &producer)?,
         "closure" => a_closure_each(&args, &producer)?,
         "await" => await_each(&args, &producer)?,
-        other => return Err(format!("unknown mode {other}: drop, channel, closure, await").into()),
+        other => {
+            return Err(format!("unknown mode {other}: drop, deliveries, channel, closure, await").into());
+        }
     };
     let took = start.elapsed();
     let closed = producer.close(Duration::from_secs(30))?;
@@ -110,6 +114,42 @@ fn drop_deliveries(args: &Args, producer: &Producer) -> Result<Outcomes, Failure
         return Err(format!("{sampled} deliveries have no outcome after the flush").into());
     }
     Ok(Outcomes { ok: args.records - failed, failed, latency: histogram() })
+}
+
+/// Every outcome is taken on the thread that sends, from a queue that is looked at every 256 records.
+fn in_a_queue(args: &Args, producer: &Producer) -> Result<Outcomes, Failure> {
+    let all = Mutex::new(Outcomes { ok: 0, failed: 0, latency: histogram() });
+    let take = |outcomes: &mut (u64, u64), done: Delivered| {
+        let records = done.records() as u64;
+        if done.is_written() { outcomes.0 += records } else { outcomes.1 += records }
+    };
+    thread_local! {
+        static QUEUE: RefCell<(Deliveries, (u64, u64))> = RefCell::default();
+    }
+    let finish = || -> Result<(), Failure> {
+        QUEUE.with_borrow_mut(|(queue, outcomes)| {
+            while let Some(done) = queue.wait_next() {
+                take(outcomes, done);
+            }
+            let mut all = all.lock().map_err(|_| "poisoned")?;
+            (all.ok, all.failed) = (all.ok + outcomes.0, all.failed + outcomes.1);
+            Ok(())
+        })
+    };
+    let last = args.records.saturating_sub(args.threads.max(1));
+    send_all(args, producer, |number, producer, record| {
+        QUEUE.with_borrow_mut(|(queue, outcomes)| {
+            queue.push(producer.send(record)?);
+            if number % 256 == 0 {
+                while let Some(done) = queue.try_next() {
+                    take(outcomes, done);
+                }
+            }
+            Ok::<(), Failure>(())
+        })?;
+        if number >= last { finish() } else { Ok(()) }
+    })?;
+    Ok(all.into_inner()?)
 }
 
 fn through_a_channel(args: &Args, producer: &Producer) -> Result<Outcomes, Failure> {

@@ -76,6 +76,11 @@ impl Delivery {
         Self { completion, index, timestamp_ms }
     }
 
+    /// Where its outcome will appear, and its place there.
+    pub(crate) fn into_parts(self) -> (Arc<Completion>, u32) {
+        (self.completion, self.index)
+    }
+
     /// The outcome if it is there: one atomic load while it is not.
     #[must_use]
     pub fn try_result(&self) -> Option<Result<RecordMetadata, DeliveryError>> {

@@ -35,6 +35,7 @@
 pub mod blocking;
 mod builder;
 pub mod config;
+mod deliveries;
 mod delivery;
 mod driver;
 mod ended;
@@ -51,6 +52,7 @@ mod system_clock;
 
 pub use builder::ProducerBuilder;
 pub use config::{ConfigError, ConfigWarning, ProducerConfig};
+pub use deliveries::{Delivered, Deliveries, WrittenRange};
 pub use delivery::{Delivery, RecordMetadata};
 pub use ended::Closed;
 pub use error::{BuildError, DeliveryError, SendError, SendErrorKind, WouldDeadlock};
