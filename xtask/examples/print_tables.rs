@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 
 fn main() {
     let wire: Vec<Value> = kp_protocol::api::SCHEMA_TABLES.iter().map(table).collect();
-    println!("{}", json!({ "wire": wire, "configuration": kp_producer::config::render_markdown() }));
+    let (configuration, metrics) =
+        (kp_producer::config::render_markdown(), kp_producer::metrics::render_markdown());
+    println!("{}", json!({ "wire": wire, "configuration": configuration, "metrics": metrics }));
 }
 
 fn table(table: &SchemaTable) -> Value {

@@ -1,4 +1,5 @@
-//! Files that are printed from the code: `docs/configuration.md` from its tables, `docs/behaviours.md` from its tests.
+//! Files that are printed from the code: `docs/configuration.md` and `docs/metrics.md` from their tables,
+//! `docs/behaviours.md` from its tests.
 //!
 //! The tables are read by running `xtask/examples/print_tables.rs`, which depends on the crates; this one does not.
 
@@ -19,6 +20,8 @@ pub(crate) struct Tables {
     pub(crate) wire: Vec<Table>,
     /// `docs/configuration.md`, from kp-producer's keys.
     configuration: String,
+    /// `docs/metrics.md`, from its metrics.
+    metrics: String,
 }
 
 impl Tables {
@@ -35,6 +38,7 @@ impl Tables {
         let file = |name: &str, text: String| Generated { path: workspace::root().join(name), text };
         vec![
             file("docs/configuration.md", self.configuration.clone()),
+            file("docs/metrics.md", self.metrics.clone()),
             file("docs/behaviours.md", behaviours.render()),
         ]
     }

@@ -5,6 +5,7 @@ use crate::delivery::{Delivery, RecordMetadata};
 use crate::ended::Closed;
 use crate::error::{BuildError, DeliveryError, SendError, WouldDeadlock};
 use crate::guarantees::Guarantees;
+use crate::metrics::ProducerMetrics;
 use crate::parker::block_on;
 use crate::producer::{PartitionInfo, TrySendError};
 use crate::record::ProducerRecord;
@@ -122,6 +123,12 @@ impl Producer {
     #[must_use]
     pub fn notices(&self) -> Vec<String> {
         self.0.notices()
+    }
+
+    /// Everything that is measured, as it is now; see [`Producer::metrics`](crate::Producer::metrics).
+    #[must_use]
+    pub fn metrics(&self) -> ProducerMetrics {
+        self.0.metrics()
     }
 
     /// How many records were acknowledged so far.

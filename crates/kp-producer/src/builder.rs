@@ -6,6 +6,7 @@ use crate::driver::Driver;
 use crate::error::BuildError;
 use crate::guarantees::Guarantees;
 use crate::metadata_wait::MetadataWaiters;
+use crate::metrics::Telemetry;
 use crate::producer::{Handle, Producer};
 use crate::seal_workers::SealWorkers;
 use crate::shared::{Limits, Shared, View};
@@ -123,6 +124,13 @@ impl ProducerBuilder {
             now,
             seeds.next_u64(),
         );
+        let client_id: Arc<str> = Arc::from(settings.client_id.as_str());
+        let telemetry = Telemetry::new(
+            Arc::clone(&client_id),
+            settings.metrics_recording_level,
+            self.clock.timestamp_ms(),
+            Arc::clone(core.counters()),
+        );
         let sealers = accumulator.sealers(seal_threads(&settings));
         let shared = Arc::new(Shared {
             accumulator,
@@ -132,6 +140,7 @@ impl ProducerBuilder {
             clock: self.clock,
             limits: limits(&settings),
             counters: Default::default(),
+            telemetry,
             notices: Default::default(),
             without_headers: Default::default(),
             is_without_idempotence: Default::default(),
@@ -145,7 +154,7 @@ impl ProducerBuilder {
             shared,
             guarantees: guarantees(&settings),
             warnings: validated.warnings,
-            client_id: Arc::from(settings.client_id),
+            client_id,
         });
         Ok(Parts { producer, driver, sealers })
     }

@@ -4,6 +4,7 @@
 //! callbacks (with no lock held), and serves those who wait for metadata or memory.
 
 use crate::error::SendErrorKind;
+use crate::metrics::Publisher;
 use crate::shared::{Command, Shared, View};
 use kp_accumulator::{FailureKind, Outcome};
 use kp_network::{ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Written};
@@ -22,12 +23,14 @@ pub(crate) struct Driver {
     core: SenderCore,
     client: Box<dyn KafkaClient>,
     events: Vec<Event>,
+    publisher: Publisher,
     over: bool,
 }
 
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, core: SenderCore, client: Box<dyn KafkaClient>) -> Self {
-        Self { shared, core, client, events: Vec::new(), over: false }
+        let publisher = Publisher::new(shared.clock.now());
+        Self { shared, core, client, events: Vec::new(), publisher, over: false }
     }
 
     /// Runs until the producer is closed and everything accepted is settled. A panic is never resumed: whatever
@@ -39,7 +42,7 @@ impl Driver {
             while !self.over {
                 self.turn();
             }
-            self.client.close(FAREWELL);
+            self.say_farewell();
         }));
         match ended {
             // The batches in flight were failed as unknown when the core was dropped.
@@ -56,7 +59,7 @@ impl Driver {
         self.shared.enter_network_thread();
         self.turn();
         if self.over {
-            self.client.close(FAREWELL);
+            self.say_farewell();
             self.shared.ended.closed();
         }
         self.shared.leave_network_thread();
@@ -68,6 +71,7 @@ impl Driver {
         self.take_commands(now);
         while let Some(output) = self.core.poll_output(now) {
             self.carry_out(now, output);
+            self.publisher.note_news();
         }
         // Behind the outputs: an answer that is in already must not come too late for who waits for it.
         self.shared.pool.expire(now);
@@ -75,12 +79,18 @@ impl Driver {
         if self.over {
             return;
         }
+        let Self { shared, core, client, publisher, .. } = self;
+        if shared.pool.has_waiters() {
+            publisher.note_news();
+        }
+        publisher.turn(now, shared, core, &**client);
         let until = self.sleep_until();
         let may_sleep = self.shared.accumulator.prepare_to_sleep(until);
         self.client.poll(if may_sleep { until } else { Some(now) }, &mut self.events);
         self.shared.accumulator.awake();
         let now = self.shared.clock.now();
         for event in self.events.drain(..) {
+            self.publisher.note_news();
             if let Some(advice) = event.advice() {
                 self.shared.notice(advice);
             }
@@ -88,6 +98,13 @@ impl Driver {
                 self.core.handle_input(now, input);
             }
         }
+    }
+
+    /// The last metrics, then the end of every connection.
+    fn say_farewell(&mut self) {
+        let Self { shared, core, client, publisher, .. } = self;
+        publisher.end(shared.clock.now(), shared, core, &**client);
+        client.close(FAREWELL);
     }
 
     fn take_commands(&mut self, now: Instant) {
@@ -104,8 +121,12 @@ impl Driver {
     }
 
     fn sleep_until(&self) -> Option<Instant> {
-        let moments =
-            [self.core.poll_timeout(), self.shared.pool.next_deadline(), self.shared.waiters.next_deadline()];
+        let moments = [
+            self.core.poll_timeout(),
+            self.shared.pool.next_deadline(),
+            self.shared.waiters.next_deadline(),
+            self.publisher.next(),
+        ];
         moments.into_iter().flatten().min()
     }
 

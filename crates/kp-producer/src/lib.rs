@@ -25,6 +25,11 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Metrics
+//! [`Producer::metrics`] is a snapshot under the names of Java's producer. The same values go to the recorder of the
+//! `metrics` crate, if the program installs one, as `kafka_producer_…`: `docs/metrics.md` lists them. Nothing is done
+//! for a record; see [`metrics`].
+//!
 //! # Features
 //! `tokio` (default): the network over sockets; without it a client is handed to [`ProducerBuilder::client`], and
 //! neither a runtime nor a socket is in the tree. `gzip`, `snappy`, `lz4` (default) and `zstd` (needs a C compiler):
@@ -42,6 +47,7 @@ mod ended;
 mod error;
 mod guarantees;
 mod metadata_wait;
+pub mod metrics;
 mod parker;
 mod producer;
 mod record;
@@ -60,6 +66,7 @@ pub use guarantees::Guarantees;
 pub use kp_accumulator::{BatchFailure, Certainty, FailureKind, Spent};
 pub use kp_protocol::Acks;
 pub use kp_protocol::compression::Compression;
+pub use metrics::{MetricValue, ProducerMetrics, RecordingLevel};
 pub use producer::{PartitionInfo, Producer, TrySendError};
 pub use record::ProducerRecord;
 pub use stepper::Stepper;

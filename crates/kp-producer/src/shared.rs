@@ -6,6 +6,7 @@
 use crate::delivery::Delivery;
 use crate::error::{SendError, SendErrorKind};
 use crate::metadata_wait::{MetadataWaiters, Wanted};
+use crate::metrics::{Stopwatch, Telemetry, adding_to};
 use crate::parker;
 use crate::record::ProducerRecord;
 use arc_swap::ArcSwap;
@@ -109,6 +110,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
     pub(crate) counters: Counters,
+    pub(crate) telemetry: Telemetry,
     /// What an operator should know of the cluster; see `Producer::notices`.
     pub(crate) notices: Mutex<Vec<String>>,
     /// Why records may not have headers, as long as that is so.
@@ -192,7 +194,7 @@ impl Shared {
         callback: &mut Option<RecordCallback>,
     ) -> Result<Delivery, SendError> {
         let mut waited = Waited { deadline: None, spent: Spent::default() };
-        let refuse = |kind, spent: &Spent| SendError::new(kind, record.topic(), *spent);
+        let refuse = |kind, spent: &Spent| self.telemetry.refuse(kind, record.topic(), *spent);
         let timestamp = self.check(record).map_err(|kind| refuse(kind, &waited.spent))?;
         let mut spare = None;
         loop {
@@ -215,7 +217,7 @@ impl Shared {
         record: &ProducerRecord<'_>,
         callback: &mut Option<RecordCallback>,
     ) -> Option<Result<Delivery, SendError>> {
-        let refuse = |kind| Some(Err(SendError::new(kind, record.topic(), Spent::default())));
+        let refuse = |kind| Some(Err(self.telemetry.refuse(kind, record.topic(), Spent::default())));
         let timestamp = match self.check(record) {
             Ok(timestamp) => timestamp,
             Err(kind) => return refuse(kind),
@@ -237,7 +239,7 @@ impl Shared {
         record: &ProducerRecord<'_>,
         callback: &mut Option<RecordCallback>,
     ) -> Result<Delivery, SendError> {
-        let refuse = |kind| SendError::new(kind, record.topic(), Spent::default());
+        let refuse = |kind| self.telemetry.refuse(kind, record.topic(), Spent::default());
         let timestamp = self.check(record).map_err(refuse)?;
         let mut spare = None;
         loop {
@@ -353,7 +355,9 @@ impl Shared {
         if let Some(verdict) = verdict {
             return verdict;
         }
+        let timed = Stopwatch::start(&*self.clock, adding_to(&self.telemetry.metadata_wait_ns));
         let verdict = wait.await;
+        drop(timed);
         waited.spent.metadata += self.clock.now().saturating_duration_since(now);
         verdict
     }
@@ -367,10 +371,12 @@ impl Shared {
         }
         let now = self.clock.now();
         let deadline = waited.until(now, self.limits.max_block);
+        let timed = Stopwatch::start(&*self.clock, |waited| self.pool.add_wait(waited));
         let result = match self.pool.allocate(bytes, deadline) {
             Ok(allocation) => allocation.await,
             Err(error) => Err(error),
         };
+        drop(timed);
         waited.spent.memory += self.clock.now().saturating_duration_since(now);
         result.map_err(|error| match error {
             MemoryError::Closed => self.closed_kind(),

@@ -9,6 +9,8 @@ use std::time::Duration;
 use kp_network::OldKafka;
 use kp_protocol::{Acks, compression::Compression};
 
+use crate::metrics::RecordingLevel;
+
 use super::{
     ConfigError, ProducerConfig,
     idempotence::Idempotence,
@@ -213,12 +215,13 @@ config! {
             "The socket's receive buffer (SO_RCVBUF); -1 leaves it to the system.";
     }
     "Metrics and sources" {
-        "metric.reporters", List, Is("JmxReporter"), Was(""), Any, Jvm("kp's counters come through the `metrics` crate in a later version"),
+        "metric.reporters", List, Is("JmxReporter"), Was(""), Any, Jvm("install a recorder of the `metrics` crate, or ask `Producer::metrics`; see metrics.md"),
             "Plug-ins that are told every metric.";
         "metrics.num.samples", Int, Is("2"), Same, AtLeast(1), NotPlanned(METRICS), "Windows behind a rate or an average.";
         "metrics.sample.window.ms", Long, Is("30000"), Same, AtLeast(0), NotPlanned(METRICS), "Length of such a window.";
-        "metrics.recording.level", Text, Is("INFO"), Absent, OneOf(&["INFO", "DEBUG", "TRACE"]), NotPlanned(METRICS),
-            "The finest metrics recorded.";
+        "metrics.recording.level" as metrics_recording_level: RecordingLevel,
+            Text, Is("INFO"), Absent, OneOf(&["INFO", "DEBUG", "TRACE"]), Works,
+            "The finest metrics shown: what Java has (`INFO`), or also kp's own workings (`DEBUG`, `TRACE`).";
         "enable.metrics.push", Boolean, Is("true"), Absent, Any,
             FixedAt("false", "metrics are not pushed to brokers (KIP-714) by this version"),
             "Send the client's metrics to brokers that subscribe to them (KIP-714).";

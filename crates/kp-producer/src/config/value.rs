@@ -5,6 +5,8 @@ use std::{fmt, hint::black_box, time::Duration};
 
 use kp_protocol::{Acks, compression::Compression};
 
+use crate::metrics::RecordingLevel;
+
 use super::{
     ConfigError,
     key::{KeyInfo, KeyType, Valid},
@@ -247,6 +249,15 @@ impl Setting for Acks {
             }
             .to_owned(),
         )
+    }
+}
+
+impl Setting for RecordingLevel {
+    fn from_value(value: &Value) -> Option<Self> {
+        if let Value::Text(text) = value { Self::from_name(text) } else { None }
+    }
+    fn into_value(self) -> Value {
+        Value::Text(self.name().to_owned())
     }
 }
 

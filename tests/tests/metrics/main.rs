@@ -1,0 +1,8 @@
+//! What a producer measures (ME1 to ME5, SN18, SN20), through the whole facade over a network in virtual time: in the
+//! snapshot, and told to a recorder of the `metrics` crate.
+
+mod ledger;
+mod stage;
+
+mod snapshot;
+mod told;
