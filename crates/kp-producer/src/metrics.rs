@@ -1,7 +1,7 @@
 //! What a producer measures, under Java's names: [`Producer::metrics`](crate::Producer::metrics) gives a snapshot of it,
 //! and whoever installs a recorder of the `metrics` crate gets the same values as `kafka_producer_…`.
 //!
-//! One table ([`METRICS`](metric_infos)) says which metrics there are and where each is read; the snapshot, what is
+//! One table ([`metric_infos`]) says which metrics there are and where each is read; the snapshot, what is
 //! published and `docs/metrics.md` all come from it. Nothing is done for a record: the rooms below count batches and
 //! requests, with plain adds, and the network thread publishes them at most once a second, by the producer's clock.
 //!

@@ -62,7 +62,12 @@ impl Stage {
 
     /// One turn; time moves on by 10 ms at most.
     pub(crate) fn turn(&mut self) {
-        self.network.set_alarm(Some(self.now() + Duration::from_millis(10)));
+        self.turn_within(Duration::from_millis(10));
+    }
+
+    /// One turn, in which the driver sleeps for as long as it likes, `most` at most.
+    pub(crate) fn turn_within(&mut self, most: Duration) {
+        self.network.set_alarm(Some(self.now() + most));
         let Some(stepper) = &mut self.stepper else { return };
         match &self.recorder {
             Some(recorder) => with_local_recorder(recorder, || stepper.turn()),

@@ -2,8 +2,9 @@
 
 use crate::ledger::{Ledger, Value};
 use crate::stage::Stage;
-use kp_producer::MetricValue;
 use kp_producer::metrics::{MetricKind, metric_infos};
+use kp_producer::{MetricValue, ProducerConfig, ProducerRecord};
+use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -137,6 +138,36 @@ fn a_recorder_that_comes_later_gets_the_counters_in_full() {
 }
 
 #[test]
+fn the_network_thread_wakes_up_to_tell_the_last_of_a_burst() {
+    let ledger = Arc::new(Ledger::default());
+    let mut stage = stage(&ledger, &[("linger.ms", "0")]);
+    drop(stage.send("t"));
+    stage.flush();
+    let flushed = stage.now();
+    let is_laid_out = |stage: &Stage| {
+        let metrics = stage.metrics();
+        metrics.gauge("requests-in-flight") == Some(0.0) && metrics.counter("response-total") > Some(3)
+    };
+    let is_told = |ledger: &Ledger| {
+        ledger.get("kafka_producer_record_acknowledged_total", C) == Some(Value::Counter(1))
+    };
+    // What a turn writes before it sleeps is seen behind a short one.
+    let sleep = |stage: &mut Stage| {
+        stage.turn_within(Duration::from_secs(60));
+        stage.turn();
+    };
+    while !is_laid_out(&stage) {
+        assert!(!is_told(&ledger), "that comes later");
+        sleep(&mut stage);
+    }
+    assert!(stage.now() - flushed <= Duration::from_millis(110), "{:?}", stage.now() - flushed);
+    while !is_told(&ledger) {
+        sleep(&mut stage);
+    }
+    assert!(stage.now() - flushed <= Duration::from_millis(1010), "{:?}", stage.now() - flushed);
+}
+
+#[test]
 fn two_producers_of_one_name_add_up() {
     let ledger = Arc::new(Ledger::default());
     for sent in 1..=2 {
@@ -147,6 +178,27 @@ fn two_producers_of_one_name_add_up() {
         stage.close();
     }
     assert_eq!(ledger.get("kafka_producer_record_send_total", C), Some(Value::Counter(3)));
+}
+
+// ME1
+#[test]
+fn whoever_has_closed_a_producer_finds_its_last_values_with_the_global_recorder() {
+    let ledger = Arc::new(Ledger::default());
+    metrics::set_global_recorder(Arc::clone(&ledger)).expect("the only one in this program");
+    let broker = EmbeddedBroker::start(EmbeddedOptions::default()).expect("a free port");
+    let mut config = ProducerConfig::default().bootstrap_servers(broker.bootstrap());
+    config.set("client.id", "over-tcp").expect("a name");
+    let producer = kp_producer::blocking::Producer::new(config).expect("it is built");
+    for _ in 0..10 {
+        drop(producer.send(ProducerRecord::to("t").value("v")).expect("accepted"));
+    }
+    assert_eq!(producer.close(Duration::from_secs(30)).expect("not in a callback").undelivered, 0);
+    let told = |name: &str| ledger.get(name, &[("client_id", "over-tcp")]);
+    assert_eq!(told("kafka_producer_record_acknowledged_total"), Some(Value::Counter(10)));
+    assert_eq!(told("kafka_producer_connection_count"), Some(Value::Gauge(0.0)));
+    let incoming = producer.metrics().counter("incoming-byte-total").expect("a counter");
+    assert!(incoming > 100, "{incoming}");
+    assert_eq!(told("kafka_producer_incoming_byte_total"), Some(Value::Counter(incoming)));
 }
 
 struct Panicking;

@@ -24,7 +24,7 @@ pub fn render_markdown() -> String {
          stands at the last telling.\n\
          - **When a producer is closed** the gauges of what it held go to what is left (no connections, no requests in \
          flight). The `metrics` crate has no way to take a metric back: the series stay with the recorder until it \
-         drops idle ones itself.\n\
+         drops idle ones itself. A network thread that panicked tells nothing more.\n\
          - **Two producers of one `client.id`** in a process add up in the counters, and overwrite each other's gauges: \
          give each a name of its own.\n\
          - `metrics.recording.level` (`INFO`, `DEBUG`, `TRACE`) says what is shown; what is counted does not change.\n",
