@@ -256,3 +256,18 @@ fn silent_brokers_are_given_up_for_the_bootstrap_list_after_the_trigger() {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+// CL9, ID2
+#[test]
+fn a_close_ends_although_the_cluster_forbids_producer_ids() {
+    let broker = brokers(1);
+    let refused = Fault::RefuseProducerId { code: ErrorCode::CLUSTER_AUTHORIZATION_FAILED };
+    broker.cluster().lock().inject(refused, u32::MAX);
+    let producer = producer(&broker.bootstrap(), &[("linger.ms", "0")]);
+    let record = || ProducerRecord::to("t").partition(0).value("v");
+    let error = producer.send(record()).expect("accepted").wait().expect_err("forbidden");
+    assert_eq!(*error.kind(), FailureKind::Refused(ErrorCode::CLUSTER_AUTHORIZATION_FAILED), "{error}");
+    let last = producer.send(record()).expect("accepted");
+    let _ = producer.close(LONG).expect("not the network thread");
+    assert!(last.try_result().expect("it has ended").is_err());
+}

@@ -3,12 +3,14 @@
 use crate::config::{ConfigWarning, ProducerConfig};
 use crate::delivery::{Delivery, RecordMetadata};
 use crate::ended::Closed;
-use crate::error::{BuildError, DeliveryError, SendError, WouldDeadlock};
+use crate::error::{BuildError, DeliveryError, SendError, WaitError};
 use crate::guarantees::Guarantees;
+use crate::interceptor::ProducerInterceptor;
 use crate::metrics::ProducerMetrics;
 use crate::parker::block_on;
 use crate::producer::{PartitionInfo, TrySendError};
 use crate::record::ProducerRecord;
+use kp_accumulator::Partitioner;
 use kp_network::KafkaClient;
 use kp_time::Clock;
 use std::time::Duration;
@@ -49,10 +51,7 @@ impl Producer {
     /// # Errors
     /// [`SendError`]: the record was not accepted.
     pub fn send(&self, record: ProducerRecord<'_>) -> Result<Delivery, SendError> {
-        match self.0.send_at_once(&record) {
-            Some(result) => result,
-            None => block_on(self.0.send(record)),
-        }
+        self.0.send_blocking(&record)
     }
 
     /// As [`Producer::send_with`](crate::Producer::send_with).
@@ -74,19 +73,31 @@ impl Producer {
         self.0.try_send(record)
     }
 
+    /// As [`Producer::topic`](crate::Producer::topic); [`Topic::send_blocking`](crate::Topic::send_blocking) blocks.
+    #[must_use]
+    pub fn topic(&self, name: &str) -> crate::Topic {
+        self.0.topic(name)
+    }
+
+    /// The same producer for async code, and for [`TypedProducer::new`](crate::TypedProducer::new).
+    #[must_use]
+    pub fn as_async(&self) -> &crate::Producer {
+        &self.0
+    }
+
     /// As [`Producer::flush`](crate::Producer::flush).
     ///
     /// # Errors
-    /// [`WouldDeadlock`] on the network thread.
-    pub fn flush(&self) -> Result<(), WouldDeadlock> {
+    /// [`WaitError::WouldDeadlock`] on the network thread.
+    pub fn flush(&self) -> Result<(), WaitError> {
         block_on(self.0.flush())
     }
 
     /// As [`Producer::close`](crate::Producer::close).
     ///
     /// # Errors
-    /// [`WouldDeadlock`] on the network thread, unless `within` is zero.
-    pub fn close(&self, within: Duration) -> Result<Closed, WouldDeadlock> {
+    /// [`WaitError::WouldDeadlock`] on the network thread, unless `within` is zero.
+    pub fn close(&self, within: Duration) -> Result<Closed, WaitError> {
         block_on(self.0.close(within))
     }
 
@@ -168,6 +179,16 @@ impl ProducerBuilder {
     /// Where random choices start from.
     pub fn seed(self, seed: u64) -> Self {
         Self(self.0.seed(seed))
+    }
+
+    /// As [`ProducerBuilder::interceptor`](crate::ProducerBuilder::interceptor).
+    pub fn interceptor(self, interceptor: impl ProducerInterceptor + 'static) -> Self {
+        Self(self.0.interceptor(interceptor))
+    }
+
+    /// As [`ProducerBuilder::partitioner`](crate::ProducerBuilder::partitioner).
+    pub fn partitioner(self, partitioner: impl Partitioner + 'static) -> Self {
+        Self(self.0.partitioner(partitioner))
     }
 
     /// Checks the configuration and starts the network thread.

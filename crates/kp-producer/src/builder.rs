@@ -1,19 +1,19 @@
 //! From a configuration to a running producer: fills each room's plain settings struct, then starts the threads.
 //! No I/O happens here; names are resolved and sockets made on the network thread.
 
-use crate::config::{Idempotence, ProducerConfig, Settings};
+use crate::config::{Idempotence, PartitionerClass, ProducerConfig, Settings};
 use crate::driver::Driver;
 use crate::error::BuildError;
+use crate::extension::Configured;
 use crate::guarantees::Guarantees;
-use crate::metadata_wait::MetadataWaiters;
+use crate::interceptor::{Chain, ProducerInterceptor};
 use crate::metrics::Telemetry;
 use crate::producer::{Handle, Producer};
 use crate::seal_workers::SealWorkers;
-use crate::shared::{Limits, Shared, View};
+use crate::shared::{self, Extensions, Limits, Shared, View};
 use crate::stepper::Stepper;
 use crate::system_clock::SystemClock;
-use arc_swap::ArcSwap;
-use kp_accumulator::{Accumulator, AccumulatorSettings, Seal, Sealer};
+use kp_accumulator::{Accumulator, AccumulatorSettings, Partitioner, Seal, Sealer, Spread};
 use kp_memory::BufferPool;
 use kp_metadata::{Metadata, MetadataSettings};
 use kp_network::KafkaClient;
@@ -21,9 +21,10 @@ use kp_protocol::compression::Compression;
 use kp_protocol::{BrokerAddress, BrokerId};
 use kp_sender::{IdempotenceSetting, SenderCore, SenderSettings};
 use kp_time::{Backoff, Clock, Jitter};
-use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Makes a [`Producer`]; a test swaps its network and its clock here.
 ///
@@ -38,11 +39,20 @@ pub struct ProducerBuilder {
     client: Option<Box<dyn KafkaClient>>,
     clock: Arc<dyn Clock>,
     seed: Option<u64>,
+    interceptors: Vec<Box<dyn ProducerInterceptor>>,
+    partitioner: Option<Box<dyn Partitioner>>,
 }
 
 impl ProducerBuilder {
     pub(crate) fn new(config: ProducerConfig) -> Self {
-        Self { config, client: None, clock: Arc::new(SystemClock), seed: None }
+        Self {
+            config,
+            client: None,
+            clock: Arc::new(SystemClock),
+            seed: None,
+            interceptors: Vec::new(),
+            partitioner: None,
+        }
     }
 
     /// Another network than sockets: a script, a simulated cluster, an own stack.
@@ -63,6 +73,19 @@ impl ProducerBuilder {
         self
     }
 
+    /// Adds an interceptor behind those that were added before: each sees what the one before made of a record (KIP-42).
+    pub fn interceptor(mut self, interceptor: impl ProducerInterceptor + 'static) -> Self {
+        self.interceptors.push(Box::new(interceptor));
+        self
+    }
+
+    /// Chooses partitions in the place of the built-in rule, for records that name none; `partitioner.class` and the other
+    /// keys of partitioning then have no effect.
+    pub fn partitioner(mut self, partitioner: impl Partitioner + 'static) -> Self {
+        self.partitioner = Some(Box::new(partitioner));
+        self
+    }
+
     /// Checks the configuration and starts the network thread. Does no I/O on the calling thread: an unreachable
     /// cluster shows in [`Producer::connect`] or in the first `send`.
     ///
@@ -71,7 +94,12 @@ impl ProducerBuilder {
     pub fn build(self) -> Result<Producer, BuildError> {
         let Parts { producer, driver, sealers } = self.parts(seal_threads)?;
         let shared = producer.shared();
-        let seal_workers = SealWorkers::start(&shared.accumulator, sealers).map_err(BuildError::Thread)?;
+        // FA13: what was configured is closed again.
+        let no_thread = |error| {
+            shared.close_extensions();
+            BuildError::Thread(error)
+        };
+        let seal_workers = SealWorkers::start(&shared.accumulator, sealers).map_err(no_thread)?;
         std::thread::Builder::new()
             .name(format!("kafka-producer-network-thread | {}", producer.client_id()))
             .spawn(move || {
@@ -79,7 +107,7 @@ impl ProducerBuilder {
                 // Not with the last handle: what is drained at the end may have to be compressed.
                 drop(seal_workers);
             })
-            .map_err(BuildError::Thread)?;
+            .map_err(no_thread)?;
         Ok(producer)
     }
 
@@ -99,6 +127,7 @@ impl ProducerBuilder {
     fn parts(self, seal_threads: impl FnOnce(&Settings) -> usize) -> Result<Parts, BuildError> {
         let validated = self.config.validate()?;
         let settings = validated.settings;
+        let extensions = extensions(&self.config, &settings, self.interceptors, self.partitioner)?;
         let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(0u8));
         let mut seeds = Jitter::seeded(seed);
         let client = match self.client {
@@ -107,8 +136,10 @@ impl ProducerBuilder {
         };
 
         let pool = BufferPool::new(settings.buffer_memory, settings.batch_size);
-        let accumulator =
-            Accumulator::new(accumulator_settings(&settings, seeds.next_u64()), Arc::clone(&pool));
+        let accumulator = Accumulator::new(
+            accumulator_settings(&settings, self.config.is_classic(), seeds.next_u64()),
+            Arc::clone(&pool),
+        );
         let waker = client.waker();
         pool.set_driver_waker(waker.clone());
         accumulator.set_driver_waker(waker.clone());
@@ -132,23 +163,16 @@ impl ProducerBuilder {
             Arc::clone(core.counters()),
         );
         let sealers = accumulator.sealers(seal_threads(&settings));
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(Shared::new(shared::Parts {
             accumulator,
             pool,
-            view: ArcSwap::from_pointee(view),
-            waiters: Arc::new(MetadataWaiters::default()),
+            view,
             clock: self.clock,
             limits: limits(&settings),
-            counters: Default::default(),
+            extensions,
             telemetry,
-            notices: Default::default(),
-            without_headers: Default::default(),
-            is_without_idempotence: Default::default(),
-            ended: Default::default(),
-            network_thread: Mutex::new(None),
             waker,
-            inbox: Mutex::new(Vec::new()),
-        });
+        }));
         let driver = Driver::new(Arc::clone(&shared), core, client);
         let producer = Producer::from_handle(Handle {
             shared,
@@ -165,6 +189,47 @@ struct Parts {
     producer: Producer,
     driver: Driver,
     sealers: Vec<Sealer>,
+}
+
+/// Configures the user's own parts; if one does not like it, those before it are closed (FA13, FA14).
+fn extensions(
+    config: &ProducerConfig,
+    settings: &Settings,
+    interceptors: Vec<Box<dyn ProducerInterceptor>>,
+    partitioner: Option<Box<dyn Partitioner>>,
+) -> Result<Extensions, BuildError> {
+    if let (PartitionerClass::Foreign(class), None) = (&settings.partitioner, &partitioner) {
+        return Err(BuildError::Config(PartitionerClass::missing(class)));
+    }
+    let mut config = config.as_set();
+    config.insert("client.id".to_owned(), settings.client_id.clone());
+    let interceptors = Configured::configure(
+        interceptors,
+        |part| part.configure(&config),
+        |part| part.close(),
+        "interceptor",
+    )
+    .map_err(BuildError::Extension)?;
+    let interceptors =
+        Some(interceptors).filter(|list| list.len() > 0).map(|list| Arc::new(Chain::new(list)));
+    let configured = partitioner.map(|partitioner| {
+        Configured::configure(
+            vec![partitioner],
+            |part| part.configure(&config),
+            |part| part.close(),
+            "partitioner",
+        )
+    });
+    let mut extensions = Extensions { interceptors, partitioner: None, config: BTreeMap::new() };
+    match configured.transpose() {
+        Ok(partitioner) => extensions.partitioner = partitioner,
+        Err(error) => {
+            extensions.close(|| {}, &|_| {});
+            return Err(BuildError::Extension(error));
+        }
+    }
+    extensions.config = config;
+    Ok(extensions)
 }
 
 #[cfg(feature = "tokio")]
@@ -194,17 +259,28 @@ fn default_client(_: &Settings, _: &Arc<dyn Clock>, _: u64) -> Result<Box<dyn Ka
     Err(BuildError::NoClient)
 }
 
-fn accumulator_settings(settings: &Settings, seed: u64) -> AccumulatorSettings {
+fn accumulator_settings(settings: &Settings, is_classic: bool, seed: u64) -> AccumulatorSettings {
     AccumulatorSettings {
         batch_size: settings.batch_size,
         linger: settings.linger,
         delivery_timeout: settings.delivery_timeout,
+        classic_expiry: settings.classic_expiry.then_some(settings.request_timeout),
         compression: settings.compression,
         compression_level: settings.compression_level(),
-        ignore_keys: settings.partitioner_ignore_keys,
+        ignore_keys: settings.partitioner_ignore_keys
+            || matches!(settings.partitioner, PartitionerClass::RoundRobin | PartitionerClass::UniformSticky),
+        spread: match settings.partitioner {
+            PartitionerClass::RoundRobin => Spread::RoundRobin,
+            PartitionerClass::UniformSticky => Spread::Sticky,
+            // PA15: 0.9 had a counter for records without a key.
+            PartitionerClass::BuiltIn | PartitionerClass::Foreign(_) if is_classic => Spread::RoundRobin,
+            PartitionerClass::BuiltIn | PartitionerClass::Foreign(_) => Spread::Sticky,
+        },
+        adaptive: settings.partitioner_adaptive,
+        availability_timeout: settings.partitioner_availability_timeout,
+        rack: settings.partitioner_rack_aware.then(|| Arc::from(settings.client_rack.as_str())),
         seal: if settings.compression == Compression::None { Seal::Inline } else { Seal::Workers },
         seed,
-        ..AccumulatorSettings::default()
     }
 }
 
@@ -224,7 +300,8 @@ fn sender_settings(settings: &Settings) -> SenderSettings {
         acks: settings.acks,
         retries: settings.retries,
         request_timeout: settings.request_timeout,
-        delivery_timeout: settings.delivery_timeout,
+        // 0.9 gives up what waits in a queue, not what is on its way.
+        delivery_timeout: if settings.classic_expiry { Duration::MAX } else { settings.delivery_timeout },
         max_request_size: settings.max_request_size,
         retry_backoff: retry_backoff(settings),
         idempotence: match settings.idempotence {
@@ -279,4 +356,40 @@ fn seal_threads(settings: &Settings) -> usize {
         return 0;
     }
     std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).clamp(1, 4))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accumulator(pairs: &[(&str, &str)]) -> AccumulatorSettings {
+        let mut config = ProducerConfig::default().bootstrap_servers("nowhere:1");
+        for (key, value) in pairs {
+            config.set(key, *value).expect("a good value");
+        }
+        let settings = config.validate().expect("a good configuration").settings;
+        accumulator_settings(&settings, config.is_classic(), 0)
+    }
+
+    // PA3, PA8, PA11, PA13, PA14, PA15
+    #[test]
+    fn each_key_of_partitioning_reaches_the_accumulator() {
+        let plain = accumulator(&[]);
+        assert_eq!(
+            (plain.spread, plain.ignore_keys, plain.adaptive, plain.rack),
+            (Spread::Sticky, false, true, None)
+        );
+        let turns = accumulator(&[("partitioner.class", "RoundRobinPartitioner")]);
+        assert_eq!((turns.spread, turns.ignore_keys), (Spread::RoundRobin, true));
+        let classic = accumulator(&[("kp.defaults", "0.9")]);
+        assert_eq!((classic.spread, classic.ignore_keys), (Spread::RoundRobin, false));
+        assert_eq!(classic.classic_expiry, Some(Duration::from_secs(30)));
+        assert!(accumulator(&[("partitioner.ignore.keys", "true")]).ignore_keys);
+        assert!(!accumulator(&[("partitioner.adaptive.partitioning.enable", "false")]).adaptive);
+        let timeout = accumulator(&[("partitioner.availability.timeout.ms", "70")]).availability_timeout;
+        assert_eq!(timeout, Duration::from_millis(70));
+        assert_eq!(accumulator(&[("client.rack", "r1")]).rack, None, "nobody asked for it");
+        let aware = accumulator(&[("client.rack", "r1"), ("partitioner.rack.aware", "true")]);
+        assert_eq!(aware.rack.as_deref(), Some("r1"));
+    }
 }

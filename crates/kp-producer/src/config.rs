@@ -22,7 +22,10 @@ mod docs;
 mod error;
 mod idempotence;
 mod key;
+mod partitioning;
 mod properties;
+#[cfg(feature = "serde")]
+mod serde;
 mod suggest;
 mod table;
 #[cfg(test)]
@@ -36,6 +39,7 @@ pub use docs::render_markdown;
 pub use error::{ConfigError, ConfigWarning};
 pub use idempotence::Idempotence;
 pub use key::{Classic, DefaultValue, KeyInfo, KeyType, State, Valid};
+pub use partitioning::PartitionerClass;
 pub use table::{KEYS, Settings};
 pub use validate::Validated;
 pub use value::{Secret, Value};
@@ -51,7 +55,7 @@ use value::Setting;
 pub struct ProducerConfig {
     /// What the user set, by key of the table.
     set: BTreeMap<&'static str, Value>,
-    /// Keys the table does not have. Their values are kept for nobody, and could be secrets: never printed.
+    /// Keys the table does not have, for the user's own parts. Their values could be secrets: never printed.
     unknown: BTreeMap<String, Value>,
 }
 
@@ -168,6 +172,19 @@ impl ProducerConfig {
         }
         *self = config;
         Ok(())
+    }
+
+    /// Every key as it was set, in text, those that kp does not know included; passwords are hidden.
+    pub(crate) fn as_set(&self) -> BTreeMap<String, String> {
+        let known = self.set.iter().map(|(key, value)| ((*key).to_owned(), value.to_string()));
+        let unknown = self.unknown.iter().map(|(key, value)| {
+            let text = match value {
+                Value::Password(secret) => String::from_utf8_lossy(secret.reveal()).into_owned(),
+                other => other.to_string(),
+            };
+            (key.clone(), text)
+        });
+        known.chain(unknown).collect()
     }
 
     /// Whether the user set the key, to whatever value.

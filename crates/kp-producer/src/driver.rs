@@ -47,7 +47,10 @@ impl Driver {
         match ended {
             // The batches in flight were failed as unknown when the core was dropped.
             Err(_) => give_up(&shared),
-            Ok(()) => shared.ended.closed(),
+            Ok(()) => {
+                shared.close_extensions();
+                shared.ended.closed();
+            }
         }
     }
 
@@ -60,6 +63,7 @@ impl Driver {
         self.turn();
         if self.over {
             self.say_farewell();
+            self.shared.close_extensions();
             self.shared.ended.closed();
         }
         self.shared.leave_network_thread();
@@ -75,7 +79,7 @@ impl Driver {
         }
         // Behind the outputs: an answer that is in already must not come too late for who waits for it.
         self.shared.pool.expire(now);
-        self.shared.waiters.expire(now, &self.shared.view.load().cluster);
+        self.shared.waiters.expire(now, &self.shared.view().cluster);
         if self.over {
             return;
         }
@@ -146,8 +150,10 @@ impl Driver {
             Output::Disconnect { broker, reason } => self.client.disconnect(now, broker, &reason),
             Output::Settle(settlement) => self.settle(settlement),
             Output::ClusterChanged(cluster) => {
+                // Before records see it, so that the first of them go by their rack (PA14).
+                self.shared.accumulator.follow_racks(&cluster);
                 let view = View::new(Arc::clone(&cluster), &self.shared.accumulator);
-                self.shared.view.store(Arc::new(view));
+                self.shared.set_view(view);
                 self.shared.waiters.clear_failure();
                 self.shared.waiters.serve(&cluster);
                 // Who waits for a partition that is not there yet waits for the next answer (MD20).
@@ -167,8 +173,8 @@ impl Driver {
     /// says otherwise.
     fn refuse_sends(&self, reason: Arc<str>) {
         let refusal = SendErrorKind::UnsupportedVersion { reason };
-        let cluster = Arc::clone(&self.shared.view.load().cluster);
-        self.shared.view.store(Arc::new(View::refusing(cluster, refusal.clone())));
+        let cluster = Arc::clone(&self.shared.view().cluster);
+        self.shared.set_view(View::refusing(cluster, refusal.clone()));
         self.shared.waiters.refuse(&refusal);
     }
 
@@ -219,6 +225,7 @@ pub(crate) fn give_up(shared: &Shared) {
     let abandoned = shared.accumulator.abandoned_records();
     shared.counters.failed.fetch_add(abandoned, Ordering::Relaxed);
     shared.counters.undelivered.fetch_add(abandoned, Ordering::Relaxed);
+    shared.close_extensions();
     shared.ended.wake();
 }
 

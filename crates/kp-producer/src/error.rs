@@ -72,6 +72,23 @@ pub enum SendErrorKind {
     WouldBlock,
     /// A call on the network thread (a callback) would have had to wait for that thread itself.
     WouldDeadlock,
+    /// A serializer gave no bytes, or panicked.
+    Serializer {
+        /// `key` or `value`.
+        part: &'static str,
+        /// The type it was to serialize.
+        type_name: &'static str,
+        /// Its own words.
+        reason: Arc<str>,
+    },
+    /// The user's partitioner gave no partition, or panicked (PA2).
+    Partitioner {
+        /// Its own words.
+        reason: Arc<str>,
+    },
+    /// This process was forked from the one that made the producer, whose network thread is not here. Nothing was touched;
+    /// make a producer of its own.
+    Forked,
     /// The producer is closed.
     Closed,
     /// The network thread has panicked; make a new producer.
@@ -115,6 +132,9 @@ impl SendError {
             | SendErrorKind::HeadersNotSupported { .. }
             | SendErrorKind::InvalidRecord(_)
             | SendErrorKind::WouldDeadlock
+            | SendErrorKind::Serializer { .. }
+            | SendErrorKind::Partitioner { .. }
+            | SendErrorKind::Forked
             | SendErrorKind::Closed
             | SendErrorKind::NetworkThreadGone => false,
         }
@@ -123,7 +143,10 @@ impl SendError {
     /// Whether this producer will never accept a record again.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
-        matches!(self.kind(), SendErrorKind::Closed | SendErrorKind::NetworkThreadGone)
+        matches!(
+            self.kind(),
+            SendErrorKind::Closed | SendErrorKind::NetworkThreadGone | SendErrorKind::Forked
+        )
     }
 
     /// Whether the running transaction must be aborted. Always `false` until transactions exist.
@@ -169,6 +192,16 @@ impl fmt::Display for SendError {
             }
             SendErrorKind::WouldDeadlock => {
                 write!(f, "{topic}: the call would have to wait for the network thread, on that thread")
+            }
+            SendErrorKind::Serializer { part, type_name, reason } => {
+                write!(f, "{topic}: the {part} ({type_name}) cannot be serialized: {reason}")
+            }
+            SendErrorKind::Partitioner { reason } => write!(f, "{topic}: {reason}"),
+            SendErrorKind::Forked => {
+                write!(
+                    f,
+                    "{topic}: the producer belongs to the process this one was forked from; make another"
+                )
             }
             SendErrorKind::Closed => write!(f, "{topic}: the producer is closed"),
             SendErrorKind::NetworkThreadGone => {
@@ -300,12 +333,22 @@ pub enum BuildError {
     /// The system gave no thread.
     #[error("the network thread could not be started: {0}")]
     Thread(#[source] std::io::Error),
+    /// An interceptor, a serializer or the partitioner does not like its configuration.
+    #[error("{0}")]
+    Extension(String),
     /// There is no network: `kp-producer` was built without the feature `tokio` and no client was given.
     #[error("no network: build kp-producer with the feature `tokio`, or hand a client to the builder")]
     NoClient,
 }
 
-/// Why `flush` did not wait.
+/// Why `flush` or `close` did not wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the call would have to wait for the network thread, on that thread")]
-pub struct WouldDeadlock;
+#[non_exhaustive]
+pub enum WaitError {
+    /// It would have had to wait for the network thread, on that thread (a callback).
+    #[error("the call would have to wait for the network thread, on that thread")]
+    WouldDeadlock,
+    /// This process was forked from the one that made the producer, whose network thread is not here.
+    #[error("the producer belongs to the process this one was forked from")]
+    Forked,
+}

@@ -45,29 +45,49 @@ mod delivery;
 mod driver;
 mod ended;
 mod error;
+mod extension;
+#[cfg(test)]
+mod facade_tests;
 mod guarantees;
+mod interceptor;
 mod metadata_wait;
 pub mod metrics;
 mod parker;
 mod producer;
 mod record;
+#[cfg(test)]
+mod scripted;
 mod seal_workers;
+mod serializer;
 mod shared;
 mod stepper;
 mod system_clock;
+mod topic;
+mod typed;
 
 pub use builder::ProducerBuilder;
 pub use config::{ConfigError, ConfigWarning, ProducerConfig};
 pub use deliveries::{Delivered, Deliveries, WrittenRange};
 pub use delivery::{Delivery, RecordMetadata};
 pub use ended::Closed;
-pub use error::{BuildError, DeliveryError, SendError, SendErrorKind, WouldDeadlock};
+pub use error::{BuildError, DeliveryError, SendError, SendErrorKind, WaitError};
+pub use extension::BoxError;
 pub use guarantees::Guarantees;
-pub use kp_accumulator::{BatchFailure, Certainty, FailureKind, Spent};
+pub use interceptor::{InterceptedRecord, ProducerInterceptor, SentRecord};
+pub use kp_accumulator::{
+    BatchFailure, Certainty, FailureKind, PartitionRequest, Partitioner, Spent, murmur2, partition_for_key,
+};
 pub use kp_protocol::Acks;
+pub use kp_protocol::PartitionId;
 pub use kp_protocol::compression::Compression;
 pub use metrics::{MetricValue, ProducerMetrics, RecordingLevel};
 pub use producer::{PartitionInfo, Producer, TrySendError};
 pub use record::ProducerRecord;
+pub use serializer::{
+    BytesSerializer, DoubleSerializer, FloatSerializer, IntegerSerializer, LongSerializer, OptionSerializer,
+    RecordHeaders, Serialized, Serializer, ShortSerializer, StringSerializer, UuidSerializer, VoidSerializer,
+};
 pub use stepper::Stepper;
 pub use system_clock::SystemClock;
+pub use topic::Topic;
+pub use typed::{TypedProducer, TypedRecord};

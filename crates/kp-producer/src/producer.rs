@@ -5,13 +5,16 @@ use crate::config::{ConfigWarning, ProducerConfig};
 use crate::delivery::{Delivery, RecordMetadata, outcome_of_record};
 use crate::driver::drop_deadline;
 use crate::ended::Closed;
-use crate::error::{DeliveryError, SendError, WouldDeadlock};
+use crate::error::{DeliveryError, SendError, WaitError};
 use crate::guarantees::Guarantees;
+use crate::interceptor::{Chain, acknowledging};
 use crate::metadata_wait::Wanted;
 use crate::metrics::{ProducerMetrics, Reading, Stopwatch, adding_to};
+use crate::parker::block_on;
 use crate::record::ProducerRecord;
-use crate::shared::{Command, Shared};
-use kp_accumulator::RecordCallback;
+use crate::shared::{AtOnce, Command, Shared};
+use crate::topic::Topic;
+use kp_accumulator::{RecordCallback, Target};
 use kp_protocol::{PartitionId, TopicName};
 use kp_time::Deadline;
 use std::fmt;
@@ -54,7 +57,8 @@ pub(crate) struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        if !self.shared.ended.is_over() {
+        // A forked child has no network thread to tell, and the parent's is not its to touch.
+        if !self.shared.ended.is_over() && !self.shared.is_forked() {
             self.shared.refuse_new();
             self.shared.tell(Command::Close(drop_deadline(&self.shared)));
         }
@@ -91,12 +95,58 @@ impl Producer {
     /// # Errors
     /// [`SendError`]: the record was not accepted and nothing of it will be written.
     pub async fn send(&self, record: ProducerRecord<'_>) -> Result<Delivery, SendError> {
-        self.shared().accept(&record, &mut None).await
+        match &self.shared().extensions.interceptors {
+            None => self.shared().accept(&record, &mut None, None).await,
+            Some(interceptors) => self.send_intercepted(interceptors, &record, None).await,
+        }
     }
 
-    /// The same where nothing has to be waited for, for calls that block otherwise.
-    pub(crate) fn send_at_once(&self, record: &ProducerRecord<'_>) -> Option<Result<Delivery, SendError>> {
-        self.shared().accept_at_once(record, &mut None)
+    /// The same where nothing has to be waited for. With interceptors nothing was done yet.
+    pub(crate) fn send_at_once(&self, record: &ProducerRecord<'_>) -> AtOnce {
+        match &self.shared().extensions.interceptors {
+            None => self.shared().accept_at_once(record, &mut None),
+            Some(_) => AtOnce::Waits(None),
+        }
+    }
+
+    /// Goes on where [`send_at_once`](Self::send_at_once) would have had to wait.
+    pub(crate) async fn send_later(
+        &self,
+        record: &ProducerRecord<'_>,
+        chosen: Option<Target>,
+    ) -> Result<Delivery, SendError> {
+        match &self.shared().extensions.interceptors {
+            None => self.shared().accept(record, &mut None, chosen).await,
+            Some(interceptors) => self.send_intercepted(interceptors, record, None).await,
+        }
+    }
+
+    /// Blocks the calling thread, if it has to.
+    pub(crate) fn send_blocking(&self, record: &ProducerRecord<'_>) -> Result<Delivery, SendError> {
+        match self.send_at_once(record) {
+            AtOnce::Done(result) => result,
+            AtOnce::Waits(chosen) => block_on(self.send_later(record, chosen)),
+        }
+    }
+
+    /// FA1: interceptors first; whatever they made of the record is what is sent.
+    async fn send_intercepted(
+        &self,
+        interceptors: &Arc<Chain>,
+        record: &ProducerRecord<'_>,
+        own: Option<Callback>,
+    ) -> Result<Delivery, SendError> {
+        let shared = self.shared();
+        let mut intercepted = interceptors.on_send(record, |words| shared.notice(words));
+        let remembered = Arc::new(intercepted.remember());
+        let (record, timestamp_ms) = self.stamped(intercepted.record());
+        let own = own.map(|own| boxed(timestamp_ms, own));
+        let callback = acknowledging(Arc::clone(interceptors), Arc::clone(&remembered), timestamp_ms, own);
+        let result = shared.accept(&record, &mut Some(callback), None).await;
+        if let Err(error) = &result {
+            remembered.refused(interceptors, error);
+        }
+        result
     }
 
     /// Accepts a record, and runs `callback` once on the network thread when its outcome is known: in order of
@@ -109,8 +159,14 @@ impl Producer {
     where
         F: FnOnce(Result<RecordMetadata, DeliveryError>) + Send + 'static,
     {
+        if let Some(interceptors) = &self.shared().extensions.interceptors {
+            return self.send_intercepted(interceptors, &record, Some(Box::new(callback))).await.map(drop);
+        }
         let (record, timestamp_ms) = self.stamped(record);
-        self.shared().accept(&record, &mut Some(boxed(timestamp_ms, callback))).await.map(drop)
+        self.shared()
+            .accept(&record, &mut Some(boxed(timestamp_ms, Box::new(callback))), None)
+            .await
+            .map(drop)
     }
 
     /// Accepts a record if that takes no waiting; from anywhere, callbacks included.
@@ -119,7 +175,17 @@ impl Producer {
     /// [`TrySendError`] gives the record back: [`WouldBlock`](crate::SendErrorKind::WouldBlock) when metadata or
     /// memory is not there yet (metadata is then being fetched).
     pub fn try_send<'a>(&self, record: ProducerRecord<'a>) -> Result<Delivery, TrySendError<'a>> {
-        self.shared().try_accept(&record, &mut None).map_err(|error| TrySendError { error, record })
+        let result = match &self.shared().extensions.interceptors {
+            None => self.shared().try_accept(&record, &mut None),
+            Some(interceptors) => self.try_send_intercepted(interceptors, &record),
+        };
+        result.map_err(|error| TrySendError { error, record })
+    }
+
+    /// A handle for who sends many records to one topic.
+    #[must_use]
+    pub fn topic(&self, name: &str) -> Topic {
+        Topic::new(self.clone(), name)
     }
 
     /// Sends everything accepted so far without waiting for `linger.ms`, and waits until each of it is settled,
@@ -128,10 +194,13 @@ impl Producer {
     /// Cancel safety: dropping the future ends the waiting; the records go their way.
     ///
     /// # Errors
-    /// [`WouldDeadlock`] on the network thread (CL2).
-    pub async fn flush(&self) -> Result<(), WouldDeadlock> {
+    /// [`WaitError::WouldDeadlock`] on the network thread (CL2).
+    pub async fn flush(&self) -> Result<(), WaitError> {
+        if self.shared().is_forked() {
+            return Err(WaitError::Forked);
+        }
         if self.shared().is_network_thread() {
-            return Err(WouldDeadlock);
+            return Err(WaitError::WouldDeadlock);
         }
         let shared = self.shared();
         let _timed = Stopwatch::start(&*shared.clock, adding_to(&shared.telemetry.flush_ns));
@@ -145,11 +214,14 @@ impl Producer {
     /// Cancel safety: the closing goes on when the future is dropped.
     ///
     /// # Errors
-    /// [`WouldDeadlock`] on the network thread, unless `within` is zero (then it does not wait, CL6).
-    pub async fn close(&self, within: Duration) -> Result<Closed, WouldDeadlock> {
+    /// [`WaitError::WouldDeadlock`] on the network thread, unless `within` is zero (then it does not wait, CL6).
+    pub async fn close(&self, within: Duration) -> Result<Closed, WaitError> {
         let shared = self.shared();
+        if shared.is_forked() {
+            return Err(WaitError::Forked);
+        }
         if shared.is_network_thread() && !within.is_zero() {
-            return Err(WouldDeadlock);
+            return Err(WaitError::WouldDeadlock);
         }
         if !shared.ended.is_over() {
             // The command first: the core refuses new records with it, so that nothing leaves between the two.
@@ -178,7 +250,7 @@ impl Producer {
     pub async fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, SendError> {
         let name = TopicName::new(topic);
         self.shared().wait_for(Wanted::Topic(name)).await?;
-        let view = self.shared().view.load();
+        let view = self.shared().view();
         let partitions = view.cluster.topic(topic).map(|topic| topic.partitions());
         Ok(partitions
             .unwrap_or_default()
@@ -225,7 +297,7 @@ impl Producer {
     /// The cluster's id as the last metadata had it; `None` before the first, and from brokers below 0.10.1 (KIP-78, MD26).
     #[must_use]
     pub fn cluster_id(&self) -> Option<String> {
-        self.shared().view.load().cluster.cluster_id().map(str::to_owned)
+        self.shared().view().cluster.cluster_id().map(str::to_owned)
     }
 
     /// Everything that is measured, as it is now, under the names of Java's producer (ME1); `docs/metrics.md` lists it.
@@ -265,6 +337,23 @@ impl Producer {
 }
 
 impl Producer {
+    fn try_send_intercepted(
+        &self,
+        interceptors: &Arc<Chain>,
+        record: &ProducerRecord<'_>,
+    ) -> Result<Delivery, SendError> {
+        let shared = self.shared();
+        let mut intercepted = interceptors.on_send(record, |words| shared.notice(words));
+        let remembered = Arc::new(intercepted.remember());
+        let (record, timestamp_ms) = self.stamped(intercepted.record());
+        let callback = acknowledging(Arc::clone(interceptors), Arc::clone(&remembered), timestamp_ms, None);
+        let result = shared.try_accept(&record, &mut Some(callback));
+        if let Err(error) = &result {
+            remembered.refused(interceptors, error);
+        }
+        result
+    }
+
     /// A record with its timestamp decided now, for a callback that must know it later.
     fn stamped<'a>(&self, record: ProducerRecord<'a>) -> (ProducerRecord<'a>, i64) {
         let timestamp_ms = record.timestamp().unwrap_or_else(|| self.shared().clock.timestamp_ms());
@@ -309,11 +398,11 @@ impl std::error::Error for TrySendError<'_> {
     }
 }
 
+/// A callback of the user's.
+type Callback = Box<dyn FnOnce(Result<RecordMetadata, DeliveryError>) + Send>;
+
 /// The user's callback as the accumulator keeps it: it needs the record's own timestamp besides the outcome.
-fn boxed<F>(timestamp_ms: i64, callback: F) -> RecordCallback
-where
-    F: FnOnce(Result<RecordMetadata, DeliveryError>) + Send + 'static,
-{
+fn boxed(timestamp_ms: i64, callback: Callback) -> RecordCallback {
     Box::new(move |outcome| {
         callback(outcome_of_record(outcome.partition, timestamp_ms, outcome.result));
     })

@@ -5,12 +5,17 @@
 
 use crate::delivery::Delivery;
 use crate::error::{SendError, SendErrorKind};
+use crate::extension::Configured;
+use crate::interceptor::Chain;
 use crate::metadata_wait::{MetadataWaiters, Wanted};
 use crate::metrics::{Stopwatch, Telemetry, adding_to};
 use crate::parker;
 use crate::record::ProducerRecord;
 use arc_swap::ArcSwap;
-use kp_accumulator::{Accumulator, Append, AppendError, RecordCallback, Spent, Target, TopicQueues};
+use kp_accumulator::{
+    Accumulator, Append, AppendError, PartitionRequest, Partitioner, RecordCallback, Spent, Target,
+    TopicQueues, choose_partition,
+};
 use kp_memory::{Buffer, BufferPool, MemoryError};
 use kp_metadata::{Cluster, Topic};
 use kp_protocol::records::{BATCH_HEADER_SIZE, MessageFormat, RecordEncoder};
@@ -18,9 +23,9 @@ use kp_protocol::{Timestamp, TopicName};
 use kp_time::{Clock, Deadline};
 use parking_lot::Mutex;
 use rustc_hash::FxBuildHasher;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
@@ -56,6 +61,15 @@ struct TopicView {
     queues: Arc<TopicQueues>,
 }
 
+/// A topic as one view has it, kept by who sends to it again and again.
+#[derive(Clone)]
+pub(crate) struct CachedTopic {
+    /// Of the view, or of an older one.
+    generation: u64,
+    view: Arc<View>,
+    found: TopicView,
+}
+
 impl View {
     pub(crate) fn new(cluster: Arc<Cluster>, accumulator: &Accumulator) -> Self {
         let with_partitions = cluster.topics().filter(|topic| !topic.partitions().is_empty());
@@ -78,6 +92,34 @@ impl View {
         match &self.refusal {
             Some(refusal) => Some(Err(refusal.clone())),
             None => wanted.verdict(&self.cluster),
+        }
+    }
+}
+
+/// Something of the user's that is closed with the producer.
+pub(crate) trait Closer: Send + Sync {
+    /// Called once; what goes wrong is told in words.
+    fn close(&self, tell: &dyn Fn(String));
+}
+
+/// The user's own parts.
+#[derive(Default)]
+pub(crate) struct Extensions {
+    pub(crate) interceptors: Option<Arc<Chain>>,
+    pub(crate) partitioner: Option<Configured<Box<dyn Partitioner>>>,
+    /// What they are configured with.
+    pub(crate) config: BTreeMap<String, String>,
+}
+
+impl Extensions {
+    /// CL11: one after the other, whatever happens to any of them.
+    pub(crate) fn close(&self, between: impl FnOnce(), tell: &dyn Fn(String)) {
+        if let Some(interceptors) = &self.interceptors {
+            interceptors.close(tell);
+        }
+        between();
+        if let Some(partitioner) = &self.partitioner {
+            partitioner.close(|partitioner| partitioner.close(), "partitioner", tell);
         }
     }
 }
@@ -105,7 +147,13 @@ pub(crate) struct Counters {
 pub(crate) struct Shared {
     pub(crate) accumulator: Arc<Accumulator>,
     pub(crate) pool: Arc<BufferPool>,
-    pub(crate) view: ArcSwap<View>,
+    view: ArcSwap<View>,
+    /// Grows with each view.
+    generation: AtomicU64,
+    pub(crate) extensions: Extensions,
+    closers: Mutex<Option<Vec<Arc<dyn Closer>>>>,
+    /// The process that made the producer.
+    process: AtomicU32,
     pub(crate) waiters: Arc<MetadataWaiters>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
@@ -125,6 +173,14 @@ pub(crate) struct Shared {
     pub(crate) inbox: Mutex<Vec<Command>>,
 }
 
+/// What came of a record that is not to wait.
+pub(crate) enum AtOnce {
+    /// It is in, or refused for good.
+    Done(Result<Delivery, SendError>),
+    /// It has to wait: [`Shared::accept`] goes on from here, with the place that was chosen already.
+    Waits(Option<Target>),
+}
+
 /// How far one attempt to append came.
 enum Attempt {
     Accepted(Delivery),
@@ -138,7 +194,91 @@ struct Waited {
     spent: Spent,
 }
 
+/// A record on its way in, and what is decided or got for it once, however often the append is tried.
+struct Incoming<'r, 'a> {
+    record: &'r ProducerRecord<'a>,
+    timestamp: Timestamp,
+    target: Option<Target>,
+    spare: Option<Buffer>,
+}
+
+/// What a new [`Shared`] is made of.
+pub(crate) struct Parts {
+    pub(crate) accumulator: Arc<Accumulator>,
+    pub(crate) pool: Arc<BufferPool>,
+    pub(crate) view: View,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: Limits,
+    pub(crate) extensions: Extensions,
+    pub(crate) telemetry: Telemetry,
+    pub(crate) waker: Waker,
+}
+
 impl Shared {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { accumulator, pool, view, clock, limits, extensions, telemetry, waker } = parts;
+        Self {
+            accumulator,
+            pool,
+            view: ArcSwap::from_pointee(view),
+            generation: AtomicU64::new(0),
+            extensions,
+            closers: Mutex::new(Some(Vec::new())),
+            process: AtomicU32::new(std::process::id()),
+            waiters: Arc::default(),
+            clock,
+            limits,
+            counters: Counters::default(),
+            telemetry,
+            notices: Mutex::default(),
+            without_headers: Mutex::default(),
+            is_without_idempotence: AtomicBool::default(),
+            ended: Default::default(),
+            network_thread: Mutex::new(None),
+            waker,
+            inbox: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// The cluster and its topics as they are known now.
+    pub(crate) fn view(&self) -> arc_swap::Guard<Arc<View>> {
+        self.view.load()
+    }
+
+    pub(crate) fn set_view(&self, view: View) {
+        self.view.store(Arc::new(view));
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// Whether this process is another than the one that made the producer: a fork has no network thread. Asked where a call
+    /// would wait or open a batch.
+    pub(crate) fn is_forked(&self) -> bool {
+        std::process::id() != self.process.load(Ordering::Relaxed)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn pretend_to_be_forked(&self) {
+        self.process.store(0, Ordering::Relaxed);
+    }
+
+    /// Has something closed when the producer has ended; at once if it has.
+    pub(crate) fn close_with_me(&self, closer: Arc<dyn Closer>) {
+        if let Some(closers) = &mut *self.closers.lock() {
+            return closers.push(closer);
+        }
+        closer.close(&|words| self.notice(words));
+    }
+
+    /// CL11: the sender has ended; interceptors, serializers and partitioner follow.
+    pub(crate) fn close_extensions(&self) {
+        let tell = |words| self.notice(words);
+        let serializers = || {
+            let closers = self.closers.lock().take();
+            closers.into_iter().flatten().for_each(|closer| closer.close(&tell));
+        };
+        self.extensions.close(serializers, &tell);
+    }
+
     /// Keeps something that an operator should know, once.
     pub(crate) fn notice(&self, words: String) {
         let mut notices = self.notices.lock();
@@ -192,42 +332,72 @@ impl Shared {
         &self,
         record: &ProducerRecord<'_>,
         callback: &mut Option<RecordCallback>,
+        chosen: Option<Target>,
     ) -> Result<Delivery, SendError> {
         let mut waited = Waited { deadline: None, spent: Spent::default() };
         let refuse = |kind, spent: &Spent| self.telemetry.refuse(kind, record.topic(), *spent);
         let timestamp = self.check(record).map_err(|kind| refuse(kind, &waited.spent))?;
-        let mut spare = None;
+        let mut incoming = Incoming { target: chosen, ..Incoming::new(record, timestamp) };
         loop {
-            let attempt = self.attempt(record, timestamp, callback, &mut spare);
+            let attempt = self.attempt(&mut incoming, callback);
             match attempt.map_err(|kind| refuse(kind, &waited.spent))? {
                 Attempt::Accepted(delivery) => return Ok(delivery),
                 Attempt::NeedsMetadata(wanted) => self.wait_for_metadata(wanted, &mut waited).await,
                 Attempt::NeedsBuffer(bytes) => {
-                    self.wait_for_buffer(bytes, &mut waited).await.map(|buffer| spare = Some(buffer))
+                    let buffer = self.wait_for_buffer(bytes, &mut waited).await;
+                    buffer.map(|buffer| incoming.spare = Some(buffer))
                 }
             }
             .map_err(|kind| refuse(kind, &waited.spent))?;
         }
     }
 
-    /// Accepts a record if neither metadata nor memory has to be waited for; `None` = it has to be. The usual way of a
-    /// call that may block: no future is made and no waker registered for a record that goes straight in.
+    /// Accepts a record if neither metadata nor memory has to be waited for. The usual way of a call that may block: no future is made and no waker registered for a record that goes straight in.
     pub(crate) fn accept_at_once(
         &self,
         record: &ProducerRecord<'_>,
         callback: &mut Option<RecordCallback>,
-    ) -> Option<Result<Delivery, SendError>> {
-        let refuse = |kind| Some(Err(self.telemetry.refuse(kind, record.topic(), Spent::default())));
+    ) -> AtOnce {
+        self.at_once(record, |incoming| self.attempt(incoming, callback))
+    }
+
+    /// The same for who sends to one topic again and again: its place is looked up anew only when the view is another one.
+    pub(crate) fn accept_cached(
+        &self,
+        record: &ProducerRecord<'_>,
+        cached: &mut Option<CachedTopic>,
+    ) -> AtOnce {
+        // Before the view: a view that comes in between is then looked up once too often, never too rarely.
+        let generation = self.generation.load(Ordering::Acquire);
+        if cached.as_ref().is_none_or(|cached| cached.generation != generation) {
+            let view = self.view.load_full();
+            *cached =
+                view.topics.get(record.topic()).cloned().map(|found| CachedTopic { generation, view, found });
+        }
+        let Some(CachedTopic { view, found, .. }) = cached else { return AtOnce::Waits(None) };
+        self.at_once(record, |incoming| self.attempt_in(view, found, incoming, &mut None))
+    }
+
+    #[inline]
+    fn at_once(
+        &self,
+        record: &ProducerRecord<'_>,
+        mut attempt: impl FnMut(&mut Incoming<'_, '_>) -> Result<Attempt, SendErrorKind>,
+    ) -> AtOnce {
+        let refuse = |kind| AtOnce::Done(Err(self.telemetry.refuse(kind, record.topic(), Spent::default())));
         let timestamp = match self.check(record) {
             Ok(timestamp) => timestamp,
             Err(kind) => return refuse(kind),
         };
-        let mut spare = None;
+        let mut incoming = Incoming::new(record, timestamp);
         loop {
-            match self.attempt(record, timestamp, callback, &mut spare) {
-                Ok(Attempt::Accepted(delivery)) => return Some(Ok(delivery)),
-                Ok(Attempt::NeedsMetadata(_)) => return None,
-                Ok(Attempt::NeedsBuffer(bytes)) => spare = Some(self.pool.try_allocate(bytes).ok()??),
+            match attempt(&mut incoming) {
+                Ok(Attempt::Accepted(delivery)) => return AtOnce::Done(Ok(delivery)),
+                Ok(Attempt::NeedsBuffer(bytes)) => match self.pool.try_allocate(bytes) {
+                    Ok(Some(buffer)) => incoming.spare = Some(buffer),
+                    _ => return AtOnce::Waits(incoming.target),
+                },
+                Ok(Attempt::NeedsMetadata(_)) => return AtOnce::Waits(incoming.target),
                 Err(kind) => return refuse(kind),
             }
         }
@@ -241,16 +411,16 @@ impl Shared {
     ) -> Result<Delivery, SendError> {
         let refuse = |kind| self.telemetry.refuse(kind, record.topic(), Spent::default());
         let timestamp = self.check(record).map_err(refuse)?;
-        let mut spare = None;
+        let mut incoming = Incoming::new(record, timestamp);
         loop {
-            match self.attempt(record, timestamp, callback, &mut spare).map_err(refuse)? {
+            match self.attempt(&mut incoming, callback).map_err(refuse)? {
                 Attempt::Accepted(delivery) => return Ok(delivery),
                 Attempt::NeedsMetadata(wanted) => {
                     self.tell(wanted.command());
                     return Err(refuse(SendErrorKind::WouldBlock));
                 }
                 Attempt::NeedsBuffer(bytes) => match self.pool.try_allocate(bytes) {
-                    Ok(Some(buffer)) => spare = Some(buffer),
+                    Ok(Some(buffer)) => incoming.spare = Some(buffer),
                     Ok(None) => return Err(refuse(SendErrorKind::WouldBlock)),
                     Err(error) => return Err(refuse(refusal_of(&error, Duration::ZERO))),
                 },
@@ -298,35 +468,82 @@ impl Shared {
 
     fn attempt(
         &self,
-        record: &ProducerRecord<'_>,
-        timestamp: Timestamp,
+        incoming: &mut Incoming<'_, '_>,
         callback: &mut Option<RecordCallback>,
-        spare: &mut Option<Buffer>,
     ) -> Result<Attempt, SendErrorKind> {
         let view = self.view.load();
-        let Some(TopicView { topic, queues }) = view.topics.get(record.topic()) else {
-            return self.not_in_view(&view, Wanted::Topic(TopicName::new(record.topic())));
-        };
-        let target = match (record.partition_id(), record.key_bytes()) {
-            (Some(partition), _) if partition.0 as usize >= topic.partitions().len() => {
-                return self.not_in_view(&view, Wanted::Partition(topic.name().clone(), partition));
-            }
+        match view.topics.get(incoming.record.topic()) {
+            Some(found) => self.attempt_in(&view, found, incoming, callback),
+            None => self.not_in_view(&view, Wanted::Topic(TopicName::new(incoming.record.topic()))),
+        }
+    }
+
+    #[inline]
+    fn attempt_in(
+        &self,
+        view: &View,
+        found: &TopicView,
+        incoming: &mut Incoming<'_, '_>,
+        callback: &mut Option<RecordCallback>,
+    ) -> Result<Attempt, SendErrorKind> {
+        let TopicView { topic, queues } = found;
+        let record = incoming.record;
+        let target = match (record.partition_id(), incoming.target) {
             (Some(partition), _) => Target::Partition(partition),
-            (None, Some(_)) => Target::Keyed,
-            (None, None) => Target::Sticky,
+            (None, Some(target)) => target,
+            (None, None) => self.choose(view, found, incoming)?,
         };
-        let encoded = record.as_record_ref(timestamp);
+        if let Target::Partition(partition) = target
+            && partition.0 as usize >= topic.partitions().len()
+        {
+            return self.not_in_view(view, Wanted::Partition(topic.name().clone(), partition));
+        }
+        let encoded = record.as_record_ref(incoming.timestamp);
         let clock = &*self.clock;
-        match self.accumulator.append(queues, topic, target, &encoded, callback, spare, clock) {
-            Ok(Append::Accepted(appended)) => {
-                Ok(Attempt::Accepted(Delivery::new(appended.completion, appended.index, timestamp.0)))
-            }
+        match self.accumulator.append(queues, topic, target, &encoded, callback, &mut incoming.spare, clock) {
+            Ok(Append::Accepted(appended)) => Ok(Attempt::Accepted(Delivery::new(
+                appended.completion,
+                appended.index,
+                incoming.timestamp.0,
+            ))),
+            Ok(Append::NeedsBuffer(_)) if self.is_forked() => Err(SendErrorKind::Forked),
             Ok(Append::NeedsBuffer(bytes)) => Ok(Attempt::NeedsBuffer(bytes)),
             Err(error) => Err(self.refusal_of_append(&error)),
         }
     }
 
+    /// Where a record goes that names no partition. What counts or is the user's is asked once for a record.
+    #[inline]
+    fn choose(
+        &self,
+        view: &View,
+        found: &TopicView,
+        incoming: &mut Incoming<'_, '_>,
+    ) -> Result<Target, SendErrorKind> {
+        let (record, TopicView { topic, queues }) = (incoming.record, found);
+        let Some(partitioner) = self.extensions.partitioner.as_ref().and_then(|it| it.iter().next()) else {
+            let target = self.accumulator.target(queues, topic, record.key_bytes());
+            incoming.target = matches!(target, Target::Partition(_)).then_some(target);
+            return Ok(target);
+        };
+        let request = PartitionRequest {
+            key_bytes: record.key_bytes(),
+            value_bytes: record.value_bytes(),
+            ..PartitionRequest::new(topic, &view.cluster)
+        };
+        match choose_partition(&**partitioner, &request) {
+            Ok(partition) => {
+                incoming.target = Some(Target::Partition(partition));
+                Ok(Target::Partition(partition))
+            }
+            Err(error) => Err(SendErrorKind::Partitioner { reason: Arc::from(error.to_string()) }),
+        }
+    }
+
     fn not_in_view(&self, view: &View, wanted: Wanted) -> Result<Attempt, SendErrorKind> {
+        if self.is_forked() {
+            return Err(SendErrorKind::Forked);
+        }
         if self.accumulator.is_closed() {
             return Err(self.closed_kind());
         }
@@ -341,6 +558,9 @@ impl Shared {
     }
 
     async fn wait_for_metadata(&self, wanted: Wanted, waited: &mut Waited) -> Result<(), SendErrorKind> {
+        if self.is_forked() {
+            return Err(SendErrorKind::Forked);
+        }
         if self.is_network_thread() {
             return Err(SendErrorKind::WouldDeadlock);
         }
@@ -409,6 +629,12 @@ impl Shared {
         self.accumulator.close();
         self.waiters.close(&self.closed_kind());
         self.pool.close();
+    }
+}
+
+impl<'r, 'a> Incoming<'r, 'a> {
+    fn new(record: &'r ProducerRecord<'a>, timestamp: Timestamp) -> Self {
+        Self { record, timestamp, target: None, spare: None }
     }
 }
 

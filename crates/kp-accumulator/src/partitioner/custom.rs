@@ -48,6 +48,9 @@ pub trait Partitioner: Send + Sync + fmt::Debug {
     /// # Errors
     /// Why the record goes nowhere; it is not accepted then.
     fn partition(&self, request: &PartitionRequest<'_>) -> Result<PartitionId, BoxError>;
+
+    /// Called once when the producer has ended, or could not be built after all.
+    fn close(&self) {}
 }
 
 /// An error of the user's own code.

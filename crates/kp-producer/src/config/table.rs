@@ -20,6 +20,7 @@ use super::{
     key::KeyType::{Boolean, Class, Double, Int, List, Long, Password, Short, Text},
     key::State::{FixedAt, Gone, Jvm, NotPlanned, NotYet, OnlyAt, Refused, Security, Works},
     key::Valid::{Any, AtLeast, Between, BetweenOr, Fraction, NonEmpty, NonEmptyList, OneOf, OneOfAnyCase},
+    partitioning::PartitionerClass,
 };
 
 const TRANSACTIONS: &str = "transactions come with a later version";
@@ -27,7 +28,6 @@ const TLS: &str = "TLS comes with a later version";
 const SASL: &str = "SASL comes with a later version";
 const KERBEROS: &str = "Kerberos is not planned";
 const BROKER_SIDE: &str = "only brokers use it";
-const PARTITIONER: &str = "adaptive partitioning comes with a later version";
 const METRICS: &str = "Java's windowed metrics are not planned";
 
 macro_rules! config {
@@ -54,6 +54,11 @@ macro_rules! config {
             pub idempotence: Idempotence,
             /// `metadata.recovery.strategy`: whether to go back to the bootstrap list.
             pub metadata_rebootstrap: bool,
+            /// `partitioner.class`: who chooses partitions.
+            pub partitioner: PartitionerClass,
+            /// Whether batches expire as in 0.9, by `request.timeout.ms` in the queue: the classic profile without a
+            /// `delivery.timeout.ms` of its own (AC25).
+            pub classic_expiry: bool,
             /// `broker.version.fallback`: what brokers are taken to be without asking them; `None` = ask.
             pub broker_version_fallback: Option<OldKafka>,
             $( $( $(
@@ -77,6 +82,8 @@ macro_rules! config {
                     client_id,
                     idempotence,
                     metadata_rebootstrap,
+                    partitioner: config.partitioner(),
+                    classic_expiry: config.is_classic() && !config.is_set("delivery.timeout.ms"),
                     broker_version_fallback,
                     $( $( $( $field: config.typed::<$type>($key)?, )? )* )*
                 })
@@ -105,7 +112,7 @@ config! {
             "Resolve bootstrap names in the background, for at most this long.";
         "client.id", Text, Is(""), Same, Any, Works,
             "The name brokers log and the network thread carries. Unset: `producer-1`, `producer-2`, … in this process, or `producer-<transactional.id>`; set to nothing it stays empty.";
-        "client.rack", Text, Is(""), Absent, Any, NotYet("rack-aware partitioning comes with a later version"),
+        "client.rack" as client_rack: String, Text, Is(""), Absent, Any, Works,
             "The rack this client is in.";
         "acks" as acks: Acks, Text, Is("all"), Was("1"), OneOf(&["all", "-1", "0", "1"]), Works,
             "Whose word makes a record written: `all` in-sync replicas (`-1` is the same), the leader (`1`), or nobody (`0`: no answer, no offset).";
@@ -139,23 +146,21 @@ config! {
             "Numbers batches so that brokers drop what they already have: no duplicates, no reordering (KIP-98).";
     }
     "Serializing, partitioning, intercepting" {
-        "key.serializer", Class, Required, Same, Any, Jvm("kp takes a key's bytes; turn values into bytes before `send`"),
+        "key.serializer", Class, Required, Same, Any, Jvm("a `TypedProducer` has a `Serializer` for keys; a plain one takes a key's bytes"),
             "How a key becomes bytes.";
-        "value.serializer", Class, Required, Same, Any, Jvm("kp takes a value's bytes; turn values into bytes before `send`"),
+        "value.serializer", Class, Required, Same, Any, Jvm("a `TypedProducer` has a `Serializer` for values; a plain one takes a value's bytes"),
             "How a value becomes bytes.";
-        "partitioner.class", Class, Null, Was("DefaultPartitioner"), Any,
-            Jvm("kp hashes keys as Java does and keeps keyless records together; other partitioners come with a later version, and a record may name its partition"),
-            "Who chooses the partition of a record that names none.";
+        "partitioner.class", Class, Null, Was("DefaultPartitioner"), Any, Works,
+            "Who chooses the partition of a record that names none: `DefaultPartitioner` (what is built in), `RoundRobinPartitioner`, `UniformStickyPartitioner`; any other is handed to the builder.";
         "partitioner.ignore.keys" as partitioner_ignore_keys: bool, Boolean, Is("false"), Absent, Any, Works,
             "Spread records with a key as if they had none.";
-        "partitioner.adaptive.partitioning.enable", Boolean, Is("true"), Absent, Any, FixedAt("false", PARTITIONER),
+        "partitioner.adaptive.partitioning.enable" as partitioner_adaptive: bool, Boolean, Is("true"), Absent, Any, Works,
             "Give partitions of slow brokers fewer keyless records (KIP-794).";
-        "partitioner.availability.timeout.ms", Long, Is("0"), Absent, AtLeast(0), FixedAt("0", PARTITIONER),
+        "partitioner.availability.timeout.ms" as partitioner_availability_timeout: Duration, Long, Is("0"), Absent, AtLeast(0), Works,
             "Leave out partitions whose broker has taken nothing for this long; 0 leaves none out.";
-        "partitioner.rack.aware", Boolean, Is("false"), Absent, Any,
-            FixedAt("false", "rack-aware partitioning comes with a later version"),
+        "partitioner.rack.aware" as partitioner_rack_aware: bool, Boolean, Is("false"), Absent, Any, Works,
             "Prefer partitions led from `client.rack`.";
-        "interceptor.classes", List, Is(""), Absent, Any, Jvm("interceptors in Rust come with a later version"),
+        "interceptor.classes", List, Is(""), Absent, Any, Jvm("hand interceptors to `ProducerBuilder::interceptor`"),
             "Code that sees each record before it is serialized and each outcome.";
     }
     "Compression" {

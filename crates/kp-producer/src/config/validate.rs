@@ -64,7 +64,7 @@ impl ProducerConfig {
         let (idempotence, promise) = idempotence::decide(self)?;
         let mut warnings: Vec<ConfigWarning> = promise.into_iter().collect();
         self.check_states(&mut warnings)?;
-        self.check_partitioner()?;
+        self.check_rack()?;
 
         let client_id = self.text("client.id").unwrap_or_default();
         let rebootstrap =
@@ -76,15 +76,6 @@ impl ProducerConfig {
         self.adjust_timeouts(&mut settings, &mut warnings)?;
         self.adjust_backoffs(&mut settings, &mut warnings);
         self.adjust_sizes(&mut settings, &mut warnings);
-        if self.is_classic() {
-            warnings.push(ConfigWarning::Odd {
-                key: "kp.defaults",
-                message: "the defaults of 0.9 apply, but for two things that come with a later version, its \
-                          round-robin partitioner and its expiry of batches: until then keyless records stay \
-                          together, and delivery.timeout.ms applies"
-                    .to_owned(),
-            });
-        }
         warnings.extend(self.unknown.keys().map(|key| unknown_key(key)));
         Ok(Validated { settings, warnings })
     }
@@ -209,19 +200,6 @@ impl ProducerConfig {
                 "transaction.two.phase.commit.enable=true with transaction.timeout.ms: such a transaction has no \
                  timeout"
                     .to_owned(),
-            ));
-        }
-        Ok(())
-    }
-
-    /// V7.
-    fn check_partitioner(&self) -> Result<(), ConfigError> {
-        let rack_aware = self.typed::<bool>("partitioner.rack.aware")?;
-        if rack_aware && self.text("client.rack").unwrap_or_default().is_empty() {
-            return Err(conflict(
-                "V7",
-                "client.rack",
-                "partitioner.rack.aware=true needs a client.rack".to_owned(),
             ));
         }
         Ok(())
@@ -398,7 +376,7 @@ pub(super) fn info(key: &str) -> Option<&'static KeyInfo> {
 }
 
 impl ProducerConfig {
-    fn text(&self, key: &str) -> Option<String> {
+    pub(super) fn text(&self, key: &str) -> Option<String> {
         match self.get(key) {
             Some(Value::Text(text)) => Some(text),
             _ => None,

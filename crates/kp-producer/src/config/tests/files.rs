@@ -36,7 +36,6 @@ fn a_java_producers_file_loads_as_it_is() {
             "key.serializer",
             "metric.reporters",
             "metrics.sample.window.ms",
-            "partitioner.adaptive.partitioning.enable",
             "value.serializer",
         ]
     );

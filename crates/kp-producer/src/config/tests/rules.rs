@@ -193,7 +193,7 @@ fn rack_awareness_needs_a_rack() {
     let aware = ("partitioner.rack.aware", "true");
     assert_eq!(rule(&[aware]), "V7");
     assert_eq!(rule(&[aware, ("client.rack", "")]), "V7");
-    assert!(warned(&[aware, ("client.rack", "r")], "partitioner.rack.aware").contains("later version"));
+    assert!(settings(&[aware, ("client.rack", "r")]).partitioner_rack_aware);
 }
 
 // V8
@@ -302,9 +302,29 @@ fn zstd_needs_its_feature() {
 }
 
 #[test]
-fn the_classic_profile_says_what_it_does_not_do_yet() {
-    let text = warned(&[("kp.defaults", "0.9")], "kp.defaults");
-    assert!(text.contains("round-robin") && text.contains("later version"), "{text}");
+fn the_classic_profile_expires_as_it_did_unless_a_delivery_timeout_is_set() {
+    // AC25
+    assert!(warnings(&[("kp.defaults", "0.9")]).iter().all(|warning| warning.key() != "kp.defaults"));
+    assert!(settings(&[("kp.defaults", "0.9")]).classic_expiry);
+    assert!(!settings(&[("kp.defaults", "0.9"), ("delivery.timeout.ms", "90000")]).classic_expiry);
+    assert!(!settings(&[]).classic_expiry);
+}
+
+#[test]
+fn partitioners_go_by_the_names_that_java_has_for_them() {
+    let class = |name: &str| settings(&[("partitioner.class", name)]).partitioner;
+    assert_eq!(settings(&[]).partitioner, PartitionerClass::BuiltIn);
+    assert_eq!(
+        class("org.apache.kafka.clients.producer.internals.DefaultPartitioner"),
+        PartitionerClass::BuiltIn
+    );
+    for name in
+        ["RoundRobinPartitioner", "org.apache.kafka.clients.producer.RoundRobinPartitioner", "round_robin"]
+    {
+        assert_eq!(class(name), PartitionerClass::RoundRobin, "{name}");
+    }
+    assert_eq!(class("UniformStickyPartitioner"), PartitionerClass::UniformSticky);
+    assert_eq!(class(" com.example.Mine "), PartitionerClass::Foreign("com.example.Mine".to_owned()));
 }
 
 #[test]

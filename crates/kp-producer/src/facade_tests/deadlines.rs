@@ -1,0 +1,65 @@
+//! `max.block.ms` (FA2), and what a send that is given up leaves behind.
+
+use crate::scripted::{Pace, Rig};
+use crate::{ProducerRecord, SendErrorKind};
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+const SLOW: Pace = Pace { metadata: Duration::from_millis(600), produce: None };
+/// One page, and whoever comes second waits for it.
+const ONE_PAGE: [(&str, &str); 4] = [
+    ("buffer.memory", "1000"),
+    ("batch.size", "1000"),
+    ("max.block.ms", "1000"),
+    ("max.request.size", "1000"),
+];
+
+// FA2
+#[test]
+fn the_time_for_metadata_and_the_time_for_memory_are_one() {
+    let mut rig = Rig::new(SLOW, &ONE_PAGE);
+    let producer = rig.producer.clone();
+    drop(rig.run(producer.send(ProducerRecord::to("a").value("takes the page"))).expect("accepted"));
+    let before = rig.clock.elapsed();
+    let error = rig.run(producer.send(ProducerRecord::to("b").value("v"))).expect_err("no memory");
+    assert_eq!(rig.clock.elapsed() - before, MS(1000), "both waits together");
+    assert_eq!((error.spent().metadata, error.spent().memory), (MS(600), MS(400)));
+    assert!(
+        matches!(error.kind(), SendErrorKind::BufferExhausted { waited } if *waited == MS(400)),
+        "{error}"
+    );
+}
+
+// KP1
+#[test]
+fn a_send_that_is_dropped_while_it_waits_loses_no_byte_and_no_turn() {
+    let mut rig = Rig::new(Pace { metadata: MS(600), produce: Some(MS(5000)) }, &ONE_PAGE);
+    let producer = rig.producer.clone();
+    let mut context = Context::from_waker(Waker::noop());
+    {
+        let mut first = pin!(producer.send(ProducerRecord::to("a").value("never sent")));
+        assert!(first.as_mut().poll(&mut context).is_pending(), "it waits for metadata");
+        rig.stepper.turn();
+    }
+    let delivery = rig.run(producer.send(ProducerRecord::to("a").value("v"))).expect("accepted");
+    {
+        let mut second = pin!(producer.send(ProducerRecord::to("a").partition(3).value("never sent")));
+        assert!(second.as_mut().poll(&mut context).is_pending(), "it waits for memory");
+    }
+    rig.run(delivery).expect("written");
+    assert_eq!(rig.producer.buffer_available_bytes(), 1000, "every byte is back");
+    assert_eq!(rig.producer.acknowledged_records(), 1);
+}
+
+// KP2
+#[test]
+fn a_delivery_that_is_dropped_cancels_nothing() {
+    let mut rig = Rig::new(Pace { metadata: MS(1), produce: Some(MS(10)) }, &[]);
+    let producer = rig.producer.clone();
+    drop(rig.run(producer.send(ProducerRecord::to("a").value("v"))).expect("accepted"));
+    rig.run(producer.flush()).expect("it may wait here");
+    assert_eq!(rig.producer.acknowledged_records(), 1);
+}
