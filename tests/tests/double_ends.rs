@@ -6,7 +6,7 @@
 )]
 
 use kp_producer::blocking::Producer;
-use kp_producer::{FailureKind, ProducerConfig, ProducerRecord, SendErrorKind};
+use kp_producer::{Certainty, FailureKind, ProducerConfig, ProducerRecord, SendErrorKind};
 use kp_protocol::{ApiKey, BrokerId, ErrorCode, TopicName, TopicPartition};
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
 use kp_sim::{Fault, TopicSettings};
@@ -270,4 +270,26 @@ fn a_close_ends_although_the_cluster_forbids_producer_ids() {
     let last = producer.send(record()).expect("accepted");
     let _ = producer.close(LONG).expect("not the network thread");
     assert!(last.try_result().expect("it has ended").is_err());
+}
+
+// SN14
+#[test]
+fn after_a_refusal_of_the_whole_producer_later_sends_fail_at_once_and_close_ends() {
+    let broker = brokers(1);
+    let producer = producer(&broker.bootstrap(), &[("linger.ms", "0")]);
+    let record = || ProducerRecord::to("t").partition(0).value("v");
+    producer.send(record()).expect("accepted").wait().expect("written");
+    let refused = Fault::RefuseBatch { partition: None, code: ErrorCode::CLUSTER_AUTHORIZATION_FAILED };
+    broker.cluster().lock().inject(refused, 1);
+    let error = producer.send(record()).expect("accepted").wait().expect_err("forbidden");
+    assert!(error.is_fatal() && error.certainty() == Certainty::NotWritten, "{error}");
+    for error in [
+        producer.send(record()).expect_err("it is over"),
+        producer.try_send(record()).expect_err("it is over").error,
+        producer.partitions_for("other").expect_err("it is over"),
+    ] {
+        assert!(matches!(error.kind(), SendErrorKind::Fatal { .. }) && error.is_fatal(), "{error}");
+        assert!(error.to_string().contains("CLUSTER_AUTHORIZATION_FAILED"), "{error}");
+    }
+    assert_eq!(producer.close(LONG).expect("not the network thread").undelivered, 0);
 }

@@ -78,6 +78,8 @@ pub(crate) struct Core {
     spent: Spent,
     /// Since when it is in the phase that `spent` does not hold yet.
     since: Instant,
+    /// Since when it had waited when it was sent last.
+    waited_since: Instant,
     is_in_flight: bool,
     settled: bool,
 }
@@ -192,6 +194,19 @@ impl<S> Batch<S> {
         self.core.since += held_back;
     }
 
+    /// Of the wait that ended when it was sent, or that goes on, calls what overlaps with `from` to `until` throttled: its
+    /// broker had asked for that (KIP-219). Only time that counted as [`Spent::queued`] is taken.
+    pub fn charge_throttled_wait(&mut self, now: Instant, from: Instant, until: Instant) {
+        let core = &mut *self.core;
+        if !core.is_in_flight {
+            core.end_phase(now);
+        }
+        let overlap = until.min(now).saturating_duration_since(from.max(core.waited_since));
+        let moved = overlap.min(core.spent.queued);
+        core.spent.queued -= moved;
+        core.spent.throttled += moved;
+    }
+
     /// Why this batch fails, with its attempts and where its time went by `now`. `certainty` is what the last attempt
     /// says; what earlier ones left open is taken into account.
     #[must_use]
@@ -251,6 +266,7 @@ impl Core {
             is_split: false,
             spent: Spent::default(),
             since: created,
+            waited_since: created,
             is_in_flight: false,
             settled: false,
         }
@@ -284,6 +300,7 @@ impl Core {
         identity: Option<BatchIdentity>,
         header: [u8; BATCH_HEADER_SIZE],
     ) {
+        self.waited_since = self.since;
         self.end_phase(now);
         self.is_in_flight = true;
         self.attempts += 1;
@@ -297,6 +314,7 @@ impl Core {
     pub(crate) fn end_attempt(&mut self, now: Instant) {
         self.end_phase(now);
         self.is_in_flight = false;
+        self.waited_since = now;
     }
 
     /// Adds the time since the last change of phase to the phase that ends.

@@ -164,6 +164,10 @@ impl Driver {
             Output::RecordFormat { format, reason } => self.shared.use_record_format(format, reason),
             Output::WithoutIdempotence { reason } => self.shared.goes_without_idempotence(&reason),
             Output::IdempotenceUnavailable { reason } => self.refuse_sends(reason),
+            Output::Fatal { reason } => {
+                self.shared.ended.mark_fatal(reason);
+                self.shared.refuse_new();
+            }
             Output::MetadataFailed { reason } => self.shared.waiters.note_failure(reason),
             Output::Closed => self.over = true,
         }

@@ -4,6 +4,7 @@ use parking_lot::Mutex;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 /// How a producer ended.
@@ -21,6 +22,8 @@ const PANICKED: u8 = 2;
 #[derive(Default)]
 pub(crate) struct Ended {
     state: AtomicU8,
+    /// Why it is of no use any more although it runs.
+    fatal: OnceLock<Arc<str>>,
     awake: AtomicBool,
     wakers: Mutex<Vec<Waker>>,
 }
@@ -36,6 +39,15 @@ impl Ended {
     /// everything was failed.
     pub(crate) fn mark_panicked(&self) {
         self.state.store(PANICKED, Ordering::Release);
+    }
+
+    /// A broker refuses this producer as a whole.
+    pub(crate) fn mark_fatal(&self, reason: Arc<str>) {
+        let _ = self.fatal.set(reason);
+    }
+
+    pub(crate) fn fatal(&self) -> Option<&Arc<str>> {
+        self.fatal.get()
     }
 
     pub(crate) fn is_over(&self) -> bool {

@@ -89,6 +89,12 @@ pub enum SendErrorKind {
     /// This process was forked from the one that made the producer, whose network thread is not here. Nothing was touched;
     /// make a producer of its own.
     Forked,
+    /// A broker refuses this producer as a whole (CLUSTER_AUTHORIZATION_FAILED and its like): close it, and make another when
+    /// that is mended.
+    Fatal {
+        /// Which broker said so, and what.
+        reason: Arc<str>,
+    },
     /// The producer is closed.
     Closed,
     /// The network thread has panicked; make a new producer.
@@ -135,6 +141,7 @@ impl SendError {
             | SendErrorKind::Serializer { .. }
             | SendErrorKind::Partitioner { .. }
             | SendErrorKind::Forked
+            | SendErrorKind::Fatal { .. }
             | SendErrorKind::Closed
             | SendErrorKind::NetworkThreadGone => false,
         }
@@ -143,10 +150,24 @@ impl SendError {
     /// Whether this producer will never accept a record again.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
-        matches!(
-            self.kind(),
-            SendErrorKind::Closed | SendErrorKind::NetworkThreadGone | SendErrorKind::Forked
-        )
+        match self.kind() {
+            SendErrorKind::Closed
+            | SendErrorKind::NetworkThreadGone
+            | SendErrorKind::Forked
+            | SendErrorKind::Fatal { .. } => true,
+            SendErrorKind::MetadataTimeout { .. }
+            | SendErrorKind::NoSuchPartition { .. }
+            | SendErrorKind::BufferExhausted { .. }
+            | SendErrorKind::RecordTooLarge { .. }
+            | SendErrorKind::Topic(_)
+            | SendErrorKind::UnsupportedVersion { .. }
+            | SendErrorKind::HeadersNotSupported { .. }
+            | SendErrorKind::InvalidRecord(_)
+            | SendErrorKind::WouldBlock
+            | SendErrorKind::WouldDeadlock
+            | SendErrorKind::Serializer { .. }
+            | SendErrorKind::Partitioner { .. } => false,
+        }
     }
 
     /// Whether the running transaction must be aborted. Always `false` until transactions exist.
@@ -203,6 +224,7 @@ impl fmt::Display for SendError {
                     "{topic}: the producer belongs to the process this one was forked from; make another"
                 )
             }
+            SendErrorKind::Fatal { reason } => write!(f, "{topic}: this producer was refused: {reason}"),
             SendErrorKind::Closed => write!(f, "{topic}: the producer is closed"),
             SendErrorKind::NetworkThreadGone => {
                 write!(f, "{topic}: the producer's network thread has panicked; make a new producer")
@@ -263,7 +285,14 @@ impl DeliveryError {
     /// Whether this producer will never accept a record again.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
-        matches!(self.kind(), FailureKind::NetworkThreadGone | FailureKind::Closed)
+        match self.kind() {
+            FailureKind::NetworkThreadGone | FailureKind::Closed => true,
+            // Without an attempt it was a producer id that was refused, which is asked for again (ID2).
+            FailureKind::Refused(code) => {
+                code.is_fatal() || (*code == ErrorCode::CLUSTER_AUTHORIZATION_FAILED && self.attempts() > 0)
+            }
+            _ => false,
+        }
     }
 
     /// Whether the running transaction must be aborted. Always `false` until transactions exist.

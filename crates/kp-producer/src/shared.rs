@@ -621,7 +621,11 @@ impl Shared {
     }
 
     fn closed_kind(&self) -> SendErrorKind {
-        if self.ended.is_by_panic() { SendErrorKind::NetworkThreadGone } else { SendErrorKind::Closed }
+        match self.ended.fatal() {
+            _ if self.ended.is_by_panic() => SendErrorKind::NetworkThreadGone,
+            Some(reason) => SendErrorKind::Fatal { reason: Arc::clone(reason) },
+            None => SendErrorKind::Closed,
+        }
     }
 
     /// Refuses new records and releases those who wait (CL7, CL10). What was accepted goes on.

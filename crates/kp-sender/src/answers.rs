@@ -122,7 +122,12 @@ impl SenderCore {
     }
 
     /// Fails a batch that waits in its queue: not written, unless an attempt left that open.
-    pub(crate) fn fail_queued(&mut self, now: Instant, batch: Batch<Sealed>, kind: FailureKind) {
+    pub(crate) fn fail_queued(&mut self, now: Instant, mut batch: Batch<Sealed>, kind: FailureKind) {
+        let TopicPartition { topic, partition } = batch.topic_partition();
+        let leader = self.metadata.snapshot().leader(topic, *partition);
+        if let Some((from, until)) = leader.and_then(|leader| self.brokers.last_throttle(leader)) {
+            batch.charge_throttled_wait(now, from, until);
+        }
         let remembered = self.last_errors.remove(&key(&batch));
         let last = remembered.or_else(|| self.why_it_waits(batch.topic_partition()));
         let failure = batch.failure(now, kind, Certainty::NotWritten, last, Vec::new());
@@ -184,6 +189,7 @@ impl SenderCore {
 
     pub(crate) fn throttle(&mut self, now: Instant, broker: BrokerId, by: Duration) {
         if let Some(until) = now.checked_add(by) {
+            self.brokers.throttled(broker, now, until);
             self.put(Output::Throttle { broker, until });
         }
     }
@@ -239,7 +245,11 @@ impl SenderCore {
             if retry::leaves_unknown(verdict, self.settings.acks) {
                 batch.mark_unknown();
             }
-            match retry::decide(now, &self.attempt(now, &batch, ticket.as_ref()), verdict) {
+            if *verdict == Verdict::NotSent {
+                batch.take_back_attempt();
+            }
+            let decision = retry::decide(now, &self.attempt(now, &batch, ticket.as_ref()), verdict);
+            match self.after_the_fatal_error(decision, verdict) {
                 Decision::Done { base_offset, log_append_time } => {
                     self.last_errors.remove(&key(&batch));
                     let outcome = Outcome::Written { base_offset, log_append_time };
@@ -254,6 +264,7 @@ impl SenderCore {
                 Decision::Fail(kind) => self.fail_with(now, broker, batch, verdict, kind),
             }
         }
+        self.note_fatal(broker, verdict);
         self.idempotence.sequences.settle(queue);
         self.release(queue);
     }
@@ -267,6 +278,9 @@ impl SenderCore {
             retries: self.settings.retries,
             is_expired: now.saturating_duration_since(batch.created()) >= self.settings.delivery_timeout,
             records: batch.record_count(),
+            may_split: self.idempotence.is_on()
+                || self.settings.retries > 0
+                || self.settings.guarantee_one_in_flight,
             standing: self.idempotence.sequences.standing(batch.queue(), ticket),
             is_ever_unknown: batch.is_ever_unknown(),
             backoff: self.settings.retry_backoff.delay(retries_before, &mut self.jitter),

@@ -12,6 +12,8 @@ pub(crate) struct Brokers {
     waits: BTreeMap<BrokerId, Instant>,
     /// Asked in this cycle, and not worth asking again in it.
     asked: BTreeSet<BrokerId>,
+    /// The last time that each asked to be left alone: from when, until when (KIP-219).
+    throttles: BTreeMap<BrokerId, (Instant, Instant)>,
 }
 
 impl Brokers {
@@ -44,9 +46,20 @@ impl Brokers {
         self.asked.remove(&broker) || waited
     }
 
+    /// It asked to be left alone.
+    pub(crate) fn throttled(&mut self, broker: BrokerId, from: Instant, until: Instant) {
+        self.throttles.insert(broker, (from, until));
+    }
+
+    /// The last time that it asked for that.
+    pub(crate) fn last_throttle(&self, broker: BrokerId) -> Option<(Instant, Instant)> {
+        self.throttles.get(&broker).copied()
+    }
+
     /// Forgets whoever left the list.
     pub(crate) fn retain(&mut self, is_known: impl Fn(BrokerId) -> bool) {
         self.waits.retain(|broker, _| is_known(*broker));
+        self.throttles.retain(|broker, _| is_known(*broker));
     }
 
     /// When the first of those that wait is worth asking.

@@ -162,6 +162,12 @@ pub enum Output {
         /// Which broker showed it, in words.
         reason: Arc<str>,
     },
+    /// A broker refuses this producer as a whole: no record is accepted any more, what was queued has failed, and what is
+    /// under way ends by itself. Closing works as ever.
+    Fatal {
+        /// Which broker said so, and what.
+        reason: Arc<str>,
+    },
     /// Metadata is not to be had at the moment. It goes on being asked for.
     MetadataFailed {
         /// Which addresses were tried and what each said.

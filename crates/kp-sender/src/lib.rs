@@ -40,6 +40,7 @@ mod answers;
 mod brokers;
 mod counters;
 mod expiry;
+mod fatal;
 mod histogram;
 mod idempotence;
 mod in_flight;

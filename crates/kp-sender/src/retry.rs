@@ -55,6 +55,9 @@ pub(crate) struct Attempt {
     pub(crate) is_expired: bool,
     /// Records in it.
     pub(crate) records: u32,
+    /// Whether its parts may be sent in its place. Where order is kept by never sending again, they would come behind what
+    /// was sent after it: it fails, as in 0.9.
+    pub(crate) may_split: bool,
     /// Where it stands among the numbered batches of its partition.
     pub(crate) standing: Standing,
     /// An attempt, perhaps this one, may have written it.
@@ -110,6 +113,9 @@ fn on_refusal(now: Instant, attempt: &Attempt, code: ErrorCode) -> Decision {
         ErrorCode::MESSAGE_TOO_LARGE
             if attempt.standing != Standing::Unnumbered && attempt.is_ever_unknown =>
         {
+            Decision::Fail(FailureKind::Refused(code))
+        }
+        ErrorCode::MESSAGE_TOO_LARGE if attempt.records > 1 && !attempt.may_split => {
             Decision::Fail(FailureKind::Refused(code))
         }
         ErrorCode::MESSAGE_TOO_LARGE if attempt.records > 1 => Decision::Split,
@@ -220,6 +226,7 @@ mod tests {
             retries: 3,
             is_expired: false,
             records: 2,
+            may_split: true,
             standing: Standing::Unnumbered,
             is_ever_unknown: false,
             backoff: MS(100),
@@ -295,6 +302,9 @@ mod tests {
         assert_eq!(decide(now, &attempt(), &too_large), Decision::Split);
         let used_up = Attempt { attempts: 9, ..attempt() };
         assert_eq!(decide(now, &used_up, &too_large), Decision::Split, "a split charges no attempt");
+        let ordered = Attempt { may_split: false, ..attempt() };
+        let refused_for_good = Decision::Fail(FailureKind::Refused(ErrorCode::MESSAGE_TOO_LARGE));
+        assert_eq!(decide(now, &ordered, &too_large), refused_for_good, "its parts would come too late");
         let one = Attempt { records: 1, ..attempt() };
         assert_eq!(decide(now, &one, &too_large), Decision::Fail(FailureKind::RecordTooLarge));
         let late = Attempt { is_expired: true, ..attempt() };

@@ -5,6 +5,7 @@
 
 use crate::brokers::Brokers;
 use crate::counters::{BrokerLatencies, SenderCounters};
+use crate::fatal::Fatal;
 use crate::idempotence::Idempotence;
 use crate::in_flight::Requests;
 use crate::metadata_exchange::Exchange;
@@ -40,6 +41,8 @@ pub struct SenderCore {
     /// What a broker said last about a batch that waits to be sent again, by the address of its completion.
     pub(crate) last_errors: BTreeMap<usize, BrokerError>,
     pub(crate) shutdown: Shutdown,
+    /// Why nothing is sent any more.
+    pub(crate) fatal: Option<Fatal>,
     pub(crate) counters: Arc<SenderCounters>,
     pub(crate) latencies: BrokerLatencies,
     pub(crate) announced: Vec<BrokerAddress>,
@@ -77,6 +80,7 @@ impl SenderCore {
             formats: Formats::default(),
             last_errors: BTreeMap::new(),
             shutdown: Shutdown::Running,
+            fatal: None,
             counters: Arc::default(),
             latencies: BrokerLatencies::default(),
             announced: Vec::new(),
@@ -180,9 +184,10 @@ impl SenderCore {
         if self.shutdown == Shutdown::Closed {
             return;
         }
+        self.fail_what_is_queued_after_the_fatal_error(now);
         // Also while forcing: the accumulator lets nobody sleep who has not looked.
         let ready = self.look_what_is_ready(now);
-        if self.shutdown.may_send() {
+        if self.may_send() {
             self.ask_brokers(ready);
             self.step_metadata(now);
             self.step_identity(now);

@@ -45,7 +45,7 @@ impl SenderCore {
         }
         match readiness {
             BrokerReadiness::Ready { connection, versions } => {
-                if self.shutdown.may_send() && self.idempotence.may_send() {
+                if self.may_send() && self.idempotence.may_send() {
                     self.send_batches(now, broker, connection, &versions);
                 }
             }
@@ -94,6 +94,9 @@ impl SenderCore {
                 let kind = FailureKind::Refused(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
                 self.fail_in_flight(now, batch, kind, Certainty::Unknown, None, Vec::new());
                 continue;
+            }
+            if let Some((from, until)) = self.brokers.last_throttle(broker) {
+                batch.charge_throttled_wait(now, from, until);
             }
             let (partition, topic_id) = (batch.topic_partition().clone(), topic_id(&batch));
             let records = version

@@ -25,6 +25,11 @@ impl Batch<InFlight> {
         self.state.compression
     }
 
+    /// The network did not take it: that was no attempt.
+    pub fn take_back_attempt(&mut self) {
+        self.core.attempts = self.core.attempts.saturating_sub(1);
+    }
+
     /// Back to waiting: the attempt is over. Hand it to [`Accumulator::requeue`](crate::Accumulator::requeue).
     pub fn requeue(self, now: Instant) -> Batch<Sealed> {
         let Self { mut core, state: InFlight { payload, compression } } = self;

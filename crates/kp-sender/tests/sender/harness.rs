@@ -85,6 +85,7 @@ pub(crate) struct Harness {
     pub(crate) settled: Vec<(TopicPartition, Outcome)>,
     pub(crate) clusters: Vec<Arc<Cluster>>,
     pub(crate) metadata_failures: Vec<Arc<str>>,
+    pub(crate) fatal: Vec<Arc<str>>,
     pub(crate) formats: Vec<(Option<MessageFormat>, Arc<str>)>,
     pub(crate) without_idempotence: Vec<Arc<str>>,
     pub(crate) unavailable: Vec<Arc<str>>,
@@ -149,6 +150,7 @@ impl Harness {
             settled: Vec::new(),
             clusters: Vec::new(),
             metadata_failures: Vec::new(),
+            fatal: Vec::new(),
             formats: Vec::new(),
             without_idempotence: Vec::new(),
             unavailable: Vec::new(),
@@ -262,6 +264,7 @@ impl Harness {
             Output::RecordFormat { format, reason } => self.formats.push((format, reason)),
             Output::WithoutIdempotence { reason } => self.without_idempotence.push(reason),
             Output::IdempotenceUnavailable { reason } => self.unavailable.push(reason),
+            Output::Fatal { reason } => self.fatal.push(reason),
             Output::MetadataFailed { reason } => self.metadata_failures.push(reason),
             Output::Closed => self.is_closed = true,
         }

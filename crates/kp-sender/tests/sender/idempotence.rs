@@ -39,13 +39,32 @@ pub(crate) fn answer_identity_with(harness: &mut Harness, identity: (i64, i16)) 
     give_identity(harness, ErrorCode::NONE, identity);
 }
 
-fn give_identity(harness: &mut Harness, code: ErrorCode, (producer_id, producer_epoch): (i64, i16)) {
+/// The broker that gives it wants to be left alone for so long.
+pub(crate) fn answer_identity_throttled(harness: &mut Harness, identity: (i64, i16), throttle_time_ms: i32) {
+    give_identity_throttled(harness, ErrorCode::NONE, identity, throttle_time_ms);
+}
+
+fn give_identity(harness: &mut Harness, code: ErrorCode, identity: (i64, i16)) {
+    give_identity_throttled(harness, code, identity, 0);
+}
+
+fn give_identity_throttled(
+    harness: &mut Harness,
+    error_code: ErrorCode,
+    (producer_id, producer_epoch): (i64, i16),
+    throttle_time_ms: i32,
+) {
     let index = harness.requests.iter().position(|request| request.api_key == ApiKey::InitProducerId);
     let request = harness.requests.remove(index.expect("a producer id is asked for"));
     let asked = InitProducerIdRequest::parse(&Bytes::from(request.body.concat()), request.version).unwrap();
     assert_eq!((asked.transactional_id, asked.transaction_timeout_ms), (None, i32::MAX));
-    let response =
-        InitProducerIdResponse { error_code: code, producer_id, producer_epoch, ..Default::default() };
+    let response = InitProducerIdResponse {
+        error_code,
+        producer_id,
+        producer_epoch,
+        throttle_time_ms,
+        ..Default::default()
+    };
     let body = Bytes::from(encode_body(request.version, &response).unwrap().concat());
     harness.input(Input::Answered { token: request.token, body });
     harness.run();

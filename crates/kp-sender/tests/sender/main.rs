@@ -4,6 +4,7 @@ mod harness;
 mod idempotence;
 
 mod closing;
+mod codes;
 mod counting;
 mod delivery;
 mod limits;
