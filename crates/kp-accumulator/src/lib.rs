@@ -74,6 +74,7 @@ mod seal_list;
 mod sealer;
 mod settings;
 mod split;
+mod survey;
 mod topic_counters;
 mod topic_queues;
 
@@ -94,6 +95,7 @@ pub use ready::ReadyCheck;
 pub use sealer::Sealer;
 pub use settings::{AccumulatorSettings, Seal};
 pub use split::{SplitError, Unsplit};
+pub use survey::{HeadSurvey, QueueSurvey};
 pub use topic_counters::TopicCounters;
 pub use topic_queues::TopicQueues;
 

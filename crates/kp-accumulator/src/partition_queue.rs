@@ -313,7 +313,7 @@ impl Queued {
 }
 
 impl Slot {
-    fn age(&self) -> Age {
+    pub(crate) fn age(&self) -> Age {
         match self {
             Self::Closed(batch) => batch.core.age(),
             Self::Sealing(away) => away.age,

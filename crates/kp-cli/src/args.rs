@@ -13,7 +13,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     about = "Produce to Kafka, and look at what is there",
     after_help = "Data and results go to stdout, progress and messages to stderr.\n\
                   Exit codes: 0 everything done, 1 something failed, 2 wrong usage or configuration,\n\
-                  130 Ctrl-C (SIGTERM and SIGHUP count as Ctrl-C)."
+                  130 Ctrl-C (SIGTERM and SIGHUP count as Ctrl-C).\n\
+                  SIGUSR1 makes `kp produce` say what waits for each partition, and why."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]

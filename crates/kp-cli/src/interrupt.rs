@@ -1,4 +1,4 @@
-//! Ctrl-C: the first asks to stop, the second leaves.
+//! Ctrl-C: the first asks to stop, the second leaves. SIGUSR1 asks a question.
 //! Owns: the signal handler. It runs on a thread of the `ctrlc` crate, so it may lock and print.
 
 use std::{
@@ -39,4 +39,24 @@ pub(crate) fn on_interrupt(
             process::exit(EXIT_INTERRUPTED.into());
         }
     })
+}
+
+/// Runs `tell` at each SIGUSR1, on a thread of its own; where there is no such signal, never.
+///
+/// # Errors
+/// The system took no handler.
+#[cfg(unix)]
+pub(crate) fn on_usr1(tell: impl Fn() + Send + 'static) -> std::io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGUSR1])?;
+    std::thread::spawn(move || signals.forever().for_each(|_| tell()));
+    Ok(())
+}
+
+/// Runs `tell` at each SIGUSR1; there is no such signal here.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub(crate) fn on_usr1(_tell: impl Fn() + Send + 'static) -> std::io::Result<()> {
+    Ok(())
 }

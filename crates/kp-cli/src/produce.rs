@@ -37,7 +37,7 @@ use crate::{
     args::{Format, OutputArgs, ProduceArgs},
     configure::producer_config,
     console::Console,
-    interrupt::{EXIT_INTERRUPTED, on_interrupt},
+    interrupt::{EXIT_INTERRUPTED, on_interrupt, on_usr1},
 };
 
 /// After a flush everything is settled; closing only has to end a thread.
@@ -58,6 +58,8 @@ enum Event {
     InputEnded(Option<Stopped>),
     /// The first Ctrl-C.
     Interrupted,
+    /// SIGUSR1: somebody wants to know why nothing goes out.
+    WantsToKnow,
     /// Everything is settled, and the producer closed with so many records undelivered.
     Closed(u64),
 }
@@ -84,6 +86,8 @@ pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) ->
         move || last.get().into_iter().for_each(|say| say()),
     )
     .map_err(Failure::failed)?;
+    let asking = events.clone();
+    on_usr1(move || drop(asking.send(Event::WantsToKnow))).map_err(Failure::failed)?;
     let producer = build(config, console)?;
     let gate = Arc::new(Gate::default());
     let sources = input::open(&args.files, limit, &gate)
@@ -213,13 +217,17 @@ impl Run {
                     break;
                 }
                 Ok(Event::InputEnded(reason)) => stopped = reason,
+                Ok(Event::WantsToKnow) => {
+                    self.console.error(self.producer.explain());
+                    continue;
+                }
                 Ok(Event::Interrupted) => {
                     is_interrupted = true;
                     // From here on nothing more is accepted.
                     self.gate.shut();
                     self.console.error(match self.outcomes.in_doubt() {
                         0 => "interrupted: nothing is on its way",
-                        _ => "interrupted: sending what was accepted; Ctrl-C again leaves at once",
+                        _ => "interrupted: sending what was accepted; Ctrl-C again leaves at once and says why it waited",
                     });
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => continue,
@@ -239,12 +247,15 @@ impl Run {
     fn last_word(&self, lines_ended: mpsc::Receiver<()>, json: bool) -> impl Fn() + Send + Sync + 'static {
         let lines_ended = Mutex::new(lines_ended);
         let (outcomes, is_reported) = (Arc::clone(&self.outcomes), Arc::clone(&self.is_reported));
-        let console = self.console.clone();
+        let (console, producer) = (self.console.clone(), self.producer.clone());
         move || {
             // Held until the process is gone, so that there are no two last words.
             let is_reported = is_reported.lock().unwrap_or_else(PoisonError::into_inner);
             if !*is_reported {
                 let in_doubt = outcomes.in_doubt();
+                if in_doubt > 0 {
+                    console.error(producer.explain());
+                }
                 let summary = Summary::of_a_run_left(&outcomes.tally(), outcomes.sent(), outcomes.elapsed());
                 outcomes.end_file();
                 // Gone is what it waits for; a disk that hangs is not waited for.

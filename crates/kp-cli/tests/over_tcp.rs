@@ -407,3 +407,27 @@ fn a_second_ctrl_c_says_what_is_in_doubt_and_leaves_whole_lines() {
     assert_eq!(text.lines().count() as u64, json["acked"].as_u64().unwrap());
     assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
 }
+
+#[cfg(unix)]
+#[test]
+fn sigusr1_makes_it_say_what_waits_and_why() {
+    use std::io::{BufRead as _, BufReader};
+    let broker = broker();
+    let mut child = start(&["produce", "-b", &broker.bootstrap(), "-t", "t", "-X", "linger.ms=3600000"]);
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+    let ask =
+        || assert!(Command::new("kill").args(["-USR1", &child.id().to_string()]).status().unwrap().success());
+    // What a full batch holds is sent: then the handler is there, and the rest lingers.
+    let line = [b'x'; 99];
+    while broker.cluster().lock().record_count("t") == 0 {
+        stdin.write_all(&[&line[..], b"\n"].concat()).unwrap();
+    }
+    ask();
+    let told: Vec<String> =
+        stderr.by_ref().map(Result::unwrap).take_while(|line| !line.contains("lingers")).collect();
+    assert!(told.iter().any(|line| line.contains("partition") && line.contains("in flight")), "{told:?}");
+    drop(stdin);
+    let rest: Vec<String> = stderr.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "it goes on as if nothing had been: {rest:?}");
+}

@@ -142,6 +142,12 @@ impl Producer {
         self.0.metrics()
     }
 
+    /// What waits for each partition and why; see [`Producer::explain`](crate::Producer::explain).
+    #[must_use]
+    pub fn explain(&self) -> crate::Explanation {
+        self.0.explain()
+    }
+
     /// How many records were acknowledged so far.
     #[must_use]
     pub fn acknowledged_records(&self) -> u64 {

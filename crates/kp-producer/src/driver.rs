@@ -119,6 +119,10 @@ impl Driver {
                 Command::RefreshTopic(topic) => Input::RefreshTopic(topic),
                 Command::WantMetadata => Input::WantMetadata,
                 Command::Close(deadline) => Input::Close { deadline },
+                Command::Explain(question) => {
+                    question.answer(now, &self.core, &mut *self.client, &self.shared);
+                    continue;
+                }
             };
             self.core.handle_input(now, input);
         }

@@ -2,5 +2,6 @@
 
 mod deadlines;
 mod ends;
+mod explained;
 mod extensions;
 mod typed;

@@ -45,6 +45,7 @@ mod delivery;
 mod driver;
 mod ended;
 mod error;
+mod explain;
 mod extension;
 #[cfg(test)]
 mod facade_tests;
@@ -71,6 +72,7 @@ pub use deliveries::{Delivered, Deliveries, WrittenRange};
 pub use delivery::{Delivery, RecordMetadata};
 pub use ended::Closed;
 pub use error::{BuildError, DeliveryError, SendError, SendErrorKind, WaitError};
+pub use explain::{Explanation, PartitionExplanation, WhyWaiting};
 pub use extension::BoxError;
 pub use guarantees::Guarantees;
 pub use interceptor::{InterceptedRecord, ProducerInterceptor, SentRecord};

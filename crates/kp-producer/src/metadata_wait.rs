@@ -10,7 +10,7 @@ use kp_metadata::Cluster;
 use kp_protocol::{ErrorCode, PartitionId, TopicName};
 use kp_time::Deadline;
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -156,6 +156,17 @@ impl MetadataWaiters {
                 Wanted::AnyMetadata | Wanted::Topic(_) => None,
             })
             .collect()
+    }
+
+    /// Every topic that somebody waits for, by name, each once.
+    pub(crate) fn topics(&self) -> Vec<String> {
+        let table = self.table.lock();
+        let waiting = table.waiters.values().filter(|waiter| waiter.verdict.is_none());
+        let topics: BTreeSet<String> = waiting
+            .filter_map(|waiter| waiter.wanted.topic())
+            .map(|topic| topic.as_str().to_owned())
+            .collect();
+        topics.into_iter().collect()
     }
 
     fn settle(&self, judge: impl Fn(&Waiter, Option<&Arc<str>>) -> Option<Result<(), SendErrorKind>>) {

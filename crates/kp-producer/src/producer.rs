@@ -6,6 +6,7 @@ use crate::delivery::{Delivery, RecordMetadata, outcome_of_record};
 use crate::driver::drop_deadline;
 use crate::ended::Closed;
 use crate::error::{DeliveryError, SendError, WaitError};
+use crate::explain::{self, Explanation};
 use crate::guarantees::Guarantees;
 use crate::interceptor::{Chain, acknowledging};
 use crate::metadata_wait::Wanted;
@@ -298,6 +299,20 @@ impl Producer {
     #[must_use]
     pub fn cluster_id(&self) -> Option<String> {
         self.shared().view().cluster.cluster_id().map(str::to_owned)
+    }
+
+    /// What waits for each partition and why it has not gone: a table for people when it is printed. Asks the network thread
+    /// and waits half a second for it at most, so that a thread that is stuck is told as that; from a callback it tells what
+    /// can be seen without. For a look now and then, not for every record.
+    ///
+    /// ```no_run
+    /// # fn example(producer: &kp_producer::Producer) {
+    /// eprintln!("{}", producer.explain());
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn explain(&self) -> Explanation {
+        explain::explain(self.shared())
     }
 
     /// Everything that is measured, as it is now, under the names of Java's producer (ME1); `docs/metrics.md` lists it.

@@ -5,8 +5,9 @@ use crate::{Producer, ProducerBuilder, ProducerConfig, Stepper};
 use bytes::Bytes;
 use kp_network::{ClientRequest, ConnectionNumber, Event, KafkaClient, Readiness, Refused};
 use kp_protocol::api::{
-    MetadataRequest, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
-    MetadataResponseTopic, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
+    InitProducerIdResponse, MetadataRequest, MetadataResponse, MetadataResponseBroker,
+    MetadataResponsePartition, MetadataResponseTopic, PartitionProduceResponse, ProduceRequest,
+    ProduceResponse, TopicProduceResponse,
 };
 use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, Message, VersionRange, encode_body};
 use kp_time::{Clock, ManualClock};
@@ -24,11 +25,20 @@ pub(crate) struct Pace {
     pub(crate) metadata: Duration,
     /// `None` = it never answers.
     pub(crate) produce: Option<Duration>,
+    /// Its producer ids, if it gives some: how long that takes.
+    pub(crate) producer_id: Option<Duration>,
+    /// What it asks for with each answer to Produce (KIP-219).
+    pub(crate) throttle_ms: i32,
 }
 
+/// What the network says of the broker, for a test to change.
+pub(crate) type Mood = Arc<Mutex<Option<Readiness>>>;
+
 impl Pace {
-    pub(crate) const QUICK: Self =
-        Self { metadata: Duration::from_millis(1), produce: Some(Duration::from_millis(10)) };
+    pub(crate) const QUICK: Self = Self { produce: Some(Duration::from_millis(10)), ..Self::SILENT };
+    /// It describes the cluster and answers nothing else.
+    pub(crate) const SILENT: Self =
+        Self { metadata: Duration::from_millis(1), produce: None, producer_id: None, throttle_ms: 0 };
 }
 
 pub(crate) struct Scripted {
@@ -36,6 +46,7 @@ pub(crate) struct Scripted {
     pace: Pace,
     events: Arc<Mutex<Vec<(Instant, Event)>>>,
     woken: Arc<Woken>,
+    mood: Mood,
 }
 
 /// The application was woken and was not looked at since.
@@ -53,6 +64,8 @@ pub(crate) struct Rig {
     pub(crate) clock: ManualClock,
     pub(crate) producer: Producer,
     pub(crate) stepper: Stepper,
+    /// What the network says of the broker; `None` = ready.
+    pub(crate) mood: Mood,
     woken: Arc<Woken>,
 }
 
@@ -68,16 +81,29 @@ impl Rig {
     ) -> Self {
         let clock = ManualClock::new();
         let mut config = ProducerConfig::default().bootstrap_servers("nowhere:1");
-        config.set("enable.idempotence", "false").expect("a good value");
+        if pace.producer_id.is_none() {
+            config.set("enable.idempotence", "false").expect("a good value");
+        }
         for (key, value) in more {
             config.set(key, *value).expect("a good value");
         }
         let woken = Arc::<Woken>::default();
-        let client =
-            Scripted { clock: clock.clone(), pace, events: Arc::default(), woken: Arc::clone(&woken) };
+        let client = Scripted {
+            clock: clock.clone(),
+            pace,
+            events: Arc::default(),
+            woken: Arc::clone(&woken),
+            mood: Mood::default(),
+        };
+        let mood = Arc::clone(&client.mood);
         let builder = Producer::builder(config).client(client).clock(clock.clone()).seed(1);
         let (producer, stepper) = change(builder).build_stepped().expect("it is built");
-        Self { clock, producer, stepper, woken }
+        Self { clock, producer, stepper, mood, woken }
+    }
+
+    /// The next poll lets no time pass.
+    pub(crate) fn wake(&self) {
+        Arc::clone(&self.woken).wake();
     }
 
     /// Turns the producer until the future is done; time passes where nothing else happens.
@@ -101,18 +127,21 @@ impl Scripted {
         let (after, answer) = match request.api_key {
             ApiKey::Metadata => {
                 let asked = MetadataRequest::parse(&body, request.version).expect("kp wrote it");
-                let topics =
-                    asked.topics.unwrap_or_default().into_iter().map(|topic| MetadataResponseTopic {
-                        name: topic.name,
-                        partitions: (0..4)
-                            .map(|partition_index| MetadataResponsePartition {
-                                partition_index,
-                                leader_id: 1,
-                                ..Default::default()
-                            })
-                            .collect(),
+                let topics = asked.topics.unwrap_or_default().into_iter().map(|topic| {
+                    // Of the topic "half", two partitions have no leader.
+                    let led =
+                        if topic.name.as_ref().is_some_and(|name| name.as_str() == "half") { 2 } else { 4 };
+                    let partition = |partition_index| MetadataResponsePartition {
+                        partition_index,
+                        leader_id: if partition_index < led { 1 } else { -1 },
                         ..Default::default()
-                    });
+                    };
+                    MetadataResponseTopic {
+                        name: topic.name,
+                        partitions: (0..4).map(partition).collect(),
+                        ..Default::default()
+                    }
+                });
                 let broker =
                     MetadataResponseBroker { node_id: 1, host: "here".into(), port: 1, ..Default::default() };
                 let answer = MetadataResponse {
@@ -121,6 +150,11 @@ impl Scripted {
                     ..Default::default()
                 };
                 (self.pace.metadata, encode_body(request.version, &answer))
+            }
+            ApiKey::InitProducerId => {
+                let answer =
+                    InitProducerIdResponse { producer_id: 9, producer_epoch: 0, ..Default::default() };
+                (self.pace.producer_id?, encode_body(request.version, &answer))
             }
             _ => {
                 let asked = ProduceRequest::parse(&body, request.version).expect("kp wrote it");
@@ -136,7 +170,11 @@ impl Scripted {
                         .collect(),
                     ..Default::default()
                 });
-                let answer = ProduceResponse { responses: responses.collect(), ..Default::default() };
+                let answer = ProduceResponse {
+                    responses: responses.collect(),
+                    throttle_time_ms: self.pace.throttle_ms,
+                    ..Default::default()
+                };
                 (self.pace.produce?, encode_body(request.version, &answer))
             }
         };
@@ -148,8 +186,14 @@ impl KafkaClient for Scripted {
     fn set_brokers(&mut self, _now: Instant, _brokers: &[BrokerAddress]) {}
 
     fn readiness(&mut self, _now: Instant, _broker: BrokerId) -> Readiness {
-        let versions =
-            [(ApiKey::Metadata, VersionRange::new(8, 8)), (ApiKey::Produce, VersionRange::new(8, 8))];
+        if let Some(mood) = &*self.mood.lock() {
+            return mood.clone();
+        }
+        let mut versions =
+            vec![(ApiKey::Metadata, VersionRange::new(8, 8)), (ApiKey::Produce, VersionRange::new(8, 8))];
+        if self.pace.producer_id.is_some() {
+            versions.push((ApiKey::InitProducerId, VersionRange::new(0, 1)));
+        }
         Readiness::Ready {
             connection: ConnectionNumber(1),
             versions: Arc::new(BrokerVersions::fixed(versions)),

@@ -5,6 +5,7 @@
 
 use crate::delivery::Delivery;
 use crate::error::{SendError, SendErrorKind};
+use crate::explain::Question;
 use crate::extension::Configured;
 use crate::interceptor::Chain;
 use crate::metadata_wait::{MetadataWaiters, Wanted};
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     RefreshTopic(TopicName),
     /// Somebody wants any metadata at all.
     WantMetadata,
+    /// Somebody wants to know why nothing goes out.
+    Explain(Arc<Question>),
     /// Finish what was accepted by then, fail the rest, end.
     Close(Deadline),
 }

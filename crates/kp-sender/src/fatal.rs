@@ -33,6 +33,11 @@ impl SenderCore {
         self.shutdown.may_send() && self.fatal.is_none()
     }
 
+    /// What ended the producer, in words.
+    pub(crate) fn fatal_reason(&self) -> Option<Arc<str>> {
+        self.fatal.as_ref().map(|fatal| Arc::from(fatal.last.to_string()))
+    }
+
     /// Takes note if this verdict is the end.
     pub(crate) fn note_fatal(&mut self, broker: BrokerId, verdict: &Verdict) {
         let Verdict::Refused(refusal) = verdict else { return };

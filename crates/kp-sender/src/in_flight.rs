@@ -58,6 +58,12 @@ impl Requests {
         request
     }
 
+    /// The partition of each batch that is still waited for.
+    pub(crate) fn partitions(&self) -> impl Iterator<Item = &TopicPartition> {
+        let slots = self.by_token.values().flat_map(|request| &request.slots);
+        slots.filter_map(|slot| slot.batch.as_ref()).map(Batch::topic_partition)
+    }
+
     /// A moment at or before the next expiry of a batch in here.
     pub(crate) fn next_expiry(&self) -> Option<Instant> {
         self.expiry_bound

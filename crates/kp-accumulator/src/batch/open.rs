@@ -141,6 +141,11 @@ impl Batch<Open> {
         self.state.page
     }
 
+    /// Bytes of its records.
+    pub(crate) fn size(&self) -> usize {
+        self.state.full_pages.iter().map(Buffer::len).sum::<usize>() + self.state.page.len()
+    }
+
     /// Whether it should take no more records (BB2).
     #[inline]
     pub(crate) fn is_full(&self) -> bool {

@@ -8,7 +8,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
-const SLOW: Pace = Pace { metadata: Duration::from_millis(600), produce: None };
+const SLOW: Pace = Pace { metadata: Duration::from_millis(600), ..Pace::SILENT };
 /// One page, and whoever comes second waits for it.
 const ONE_PAGE: [(&str, &str); 4] = [
     ("buffer.memory", "1000"),
@@ -36,7 +36,7 @@ fn the_time_for_metadata_and_the_time_for_memory_are_one() {
 // KP1
 #[test]
 fn a_send_that_is_dropped_while_it_waits_loses_no_byte_and_no_turn() {
-    let mut rig = Rig::new(Pace { metadata: MS(600), produce: Some(MS(5000)) }, &ONE_PAGE);
+    let mut rig = Rig::new(Pace { metadata: MS(600), produce: Some(MS(5000)), ..Pace::SILENT }, &ONE_PAGE);
     let producer = rig.producer.clone();
     let mut context = Context::from_waker(Waker::noop());
     {
@@ -46,7 +46,7 @@ fn a_send_that_is_dropped_while_it_waits_loses_no_byte_and_no_turn() {
     }
     let delivery = rig.run(producer.send(ProducerRecord::to("a").value("v"))).expect("accepted");
     {
-        let mut second = pin!(producer.send(ProducerRecord::to("a").partition(3).value("never sent")));
+        let mut second = pin!(producer.send(ProducerRecord::to("a").partition(2).value("never sent")));
         assert!(second.as_mut().poll(&mut context).is_pending(), "it waits for memory");
     }
     rig.run(delivery).expect("written");
@@ -57,7 +57,7 @@ fn a_send_that_is_dropped_while_it_waits_loses_no_byte_and_no_turn() {
 // KP2
 #[test]
 fn a_delivery_that_is_dropped_cancels_nothing() {
-    let mut rig = Rig::new(Pace { metadata: MS(1), produce: Some(MS(10)) }, &[]);
+    let mut rig = Rig::new(Pace::QUICK, &[]);
     let producer = rig.producer.clone();
     drop(rig.run(producer.send(ProducerRecord::to("a").value("v"))).expect("accepted"));
     rig.run(producer.flush()).expect("it may wait here");
