@@ -31,7 +31,8 @@ use self::process::Keeper;
 use self::settings::NodeSettings;
 
 pub use self::java::available;
-pub use self::options::Options;
+pub use self::options::{ClientListener, Options};
+pub use self::ports::pick as free_ports;
 pub use self::process::{ProcessId, Signal};
 pub use self::state::{BrokerState, ClusterState, Lifetime, ZooKeeperState};
 pub(crate) use self::tools::{run, shown};
@@ -98,7 +99,7 @@ impl KafkaCluster {
         let cluster = Self { version, java, state, keepers, zookeeper_keeper: Mutex::default() };
         let started = Instant::now();
         let outcome = cluster
-            .write_settings(&options.settings)
+            .write_settings(&options.settings, &options.client_listeners)
             .and_then(|()| cluster.prepare_quorum())
             .and_then(|()| cluster.launch_all());
         match outcome.and_then(|()| cluster.wait_until_ready(started)) {
@@ -255,15 +256,25 @@ impl KafkaCluster {
     }
 
     /// Writes each broker's settings.
-    fn write_settings(&self, overrides: &[(String, String)]) -> Result<(), XtaskError> {
+    fn write_settings(
+        &self,
+        overrides: &[(String, String)],
+        clients: &[ClientListener],
+    ) -> Result<(), XtaskError> {
         let state = self.state().clone();
         let zookeeper_port = state.zookeeper.as_ref().map(|zookeeper| zookeeper.port);
-        for node in &state.brokers {
+        for (place, node) in state.brokers.iter().enumerate() {
             let dir = state.broker_directory(node.id);
             let data = dir.join("data");
             fs::create_dir_all(&data).doing(|| format!("making {}", data.display()))?;
-            let settings =
-                NodeSettings { brokers: &state.brokers, node, data: &data, zookeeper_port, overrides };
+            let settings = NodeSettings {
+                brokers: &state.brokers,
+                node,
+                data: &data,
+                zookeeper_port,
+                clients: clients.get(place).copied(),
+                overrides,
+            };
             let path = dir.join("server.properties");
             fs::write(&path, settings.to_properties()).doing(|| format!("writing {}", path.display()))?;
         }

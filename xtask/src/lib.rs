@@ -8,8 +8,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its answers are lines on a terminal")]
 
 mod behaviours;
+pub mod chaos;
 mod consumers;
 pub mod error;
+pub mod full;
 pub mod generate;
 pub mod golden;
 pub mod kafka;

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::XtaskError;
+use xtask::chaos::ChaosArgs;
+use xtask::full::FullArgs;
 use xtask::golden::Golden;
 use xtask::kafka::commands::KafkaCommand;
 use xtask::plants::PlantsArgs;
@@ -28,6 +30,10 @@ enum Task {
     Test(TestArgs),
     /// Put known bugs back, one at a time, and see that a law or a test notices each.
     Plants(PlantsArgs),
+    /// Real Kafka under fire: brokers killed, frozen and cut off; then every law checked on what is in the logs.
+    Chaos(ChaosArgs),
+    /// Run everything that is too long for CI: seeds, planted bugs, brokers and codecs, chaos, features.
+    Full(FullArgs),
     /// Check what a compiler does not: who imports whom, wire rows, generated docs, file shape.
     Tidy,
     /// Write the docs that are printed from the code.
@@ -46,6 +52,8 @@ fn run(task: Task) -> Result<(), XtaskError> {
         Task::Kafka(command) => command.run(),
         Task::Test(args) => xtask::test::run(&args),
         Task::Plants(args) => xtask::plants::run(&args),
+        Task::Chaos(args) => xtask::chaos::run(&args),
+        Task::Full(args) => xtask::full::run(&args),
         Task::Tidy => xtask::tidy::run(),
         Task::Docs { check } => xtask::generate::run(check),
         Task::Golden(golden) => golden.make(),

@@ -241,6 +241,8 @@ impl SenderCore {
         if retry::wants_metadata(verdict) {
             self.metadata.request_update(); // SN12
         }
+        // Told before the batch ends: whoever reads its error and sends again is told the same.
+        self.note_fatal(broker, verdict);
         if let Some(mut batch) = batch {
             if retry::leaves_unknown(verdict, self.settings.acks) {
                 batch.mark_unknown();
@@ -264,7 +266,6 @@ impl SenderCore {
                 Decision::Fail(kind) => self.fail_with(now, broker, batch, verdict, kind),
             }
         }
-        self.note_fatal(broker, verdict);
         self.idempotence.sequences.settle(queue);
         self.release(queue);
     }

@@ -50,7 +50,6 @@ impl SenderCore {
             None => format!("broker {broker} ({address}) has refused this producer"),
         };
         let last = BrokerError { code: refusal.code, message: Some(Arc::from(words)), broker: Some(broker) };
-        self.accumulator.close();
         self.put(Output::Fatal { reason: Arc::from(last.to_string()) });
         self.fatal = Some(Fatal { code: refusal.code, last });
     }

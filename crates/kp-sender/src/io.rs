@@ -162,8 +162,8 @@ pub enum Output {
         /// Which broker showed it, in words.
         reason: Arc<str>,
     },
-    /// A broker refuses this producer as a whole: no record is accepted any more, what was queued has failed, and what is
-    /// under way ends by itself. Closing works as ever.
+    /// A broker refuses this producer as a whole: accept no record any more, and say why. What is queued fails, what is under
+    /// way ends by itself. Closing works as ever.
     Fatal {
         /// Which broker said so, and what.
         reason: Arc<str>,

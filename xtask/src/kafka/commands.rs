@@ -131,6 +131,7 @@ fn up(args: UpArgs) -> Result<(), XtaskError> {
         name: Some(args.name),
         lifetime: Lifetime::Detached,
         settings: Vec::new(),
+        client_listeners: Vec::new(),
         heap_mib: args.heap,
     };
     for line in &args.settings {

@@ -17,8 +17,19 @@ pub struct Options {
     pub lifetime: Lifetime,
     /// Lines of `server.properties` for every broker; they win over the built-in ones.
     pub settings: Vec<(String, String)>,
+    /// A listener of its own for clients, broker by broker; empty for none.
+    pub client_listeners: Vec<ClientListener>,
     /// Heap of each broker, in MiB.
     pub heap_mib: u32,
+}
+
+/// Where clients reach a broker if something stands in front of it.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientListener {
+    /// Where the broker listens.
+    pub port: u16,
+    /// Where it tells clients to go: whatever listens there passes on to `port`.
+    pub advertised: u16,
 }
 
 impl Default for Options {
@@ -30,6 +41,7 @@ impl Default for Options {
             name: None,
             lifetime: Lifetime::WithProcess,
             settings: Vec::new(),
+            client_listeners: Vec::new(),
             heap_mib: 512,
         }
     }
@@ -39,6 +51,13 @@ impl Options {
     /// The defaults, with `brokers` brokers.
     pub fn brokers(brokers: u16) -> Self {
         Self { brokers, ..Self::default() }
+    }
+
+    /// Sends clients another way, broker by broker (KRaft only); brokers reach each other as ever.
+    #[must_use]
+    pub fn clients_at(mut self, listeners: Vec<ClientListener>) -> Self {
+        self.client_listeners = listeners;
+        self
     }
 
     /// Adds a line of `server.properties`, e.g. `auto.create.topics.enable` `false`.

@@ -21,7 +21,7 @@ static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 ///
 /// # Errors
 /// When none are left in the range.
-pub(crate) fn pick(count: usize) -> Result<Vec<u16>, XtaskError> {
+pub fn pick(count: usize) -> Result<Vec<u16>, XtaskError> {
     let mut taken = TAKEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let width = usize::from(RANGE.end - RANGE.start);
     let first = seed() as usize % width;

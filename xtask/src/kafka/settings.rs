@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::options::ClientListener;
 use super::state::BrokerState;
 
 /// Everything of `server.properties` that depends on the cluster.
@@ -16,6 +17,8 @@ pub(crate) struct NodeSettings<'a> {
     pub(crate) data: &'a Path,
     /// The port of the cluster's ZooKeeper, if it has one.
     pub(crate) zookeeper_port: Option<u16>,
+    /// Where clients reach it, if something stands between.
+    pub(crate) clients: Option<ClientListener>,
     /// The user's own lines; they win over ours.
     pub(crate) overrides: &'a [(String, String)],
 }
@@ -55,13 +58,23 @@ impl NodeSettings<'_> {
             .map(|broker| format!("{}@127.0.0.1:{}", broker.id, broker.controller_port))
             .collect();
         let (port, controller_port) = (self.node.port, self.node.controller_port);
+        let (mut listeners, mut advertised, mut protocols) = (
+            format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}"),
+            format!("PLAINTEXT://127.0.0.1:{port}"),
+            "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
+        );
+        if let Some(ClientListener { port, advertised: told }) = self.clients {
+            let _ = write!(listeners, ",CLIENTS://127.0.0.1:{port}");
+            let _ = write!(advertised, ",CLIENTS://127.0.0.1:{told}");
+            protocols.push_str(",CLIENTS:PLAINTEXT");
+        }
         vec![
             ("process.roles", "broker,controller".to_owned()),
             ("node.id", self.node.id.to_string()),
             ("controller.quorum.voters", voters.join(",")),
-            ("listeners", format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}")),
-            ("advertised.listeners", format!("PLAINTEXT://127.0.0.1:{port}")),
-            ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned()),
+            ("listeners", listeners),
+            ("advertised.listeners", advertised),
+            ("listener.security.protocol.map", protocols),
             ("inter.broker.listener.name", "PLAINTEXT".to_owned()),
             ("controller.listener.names", "CONTROLLER".to_owned()),
             ("transaction.state.log.replication.factor", replicas.to_string()),
@@ -112,6 +125,7 @@ mod tests {
             node: &brokers[0],
             data: Path::new("data"),
             zookeeper_port,
+            clients: None,
             overrides,
         }
         .to_properties()
@@ -141,8 +155,14 @@ mod tests {
     fn a_broker_beside_a_zookeeper_knows_where_it_is_and_of_no_quorum() {
         let brokers = [broker(1)];
         let (node, data) = (&brokers[0], Path::new("data"));
-        let settings =
-            NodeSettings { brokers: &brokers, node, data, zookeeper_port: Some(2181), overrides: &[] };
+        let settings = NodeSettings {
+            brokers: &brokers,
+            node,
+            data,
+            zookeeper_port: Some(2181),
+            clients: None,
+            overrides: &[],
+        };
         let text = settings.to_properties();
         assert!(
             text.contains("zookeeper.connect=127.0.0.1:2181\n") && text.contains("broker.id=1\n"),

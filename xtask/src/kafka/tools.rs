@@ -30,6 +30,11 @@ impl KafkaCluster {
         command
     }
 
+    /// `java` with the jars of this version, for a program of our own.
+    pub fn java_command(&self) -> Command {
+        self.java.command(&["-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"])
+    }
+
     /// Runs a Java tool of this version to its end and answers what it wrote to standard output.
     ///
     /// # Errors

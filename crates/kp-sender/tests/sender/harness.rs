@@ -264,7 +264,10 @@ impl Harness {
             Output::RecordFormat { format, reason } => self.formats.push((format, reason)),
             Output::WithoutIdempotence { reason } => self.without_idempotence.push(reason),
             Output::IdempotenceUnavailable { reason } => self.unavailable.push(reason),
-            Output::Fatal { reason } => self.fatal.push(reason),
+            Output::Fatal { reason } => {
+                self.accumulator.close();
+                self.fatal.push(reason);
+            }
             Output::MetadataFailed { reason } => self.metadata_failures.push(reason),
             Output::Closed => self.is_closed = true,
         }

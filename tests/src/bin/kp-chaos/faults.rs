@@ -1,0 +1,174 @@
+//! What goes wrong, drawn from a seed: brokers that are killed, frozen, restarted one after the other; ways to them that are
+//! cut, slow, or lead nowhere. One broker is away at a time, so that a majority of each partition's replicas is there.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use kp_time::Jitter;
+use xtask::kafka::{KafkaCluster, Signal};
+
+use crate::producers::Board;
+use crate::proxy::{Proxy, Way};
+use crate::{Failure, PARTITIONS, TOPIC};
+
+/// What happened.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counts {
+    /// How often, by what.
+    pub(crate) by_kind: BTreeMap<&'static str, u64>,
+    /// For each kill of a leader: the longest gap in a partition's acknowledgements, and its part behind the election.
+    pub(crate) gaps: Vec<(Duration, Duration)>,
+}
+
+pub(crate) struct Faults {
+    thread: JoinHandle<Result<(), String>>,
+    shared: Arc<Mutex<(Counts, String)>>,
+}
+
+struct Arsonist {
+    cluster: Arc<KafkaCluster>,
+    proxy: Arc<Proxy>,
+    board: Arc<Board>,
+    dice: Jitter,
+    shared: Arc<Mutex<(Counts, String)>>,
+}
+
+impl Faults {
+    pub(crate) fn start(
+        cluster: Arc<KafkaCluster>,
+        proxy: Arc<Proxy>,
+        board: Arc<Board>,
+        seed: u64,
+        until: Instant,
+        only_cuts: bool,
+    ) -> Self {
+        let shared = Arc::<Mutex<(Counts, String)>>::default();
+        let mut arsonist =
+            Arsonist { cluster, proxy, board, dice: Jitter::seeded(seed), shared: Arc::clone(&shared) };
+        let thread = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_secs(3));
+            while Instant::now() < until {
+                arsonist.one(only_cuts).map_err(|error| error.to_string())?;
+                let pause = 1_000 + arsonist.dice.below(3_000);
+                std::thread::sleep(Duration::from_millis(pause));
+            }
+            Ok(())
+        });
+        Self { thread, shared }
+    }
+
+    /// The last one, for the line of progress.
+    pub(crate) fn last(&self) -> String {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: u64 = shared.0.by_kind.values().sum();
+        format!("{all}, last: {}", shared.1)
+    }
+
+    pub(crate) fn end(self) -> Result<Counts, Failure> {
+        self.thread.join().map_err(|_| "the thread of faults has panicked")??;
+        Ok(self.shared.lock().unwrap_or_else(PoisonError::into_inner).0.clone())
+    }
+}
+
+impl Arsonist {
+    fn one(&mut self, only_cuts: bool) -> Result<(), Failure> {
+        let broker = 1 + self.dice.below(3) as i32;
+        let way = Arc::clone(&self.proxy.ways[broker as usize - 1]);
+        match if only_cuts { 2 } else { self.dice.below(12) } {
+            0 | 1 => self.kill_leader()?,
+            2 | 3 => {
+                self.note("cut behind a request", format!("answers of broker {broker} are lost"));
+                way.cut_after.fetch_add(1 + self.dice.below(4), Ordering::SeqCst);
+            }
+            4 | 5 => {
+                self.note("cut in front of a request", format!("requests to broker {broker} are lost"));
+                way.cut_before.fetch_add(1 + self.dice.below(4), Ordering::SeqCst);
+            }
+            6 | 7 => {
+                self.note("freeze (SIGSTOP)", format!("broker {broker} is frozen"));
+                self.cluster.signal(broker, Signal::STOP)?;
+                std::thread::sleep(Duration::from_millis(500 + self.dice.below(5_000)));
+                self.cluster.signal(broker, Signal::CONT)?;
+            }
+            8 => {
+                self.note("slow way", format!("the way to broker {broker} is slow"));
+                way.delay_ms.store(20 + self.dice.below(300), Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(1_000 + self.dice.below(2_000)));
+                way.delay_ms.store(0, Ordering::Relaxed);
+            }
+            9 | 10 => {
+                self.note("black hole", format!("nothing passes to broker {broker}"));
+                hole(&way, Duration::from_millis(500 + self.dice.below(8_000)));
+            }
+            _ => {
+                self.note("rolling restart", "all brokers, one after the other".to_owned());
+                for id in self.cluster.broker_ids() {
+                    self.cluster.signal(id, Signal::TERM)?;
+                    let begun = Instant::now();
+                    while self.cluster.is_alive(id)? && begun.elapsed() < Duration::from_secs(20) {
+                        std::thread::sleep(Duration::from_millis(50));
+                    }
+                    self.cluster.restart(id)?;
+                    self.cluster.wait_until_in_sync(Duration::from_secs(60))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&self, kind: &'static str, words: String) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        *shared.0.by_kind.entry(kind).or_default() += 1;
+        shared.1 = words;
+    }
+
+    /// Kills the leader of some partition, measures how long its partitions are silent, and brings it back.
+    fn kill_leader(&mut self) -> Result<(), Failure> {
+        let partition = self.dice.below(PARTITIONS as u64) as i32;
+        let Some(victim) = self.cluster.leader(TOPIC, partition)? else { return Ok(()) };
+        self.note("kill of a leader (SIGKILL)", format!("broker {victim} is killed"));
+        self.board.acks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.board.is_watched.store(true, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(200));
+        self.cluster.kill(victim)?;
+        let begun = Instant::now();
+        let mut elected = None;
+        while begun.elapsed() < Duration::from_secs(20) {
+            match self.cluster.leader(TOPIC, partition) {
+                Ok(Some(leader)) if leader != victim => {
+                    elected = Some(Instant::now());
+                    break;
+                }
+                _ => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+        // The partition's first acknowledgement by its new leader.
+        std::thread::sleep(Duration::from_secs(2));
+        self.board.is_watched.store(false, Ordering::SeqCst);
+        let acks = std::mem::take(&mut *self.board.acks.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut of_partition: Vec<Instant> =
+            acks.into_iter().filter(|(_, acked)| i32::from(*acked) == partition).map(|(at, _)| at).collect();
+        of_partition.sort_unstable();
+        if let Some(elected) = elected {
+            let around = of_partition.windows(2).map(|pair| (pair[0], pair[1]));
+            let longest = around.max_by_key(|(before, after)| after.duration_since(*before));
+            if let Some((before, after)) = longest {
+                let behind = after.saturating_duration_since(elected);
+                let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+                shared.0.gaps.push((after.duration_since(before), behind));
+            }
+        }
+        self.cluster.restart(victim)?;
+        self.cluster.wait_until_in_sync(Duration::from_secs(60))?;
+        Ok(())
+    }
+}
+
+fn hole(way: &Way, for_: Duration) {
+    way.is_black_hole.store(true, Ordering::Relaxed);
+    std::thread::sleep(for_);
+    way.is_black_hole.store(false, Ordering::Relaxed);
+}

@@ -1,0 +1,164 @@
+//! `cargo xtask chaos`: real Kafka under fire. Three brokers, a proxy that breaks things in front of them, several producers
+//! of kp; then everything is read back by Kafka's own consumer and held against what the producers were told.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::disallowed_methods, reason = "a program in real time")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "progress and the result of a program")]
+
+mod faults;
+mod ledger;
+mod producers;
+mod proxy;
+mod verdict;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use xtask::kafka::{ClientListener, KafkaCluster, Options, free_ports};
+
+use crate::faults::{Counts, Faults};
+use crate::producers::{Load, Producers};
+use crate::proxy::Proxy;
+use crate::verdict::Verdict;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+const TOPIC: &str = "chaos";
+const PARTITIONS: i32 = 12;
+
+/// Brokers are killed, frozen and cut off while producers write; then the laws are checked: nothing acknowledged lost,
+/// nothing twice, order kept, certainty true, offsets true.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "cargo xtask chaos")]
+struct Args {
+    /// How long the fire lasts.
+    #[arg(long, default_value_t = 120)]
+    seconds: u64,
+    /// What the faults and their moments are drawn from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Records a second, of all producers together; 0 = as fast as it goes.
+    #[arg(long, default_value_t = 100_000)]
+    records_per_second: u64,
+    /// How long the control run without idempotence lasts; it must show duplicates. 0 = none, and nothing is proven.
+    #[arg(long, default_value_t = 30)]
+    control_seconds: u64,
+    /// Leave the brokers' directory when the program ends.
+    #[arg(long)]
+    keep: bool,
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<bool, Failure> {
+    let mut is_good = true;
+    if args.control_seconds > 0 {
+        eprintln!("control run: {} s without idempotence, which must show duplicates", args.control_seconds);
+        let control = Run { is_control: true, seconds: args.control_seconds, ..Run::of(args) };
+        let (verdict, counts) = control.carry_out()?;
+        println!("{}", verdict.table("control run, enable.idempotence=false", &counts));
+        if verdict.doubled == 0 {
+            eprintln!("FAILED: the control run shows no duplicate, so a run without any would prove nothing");
+            is_good = false;
+        }
+        if verdict.lost + verdict.false_certainty + verdict.broken > 0 {
+            eprintln!(
+                "FAILED: without idempotence, too, nothing acknowledged may be lost and nothing said falsely"
+            );
+            is_good = false;
+        }
+    }
+    let (verdict, counts) = Run::of(args).carry_out()?;
+    println!("{}", verdict.table("default settings", &counts));
+    if !verdict.is_clean() {
+        eprintln!("FAILED: a law is broken; again with --seed {} --seconds {}", args.seed, args.seconds);
+        is_good = false;
+    }
+    Ok(is_good)
+}
+
+/// One fire.
+#[derive(Clone, Debug)]
+struct Run {
+    seconds: u64,
+    seed: u64,
+    records_per_second: u64,
+    keep: bool,
+    is_control: bool,
+}
+
+impl Run {
+    fn of(args: &Args) -> Self {
+        let Args { seconds, seed, records_per_second, keep, control_seconds: _ } = *args;
+        Self { seconds, seed, records_per_second, keep, is_control: false }
+    }
+
+    fn carry_out(&self) -> Result<(Verdict, Counts), Failure> {
+        let ports = free_ports(6)?;
+        let listeners: Vec<ClientListener> =
+            ports.chunks_exact(2).map(|pair| ClientListener { port: pair[0], advertised: pair[1] }).collect();
+        let options = Options::brokers(3)
+            .clients_at(listeners.clone())
+            .setting("broker.session.timeout.ms", "3000")
+            .setting("broker.heartbeat.interval.ms", "500")
+            .setting("log.segment.bytes", "268435456");
+        let cluster = Arc::new(KafkaCluster::start(&options)?);
+        cluster.create_topic_with(TOPIC, PARTITIONS, 3, &[("min.insync.replicas", "2")])?;
+        let proxy = Arc::new(Proxy::start(&listeners)?);
+        let bootstrap = proxy.bootstrap();
+
+        let load = Load { bootstrap, per_second: self.records_per_second, is_idempotent: !self.is_control };
+        let producers = Producers::start(&load)?;
+        let until = Instant::now() + Duration::from_secs(self.seconds);
+        let faults = Faults::start(
+            Arc::clone(&cluster),
+            Arc::clone(&proxy),
+            producers.board(),
+            self.seed,
+            until,
+            self.is_control,
+        );
+        self.show_progress(&producers, &faults, until);
+        let counts = faults.end()?;
+        eprintln!("faults are over; closing the producers");
+        let ledger = producers.finish()?;
+        eprintln!(
+            "reading {} acknowledged records and the rest back with Kafka's own consumer",
+            ledger.acked()
+        );
+        let verdict = Verdict::read(&cluster, TOPIC, &ledger)?;
+        if self.keep {
+            eprintln!("the brokers' logs are in {}", cluster.data_directory(1).display());
+            std::mem::forget(cluster);
+        } else if let Ok(cluster) = Arc::try_unwrap(cluster) {
+            cluster.stop()?;
+        }
+        Ok((verdict, counts))
+    }
+
+    fn show_progress(&self, producers: &Producers, faults: &Faults, until: Instant) {
+        let mut before = 0;
+        while Instant::now() < until {
+            std::thread::sleep(Duration::from_secs(5));
+            let (sent, acked) = producers.progress();
+            let left = until.saturating_duration_since(Instant::now()).as_secs();
+            eprintln!(
+                "{left:>4} s left: {sent} sent, {acked} acknowledged ({}/s), faults: {}",
+                (acked - before) / 5,
+                faults.last()
+            );
+            before = acked;
+        }
+    }
+}
