@@ -7,6 +7,7 @@
 pub mod keyed_lines;
 pub mod laws;
 pub mod program;
+pub mod socket;
 
 /// The examples of the page for users, compiled and run.
 #[cfg(doctest)]

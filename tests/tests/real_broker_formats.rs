@@ -7,8 +7,6 @@
     reason = "real brokers in real time, figures for the log"
 )]
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -21,12 +19,10 @@ use kp_protocol::compression::{Compression, Compressor};
 use kp_protocol::records::{
     HeaderRef, LogEntry, MessageFormat, MessageSetEncoder, RecordEncoder, RecordRef, log_entries,
 };
-use kp_protocol::{
-    ErrorCode, FrameReader, KafkaString, Message, Records, Request, RequestHeader, Timestamp,
-    decode_response_header, encode_request,
-};
+use kp_protocol::{ErrorCode, KafkaString, Message, Records, Timestamp, decode_response_header};
 use kp_sim::KafkaVersion;
 use kp_sim::conformance;
+use kp_tests::socket::{NoAnswer, Socket};
 use xtask::kafka::{KafkaCluster, Options};
 
 /// One cluster at a time: two cores carry no more.
@@ -38,63 +34,6 @@ const LIMIT: usize = 64 << 20;
 fn start(version: &str) -> KafkaCluster {
     let options = Options { version: version.to_owned(), ..Options::default() };
     KafkaCluster::start(&options).expect("Kafka starts")
-}
-
-/// A plain connection: requests out, answers in.
-struct Socket {
-    stream: TcpStream,
-    frames: FrameReader,
-    correlation_id: i32,
-}
-
-/// Why no answer came.
-#[derive(Debug, PartialEq, Eq)]
-enum NoAnswer {
-    Closed,
-    Silence,
-}
-
-impl Socket {
-    fn to(cluster: &KafkaCluster) -> Self {
-        let address = cluster.address(1).expect("there is a broker 1");
-        let stream = TcpStream::connect(address).expect("the broker listens");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket has a timeout");
-        Self { stream, frames: FrameReader::default(), correlation_id: 0 }
-    }
-
-    fn send<R: Request>(&mut self, version: i16, request: &R) -> i32 {
-        self.correlation_id += 1;
-        let header = RequestHeader { correlation_id: self.correlation_id, client_id: Some("kp-tests") };
-        let frame =
-            encode_request(&header, version, request).expect("the request can be said in this version");
-        self.stream.write_all(&frame.concat()).expect("the broker reads");
-        self.correlation_id
-    }
-
-    fn receive(&mut self) -> Result<Bytes, NoAnswer> {
-        let mut chunk = [0; 65_536];
-        loop {
-            if let Some(frame) = self.frames.next_frame().expect("a frame") {
-                return Ok(frame);
-            }
-            match self.stream.read(&mut chunk) {
-                Ok(0) => return Err(NoAnswer::Closed),
-                Ok(read) => self.frames.extend(&chunk[..read]),
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
-                    return Err(NoAnswer::Closed);
-                }
-                Err(_) => return Err(NoAnswer::Silence),
-            }
-        }
-    }
-
-    fn ask<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response, NoAnswer> {
-        let correlation_id = self.send(version, request);
-        let frame = self.receive()?;
-        let (answered, body) = decode_response_header(R::KEY, version, &frame).expect("a response header");
-        assert_eq!(answered, correlation_id);
-        Ok(R::Response::parse(&body, version).expect("an answer of this version"))
-    }
 }
 
 fn values(prefix: &str) -> Vec<String> {
@@ -263,7 +202,7 @@ fn a_broker_of_0_9_takes_message_sets_of_format_0_and_its_silence_tells_what_it_
     assert_eq!(answered, second, "the answer to the second request comes first, and alone");
     let response = MetadataResponse::parse(&body, 0).expect("a Metadata answer");
     assert!(!response.brokers.is_empty());
-    socket.stream.set_read_timeout(Some(Duration::from_secs(2))).expect("a socket has a timeout");
+    socket.wait_at_most(Duration::from_secs(2));
     assert_eq!(
         socket.receive(),
         Err(NoAnswer::Silence),

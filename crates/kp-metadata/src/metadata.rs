@@ -215,7 +215,8 @@ impl Metadata {
         }
         let changed = self.take_answer(spec, answer);
         self.equivalent = if changed { 0 } else { self.equivalent.saturating_add(1) };
-        self.not_before = now + self.backoff(self.equivalent);
+        // MD3, but no further: an election ends any moment, and records wait for whoever has won it.
+        self.not_before = now + self.backoff(self.equivalent.min(1));
         Updated { changed, rebootstrapped: false, failure: None }
     }
 

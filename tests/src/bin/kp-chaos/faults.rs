@@ -52,7 +52,7 @@ impl Faults {
             std::thread::sleep(Duration::from_secs(3));
             while Instant::now() < until {
                 arsonist.one(only_cuts).map_err(|error| error.to_string())?;
-                let pause = 1_000 + arsonist.dice.below(3_000);
+                let pause = 300 + arsonist.dice.below(1_500);
                 std::thread::sleep(Duration::from_millis(pause));
             }
             Ok(())
@@ -77,13 +77,13 @@ impl Arsonist {
     fn one(&mut self, only_cuts: bool) -> Result<(), Failure> {
         let broker = 1 + self.dice.below(3) as i32;
         let way = Arc::clone(&self.proxy.ways[broker as usize - 1]);
-        match if only_cuts { 2 } else { self.dice.below(12) } {
+        match if only_cuts { 2 } else { self.dice.below(14) } {
             0 | 1 => self.kill_leader()?,
-            2 | 3 => {
+            2 | 3 | 12 => {
                 self.note("cut behind a request", format!("answers of broker {broker} are lost"));
                 way.cut_after.fetch_add(1 + self.dice.below(4), Ordering::SeqCst);
             }
-            4 | 5 => {
+            4 | 5 | 13 => {
                 self.note("cut in front of a request", format!("requests to broker {broker} are lost"));
                 way.cut_before.fetch_add(1 + self.dice.below(4), Ordering::SeqCst);
             }
@@ -101,7 +101,7 @@ impl Arsonist {
             }
             9 | 10 => {
                 self.note("black hole", format!("nothing passes to broker {broker}"));
-                hole(&way, Duration::from_millis(500 + self.dice.below(8_000)));
+                hole(&way, Duration::from_millis(500 + self.dice.below(5_000)));
             }
             _ => {
                 self.note("rolling restart", "all brokers, one after the other".to_owned());

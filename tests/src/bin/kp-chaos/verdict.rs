@@ -188,8 +188,13 @@ impl Verdict {
         }
         let longest = |pick: fn(&(Duration, Duration)) -> Duration| counts.gaps.iter().map(pick).max();
         if let (Some(gap), Some(behind)) = (longest(|gap| gap.0), longest(|gap| gap.1)) {
-            let _ = writeln!(text, "| longest silence of a partition whose leader was killed | {gap:.0?} |");
-            let _ = writeln!(text, "| … of that after the new leader was elected | {behind:.0?} |");
+            let _ = writeln!(
+                text,
+                "| longest silence of a partition whose leader was killed | {} ms |",
+                gap.as_millis()
+            );
+            let _ =
+                writeln!(text, "| … of that after the new leader was elected | {} ms |", behind.as_millis());
         }
         for example in &self.examples {
             let _ = writeln!(text, "\n{example}");
