@@ -4,7 +4,10 @@
 
 use bytes::Bytes;
 use kp_protocol::compression::Compression;
-use kp_protocol::records::{BATCH_HEADER_SIZE, BatchHeader, RecordBatch, crc32c};
+use kp_protocol::records::{
+    BATCH_HEADER_SIZE, BatchHeader, LogEntry, MessageFormat, Record, RecordBatch, RecordEncoder, RecordRef,
+    crc32c, log_entries,
+};
 use kp_protocol::{ErrorCode, ProtocolError, Records, Timestamp};
 
 /// Bytes before those a batch's length counts.
@@ -17,6 +20,8 @@ const LEAST_LENGTH: i32 = 14;
 const CHECKED_FROM: usize = 21;
 /// The largest content a batch may unpack to; beyond, it counts as damaged.
 const DECOMPRESSED_LIMIT: usize = 256 << 20;
+/// The first version of Produce that carries batches.
+const BATCHES_FROM: i16 = 3;
 /// How many records without a key are remembered by number; the answer names no more.
 const KEYLESS_LIMIT: usize = 100;
 
@@ -55,10 +60,16 @@ pub(crate) enum RecordsFound {
 }
 
 impl IncomingBatch {
-    /// Reads what Produce `version` (3 or newer) carries for one partition.
+    /// Reads what Produce `version` carries for one partition. A message set (below 3) becomes a batch, as a log of today would
+    /// have it.
     pub(crate) fn read(records: Option<&Records>, version: i16, check_records: bool) -> Self {
         let bytes = records.map(Records::to_bytes).unwrap_or_default();
-        match Self::read_one(&bytes, version, check_records) {
+        let read = match MessageFormat::of_produce(version) {
+            Some(format) => from_message_set(&bytes, format)
+                .and_then(|batch| Self::read_one(&batch, BATCHES_FROM, check_records)),
+            None => Self::read_one(&bytes, version, check_records),
+        };
+        match read {
             Ok(content) => Self::One(Box::new(content)),
             Err(code) => Self::Refused(code),
         }
@@ -105,6 +116,35 @@ impl BatchContent {
     }
 }
 
+/// A message set as one batch of format 2 without a codec. Any fault makes it a corrupt message, which is what old brokers call
+/// most of them.
+fn from_message_set(bytes: &Bytes, format: MessageFormat) -> Result<Bytes, ErrorCode> {
+    let corrupt = |_| ErrorCode::CORRUPT_MESSAGE;
+    let (mut encoder, mut payload, mut seen) = (RecordEncoder::new(), Vec::new(), 0);
+    for entry in log_entries(bytes) {
+        let LogEntry::Message(message) = entry.map_err(corrupt)? else {
+            return Err(ErrorCode::CORRUPT_MESSAGE);
+        };
+        if message.format() > format {
+            return Err(ErrorCode::CORRUPT_MESSAGE);
+        }
+        message.verify_crc().map_err(corrupt)?;
+        seen += message.as_bytes().len();
+        for record in message.records(DECOMPRESSED_LIMIT).map_err(corrupt)?.iter() {
+            let Record { timestamp, key, value, .. } = record;
+            let record = RecordRef { timestamp, key, value, headers: &[] };
+            encoder.append(&record, &mut payload).map_err(corrupt)?;
+        }
+    }
+    if encoder.is_empty() || seen != bytes.len() {
+        return Err(ErrorCode::CORRUPT_MESSAGE);
+    }
+    let payload = Bytes::from(payload);
+    let header = encoder.header(Compression::None, None).map_err(corrupt)?;
+    let header = header.encode(std::slice::from_ref(&payload));
+    Ok(Bytes::from([&header[..], &payload[..]].concat()))
+}
+
 /// Size and format number of the first batch or message; `None` if there is none or it is cut short.
 fn next_batch(input: &[u8]) -> Result<Option<(usize, i8)>, ErrorCode> {
     let Some(length) = input.get(8..BEFORE_LENGTH) else { return Ok(None) };
@@ -139,4 +179,53 @@ fn look_into(bytes: &Bytes) -> RecordsFound {
         }
     }
     RecordsFound::Sound { keyless, max_timestamp }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kp_protocol::compression::Compressor;
+    use kp_protocol::records::MessageSetEncoder;
+
+    fn message_set(format: MessageFormat, codec: Compression) -> Vec<u8> {
+        let mut encoder = MessageSetEncoder::new(format);
+        for value in [&b"one"[..], b"two"] {
+            let record = RecordRef { timestamp: Timestamp(7), key: None, value: Some(value), headers: &[] };
+            encoder.append(&record).expect("a lawful record");
+        }
+        encoder.finish(&mut Compressor::new(codec, None).expect("no codec is always there")).expect("a set")
+    }
+
+    fn read(set: Vec<u8>, version: i16) -> Result<Box<BatchContent>, ErrorCode> {
+        let records: Records = std::iter::once(Bytes::from(set)).collect();
+        match IncomingBatch::read(Some(&records), version, true) {
+            IncomingBatch::One(content) => Ok(content),
+            IncomingBatch::Refused(code) => Err(code),
+        }
+    }
+
+    #[test]
+    fn a_message_set_is_kept_as_a_batch_with_the_same_records() {
+        for (version, format) in [(0, MessageFormat::V0), (1, MessageFormat::V0), (2, MessageFormat::V1)] {
+            let content = read(message_set(format, Compression::None), version).expect("it is sound");
+            assert!(content.checksum_fits && content.header.record_count == 2, "Produce {version}");
+            let (batch, _) = RecordBatch::parse(&content.bytes).expect("a batch");
+            let records = batch.records(1 << 20).expect("no codec");
+            let values: Vec<_> = records.iter().map(|record| record.expect("sound").value).collect();
+            assert_eq!(values, [Some(&b"one"[..]), Some(b"two")]);
+        }
+    }
+
+    #[test]
+    fn a_message_set_that_is_damaged_or_newer_than_the_version_is_corrupt() {
+        let mut damaged = message_set(MessageFormat::V1, Compression::None);
+        *damaged.last_mut().expect("not empty") ^= 1;
+        assert_eq!(read(damaged, 2).expect_err("damaged"), ErrorCode::CORRUPT_MESSAGE);
+        let newer = message_set(MessageFormat::V1, Compression::None);
+        assert_eq!(read(newer, 1).expect_err("format 1 in Produce 1"), ErrorCode::CORRUPT_MESSAGE);
+        let mut short = message_set(MessageFormat::V0, Compression::None);
+        short.pop();
+        assert_eq!(read(short, 1).expect_err("cut short"), ErrorCode::CORRUPT_MESSAGE);
+        assert_eq!(read(Vec::new(), 1).expect_err("nothing"), ErrorCode::CORRUPT_MESSAGE);
+    }
 }

@@ -12,6 +12,10 @@ use crate::SimError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum KafkaVersion {
+    /// 0.9: message sets of format 0; ApiVersions is neither answered nor a reason to close.
+    V0_9,
+    /// 0.10.0: message sets of format 1 (KIP-32), ApiVersions (KIP-35).
+    V0_10,
     /// 0.11.0: the first with record batches of format 2 (KIP-98).
     V0_11,
     /// 2.0.
@@ -30,39 +34,50 @@ struct Row {
     api: ApiKey,
     listed_min: i16,
     min: i16,
-    /// In the order of [`KafkaVersion`].
-    max: [i16; 5],
+    /// In the order of [`KafkaVersion`]; [`NONE`] where it does not speak the API.
+    max: [i16; 7],
 }
 
-/// Lower versions than `min` stand for message sets (Produce 0–2, Fetch 0–3) or for 0.10's way of listing offsets: the
-/// double does not read those. Kafka 4.x lists Produce from 0 all the same (old librdkafka needs it), and closes on 0–2.
+/// No version at all.
+const NONE: i16 = -1;
+
+/// Lower versions of Fetch than `min` answer with message sets, those of ListOffsets stand for 0.10's way of listing offsets: the
+/// double does not do that, so brokers before 0.11 have neither here. Kafka 4.x lists Produce from 0 all the same (old librdkafka needs it), and closes on 0–2.
 const TABLE: [Row; 7] = [
-    Row { api: ApiKey::Produce, listed_min: 3, min: 3, max: [3, 6, 9, 11, 13] },
-    Row { api: ApiKey::Fetch, listed_min: 4, min: 4, max: [5, 8, 12, 17, 18] },
-    Row { api: ApiKey::ListOffsets, listed_min: 1, min: 1, max: [2, 3, 6, 9, 11] },
-    Row { api: ApiKey::Metadata, listed_min: 0, min: 0, max: [4, 6, 11, 12, 13] },
-    Row { api: ApiKey::ApiVersions, listed_min: 0, min: 0, max: [1, 2, 3, 4, 4] },
-    Row { api: ApiKey::CreateTopics, listed_min: 2, min: 2, max: [2, 3, 7, 7, 7] },
-    Row { api: ApiKey::InitProducerId, listed_min: 0, min: 0, max: [0, 1, 4, 5, 5] },
+    Row { api: ApiKey::Produce, listed_min: 0, min: 0, max: [1, 2, 3, 6, 9, 11, 13] },
+    Row { api: ApiKey::Fetch, listed_min: 4, min: 4, max: [NONE, NONE, 5, 8, 12, 17, 18] },
+    Row { api: ApiKey::ListOffsets, listed_min: 1, min: 1, max: [NONE, NONE, 2, 3, 6, 9, 11] },
+    Row { api: ApiKey::Metadata, listed_min: 0, min: 0, max: [0, 1, 4, 6, 11, 12, 13] },
+    Row { api: ApiKey::ApiVersions, listed_min: 0, min: 0, max: [NONE, 0, 1, 2, 3, 4, 4] },
+    Row { api: ApiKey::CreateTopics, listed_min: 2, min: 2, max: [NONE, NONE, 2, 3, 7, 7, 7] },
+    Row { api: ApiKey::InitProducerId, listed_min: 0, min: 0, max: [NONE, NONE, 0, 1, 4, 5, 5] },
 ];
 
 impl KafkaVersion {
     /// All of them, oldest first.
-    pub const ALL: [Self; 5] = [Self::V0_11, Self::V2_0, Self::V2_8, Self::V3_9, Self::V4_3];
+    pub const ALL: [Self; 7] =
+        [Self::V0_9, Self::V0_10, Self::V0_11, Self::V2_0, Self::V2_8, Self::V3_9, Self::V4_3];
 
     /// The versions of `api` that are answered; `None` if the double does not speak it at all.
     #[must_use]
     pub fn accepts(self, api: ApiKey) -> Option<VersionRange> {
         let row = TABLE.iter().find(|row| row.api == api)?;
-        Some(VersionRange::new(row.min, self.newest(row)))
+        let newest = self.newest(row);
+        // 4.x has forgotten message sets (KIP-896).
+        let min = if self >= Self::V4_3 && api == ApiKey::Produce { 3 } else { row.min };
+        (newest >= min).then(|| VersionRange::new(min, newest))
     }
 
     /// What ApiVersions lists, lowest API number first.
     pub fn listed(self) -> impl Iterator<Item = (ApiKey, VersionRange)> {
-        TABLE.iter().map(move |row| {
-            let min = if self >= Self::V4_3 && row.api == ApiKey::Produce { 0 } else { row.listed_min };
-            (row.api, VersionRange::new(min, self.newest(row)))
-        })
+        let spoken = TABLE.iter().filter(move |row| self.newest(row) != NONE);
+        spoken.map(move |row| (row.api, VersionRange::new(row.listed_min, self.newest(row))))
+    }
+
+    /// Whether ApiVersions is met with silence, on a connection that goes on.
+    #[must_use]
+    pub fn is_silent_about_versions(self) -> bool {
+        self < Self::V0_10
     }
 
     /// Whether an ApiVersions request of an unknown version is told the known ones (KIP-511, Kafka 2.4).
@@ -75,6 +90,8 @@ impl KafkaVersion {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::V0_9 => "0.9",
+            Self::V0_10 => "0.10",
             Self::V0_11 => "0.11",
             Self::V2_0 => "2.0",
             Self::V2_8 => "2.8",
@@ -85,11 +102,13 @@ impl KafkaVersion {
 
     fn newest(self, row: &Row) -> i16 {
         let column = match self {
-            Self::V0_11 => 0,
-            Self::V2_0 => 1,
-            Self::V2_8 => 2,
-            Self::V3_9 => 3,
-            Self::V4_3 => 4,
+            Self::V0_9 => 0,
+            Self::V0_10 => 1,
+            Self::V0_11 => 2,
+            Self::V2_0 => 3,
+            Self::V2_8 => 4,
+            Self::V3_9 => 5,
+            Self::V4_3 => 6,
         };
         row.max[column]
     }
@@ -134,7 +153,8 @@ mod tests {
             |version: KafkaVersion| version.listed().find(|(api, _)| *api == ApiKey::Produce).unwrap().1;
         assert_eq!(listed(KafkaVersion::V4_3), VersionRange::new(0, 13));
         assert_eq!(KafkaVersion::V4_3.accepts(ApiKey::Produce), Some(VersionRange::new(3, 13)));
-        assert_eq!(listed(KafkaVersion::V3_9), VersionRange::new(3, 11));
+        assert_eq!(listed(KafkaVersion::V3_9), VersionRange::new(0, 11));
+        assert_eq!(KafkaVersion::V0_9.accepts(ApiKey::ApiVersions), None);
     }
 
     #[test]

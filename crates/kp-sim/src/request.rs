@@ -66,6 +66,8 @@ enum Body {
     NewerApiVersions,
     CreateTopics(CreateTopicsRequest),
     InitProducerId(InitProducerIdRequest),
+    /// A request that 0.9 neither answers nor closes on.
+    Ignored,
     /// Not a request this broker takes: it closes the connection, as Kafka does.
     Refused,
     /// Produce with null for records: Kafka 4.3 fails over it, and neither answers nor closes.
@@ -98,6 +100,9 @@ impl RequestReader {
         match accepted.filter(|_| self.producer_ids || header.api != ApiKey::InitProducerId) {
             Some(accepted) if accepted.contains(version) => {}
             Some(_) if header.api == ApiKey::ApiVersions => return Body::NewerApiVersions,
+            None if header.api == ApiKey::ApiVersions && self.kafka_version.is_silent_about_versions() => {
+                return Body::Ignored;
+            }
             _ => return Body::Refused,
         }
         let read = match header.api {
@@ -187,6 +192,7 @@ impl SimCluster {
             Body::NewerApiVersions => self.api_versions_too_new(&header),
             Body::CreateTopics(request) => self.create_topics(&header, &request),
             Body::InitProducerId(request) => self.init_producer_id(&header, &request),
+            Body::Ignored => Reply::Silence,
             Body::Refused => Reply::Close,
             Body::Unanswerable => Reply::Stall,
         }

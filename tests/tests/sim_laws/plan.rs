@@ -167,10 +167,15 @@ impl Plan {
             _ => Ending::FlushAndClose,
         };
         // Thrown last, so that seeds that were told of before go as they went.
-        let producer_ids = !dice.chance(0.1);
+        let mut producer_ids = !dice.chance(0.1);
         let mut config = config;
         if dice.chance(0.05) && Self::may_be_asked_for_by_name(&config) {
             config.push(("enable.idempotence", "true".into()));
+        }
+        let mut version = version;
+        if dice.chance(0.1) {
+            version = *dice.of(&[KafkaVersion::V0_9, KafkaVersion::V0_10]);
+            producer_ids = false;
         }
         Self { seed, brokers, version, producer_ids, topics, lag, config, tasks, weather, faults, ending }
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use kp_network::{ClientRequest, Event, KafkaClient, Readiness, Refused, Written};
 use kp_protocol::api::{PartitionProduceResponse, ProduceRequest, ProduceResponse};
-use kp_protocol::records::BatchHeader;
+use kp_protocol::records::{BatchHeader, MessageFormat};
 use kp_protocol::{ApiKey, BrokerAddress, BrokerId, ErrorCode, Message};
 
 /// What is allowed.
@@ -117,7 +117,17 @@ fn batches_of(broker: BrokerId, version: i16, body: &[Bytes]) -> Vec<Batch> {
             if topic.topic_id.is_zero() { topic.name.to_string() } else { format!("{:?}", topic.topic_id) };
         for partition in topic.partition_data {
             let bytes = partition.records.map(|records| records.to_bytes()).unwrap_or_default();
-            let Ok((header, _, _)) = BatchHeader::parse(&bytes) else { continue };
+            let is_message_set = MessageFormat::of_produce(version).is_some();
+            let Ok((header, _, _)) = BatchHeader::parse(&bytes) else {
+                assert!(is_message_set, "a batch of Produce {version} can be read");
+                batches.push(Batch {
+                    at: (name.clone(), partition.index),
+                    broker,
+                    identity: (-1, -1, -1),
+                    fingerprint: fingerprint(&bytes),
+                });
+                continue;
+            };
             batches.push(Batch {
                 at: (name.clone(), partition.index),
                 broker,
