@@ -117,7 +117,9 @@ mod tests {
     fn closing_twice_keeps_the_earlier_deadline_and_never_goes_back() {
         // CL5
         let now = ManualClock::new().now();
-        let finishing = Shutdown::Running.close(by(now, 10)).close(by(now, 99)).close(by(now, 5));
+        let finishing = Shutdown::Running.close(by(now, 10)).close(by(now, 99));
+        assert_eq!(finishing, Shutdown::Finishing { deadline: by(now, 10) }, "a later wish changes nothing");
+        let finishing = finishing.close(by(now, 5));
         assert_eq!(finishing, Shutdown::Finishing { deadline: by(now, 5) });
         assert_eq!(finishing.close_now().close(by(now, 99)), Shutdown::Forcing);
         assert_eq!(Shutdown::Closed.close_now(), Shutdown::Closed);

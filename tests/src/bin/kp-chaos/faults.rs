@@ -2,7 +2,7 @@
 //! cut, slow, or lead nowhere. One broker is away at a time, so that a majority of each partition's replicas is there.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use kp_time::Jitter;
 use xtask::kafka::{KafkaCluster, Signal};
 
-use crate::producers::Board;
+use crate::probe::Probe;
 use crate::proxy::{Proxy, Way};
-use crate::{Failure, PARTITIONS, TOPIC};
+use crate::{Failure, PARTITIONS, PROBE};
 
 /// What happened.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +31,7 @@ pub(crate) struct Faults {
 struct Arsonist {
     cluster: Arc<KafkaCluster>,
     proxy: Arc<Proxy>,
-    board: Arc<Board>,
+    probe: Probe,
     dice: Jitter,
     shared: Arc<Mutex<(Counts, String)>>,
 }
@@ -40,14 +40,14 @@ impl Faults {
     pub(crate) fn start(
         cluster: Arc<KafkaCluster>,
         proxy: Arc<Proxy>,
-        board: Arc<Board>,
+        probe: Probe,
         seed: u64,
         until: Instant,
         only_cuts: bool,
     ) -> Self {
         let shared = Arc::<Mutex<(Counts, String)>>::default();
         let mut arsonist =
-            Arsonist { cluster, proxy, board, dice: Jitter::seeded(seed), shared: Arc::clone(&shared) };
+            Arsonist { cluster, proxy, probe, dice: Jitter::seeded(seed), shared: Arc::clone(&shared) };
         let thread = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_secs(3));
             while Instant::now() < until {
@@ -128,32 +128,23 @@ impl Arsonist {
     /// Kills the leader of some partition, measures how long its partitions are silent, and brings it back.
     fn kill_leader(&mut self) -> Result<(), Failure> {
         let partition = self.dice.below(PARTITIONS as u64) as i32;
-        let Some(victim) = self.cluster.leader(TOPIC, partition)? else { return Ok(()) };
+        let Some(victim) = self.cluster.leader(PROBE, partition)? else { return Ok(()) };
         self.note("kill of a leader (SIGKILL)", format!("broker {victim} is killed"));
-        self.board.acks.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.board.is_watched.store(true, Ordering::SeqCst);
-        std::thread::sleep(Duration::from_millis(200));
-        self.cluster.kill(victim)?;
-        let begun = Instant::now();
-        let mut elected = None;
-        while begun.elapsed() < Duration::from_secs(20) {
-            match self.cluster.leader(TOPIC, partition) {
-                Ok(Some(leader)) if leader != victim => {
-                    elected = Some(Instant::now());
-                    break;
-                }
-                _ => std::thread::sleep(Duration::from_millis(5)),
-            }
-        }
-        // The partition's first acknowledgement by its new leader.
-        std::thread::sleep(Duration::from_secs(2));
-        self.board.is_watched.store(false, Ordering::SeqCst);
-        let acks = std::mem::take(&mut *self.board.acks.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut of_partition: Vec<Instant> =
-            acks.into_iter().filter(|(_, acked)| i32::from(*acked) == partition).map(|(at, _)| at).collect();
-        of_partition.sort_unstable();
-        if let Some(elected) = elected {
-            let around = of_partition.windows(2).map(|pair| (pair[0], pair[1]));
+        let is_over = AtomicBool::new(false);
+        let (elected, acks) = std::thread::scope(|scope| {
+            let probing = scope.spawn(|| self.probe.acks_of(partition, || is_over.load(Ordering::Relaxed)));
+            // Long enough to have what there is before.
+            std::thread::sleep(Duration::from_millis(500));
+            let elected = self.cluster.kill(victim).map(|()| self.wait_for_election(partition, victim));
+            // And long enough for the first acknowledgement by the new leader.
+            std::thread::sleep(Duration::from_secs(2));
+            is_over.store(true, Ordering::Relaxed);
+            (elected, probing.join())
+        });
+        let mut acks = acks.map_err(|_| "the probe has panicked")??;
+        acks.sort_unstable();
+        if let Some(elected) = elected? {
+            let around = acks.windows(2).map(|pair| (pair[0], pair[1]));
             let longest = around.max_by_key(|(before, after)| after.duration_since(*before));
             if let Some((before, after)) = longest {
                 let behind = after.saturating_duration_since(elected);
@@ -164,6 +155,18 @@ impl Arsonist {
         self.cluster.restart(victim)?;
         self.cluster.wait_until_in_sync(Duration::from_secs(60))?;
         Ok(())
+    }
+
+    /// When another broker than the victim is said to lead.
+    fn wait_for_election(&self, partition: i32, victim: i32) -> Option<Instant> {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(20) {
+            match self.cluster.leader(PROBE, partition) {
+                Ok(Some(leader)) if leader != victim => return Some(Instant::now()),
+                _ => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+        None
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod faults;
 mod ledger;
+mod probe;
 mod producers;
 mod proxy;
 mod verdict;
@@ -19,6 +20,7 @@ use clap::Parser;
 use xtask::kafka::{ClientListener, KafkaCluster, Options, free_ports};
 
 use crate::faults::{Counts, Faults};
+use crate::probe::Probe;
 use crate::producers::{Load, Producers};
 use crate::proxy::Proxy;
 use crate::verdict::Verdict;
@@ -26,6 +28,8 @@ use crate::verdict::Verdict;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const TOPIC: &str = "chaos";
+/// A topic for measuring, beside the one that is judged.
+const PROBE: &str = "probe";
 const PARTITIONS: i32 = 12;
 
 /// Brokers are killed, frozen and cut off while producers write; then the laws are checked: nothing acknowledged lost,
@@ -114,21 +118,18 @@ impl Run {
             .setting("broker.heartbeat.interval.ms", "500")
             .setting("log.segment.bytes", "268435456");
         let cluster = Arc::new(KafkaCluster::start(&options)?);
-        cluster.create_topic_with(TOPIC, PARTITIONS, 3, &[("min.insync.replicas", "2")])?;
+        for topic in [TOPIC, PROBE] {
+            cluster.create_topic_with(topic, PARTITIONS, 3, &[("min.insync.replicas", "2")])?;
+        }
         let proxy = Arc::new(Proxy::start(&listeners)?);
         let bootstrap = proxy.bootstrap();
 
         let load = Load { bootstrap, per_second: self.records_per_second, is_idempotent: !self.is_control };
         let producers = Producers::start(&load)?;
         let until = Instant::now() + Duration::from_secs(self.seconds);
-        let faults = Faults::start(
-            Arc::clone(&cluster),
-            Arc::clone(&proxy),
-            producers.board(),
-            self.seed,
-            until,
-            self.is_control,
-        );
+        let probe = Probe::new(&load.bootstrap)?;
+        let faults =
+            Faults::start(Arc::clone(&cluster), Arc::clone(&proxy), probe, self.seed, until, self.is_control);
         self.show_progress(&producers, &faults, until);
         let counts = faults.end()?;
         eprintln!("faults are over; closing the producers");

@@ -1,0 +1,48 @@
+//! How long a partition is silent when its leader is killed: one record every few milliseconds, each outcome taken by a callback,
+//! so that nothing but the partition itself is measured.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use kp_producer::blocking::Producer;
+use kp_producer::{ProducerConfig, ProducerRecord};
+
+use crate::{Failure, PROBE};
+
+const APART: Duration = Duration::from_millis(5);
+
+/// A producer of its own, with default settings but for `linger.ms=0`.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    producer: Producer,
+    acks: Arc<Mutex<Vec<Instant>>>,
+}
+
+impl Probe {
+    pub(crate) fn new(bootstrap: &str) -> Result<Self, Failure> {
+        let mut config = ProducerConfig::default().bootstrap_servers(bootstrap);
+        config.set("linger.ms", "0")?;
+        Ok(Self { producer: Producer::new(config)?, acks: Arc::default() })
+    }
+
+    /// Sends to one partition until `is_over`, and answers when each acknowledgement came.
+    pub(crate) fn acks_of(
+        &self,
+        partition: i32,
+        is_over: impl Fn() -> bool,
+    ) -> Result<Vec<Instant>, Failure> {
+        self.acks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        while !is_over() {
+            let acks = Arc::clone(&self.acks);
+            let record = ProducerRecord::to(PROBE).partition(partition).value("probe");
+            self.producer.send_with(record, move |outcome| {
+                if outcome.is_ok() {
+                    acks.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
+                }
+            })?;
+            std::thread::sleep(APART);
+        }
+        self.producer.flush()?;
+        Ok(std::mem::take(&mut *self.acks.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
