@@ -85,6 +85,8 @@ pub struct Metadata {
     failures: u32,
     /// Requested updates in a row that brought nothing new (MD3).
     equivalent: u32,
+    /// Something waits for a partition whose leader is gone, since the last answer that brought something new.
+    awaits_leader: bool,
     /// When the first of the attempts began that have not led to an answer yet (MD24).
     attempting_since: Option<Instant>,
     jitter: Jitter,
@@ -106,6 +108,7 @@ impl Metadata {
             not_before: now,
             failures: 0,
             equivalent: 0,
+            awaits_leader: false,
             attempting_since: None,
             jitter: Jitter::seeded(seed),
         }
@@ -136,7 +139,15 @@ impl Metadata {
     pub fn refresh_topic(&mut self, now: Instant, topic: TopicName) {
         if topic.len() <= LONGEST_NAME {
             self.interests.want(now, topic, true);
+            self.awaits_leader = true;
         }
+    }
+
+    /// Asks for a full update because something waits for a leader that cannot be reached: another may be elected at any
+    /// moment. Until an answer brings something new, answers that do not are waited out for `retry.backoff.ms` and no longer.
+    pub fn await_leader(&mut self) {
+        self.full_requested = true;
+        self.awaits_leader = true;
     }
 
     /// Says that something was sent to `topic`, so that it stays wanted for `metadata.max.idle.ms` more (MD6).
@@ -215,8 +226,10 @@ impl Metadata {
         }
         let changed = self.take_answer(spec, answer);
         self.equivalent = if changed { 0 } else { self.equivalent.saturating_add(1) };
-        // MD3, but no further: an election ends any moment, and records wait for whoever has won it.
-        self.not_before = now + self.backoff(self.equivalent.min(1));
+        // MD3, but once, and not while something waits for a leader: an election ends any moment.
+        let waits = if self.awaits_leader { 0 } else { self.equivalent.min(1) };
+        self.awaits_leader &= !changed;
+        self.not_before = now + self.backoff(waits);
         Updated { changed, rebootstrapped: false, failure: None }
     }
 

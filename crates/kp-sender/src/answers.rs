@@ -238,7 +238,10 @@ impl SenderCore {
         if let Some(ticket) = &ticket {
             self.idempotence.sequences.attempted(queue, ticket, attempted(verdict));
         }
-        if retry::wants_metadata(verdict) {
+        let waits_for_leader = retry::waits_for_leader(verdict);
+        if waits_for_leader {
+            self.metadata.await_leader(); // SN12
+        } else if retry::wants_metadata(verdict) {
             self.metadata.request_update(); // SN12
         }
         // Told before the batch ends: whoever reads its error and sends again is told the same.
@@ -250,7 +253,8 @@ impl SenderCore {
             if *verdict == Verdict::NotSent {
                 batch.take_back_attempt();
             }
-            let decision = retry::decide(now, &self.attempt(now, &batch, ticket.as_ref()), verdict);
+            let decision =
+                retry::decide(now, &self.attempt(now, &batch, ticket.as_ref(), waits_for_leader), verdict);
             match self.after_the_fatal_error(decision, verdict) {
                 Decision::Done { base_offset, log_append_time } => {
                     self.last_errors.remove(&key(&batch));
@@ -270,10 +274,17 @@ impl SenderCore {
         self.release(queue);
     }
 
-    fn attempt(&mut self, now: Instant, batch: &Batch<InFlight>, ticket: Option<&Ticket>) -> Attempt {
+    fn attempt(
+        &mut self,
+        now: Instant,
+        batch: &Batch<InFlight>,
+        ticket: Option<&Ticket>,
+        waits_for_leader: bool,
+    ) -> Attempt {
         let partition = batch.topic_partition();
         let known = self.metadata.snapshot().partition(&partition.topic, partition.partition);
-        let retries_before = batch.attempts().saturating_sub(1);
+        // AC14, but for elections.
+        let retries_before = if waits_for_leader { 0 } else { batch.attempts().saturating_sub(1) };
         Attempt {
             attempts: batch.attempts(),
             retries: self.settings.retries,

@@ -14,6 +14,8 @@ pub(crate) struct Brokers {
     asked: BTreeSet<BrokerId>,
     /// The last time that each asked to be left alone: from when, until when (KIP-219).
     throttles: BTreeMap<BrokerId, (Instant, Instant)>,
+    /// Those whose connection broke or failed, and has not come back.
+    down: BTreeSet<BrokerId>,
 }
 
 impl Brokers {
@@ -46,6 +48,21 @@ impl Brokers {
         self.asked.remove(&broker) || waited
     }
 
+    /// Its connection broke, or none could be made.
+    pub(crate) fn is_gone(&mut self, broker: BrokerId) {
+        self.down.insert(broker);
+    }
+
+    /// Its connection is there.
+    pub(crate) fn is_back(&mut self, broker: BrokerId) {
+        self.down.remove(&broker);
+    }
+
+    /// Whether one of them cannot be reached.
+    pub(crate) fn any_down(&self, brokers: &[BrokerId]) -> bool {
+        !self.down.is_empty() && brokers.iter().any(|broker| self.down.contains(broker))
+    }
+
     /// It asked to be left alone.
     pub(crate) fn throttled(&mut self, broker: BrokerId, from: Instant, until: Instant) {
         self.throttles.insert(broker, (from, until));
@@ -60,6 +77,7 @@ impl Brokers {
     pub(crate) fn retain(&mut self, is_known: impl Fn(BrokerId) -> bool) {
         self.waits.retain(|broker, _| is_known(*broker));
         self.throttles.retain(|broker, _| is_known(*broker));
+        self.down.retain(|broker| is_known(*broker));
     }
 
     /// When the first of those that wait is worth asking.

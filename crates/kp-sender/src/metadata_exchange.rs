@@ -139,7 +139,7 @@ impl SenderCore {
             BrokerReadiness::Ready { connection, versions } => {
                 self.send_metadata_request(now, broker, connection, &versions);
             }
-            BrokerReadiness::Wait { until } => self.exchange = Exchange::Waiting { until },
+            BrokerReadiness::Wait { until, .. } => self.exchange = Exchange::Waiting { until },
             BrokerReadiness::Failed { reason, .. } => {
                 self.note_unreachable(broker, reason);
                 self.metadata_failed(now);
@@ -210,6 +210,7 @@ impl SenderCore {
 
     pub(crate) fn on_connected(&mut self, broker: BrokerId) {
         self.unreachable.connected(broker);
+        self.brokers.is_back(broker);
         self.brokers.event(broker);
         self.idempotence.identity.connection_event();
         self.exchange.connection_event();
@@ -220,6 +221,7 @@ impl SenderCore {
         if self.metadata.snapshot().broker(broker).is_some() {
             self.unreachable.failed(broker, address, reason);
         }
+        self.brokers.is_gone(broker);
         // NC11: whoever was waited for may have lost its partitions. One that nobody wanted (idle) tells nothing.
         if self.brokers.event(broker) {
             self.metadata.request_update();

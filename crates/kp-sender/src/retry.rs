@@ -209,6 +209,16 @@ pub(crate) fn wants_metadata(verdict: &Verdict) -> bool {
     }
 }
 
+/// Whether it was sent to somebody who does not lead the partition, or not yet: an election is under way or just over, and
+/// ends at any moment, so it is tried again after `retry.backoff.ms` and no longer.
+pub(crate) fn waits_for_leader(verdict: &Verdict) -> bool {
+    let Verdict::Refused(refusal) = verdict else { return false };
+    matches!(
+        refusal.code,
+        ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::LEADER_NOT_AVAILABLE | ErrorCode::FENCED_LEADER_EPOCH
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

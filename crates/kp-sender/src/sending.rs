@@ -21,6 +21,10 @@ impl SenderCore {
         for topic in ready.leaderless {
             self.metadata.refresh_topic(now, topic);
         }
+        if self.brokers.any_down(&ready.brokers) {
+            // Whoever leads now is known to the rest, long before the next attempt to connect to this one.
+            self.metadata.await_leader();
+        }
         ready.brokers
     }
 
@@ -34,8 +38,13 @@ impl SenderCore {
     }
 
     pub(crate) fn on_readiness(&mut self, now: Instant, broker: BrokerId, readiness: BrokerReadiness) {
-        if let BrokerReadiness::Ready { versions, .. } = &readiness {
-            self.note_versions(broker, versions);
+        match &readiness {
+            BrokerReadiness::Ready { versions, .. } => {
+                self.brokers.is_back(broker);
+                self.note_versions(broker, versions);
+            }
+            BrokerReadiness::Failed { .. } => self.brokers.is_gone(broker),
+            BrokerReadiness::Wait { .. } => {}
         }
         if self.exchange.is_checking(broker) {
             return self.on_metadata_readiness(now, broker, readiness);
@@ -49,7 +58,7 @@ impl SenderCore {
                     self.send_batches(now, broker, connection, &versions);
                 }
             }
-            BrokerReadiness::Wait { until } => self.brokers.waits(broker, until),
+            BrokerReadiness::Wait { until, .. } => self.brokers.waits(broker, until),
             BrokerReadiness::Failed { reason, retry_at } => {
                 self.brokers.waits(broker, retry_at);
                 self.note_unreachable(broker, reason);

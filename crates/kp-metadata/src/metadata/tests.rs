@@ -140,6 +140,28 @@ fn requested_updates_that_bring_nothing_new_back_off_until_something_changes() {
 }
 
 #[test]
+fn while_something_waits_for_a_leader_answers_that_bring_nothing_new_do_not_back_off() {
+    // MD3
+    let mut bench = Bench::new();
+    bench.want("t");
+    bench.round(&response(vec![good("t", 1, 5)]));
+    for _ in 0..4 {
+        bench.metadata.await_leader();
+        let wait = bench.due_in().expect("due");
+        assert!((MS(80)..=MS(120)).contains(&wait), "{wait:?}");
+        bench.wait(wait);
+        assert!(!bench.round(&response(vec![good("t", 1, 5)])).1.changed);
+    }
+    bench.metadata.await_leader();
+    bench.wait(MS(120));
+    assert!(bench.round(&response(vec![good("t", 2, 6)])).1.changed, "there it is");
+    bench.wait(MS(2000));
+    assert!(!bench.round(&response(vec![good("t", 2, 6)])).1.changed);
+    bench.metadata.request_update();
+    assert!(bench.due_in().expect("due") > MS(150), "nothing waits any more");
+}
+
+#[test]
 fn an_update_asked_for_while_one_is_in_flight_is_kept() {
     // MD4
     let mut bench = Bench::new();

@@ -119,6 +119,30 @@ fn whoever_asks_for_a_topic_that_is_known_or_refused_is_answered_at_once() {
 }
 
 #[test]
+fn a_new_leader_is_found_within_one_backoff_however_long_the_old_one_is_left_alone() {
+    // MD3
+    let mut harness = Harness::knowing(Plan::default(), &[1]);
+    let until = harness.now() + Duration::from_secs(60);
+    harness.moods.insert(BrokerId(1), Mood::Wait(Some(until)));
+    let address = "b1:9092".into();
+    harness.input(Input::Disconnected { broker: BrokerId(1), address, reason: "reset".into() });
+    harness.send(0);
+    harness.advance(Duration::from_secs(2));
+    let before = harness.clusters.len();
+    harness.advance(Duration::from_secs(1));
+    let asked = harness.clusters.len() - before;
+    assert!((8..=13).contains(&asked), "asked {asked} times in a second");
+    harness.topics.get_mut("t").unwrap().leaders = vec![(2, 6)];
+    harness.advance(MS(121));
+    let taken = harness.take_produce();
+    assert_eq!(taken.request.broker, BrokerId(2));
+    harness.acknowledge(&taken);
+    let before = harness.clusters.len();
+    harness.advance(Duration::from_secs(60));
+    assert!(harness.clusters.len() - before <= 1, "and nobody asks any more");
+}
+
+#[test]
 fn metadata_is_renewed_by_age() {
     // MD2
     let mut harness = Harness::knowing(Plan::default(), &[1]);

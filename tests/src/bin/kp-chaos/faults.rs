@@ -23,6 +23,16 @@ pub(crate) struct Counts {
     pub(crate) gaps: Vec<(Duration, Duration)>,
 }
 
+/// What may go wrong in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kinds {
+    All,
+    /// Answers that are lost: what makes duplicates of every retry.
+    LostAnswers,
+    /// For measuring how long the partitions of a leader that was killed are silent.
+    Kills,
+}
+
 pub(crate) struct Faults {
     thread: JoinHandle<Result<(), String>>,
     shared: Arc<Mutex<(Counts, String)>>,
@@ -43,7 +53,7 @@ impl Faults {
         probe: Probe,
         seed: u64,
         until: Instant,
-        only_cuts: bool,
+        kinds: Kinds,
     ) -> Self {
         let shared = Arc::<Mutex<(Counts, String)>>::default();
         let mut arsonist =
@@ -51,7 +61,7 @@ impl Faults {
         let thread = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_secs(3));
             while Instant::now() < until {
-                arsonist.one(only_cuts).map_err(|error| error.to_string())?;
+                arsonist.one(kinds).map_err(|error| error.to_string())?;
                 let pause = 300 + arsonist.dice.below(1_500);
                 std::thread::sleep(Duration::from_millis(pause));
             }
@@ -74,10 +84,15 @@ impl Faults {
 }
 
 impl Arsonist {
-    fn one(&mut self, only_cuts: bool) -> Result<(), Failure> {
+    fn one(&mut self, kinds: Kinds) -> Result<(), Failure> {
         let broker = 1 + self.dice.below(3) as i32;
         let way = Arc::clone(&self.proxy.ways[broker as usize - 1]);
-        match if only_cuts { 2 } else { self.dice.below(14) } {
+        let kind = match kinds {
+            Kinds::All => self.dice.below(14),
+            Kinds::LostAnswers => 2,
+            Kinds::Kills => 0,
+        };
+        match kind {
             0 | 1 => self.kill_leader()?,
             2 | 3 | 12 => {
                 self.note("cut behind a request", format!("answers of broker {broker} are lost"));

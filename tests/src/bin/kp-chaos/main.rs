@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use xtask::kafka::{ClientListener, KafkaCluster, Options, free_ports};
 
-use crate::faults::{Counts, Faults};
+use crate::faults::{Counts, Faults, Kinds};
 use crate::probe::Probe;
 use crate::producers::{Load, Producers};
 use crate::proxy::Proxy;
@@ -49,6 +49,9 @@ struct Args {
     /// How long the control run without idempotence lasts; it must show duplicates. 0 = none, and nothing is proven.
     #[arg(long, default_value_t = 30)]
     control_seconds: u64,
+    /// Nothing but kills of leaders, to measure how long their partitions are silent.
+    #[arg(long)]
+    only_kills: bool,
     /// Leave the brokers' directory when the program ends.
     #[arg(long)]
     keep: bool,
@@ -69,7 +72,12 @@ fn run(args: &Args) -> Result<bool, Failure> {
     let mut is_good = true;
     if args.control_seconds > 0 {
         eprintln!("control run: {} s without idempotence, which must show duplicates", args.control_seconds);
-        let control = Run { is_control: true, seconds: args.control_seconds, ..Run::of(args) };
+        let control = Run {
+            is_control: true,
+            kinds: Kinds::LostAnswers,
+            seconds: args.control_seconds,
+            ..Run::of(args)
+        };
         let (verdict, counts) = control.carry_out()?;
         println!("{}", verdict.table("control run, enable.idempotence=false", &counts));
         if verdict.doubled == 0 {
@@ -100,12 +108,14 @@ struct Run {
     records_per_second: u64,
     keep: bool,
     is_control: bool,
+    kinds: Kinds,
 }
 
 impl Run {
     fn of(args: &Args) -> Self {
-        let Args { seconds, seed, records_per_second, keep, control_seconds: _ } = *args;
-        Self { seconds, seed, records_per_second, keep, is_control: false }
+        let Args { seconds, seed, records_per_second, keep, only_kills, control_seconds: _ } = *args;
+        let kinds = if only_kills { Kinds::Kills } else { Kinds::All };
+        Self { seconds, seed, records_per_second, keep, is_control: false, kinds }
     }
 
     fn carry_out(&self) -> Result<(Verdict, Counts), Failure> {
@@ -129,7 +139,7 @@ impl Run {
         let until = Instant::now() + Duration::from_secs(self.seconds);
         let probe = Probe::new(&load.bootstrap)?;
         let faults =
-            Faults::start(Arc::clone(&cluster), Arc::clone(&proxy), probe, self.seed, until, self.is_control);
+            Faults::start(Arc::clone(&cluster), Arc::clone(&proxy), probe, self.seed, until, self.kinds);
         self.show_progress(&producers, &faults, until);
         let counts = faults.end()?;
         eprintln!("faults are over; closing the producers");

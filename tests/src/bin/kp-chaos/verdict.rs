@@ -195,6 +195,9 @@ impl Verdict {
             );
             let _ =
                 writeln!(text, "| … of that after the new leader was elected | {} ms |", behind.as_millis());
+            let mut all: Vec<u128> = counts.gaps.iter().map(|gap| gap.1.as_millis()).collect();
+            all.sort_unstable();
+            let _ = writeln!(text, "| … of all kills, in ms | {all:?} |");
         }
         for example in &self.examples {
             let _ = writeln!(text, "\n{example}");
