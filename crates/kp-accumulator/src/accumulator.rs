@@ -6,6 +6,7 @@ use crate::batch::{Batch, Closed, Sealed};
 use crate::completion::Outcome;
 use crate::failure::{Certainty, FailureKind};
 use crate::flush::Flush;
+use crate::growth::{GrowthLimit, LastLeader, Windows};
 use crate::incomplete::Incomplete;
 use crate::park_word::ParkWord;
 use crate::partition_queue::{Home, PartitionQueue, QueueIndex};
@@ -67,6 +68,8 @@ pub struct Accumulator {
     pub(crate) driver: Mutex<Driver>,
     /// Which brokers the sticky choice passes over.
     pub(crate) reach: Reach,
+    /// Which brokers take nothing more for now.
+    pub(crate) windows: Windows,
     /// Which record format sizes are counted in.
     pub(crate) format: FormatCell,
     /// Compresses on the driver; `None` where workers do, or nobody.
@@ -97,6 +100,7 @@ impl Accumulator {
             incomplete: Arc::default(),
             driver: Mutex::default(),
             reach: Reach::default(),
+            windows: Windows::default(),
             format: FormatCell::default(),
             inline_sealer: Mutex::new(sealer),
             topics: RwLock::default(),
@@ -150,6 +154,7 @@ impl Accumulator {
                 },
                 topic: Arc::clone(&shared),
                 length,
+                last_leader: LastLeader::nobody(),
             }));
             all.push(Arc::clone(&queue));
             queues.push(queue);
@@ -342,6 +347,7 @@ impl Accumulator {
             counters: Arc::default(),
             incomplete: Arc::clone(&self.incomplete),
             pool: Arc::clone(&self.pool),
+            growth: GrowthLimit::new(self.settings.growth_max),
             linger: self.settings.linger,
         }
     }

@@ -203,7 +203,7 @@ impl Accumulator {
         }
     }
 
-    /// Closes the open batch, if there is one (AC3), and opens another.
+    /// Closes the open batch, if there is one and it does not grow (AC3), and opens another.
     #[cold]
     fn append_to_new_batch(
         &self,
@@ -214,9 +214,27 @@ impl Accumulator {
     ) -> Result<Append, AppendError> {
         let mut news = News::default();
         if state.open.is_some() {
-            self.close_full(&mut state, &mut news);
+            self.close_full(queue, &mut state, &mut news);
         }
         let Entry { record, callback, spare, clock } = entry;
+        if let Some(open) = &mut state.open {
+            // It has grown.
+            match open.try_append(record, spare) {
+                Ok(Room::Taken(bytes)) => return Ok(self.accept(queue, state, stuck, bytes, callback, news)),
+                // Larger than what it has grown by.
+                Ok(Room::Full) => self.close_for_good(&mut state, &mut news),
+                Ok(Room::NeedsPage(size)) => {
+                    drop(state);
+                    self.announce(queue, &news);
+                    return Ok(Append::NeedsBuffer(size.max(self.pool.page_size())));
+                }
+                Err(error) => {
+                    drop(state);
+                    self.announce(queue, &news);
+                    return Err(error.into());
+                }
+            }
+        }
         let opened = self.open_batch(queue, &mut state, record, spare, clock, &mut news);
         if let Ok(Room::Taken(bytes)) = opened {
             return Ok(self.accept(queue, state, stuck, bytes, callback, news));
@@ -245,8 +263,7 @@ impl Accumulator {
         let now = clock.now();
         let ratio = &queue.home.topic.ratio;
         let ratio = self.settings.compresses().then(|| ratio.estimate() * SAFETY);
-        let limits =
-            OpenLimits::new(self.settings.batch_size, self.settings.max_raw(), ratio, self.measure());
+        let limits = OpenLimits::of(&self.settings, ratio, self.measure());
         let mut batch = Batch::open(Arc::clone(&queue.home), now, page, limits);
         let taken = batch.try_append(record, &mut None);
         if !matches!(taken, Ok(Room::Taken(_))) {
@@ -291,10 +308,10 @@ impl Accumulator {
         }
         let completion = Arc::clone(&open.core.completion);
         // A batch's worth, in record bytes: more than `batch.size` where records are compressed.
-        let stride = open.full_at().max(self.settings.batch_size);
+        let stride = open.first_full_at().max(self.settings.batch_size);
         let is_full = open.is_full();
         if is_full {
-            self.close_full(&mut state, &mut news);
+            self.close_full(queue, &mut state, &mut news);
         }
         if let Some((topic, shard, metadata)) = stuck {
             // Under the lock, so that a switch cannot race the append that caused it (PA6).
@@ -309,9 +326,22 @@ impl Accumulator {
         Append::Accepted(Appended { completion, index, partition: queue.home.topic_partition.partition })
     }
 
+    /// The open batch is full: it closes, unless it grows.
     #[cold]
-    fn close_full(&self, state: &mut QueueState, news: &mut News) {
+    fn close_full(&self, queue: &PartitionQueue, state: &mut QueueState, news: &mut News) {
+        if self.grow_open(queue, state) {
+            self.note_ready(state, news);
+        } else {
+            self.close_for_good(state, news);
+        }
+    }
+
+    fn close_for_good(&self, state: &mut QueueState, news: &mut News) {
         news.to_seal |= state.close_open(&self.settings);
+        self.note_ready(state, news);
+    }
+
+    fn note_ready(&self, state: &mut QueueState, news: &mut News) {
         if !state.listed && !state.muted && state.is_head_complete(&self.settings) {
             state.listed = true;
             news.ready = true;

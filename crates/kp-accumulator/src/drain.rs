@@ -148,7 +148,9 @@ impl Accumulator {
         if wire_size > room {
             return Picked::NoRoom;
         }
-        match gate.admit(queue.index(), &head) {
+        let admission = gate.admit(queue.index(), &head);
+        state.passed_over = admission == Admission::Skip;
+        match admission {
             Admission::Skip => Picked::Skipped,
             Admission::Send(identity) => match state.pop_head() {
                 Some(queued) => {

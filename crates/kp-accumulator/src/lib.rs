@@ -64,6 +64,7 @@ mod error;
 mod expiry;
 mod failure;
 mod flush;
+mod growth;
 mod incomplete;
 mod park_word;
 mod partition_queue;

@@ -4,6 +4,7 @@
 //! waiting for memory, while compressing, or while user code runs.
 
 use crate::batch::{Batch, Closed, Open, Sealed};
+use crate::growth::LastLeader;
 use crate::incomplete::BatchNumber;
 use crate::partitioner::QueueLength;
 use crate::record_format::Measure;
@@ -27,6 +28,7 @@ pub(crate) struct Home {
     pub(crate) topic: Arc<TopicShared>,
     /// Where choosers read how many batches wait here.
     pub(crate) length: QueueLength,
+    pub(crate) last_leader: LastLeader,
 }
 
 /// One partition's batches. Alone on its cache lines: neighbours are locked by other threads.
@@ -46,6 +48,8 @@ pub(crate) struct QueueState {
     pub(crate) closed: VecDeque<Slot>,
     /// A batch is in flight and no other may be (SN7): neither ready nor drained (AC19).
     pub(crate) muted: bool,
+    /// The last drain found the head ready and was not allowed to take it.
+    pub(crate) passed_over: bool,
     /// The queue stands in the ready list or with the driver: nobody else needs to announce it.
     pub(crate) listed: bool,
 }
@@ -130,12 +134,13 @@ impl QueueState {
         settings.seals_on_workers()
     }
 
-    /// Whether the head can be sent whatever the time is: what append asks after it closed a batch.
+    /// Whether the head can be sent whatever the time is: what append asks after a batch became full.
     pub(crate) fn is_head_complete(&self, settings: &AccumulatorSettings) -> bool {
         match self.closed.front() {
             Some(Slot::Sealed(_)) => true,
             Some(Slot::Closed(_)) => !settings.seals_on_workers(),
-            Some(Slot::Sealing(_)) | None => false,
+            Some(Slot::Sealing(_)) => false,
+            None => self.open.as_ref().is_some_and(Batch::has_grown),
         }
     }
 
@@ -152,7 +157,7 @@ impl QueueState {
             (Some(Slot::Closed(_)), _) if !settings.seals_on_workers() => Head::Ready,
             (Some(Slot::Closed(_) | Slot::Sealing(_)), _) | (None, None) => Head::Quiet,
             (None, Some(open)) => match settings.lingers_until(open.core.created) {
-                at if now < at && !urgent && !open.is_full() => Head::Lingering(at),
+                at if now < at && !urgent && !open.is_full() && !open.has_grown() => Head::Lingering(at),
                 _ => Head::Ready,
             },
         }

@@ -196,7 +196,9 @@ impl Driver {
             Head::Lingering(at) => self.lingering.set(index, at),
             Head::Ready => {
                 self.routed[index.0 as usize] = true;
-                match partition().and_then(|partition| partition.leader) {
+                let leader = partition().and_then(|partition| partition.leader);
+                home.last_leader.set(leader);
+                match leader {
                     Some(broker) => self.brokers.entry(broker).or_default().push_back(index),
                     None => {
                         let topic = home.topic_partition.topic.clone();

@@ -22,6 +22,9 @@ pub enum Seal {
 pub struct AccumulatorSettings {
     /// Bytes on the wire at which a batch is full (`batch.size`), header included; below 1 counts as 1 (PA12).
     pub batch_size: usize,
+    /// Bytes on the wire up to which an open batch grows past `batch_size` while its partition's window is full
+    /// (`kp.batch.growth.max.bytes`); 0 is Java's strict way.
+    pub growth_max: usize,
     /// How long an open batch waits for company (`linger.ms`).
     pub linger: Duration,
     /// How long after its creation a batch is given up (`delivery.timeout.ms`).
@@ -75,10 +78,11 @@ impl Age {
 }
 
 impl Default for AccumulatorSettings {
-    /// Kafka's defaults of today (KIP-1030), sealing inline.
+    /// Kafka's defaults of today (KIP-1030), sealing inline; batches do not grow.
     fn default() -> Self {
         Self {
             batch_size: 16_384,
+            growth_max: 0,
             linger: Duration::from_millis(5),
             delivery_timeout: Duration::from_secs(120),
             classic_expiry: None,
@@ -116,7 +120,7 @@ impl AccumulatorSettings {
         self.compresses() && self.seal == Seal::Workers
     }
 
-    /// The most raw record bytes in one batch, a single larger record aside.
+    /// The most raw record bytes in a batch that does not grow, a single larger record aside.
     pub(crate) fn max_raw(&self) -> usize {
         if self.compresses() { self.batch_size.saturating_mul(Self::RAW_BATCHES) } else { self.batch_size }
     }

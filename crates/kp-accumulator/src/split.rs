@@ -68,6 +68,7 @@ impl Accumulator {
         };
         let core = &mut batch.core;
         core.home.topic.ratio.reset_after_split(core.raw, batch.state.payload.size());
+        core.home.topic.growth.was_too_large(batch.state.payload.size());
         let mut callbacks = core.callbacks.take().into_iter().peekable();
         let (mut outcome, mut closed) = (Vec::with_capacity(parts.len()), Vec::with_capacity(parts.len()));
         let mut first_index = 0;

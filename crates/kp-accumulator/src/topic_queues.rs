@@ -1,6 +1,7 @@
 //! The queues of one topic, and what they share. A handle that threads keep: no look-up by name per record.
 
 use crate::compression_ratio::CompressionRatio;
+use crate::growth::GrowthLimit;
 use crate::incomplete::Incomplete;
 use crate::partition_queue::PartitionQueue;
 use crate::partitioner::{Counter, QueueLengths, Sticky};
@@ -29,6 +30,7 @@ pub(crate) struct TopicShared {
     pub(crate) counters: Arc<TopicCounters>,
     pub(crate) incomplete: Arc<Incomplete>,
     pub(crate) pool: Arc<BufferPool>,
+    pub(crate) growth: GrowthLimit,
     /// `linger.ms`: the part of the wait before the first attempt that was wanted.
     pub(crate) linger: Duration,
 }

@@ -262,6 +262,7 @@ fn default_client(_: &Settings, _: &Arc<dyn Clock>, _: u64) -> Result<Box<dyn Ka
 fn accumulator_settings(settings: &Settings, is_classic: bool, seed: u64) -> AccumulatorSettings {
     AccumulatorSettings {
         batch_size: settings.batch_size,
+        growth_max: settings.batch_growth_max_bytes,
         linger: settings.linger,
         delivery_timeout: settings.delivery_timeout,
         classic_expiry: settings.classic_expiry.then_some(settings.request_timeout),

@@ -41,10 +41,14 @@ impl SenderCore {
         match &readiness {
             BrokerReadiness::Ready { versions, .. } => {
                 self.brokers.is_back(broker);
+                self.accumulator.note_window(broker, false);
                 self.note_versions(broker, versions);
             }
-            BrokerReadiness::Failed { .. } => self.brokers.is_gone(broker),
-            BrokerReadiness::Wait { .. } => {}
+            BrokerReadiness::Failed { .. } => {
+                self.brokers.is_gone(broker);
+                self.accumulator.note_window(broker, false);
+            }
+            BrokerReadiness::Wait { is_full, .. } => self.accumulator.note_window(broker, *is_full),
         }
         if self.exchange.is_checking(broker) {
             return self.on_metadata_readiness(now, broker, readiness);

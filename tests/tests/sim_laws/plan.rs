@@ -246,6 +246,10 @@ fn config(dice: &mut Dice) -> Vec<(&'static str, String)> {
     config.push(("socket.connection.setup.timeout.max.ms", "1000".into()));
     config.push(("connections.max.idle.ms", dice.of(&[200u64, 540_000]).to_string()));
     config.push(("compression.type", dice.of(&["none", "none", "lz4", "gzip", "snappy"]).to_string()));
+    if dice.chance(0.5) {
+        // The default grows as far as a request does.
+        config.push(("kp.batch.growth.max.bytes", dice.of(&[0u64, 1_000, 5_000, 50_000]).to_string()));
+    }
     match dice.below(10) {
         // acks=1 gives idempotence up; so does its absence.
         0 => config.push(("acks", "1".into())),

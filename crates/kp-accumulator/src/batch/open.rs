@@ -3,6 +3,7 @@
 use super::{Batch, Closed, Core};
 use crate::partition_queue::Home;
 use crate::record_format::Measure;
+use crate::settings::AccumulatorSettings;
 use kp_memory::Buffer;
 use kp_protocol::ProtocolError;
 use kp_protocol::records::RecordRef;
@@ -33,6 +34,10 @@ pub(crate) struct OpenLimits {
     room: usize,
     /// Raw record bytes at which it is full.
     full_at: usize,
+    /// What that was when the batch was opened.
+    first_full_at: usize,
+    /// Bytes on the wire that all this comes to.
+    wire: usize,
     /// Raw bytes per wire byte by the estimate with its safety; `None` without a codec, where both are the same.
     raw_per_wire: Option<f64>,
     /// Raw bytes never exceeded from the second record on.
@@ -53,10 +58,14 @@ pub(crate) enum Room {
 }
 
 impl OpenLimits {
-    /// Limits of a batch that reaches `batch_size` on the wire by `ratio`, an estimate with its safety included (BB3).
-    pub(crate) fn new(batch_size: usize, max_raw: usize, ratio: Option<f32>, measure: Measure) -> Self {
-        let room = batch_size.saturating_sub(measure.header);
+    /// Limits of a batch that reaches `batch.size` on the wire by `ratio`, an estimate with its safety included (BB3).
+    pub(crate) fn of(settings: &AccumulatorSettings, ratio: Option<f32>, measure: Measure) -> Self {
         let raw_per_wire = ratio.map(|ratio| 1.0 / f64::from(ratio.max(f32::MIN_POSITIVE)));
+        Self::new(settings.batch_size, settings.max_raw(), raw_per_wire, measure)
+    }
+
+    fn new(wire: usize, max_raw: usize, raw_per_wire: Option<f64>, measure: Measure) -> Self {
+        let room = wire.saturating_sub(measure.header);
         let full_at =
             raw_per_wire.map_or(room, |raw_per_wire| ((room as f64 * raw_per_wire) as usize).min(max_raw));
         // What asks for room is a record without its surcharge, so that goes off here, once.
@@ -64,15 +73,21 @@ impl OpenLimits {
         Self {
             room: without(room),
             full_at,
+            first_full_at: full_at,
+            wire,
             raw_per_wire,
             max_raw: without(max_raw),
             surcharge: measure.surcharge,
         }
     }
 
-    /// Raw bytes at which a batch with these limits is full.
-    pub(crate) fn full_at(&self) -> usize {
-        self.full_at
+    /// The same with another `batch.size` of room, at most `most` altogether; `None` if that is no more.
+    fn grown(&self, settings: &AccumulatorSettings, most: usize, measure: Measure) -> Option<Self> {
+        let wire = self.wire.saturating_add(settings.batch_size).min(most);
+        // What is compressed was eight batches already: more would take its worker longer than a round trip.
+        let max_raw = if settings.compresses() { settings.max_raw() } else { wire };
+        let grown = Self::new(wire, max_raw, self.raw_per_wire, measure);
+        (grown.full_at > self.full_at).then_some(Self { first_full_at: self.first_full_at, ..grown })
     }
 
     /// Whether `size` more fit behind `counted` bytes (BB2): the new record counts in full, the others by the estimate.
@@ -152,8 +167,21 @@ impl Batch<Open> {
         self.state.counted >= self.state.limits.full_at && !self.core.records.is_empty()
     }
 
-    pub(crate) fn full_at(&self) -> usize {
-        self.state.limits.full_at()
+    /// Raw bytes at which it was full by `batch.size`.
+    pub(crate) fn first_full_at(&self) -> usize {
+        self.state.limits.first_full_at
+    }
+
+    /// Makes room for another `batch.size`, at most `most` bytes on the wire altogether. Whether it did.
+    pub(crate) fn grow(&mut self, settings: &AccumulatorSettings, most: usize, measure: Measure) -> bool {
+        let grown = self.state.limits.grown(settings, most, measure);
+        self.state.limits = grown.unwrap_or(self.state.limits);
+        grown.is_some()
+    }
+
+    /// Whether it holds more than `batch.size`, so that nobody waits for it to become full.
+    pub(crate) fn has_grown(&self) -> bool {
+        self.state.limits.full_at > self.state.limits.first_full_at
     }
 
     /// No more records from here on (AC3).

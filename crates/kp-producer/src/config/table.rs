@@ -334,7 +334,7 @@ config! {
         "kp.defaults", Text, Null, Absent, OneOf(&["0.9"]), Works,
             "`0.9`: the defaults of the classic producer for delivery, for every key that is not set.";
         "kp.batch.growth.max.bytes" as batch_growth_max_bytes: usize, Int, Is("1000000"), AbsentActing("0"), AtLeast(0),
-            FixedAt("0", "batches do not grow past `batch.size` in this version"),
+            Works,
             "How far the last batch of a partition may grow past `batch.size` while the partition may not send because its window is full; at most `max.request.size` by default; 0 is Java's strict way.";
     }
 }
