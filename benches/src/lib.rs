@@ -4,6 +4,9 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, reason = "benchmarks read the real clock")]
 
+pub mod delay;
+pub mod sink;
+
 use clap::Parser;
 use hdrhistogram::Histogram;
 use std::time::{Duration, Instant};
