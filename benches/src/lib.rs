@@ -50,7 +50,7 @@ pub struct Args {
     /// Distinct 8-byte keys; 0 = no key.
     #[arg(long, default_value_t = 0)]
     pub keys: u64,
-    /// How outcomes are taken: drop, deliveries, channel, closure, await.
+    /// How outcomes are taken: drop, deliveries, channel, closure, await, tasks. A peer knows those that it has.
     #[arg(long, default_value = "drop")]
     pub mode: String,
     /// No clock read and no histogram per record: outcomes are only counted.
@@ -62,6 +62,21 @@ pub struct Args {
     /// Application threads.
     #[arg(long, default_value_t = 1)]
     pub threads: u64,
+    /// Topics, taken in turn: `TOPIC-0`, `TOPIC-1`, … instead of `TOPIC` if more than one.
+    #[arg(long, default_value_t = 1)]
+    pub topics: u64,
+    /// For `--mode tasks`: how many tasks each send a record, await its outcome, and send the next.
+    #[arg(long, default_value_t = 10_000)]
+    pub tasks: u64,
+}
+
+impl Args {
+    /// The names of the topics, in the order in which records go to them.
+    #[must_use]
+    pub fn topic_names(&self) -> Vec<String> {
+        let topics = self.topics.max(1);
+        (0..topics).map(|number| sink::topic_name(&self.topic, number, topics)).collect()
+    }
 }
 
 /// A thousand and twenty-four values of JSON-like text, about half compressible; the same as the peers'.
@@ -106,14 +121,20 @@ impl Pacer {
 
     /// Sleeps until record `number` is due, if that is worth a sleep.
     pub fn wait(&self, number: u64) {
+        if let Some(ahead) = self.ahead(number) {
+            std::thread::sleep(ahead);
+        }
+    }
+
+    /// How long until record `number` is due, if that is worth a sleep.
+    #[must_use]
+    pub fn ahead(&self, number: u64) -> Option<Duration> {
         if self.rate == 0 {
-            return;
+            return None;
         }
         let due = Duration::from_nanos((u128::from(number) * 1_000_000_000 / u128::from(self.rate)) as u64);
         let ahead = due.saturating_sub(self.start.elapsed());
-        if ahead > Duration::from_micros(200) {
-            std::thread::sleep(ahead);
-        }
+        (ahead > Duration::from_micros(200)).then_some(ahead)
     }
 }
 

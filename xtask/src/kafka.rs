@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use self::java::Java;
+pub(crate) use self::java::Java;
 use self::process::Keeper;
 use self::settings::NodeSettings;
 

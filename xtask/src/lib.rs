@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its answers are lines on a terminal")]
 
 mod behaviours;
+pub mod bench;
 pub mod chaos;
 mod consumers;
 pub mod error;

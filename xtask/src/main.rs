@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::XtaskError;
+use xtask::bench::BenchCommand;
 use xtask::chaos::ChaosArgs;
 use xtask::full::FullArgs;
 use xtask::golden::Golden;
@@ -34,6 +35,9 @@ enum Task {
     Chaos(ChaosArgs),
     /// Run everything that is too long for CI: seeds, planted bugs, brokers and codecs, chaos, features.
     Full(FullArgs),
+    /// kp beside other producers, on this machine.
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Check what a compiler does not: who imports whom, wire rows, generated docs, file shape.
     Tidy,
     /// Write the docs that are printed from the code.
@@ -54,6 +58,7 @@ fn run(task: Task) -> Result<(), XtaskError> {
         Task::Plants(args) => xtask::plants::run(&args),
         Task::Chaos(args) => xtask::chaos::run(&args),
         Task::Full(args) => xtask::full::run(&args),
+        Task::Bench(command) => command.run(),
         Task::Tidy => xtask::tidy::run(),
         Task::Docs { check } => xtask::generate::run(check),
         Task::Golden(golden) => golden.make(),

@@ -18,8 +18,12 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 fn main() -> Result<(), Failure> {
     let mut args = Args::parse();
     let _double = embedded_broker(&mut args)?;
+    if args.mode == "tasks" {
+        return in_tasks(&args);
+    }
     let producer = Producer::new(config(&args)?)?;
-    producer.partitions_for(&args.topic)?;
+    // The topics are known before the clock starts.
+    args.topic_names().iter().try_for_each(|topic| producer.partitions_for(topic).map(drop))?;
     let start = Instant::now();
     let mut outcomes = match args.mode.as_str() {
         "drop" => drop_deliveries(&args, &producer)?,
@@ -28,7 +32,9 @@ fn main() -> Result<(), Failure> {
         "closure" => a_closure_each(&args, &producer)?,
         "await" => await_each(&args, &producer)?,
         other => {
-            return Err(format!("unknown mode {other}: drop, deliveries, channel, closure, await").into());
+            return Err(
+                format!("unknown mode {other}: drop, deliveries, channel, closure, await, tasks").into()
+            );
         }
     };
     let took = start.elapsed();
@@ -73,6 +79,7 @@ fn send_all(
     send: impl Fn(u64, &Producer, ProducerRecord<'_>) -> Result<(), Failure> + Sync,
 ) -> Result<(), Failure> {
     let values = payloads(args.size);
+    let topics = args.topic_names();
     let threads = args.threads.max(1);
     let pacer = Pacer::new(args.rate);
     let run = |thread: u64| -> Result<(), Failure> {
@@ -80,7 +87,9 @@ fn send_all(
             pacer.wait(number);
             let value = &values[(number & 1023) as usize];
             let key = key(number, args.keys);
-            let mut record = ProducerRecord::to(&args.topic).value(value);
+            let topic =
+                if topics.len() > 1 { &topics[(number % topics.len() as u64) as usize] } else { &topics[0] };
+            let mut record = ProducerRecord::to(topic).value(value);
             if args.keys > 0 {
                 record = record.key(&key);
             }
@@ -209,4 +218,55 @@ fn await_each(args: &Args, producer: &Producer) -> Result<Outcomes, Failure> {
         Ok(())
     })?;
     Ok(Outcomes { ok: ok.into_inner(), failed: failed.into_inner(), latency: latency.into_inner()? })
+}
+
+/// Many tasks at once, each awaiting the outcome of its record before it sends the next.
+fn in_tasks(args: &Args) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
+    let producer = Arc::new(kp_producer::Producer::builder(config(args)?).build()?);
+    let topics: Arc<[String]> = args.topic_names().into();
+    let values = Arc::new(payloads(args.size));
+    let outcomes = runtime.block_on(async {
+        for topic in topics.iter() {
+            producer.partitions_for(topic).await?;
+        }
+        let start = Instant::now();
+        let tasks = args.tasks.max(1);
+        let task = |first: u64| {
+            let (producer, topics, values) =
+                (Arc::clone(&producer), Arc::clone(&topics), Arc::clone(&values));
+            let (records, keys, measure) = (args.records, args.keys, !args.no_latency);
+            runtime.spawn(async move {
+                let (mut ok, mut failed, mut latencies) = (0, 0, Vec::new());
+                for number in (first..records).step_by(tasks as usize) {
+                    let at = measure.then(Instant::now);
+                    let key = key(number, keys);
+                    let topic = &topics[(number % topics.len() as u64) as usize];
+                    let mut record = ProducerRecord::to(topic).value(&values[(number & 1023) as usize]);
+                    if keys > 0 {
+                        record = record.key(&key);
+                    }
+                    match producer.send(record).await?.await {
+                        Ok(_) => ok += 1,
+                        Err(_) => failed += 1,
+                    }
+                    latencies.extend(at.map(|at| (at.elapsed().as_micros() as u64).max(1)));
+                }
+                Ok::<_, Failure>((ok, failed, latencies))
+            })
+        };
+        let running: Vec<_> = (0..tasks).map(task).collect();
+        let mut outcomes = Outcomes { ok: 0, failed: 0, latency: histogram() };
+        for task in running {
+            let (ok, failed, latencies) = task.await??;
+            (outcomes.ok, outcomes.failed) = (outcomes.ok + ok, outcomes.failed + failed);
+            latencies.into_iter().for_each(|latency| outcomes.latency.saturating_record(latency));
+        }
+        let took = start.elapsed();
+        outcomes.failed += producer.close(Duration::from_secs(30)).await?.undelivered;
+        Ok::<_, Failure>((took, outcomes))
+    });
+    let (took, outcomes) = outcomes?;
+    report("kp", args, took, &outcomes);
+    Ok(())
 }

@@ -37,6 +37,23 @@ impl Java {
         Ok(Self { program, libs })
     }
 
+    /// As [`Self::command`], with classes of our own in front of the jars.
+    pub(crate) fn command_with(&self, classes: &Path, flags: &[&str]) -> Command {
+        let mut path = classes.as_os_str().to_owned();
+        path.push(":");
+        path.push(self.libs.join("*"));
+        let mut command = Command::new(&self.program);
+        command.args(flags).arg("-cp").arg(path);
+        command
+    }
+
+    /// `javac` with the jars.
+    pub(crate) fn compiler(&self) -> Command {
+        let mut command = Command::new(self.program.with_file_name("javac"));
+        command.arg("-cp").arg(self.libs.join("*"));
+        command
+    }
+
     /// `java` with the class path and `flags`, ready for a class name and its arguments.
     pub(crate) fn command(&self, flags: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
