@@ -21,7 +21,7 @@ use self::report::Report;
 use self::scenarios::{SCENARIOS, Scenario};
 use self::watched::{Watched, run_for_line};
 use crate::error::{Doing, XtaskError};
-use crate::kafka::{KafkaCluster, Options};
+use crate::kafka::{KafkaCluster, Options, Version};
 use crate::{programs, workspace};
 
 /// Longest run of one producer; one that takes longer is ended and has no figure.
@@ -33,21 +33,24 @@ const REAL_PARTITIONS: u32 = 6;
 #[derive(Debug, Subcommand)]
 pub enum BenchCommand {
     /// kp beside other producers: the same records, the same broker, in turn, medians and ratios.
+    ///
+    /// Builds in release mode what it needs: kp-bench, a broker that only acknowledges (kp-sink), a delay proxy (kp-delay), and the
+    /// peers. A peer that cannot be built is left out, and it is said why. Where a producer cannot do a scenario, or gave no figure,
+    /// there is a "-". Ctrl-C ends everything that was started.
+    #[command(
+        after_help = "Examples:\n  cargo xtask bench compare --scenario small,idem --against franz-go --rounds 3\n  cargo xtask bench compare --scenario rtt --records-scale 0.5\n  cargo xtask bench compare --real 4.3.0 --scenario idem,rate\n  cargo xtask bench compare --scenario all --write docs/performance.md"
+    )]
     Compare(CompareArgs),
 }
 
 /// What to compare, and against whom.
-///
-/// Builds in release mode what it needs: kp-bench, a broker that only acknowledges (kp-sink), a delay proxy (kp-delay), and the
-/// peers. A peer that cannot be built is left out, and it is said why. Where a producer cannot do a scenario, or gave no figure,
-/// there is a "-". Ctrl-C ends everything that was started.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
     /// Peers, separated by commas: franz-go (Go), librdkafka (CMake and a C compiler), krafka, java (JDK 17 and Maven), or none.
     /// limit, one thread that only encodes and writes, is always there.
     #[arg(long, value_delimiter = ',', default_value = "franz-go,librdkafka,krafka,java")]
     against: Vec<String>,
-    /// Scenarios, separated by commas; `all` for every one. `--list` says what each is.
+    /// Scenarios, separated by commas; `all` for every one, `rtt` for every delay. `--list` says what each is.
     #[arg(long, value_delimiter = ',', default_value = "small,idem,keyed,kib,lz4,rate")]
     scenario: Vec<String>,
     /// Print the scenarios and end.
@@ -188,6 +191,9 @@ impl CompareArgs {
         let modes = ["drop", "deliveries", "channel", "closure"];
         if let Some(mode) = self.kp_modes.iter().find(|mode| !modes.contains(&mode.as_str())) {
             return Err(XtaskError::Usage(format!("--kp-modes {mode}: one of {}", modes.join(", "))));
+        }
+        if let Some(version) = &self.real {
+            Version::find(version)?;
         }
         if let Some(bootstrap) = &self.bootstrap {
             for address in bootstrap.split(',') {

@@ -98,6 +98,7 @@ fn rate(results: &Results) -> Option<f64> {
     results.median(|round| round.rec_per_s)
 }
 
+/// `None` too if the run was too short for the clock of the system.
 fn cpu(results: &Results) -> Option<f64> {
     results.median(|round| round.cpu_us_per_rec).filter(|micros| *micros > 0.0)
 }
@@ -119,7 +120,7 @@ fn table(scenario: &Scenario, records: u64, all: &[Results]) -> String {
             results.producer,
             show(|round| round.rec_per_s, 0),
             show(|round| round.mb_per_s, 1),
-            show(|round| round.cpu_us_per_rec, 3),
+            number(cpu(results), 3),
             show(|round| round.rss_mb, 0),
             latency(|round| round.p50_ms),
             latency(|round| round.p99_ms),
@@ -137,7 +138,10 @@ fn ratios(all: &[Results]) -> Vec<String> {
     let is_peer = |results: &&Results| !results.is_kp() && !results.is_limit();
     let best_rate = all.iter().filter(is_peer).filter_map(rate).reduce(f64::max);
     let best_cpu = all.iter().filter(is_peer).filter_map(cpu).reduce(f64::min);
-    let limit = all.iter().find(|results| results.is_limit());
+    let limit = all.iter().find(|results| results.is_limit() && !results.rounds.is_empty());
+    if best_rate.is_none() && limit.is_none() {
+        return Vec::new();
+    }
     let over =
         |own: Option<f64>, other: Option<f64>| number(own.zip(other).map(|(own, other)| own / other), 2);
     let line = |kp: &Results| {
