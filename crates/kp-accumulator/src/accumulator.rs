@@ -6,7 +6,7 @@ use crate::batch::{Batch, Closed, Sealed};
 use crate::completion::Outcome;
 use crate::failure::{Certainty, FailureKind};
 use crate::flush::Flush;
-use crate::growth::{GrowthLimit, LastLeader, Windows};
+use crate::growth::{GrowthLimit, LastLeader, Waits};
 use crate::incomplete::Incomplete;
 use crate::park_word::ParkWord;
 use crate::partition_queue::{Home, PartitionQueue, QueueIndex};
@@ -68,8 +68,8 @@ pub struct Accumulator {
     pub(crate) driver: Mutex<Driver>,
     /// Which brokers the sticky choice passes over.
     pub(crate) reach: Reach,
-    /// Which brokers take nothing more for now.
-    pub(crate) windows: Windows,
+    /// Which brokers can be sent nothing for now.
+    pub(crate) waits: Waits,
     /// Which record format sizes are counted in.
     pub(crate) format: FormatCell,
     /// Compresses on the driver; `None` where workers do, or nobody.
@@ -100,7 +100,7 @@ impl Accumulator {
             incomplete: Arc::default(),
             driver: Mutex::default(),
             reach: Reach::default(),
-            windows: Windows::default(),
+            waits: Waits::default(),
             format: FormatCell::default(),
             inline_sealer: Mutex::new(sealer),
             topics: RwLock::default(),

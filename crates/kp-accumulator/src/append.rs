@@ -213,10 +213,14 @@ impl Accumulator {
         entry: Entry<'_, '_>,
     ) -> Result<Append, AppendError> {
         let mut news = News::default();
-        if state.open.is_some() {
-            self.close_full(queue, &mut state, &mut news);
-        }
         let Entry { record, callback, spare, clock } = entry;
+        if state.open.is_some() {
+            if self.grow_open(queue, &mut state, clock) {
+                self.note_ready(&mut state, &mut news);
+            } else {
+                self.close_for_good(&mut state, &mut news);
+            }
+        }
         if let Some(open) = &mut state.open {
             // It has grown.
             match open.try_append(record, spare) {
@@ -311,7 +315,7 @@ impl Accumulator {
         let stride = open.first_full_at().max(self.settings.batch_size);
         let is_full = open.is_full();
         if is_full {
-            self.close_full(queue, &mut state, &mut news);
+            self.full(queue, &mut state, &mut news);
         }
         if let Some((topic, shard, metadata)) = stuck {
             // Under the lock, so that a switch cannot race the append that caused it (PA6).
@@ -326,10 +330,10 @@ impl Accumulator {
         Append::Accepted(Appended { completion, index, partition: queue.home.topic_partition.partition })
     }
 
-    /// The open batch is full: it closes, unless it grows.
+    /// The open batch is full: it closes, unless the next record may find it growing.
     #[cold]
-    fn close_full(&self, queue: &PartitionQueue, state: &mut QueueState, news: &mut News) {
-        if self.grow_open(queue, state) {
+    fn full(&self, queue: &PartitionQueue, state: &mut QueueState, news: &mut News) {
+        if self.may_grow(queue, state) {
             self.note_ready(state, news);
         } else {
             self.close_for_good(state, news);

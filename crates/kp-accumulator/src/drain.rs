@@ -6,7 +6,7 @@ use crate::batch::{Batch, InFlight, Sealed, Undispatched, WireBatch};
 use crate::partition_queue::{Head, HeadBatch, PartitionQueue, QueueIndex, Queued};
 use crate::ready::{Driver, Look};
 use kp_metadata::Cluster;
-use kp_protocol::{BatchIdentity, BrokerId};
+use kp_protocol::{BatchIdentity, BrokerId, TopicPartition};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,6 +16,14 @@ pub trait DrainGate {
     /// Asked under the lock of the partition's queue, at most once per drain and partition, and only if the batch fits
     /// the request: what it answers is what happens. It must not call the accumulator.
     fn admit(&mut self, partition: QueueIndex, head: &HeadBatch<'_>) -> Admission;
+
+    /// Whether another batch of `queue`, never sent before, could be admitted now. Asked under the same lock before an open
+    /// batch is closed and after a batch was taken: where there is no room, the open batch is left open and grows. A wrong answer
+    /// closes a batch too early or leaves it open for another turn, no more.
+    fn has_room(&mut self, queue: QueueIndex, partition: &TopicPartition) -> bool {
+        let _ = (queue, partition);
+        true
+    }
 }
 
 /// A gate's answer.
@@ -130,10 +138,17 @@ impl Accumulator {
         if state.head(look.now, look.urgent, &self.settings) != Head::Ready {
             return Picked::NotReady;
         }
-        if state.closed.is_empty() && state.close_open(&self.settings) {
-            drop(state);
-            self.seal_list.push(queue.index());
-            return Picked::NotReady;
+        let to = &queue.home.topic_partition;
+        if state.closed.is_empty() {
+            state.passed_over = !gate.has_room(queue.index(), to);
+            if state.passed_over {
+                return Picked::Skipped;
+            }
+            if state.close_open(&self.settings) {
+                drop(state);
+                self.seal_list.push(queue.index());
+                return Picked::NotReady;
+            }
         }
         if let Some(sealer) = &mut *self.inline_sealer.lock()
             && let Some(batch) = state.take_head_to_seal()
@@ -149,7 +164,7 @@ impl Accumulator {
             return Picked::NoRoom;
         }
         let admission = gate.admit(queue.index(), &head);
-        state.passed_over = admission == Admission::Skip;
+        state.passed_over = admission == Admission::Skip || !gate.has_room(queue.index(), to);
         match admission {
             Admission::Skip => Picked::Skipped,
             Admission::Send(identity) => match state.pop_head() {

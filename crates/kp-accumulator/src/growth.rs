@@ -1,26 +1,33 @@
-//! Batches that grow with the round trip: while a partition may not send because its window is full, its last open batch
-//! goes on filling past `batch.size` (`kp.batch.growth.max.bytes`), so that what one round trip carries follows what the
-//! application gives, not `batch.size` times the window. Looked at once for each `batch.size` bytes, never per record.
+//! Batches that grow with the round trip: while a partition may not send (its window is full, its leader is not connected or
+//! may not be sent to yet), its last open batch goes on filling past `batch.size` (`kp.batch.growth.max.bytes`), so that what
+//! one round trip carries follows what the application gives, not `batch.size` times the window. Looked at once for each
+//! `batch.size` bytes, never per record.
 
 use crate::accumulator::Accumulator;
 use crate::partition_queue::{PartitionQueue, QueueState};
 use kp_protocol::BrokerId;
+use kp_time::Clock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+/// How old a batch may be that still grows. Far more than a round trip, far less than a `delivery.timeout.ms` worth having: the
+/// time of its last record counts from its opening.
+const GROWS_FOR: Duration = Duration::from_secs(1);
 
 /// Brokers are told apart by this many places. Two of one place cost nothing but a batch that grows for its neighbour.
 const PLACES: usize = 256;
 
-/// Which brokers take nothing more before they have answered something. Written by the driver, read by appends.
+/// Which brokers can be sent nothing for now. Written by the driver, read by appends.
 #[derive(Debug)]
-pub(crate) struct Windows(Box<[AtomicBool; PLACES]>);
+pub(crate) struct Waits(Box<[AtomicBool; PLACES]>);
 
-impl Default for Windows {
+impl Default for Waits {
     fn default() -> Self {
         Self(Box::new([const { AtomicBool::new(false) }; PLACES]))
     }
 }
 
-impl Windows {
+impl Waits {
     fn place(&self, broker: BrokerId) -> &AtomicBool {
         &self.0[broker.0 as u32 as usize % PLACES]
     }
@@ -67,22 +74,32 @@ impl GrowthLimit {
 }
 
 impl Accumulator {
-    /// Whether `broker` can take another request: what the driver was told last. While it cannot, batches for it grow.
-    pub fn note_window(&self, broker: BrokerId, is_full: bool) {
+    /// Whether what is ready for `broker` has to wait: what the driver found last. While it has, batches for it grow.
+    pub fn note_waits(&self, broker: BrokerId, waits: bool) {
         // Relaxed: a batch that closes a moment too early or too late is still a batch.
-        self.windows.place(broker).store(is_full, Relaxed);
+        self.waits.place(broker).store(waits, Relaxed);
+    }
+
+    /// Whether the open batch could not be sent now anyway, and may become larger than `batch.size` meanwhile.
+    pub(crate) fn may_grow(&self, queue: &PartitionQueue, state: &QueueState) -> bool {
+        let leader_waits =
+            || queue.home.last_leader.get().is_some_and(|broker| self.waits.place(broker).load(Relaxed));
+        queue.home.topic.growth.bytes() > self.settings.batch_size
+            && (state.muted || state.passed_over || leader_waits())
     }
 
     /// Lets the open batch, which is full, take another `batch.size` if it could not be sent now anyway.
-    pub(crate) fn grow_open(&self, queue: &PartitionQueue, state: &mut QueueState) -> bool {
+    pub(crate) fn grow_open(
+        &self,
+        queue: &PartitionQueue,
+        state: &mut QueueState,
+        clock: &dyn Clock,
+    ) -> bool {
+        let may_grow = self.may_grow(queue, state);
         let most = queue.home.topic.growth.bytes();
-        if most <= self.settings.batch_size {
-            return false;
-        }
-        let leader_is_full =
-            || queue.home.last_leader.get().is_some_and(|broker| self.windows.place(broker).load(Relaxed));
-        let has_to_wait = state.muted || state.passed_over || leader_is_full();
-        has_to_wait && state.open.as_mut().is_some_and(|open| open.grow(&self.settings, most, self.measure()))
+        let Some(open) = state.open.as_mut().filter(|_| may_grow) else { return false };
+        let age = clock.now().saturating_duration_since(open.core.created);
+        age < GROWS_FOR && open.grow(&self.settings, most, self.measure())
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) struct QueueState {
     pub(crate) closed: VecDeque<Slot>,
     /// A batch is in flight and no other may be (SN7): neither ready nor drained (AC19).
     pub(crate) muted: bool,
-    /// The last drain found the head ready and was not allowed to take it.
+    /// The last drain left the partition without room for another batch.
     pub(crate) passed_over: bool,
     /// The queue stands in the ready list or with the driver: nobody else needs to announce it.
     pub(crate) listed: bool,
@@ -140,7 +140,7 @@ impl QueueState {
             Some(Slot::Sealed(_)) => true,
             Some(Slot::Closed(_)) => !settings.seals_on_workers(),
             Some(Slot::Sealing(_)) => false,
-            None => self.open.as_ref().is_some_and(Batch::has_grown),
+            None => self.open.as_ref().is_some_and(|open| open.is_full() || open.has_grown()),
         }
     }
 

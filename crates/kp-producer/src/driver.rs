@@ -7,9 +7,7 @@ use crate::error::SendErrorKind;
 use crate::metrics::Publisher;
 use crate::shared::{Command, Shared, View};
 use kp_accumulator::{FailureKind, Outcome};
-use kp_network::{
-    ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, WaitReason, Written,
-};
+use kp_network::{ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Written};
 use kp_sender::{BrokerReadiness, Input, OutgoingRequest, Output, SenderCore, Settlement};
 use kp_time::Deadline;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -244,10 +242,7 @@ fn readiness_of(readiness: Readiness) -> BrokerReadiness {
         Readiness::Ready { connection, versions } => {
             BrokerReadiness::Ready { connection: connection.0, versions }
         }
-        Readiness::Wait { until, why } => {
-            let is_full = matches!(why, WaitReason::InFlightFull | WaitReason::Writing);
-            BrokerReadiness::Wait { until, is_full }
-        }
+        Readiness::Wait { until, .. } => BrokerReadiness::Wait { until },
         Readiness::Failed { reason, retry_at } => BrokerReadiness::Failed { reason, retry_at },
     }
 }

@@ -10,7 +10,7 @@ pub(crate) mod sequences;
 use identity::Identity;
 use kp_accumulator::{Admission, DrainGate, HeadBatch, QueueIndex};
 use kp_metadata::Cluster;
-use kp_protocol::{BrokerId, TopicId};
+use kp_protocol::{BrokerId, LeaderEpoch, TopicId, TopicPartition};
 use sequences::{Sequences, Ticket, Turn};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -75,8 +75,24 @@ pub(crate) struct NumberingGate<'a> {
     pub(crate) doomed: Vec<QueueIndex>,
 }
 
+impl NumberingGate<'_> {
+    fn leader_of(&self, partition: &TopicPartition) -> (BrokerId, Option<LeaderEpoch>) {
+        let known = self.cluster.partition(&partition.topic, partition.partition);
+        (self.broker, known.and_then(|partition| partition.leader_epoch))
+    }
+}
+
 impl DrainGate for NumberingGate<'_> {
+    fn has_room(&mut self, queue: QueueIndex, partition: &TopicPartition) -> bool {
+        match self.idempotence.identity {
+            Identity::Without => true,
+            Identity::Known(_) => self.idempotence.sequences.has_room(queue, self.leader_of(partition)),
+            _ => false,
+        }
+    }
+
     fn admit(&mut self, queue: QueueIndex, head: &HeadBatch<'_>) -> Admission {
+        let leader = self.leader_of(head.partition);
         let Idempotence { identity, sequences, .. } = &mut *self.idempotence;
         let known = match identity {
             Identity::Without => return Admission::Send(None),
@@ -88,12 +104,8 @@ impl DrainGate for NumberingGate<'_> {
             | Identity::Asked { .. } => return Admission::Skip,
         };
         let topic = self.cluster.topic(&head.partition.topic);
-        let epoch = self
-            .cluster
-            .partition(&head.partition.topic, head.partition.partition)
-            .and_then(|partition| partition.leader_epoch);
         let topic_id = topic.map_or(TopicId::ZERO, |topic| topic.id());
-        match sequences.next_turn(known, queue, head, (self.broker, epoch), topic_id) {
+        match sequences.next_turn(known, queue, head, leader, topic_id) {
             Turn::NotYet => Admission::Skip,
             Turn::NeedsNewProducer => {
                 *identity = Identity::Missing { not_before: None };

@@ -58,6 +58,11 @@ impl Requests {
         request
     }
 
+    /// How many of them `broker` has.
+    pub(crate) fn to(&self, broker: BrokerId) -> usize {
+        self.by_token.values().filter(|request| request.broker == broker).count()
+    }
+
     /// The partition of each batch that is still waited for.
     pub(crate) fn partitions(&self) -> impl Iterator<Item = &TopicPartition> {
         let slots = self.by_token.values().flat_map(|request| &request.slots);

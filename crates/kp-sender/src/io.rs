@@ -100,8 +100,6 @@ pub enum BrokerReadiness {
     Wait {
         /// When asking again is worth it without an event.
         until: Option<Instant>,
-        /// It is connected and has as much as it may have: an answer, or the end of a write, makes room.
-        is_full: bool,
     },
     /// The broker cannot be used.
     Failed {

@@ -139,7 +139,7 @@ impl SenderCore {
             BrokerReadiness::Ready { connection, versions } => {
                 self.send_metadata_request(now, broker, connection, &versions);
             }
-            BrokerReadiness::Wait { until, .. } => self.exchange = Exchange::Waiting { until },
+            BrokerReadiness::Wait { until } => self.exchange = Exchange::Waiting { until },
             BrokerReadiness::Failed { reason, .. } => {
                 self.note_unreachable(broker, reason);
                 self.metadata_failed(now);

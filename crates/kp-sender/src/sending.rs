@@ -41,15 +41,13 @@ impl SenderCore {
         match &readiness {
             BrokerReadiness::Ready { versions, .. } => {
                 self.brokers.is_back(broker);
-                self.accumulator.note_window(broker, false);
                 self.note_versions(broker, versions);
             }
-            BrokerReadiness::Failed { .. } => {
-                self.brokers.is_gone(broker);
-                self.accumulator.note_window(broker, false);
-            }
-            BrokerReadiness::Wait { is_full, .. } => self.accumulator.note_window(broker, *is_full),
+            BrokerReadiness::Failed { .. } => self.brokers.is_gone(broker),
+            BrokerReadiness::Wait { .. } => {}
         }
+        let is_ready = matches!(readiness, BrokerReadiness::Ready { .. });
+        self.accumulator.note_waits(broker, !(is_ready && self.idempotence.may_send()));
         if self.exchange.is_checking(broker) {
             return self.on_metadata_readiness(now, broker, readiness);
         }
@@ -62,7 +60,7 @@ impl SenderCore {
                     self.send_batches(now, broker, connection, &versions);
                 }
             }
-            BrokerReadiness::Wait { until, .. } => self.brokers.waits(broker, until),
+            BrokerReadiness::Wait { until } => self.brokers.waits(broker, until),
             BrokerReadiness::Failed { reason, retry_at } => {
                 self.brokers.waits(broker, retry_at);
                 self.note_unreachable(broker, reason);
@@ -156,6 +154,9 @@ impl SenderCore {
         let token = self.take_token();
         self.counters.sent(now, slots.iter().filter_map(|slot| slot.batch.as_ref()));
         self.requests.insert(token, ProduceInFlight { broker, version, sent: now, ids, slots });
+        if self.requests.to(broker) >= self.settings.max_in_flight {
+            self.accumulator.note_waits(broker, true);
+        }
         self.put_first(Output::Send(OutgoingRequest {
             token,
             broker,

@@ -24,6 +24,9 @@ pub struct SenderSettings {
     pub idempotence: IdempotenceSetting,
     /// The codec's level, for batches that are written anew for old brokers; `None` is the codec's default.
     pub compression_level: Option<i32>,
+    /// Requests without an answer that a connection may have (`max.in.flight.requests.per.connection`). Kept by the network; here
+    /// it says when there is no use in closing batches.
+    pub max_in_flight: usize,
     /// One batch of a partition in flight at most (SN7); batches that are numbered do not need it. Without it, several
     /// requests may hold batches of one partition and a retry may overtake (SN8).
     pub guarantee_one_in_flight: bool,
@@ -41,6 +44,7 @@ impl Default for SenderSettings {
             retry_backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(1)),
             idempotence: IdempotenceSetting::Off,
             compression_level: None,
+            max_in_flight: 5,
             guarantee_one_in_flight: true,
         }
     }

@@ -4,7 +4,7 @@ use crate::batch::WireBatch;
 use crate::testing::*;
 use crate::{AccumulatorSettings, Admission, DrainGate, HeadBatch, Outcome, QueueIndex, Target};
 use kp_protocol::records::MessageFormat;
-use kp_protocol::{BrokerId, PartitionId};
+use kp_protocol::{BrokerId, PartitionId, TopicPartition};
 use std::sync::Arc;
 
 fn growing(most: usize) -> AccumulatorSettings {
@@ -23,7 +23,7 @@ fn with_a_full_window(most: usize) -> Room {
     let room = Room::new(growing(most), &[1, 2]);
     room.send_full(0);
     Room::acknowledge(room.turn(1), 0);
-    room.accumulator.note_window(BrokerId(1), true);
+    room.accumulator.note_waits(BrokerId(1), true);
     room
 }
 
@@ -36,7 +36,7 @@ fn while_the_window_of_its_leader_is_full_the_open_batch_grows_and_goes_as_one()
     let room = with_a_full_window(5_000);
     send_many(&room, 0, 30);
     assert_eq!(room.ready_brokers(), [1], "it was full once: nobody lets it linger");
-    room.accumulator.note_window(BrokerId(1), false);
+    room.accumulator.note_waits(BrokerId(1), false);
     let drained = room.drain(1);
     assert_eq!(drained.len(), 1);
     assert_eq!(drained[0].batch.record_count(), 30);
@@ -49,13 +49,13 @@ fn while_the_window_of_its_leader_is_full_the_open_batch_grows_and_goes_as_one()
 #[test]
 fn a_batch_never_grows_while_the_window_has_room() {
     let room = with_a_full_window(5_000);
-    room.accumulator.note_window(BrokerId(1), false);
+    room.accumulator.note_waits(BrokerId(1), false);
     send_many(&room, 0, 30);
     let first = room.turn(1);
     assert!(sizes(&first)[0] <= 1_000);
     Room::acknowledge(first, 1);
     // And none grows because another broker has to wait.
-    room.accumulator.note_window(BrokerId(2), true);
+    room.accumulator.note_waits(BrokerId(2), true);
     while let drained = room.turn(1)
         && !drained.is_empty()
     {
@@ -70,7 +70,7 @@ fn a_batch_never_grows_while_the_window_has_room() {
 fn a_batch_that_has_grown_closes_when_the_window_opens_and_it_is_full_again() {
     let room = with_a_full_window(5_000);
     send_many(&room, 0, 20);
-    room.accumulator.note_window(BrokerId(1), false);
+    room.accumulator.note_waits(BrokerId(1), false);
     send_many(&room, 0, 20);
     let drained = room.turn(1);
     let size = sizes(&drained)[0];
@@ -82,7 +82,7 @@ fn a_batch_that_has_grown_closes_when_the_window_opens_and_it_is_full_again() {
 fn it_grows_to_the_limit_and_no_further_and_the_next_one_does_the_same() {
     let room = with_a_full_window(2_500);
     send_many(&room, 0, 60);
-    room.accumulator.note_window(BrokerId(1), false);
+    room.accumulator.note_waits(BrokerId(1), false);
     let mut all = Vec::new();
     while let drained = room.turn(1)
         && !drained.is_empty()
@@ -95,12 +95,63 @@ fn it_grows_to_the_limit_and_no_further_and_the_next_one_does_the_same() {
     Room::acknowledge(room.turn(1), 1);
 }
 
+/// A sender whose window holds one batch of each partition.
+struct OneEach(Option<QueueIndex>);
+
+impl DrainGate for OneEach {
+    fn admit(&mut self, queue: QueueIndex, _: &HeadBatch<'_>) -> Admission {
+        self.0 = Some(queue);
+        Admission::Send(None)
+    }
+
+    fn has_room(&mut self, queue: QueueIndex, _: &TopicPartition) -> bool {
+        self.0 != Some(queue)
+    }
+}
+
+#[test]
+fn an_open_batch_is_not_closed_before_there_is_room_for_it() {
+    let room = Room::new(growing(5_000), &[1]);
+    let mut window = OneEach(None);
+    room.send(0, b"first");
+    room.pass(10);
+    assert_eq!(room.ready_brokers(), [1]);
+    let first = room.drain_with(1, usize::MAX, &mut window);
+    // Its linger is over, too, and the way is not free: company may join.
+    for _ in 0..3 {
+        send_many(&room, 0, 10);
+        room.pass(10);
+        assert_eq!(room.ready_brokers(), [1]);
+        assert!(room.drain_with(1, usize::MAX, &mut window).is_empty());
+    }
+    window.0 = None;
+    let second = room.drain_with(1, usize::MAX, &mut window);
+    assert_eq!(second[0].batch.record_count(), 30, "all that came meanwhile, in one batch");
+    Room::acknowledge(first, 0);
+    Room::acknowledge(second, 1);
+}
+
+#[test]
+fn a_batch_older_than_a_second_grows_no_further() {
+    let room = with_a_full_window(50_000);
+    send_many(&room, 0, 12);
+    room.pass(1_000);
+    send_many(&room, 0, 30);
+    room.accumulator.note_waits(BrokerId(1), false);
+    let old = room.turn(1);
+    assert!(old[0].batch.record_count() < 20, "{}", old[0].batch.record_count());
+    Room::acknowledge(old, 1);
+    let young = room.turn(1);
+    assert!(young[0].batch.record_count() > 20, "the next one grew");
+    Room::acknowledge(young, 30);
+}
+
 #[test]
 fn a_record_that_fits_no_step_closes_the_grown_batch() {
     let room = with_a_full_window(5_000);
     send_many(&room, 0, 8);
     room.send(0, &[b'y'; 3_000]);
-    room.accumulator.note_window(BrokerId(1), false);
+    room.accumulator.note_waits(BrokerId(1), false);
     let drained = room.turn(1);
     assert_eq!(drained[0].batch.record_count(), 8);
     Room::acknowledge(drained, 1);
@@ -200,7 +251,7 @@ fn unkeyed_records_move_on_after_batch_size_bytes_although_the_batch_goes_on_gro
         room.send_full(partition);
         Room::acknowledge(room.turn(1), 0);
     }
-    room.accumulator.note_window(BrokerId(1), true);
+    room.accumulator.note_waits(BrokerId(1), true);
     let mut of_each = [0usize; 2];
     for _ in 0..100 {
         let sent = room.send_record(Target::Sticky, &value(&[b'x'; 100]), None).unwrap();

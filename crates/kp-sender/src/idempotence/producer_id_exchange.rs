@@ -73,7 +73,7 @@ impl SenderCore {
             BrokerReadiness::Ready { connection, versions } => {
                 self.send_init_producer_id(now, broker, connection, &versions);
             }
-            BrokerReadiness::Wait { until, .. } => self.idempotence.identity = Identity::Waiting { until },
+            BrokerReadiness::Wait { until } => self.idempotence.identity = Identity::Waiting { until },
             BrokerReadiness::Failed { reason, .. } => {
                 self.note_unreachable(broker, reason);
                 self.ask_for_identity_later(now);

@@ -133,6 +133,11 @@ impl Sequences {
         }
     }
 
+    /// Whether another batch may leave beside those that are not answered.
+    pub(crate) fn has_room(&self, queue: QueueIndex, leader: Leader) -> bool {
+        self.partitions.get(&queue).is_none_or(|numbering| numbering.has_room(leader))
+    }
+
     /// An attempt has ended. Says nothing yet about the batch.
     pub(crate) fn attempted(&mut self, queue: QueueIndex, ticket: &Ticket, how: Attempted) {
         let Some(numbering) = self.partitions.get_mut(&queue) else { return };
@@ -270,14 +275,17 @@ impl Numbering {
         self.leave(Ticket { identity, records, leader })
     }
 
+    fn has_room(&self, leader: Leader) -> bool {
+        let is_proven = self.at == Some(leader) && self.proven == Some(leader);
+        self.unanswered == 0 || (self.unanswered < WINDOW && is_proven)
+    }
+
     fn send(&mut self, known: ProducerIdentity, records: u32, leader: Leader) -> Turn {
         let is_idle = self.unanswered == 0 && self.open.is_empty() && self.holes.is_empty();
         if self.producer != known && is_idle {
             self.start_over(known); // ID8, ID15
         }
-        let is_alone = self.unanswered == 0;
-        let may_join = self.unanswered < WINDOW && self.at == Some(leader) && self.proven == Some(leader);
-        if !is_alone && !may_join {
+        if !self.has_room(leader) {
             return Turn::NotYet;
         }
         let base_sequence = Sequence((self.next % NUMBERS) as i32);

@@ -279,10 +279,8 @@ impl Harness {
 
     fn readiness(&self, broker: BrokerId) -> BrokerReadiness {
         match self.mood(broker) {
-            Mood::Wait(Some(until)) if until > self.now() => {
-                BrokerReadiness::Wait { until: Some(until), is_full: false }
-            }
-            Mood::Wait(None) => BrokerReadiness::Wait { until: None, is_full: true },
+            Mood::Wait(Some(until)) if until > self.now() => BrokerReadiness::Wait { until: Some(until) },
+            Mood::Wait(None) => BrokerReadiness::Wait { until: None },
             Mood::Ready | Mood::Wait(Some(_)) => {
                 BrokerReadiness::Ready { connection: self.connection, versions: Arc::clone(&self.versions) }
             }
