@@ -19,8 +19,19 @@ use crate::{Failure, PARTITIONS, PROBE};
 pub(crate) struct Counts {
     /// How often, by what.
     pub(crate) by_kind: BTreeMap<&'static str, u64>,
-    /// For each kill of a leader: the longest gap in a partition's acknowledgements, and its part behind the election.
-    pub(crate) gaps: Vec<(Duration, Duration)>,
+    /// One for each kill of a leader.
+    pub(crate) gaps: Vec<Gap>,
+}
+
+/// How long a partition was silent when its leader was killed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gap {
+    /// The longest pause between acknowledgements by all replicas.
+    pub(crate) whole: Duration,
+    /// Its part behind the election.
+    pub(crate) behind: Duration,
+    /// The same for a producer that is content with the leader's word.
+    pub(crate) behind_leader_alone: Duration,
 }
 
 /// What may go wrong in a run.
@@ -41,7 +52,8 @@ pub(crate) struct Faults {
 struct Arsonist {
     cluster: Arc<KafkaCluster>,
     proxy: Arc<Proxy>,
-    probe: Probe,
+    /// With `acks=all`, and with `acks=1`.
+    probes: [Probe; 2],
     dice: Jitter,
     shared: Arc<Mutex<(Counts, String)>>,
 }
@@ -50,14 +62,14 @@ impl Faults {
     pub(crate) fn start(
         cluster: Arc<KafkaCluster>,
         proxy: Arc<Proxy>,
-        probe: Probe,
+        probes: [Probe; 2],
         seed: u64,
         until: Instant,
         kinds: Kinds,
     ) -> Self {
         let shared = Arc::<Mutex<(Counts, String)>>::default();
         let mut arsonist =
-            Arsonist { cluster, proxy, probe, dice: Jitter::seeded(seed), shared: Arc::clone(&shared) };
+            Arsonist { cluster, proxy, probes, dice: Jitter::seeded(seed), shared: Arc::clone(&shared) };
         let thread = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_secs(3));
             while Instant::now() < until {
@@ -147,25 +159,23 @@ impl Arsonist {
         self.note("kill of a leader (SIGKILL)", format!("broker {victim} is killed"));
         let is_over = AtomicBool::new(false);
         let (elected, acks) = std::thread::scope(|scope| {
-            let probing = scope.spawn(|| self.probe.acks_of(partition, || is_over.load(Ordering::Relaxed)));
+            let is_over = &is_over;
+            let start = |probe| scope.spawn(move || Probe::acks_of(probe, partition, is_over));
+            let probing = self.probes.each_ref().map(start);
             // Long enough to have what there is before.
             std::thread::sleep(Duration::from_millis(500));
             let elected = self.cluster.kill(victim).map(|()| self.wait_for_election(partition, victim));
             // And long enough for the first acknowledgement by the new leader.
             std::thread::sleep(Duration::from_secs(2));
             is_over.store(true, Ordering::Relaxed);
-            (elected, probing.join())
+            (elected, probing.map(std::thread::ScopedJoinHandle::join))
         });
-        let mut acks = acks.map_err(|_| "the probe has panicked")??;
-        acks.sort_unstable();
-        if let Some(elected) = elected? {
-            let around = acks.windows(2).map(|pair| (pair[0], pair[1]));
-            let longest = around.max_by_key(|(before, after)| after.duration_since(*before));
-            if let Some((before, after)) = longest {
-                let behind = after.saturating_duration_since(elected);
-                let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-                shared.0.gaps.push((after.duration_since(before), behind));
-            }
+        let [all, leader] = acks.map(|acks| acks.unwrap_or_else(|_| Err("the probe has panicked".into())));
+        if let Some(elected) = elected?
+            && let (Some(all), Some(leader)) = (silence(all?, elected), silence(leader?, elected))
+        {
+            let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+            shared.0.gaps.push(Gap { whole: all.0, behind: all.1, behind_leader_alone: leader.1 });
         }
         self.cluster.restart(victim)?;
         self.cluster.wait_until_in_sync(Duration::from_secs(60))?;
@@ -183,6 +193,14 @@ impl Arsonist {
         }
         None
     }
+}
+
+/// The longest pause between acknowledgements, and how much of it came after the election.
+fn silence(mut acks: Vec<Instant>, elected: Instant) -> Option<(Duration, Duration)> {
+    acks.sort_unstable();
+    let around = acks.windows(2).map(|pair| (pair[0], pair[1]));
+    let (before, after) = around.max_by_key(|(before, after)| after.duration_since(*before))?;
+    Some((after.duration_since(before), after.saturating_duration_since(elected)))
 }
 
 fn hole(way: &Way, for_: Duration) {

@@ -137,9 +137,9 @@ impl Run {
         let load = Load { bootstrap, per_second: self.records_per_second, is_idempotent: !self.is_control };
         let producers = Producers::start(&load)?;
         let until = Instant::now() + Duration::from_secs(self.seconds);
-        let probe = Probe::new(&load.bootstrap)?;
+        let probes = [Probe::new(&load.bootstrap, "all")?, Probe::new(&load.bootstrap, "1")?];
         let faults =
-            Faults::start(Arc::clone(&cluster), Arc::clone(&proxy), probe, self.seed, until, self.kinds);
+            Faults::start(Arc::clone(&cluster), Arc::clone(&proxy), probes, self.seed, until, self.kinds);
         self.show_progress(&producers, &faults, until);
         let counts = faults.end()?;
         eprintln!("faults are over; closing the producers");

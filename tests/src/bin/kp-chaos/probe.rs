@@ -1,6 +1,9 @@
 //! How long a partition is silent when its leader is killed: one record every few milliseconds, each outcome taken by a callback,
-//! so that nothing but the partition itself is measured.
+//! so that nothing but the partition itself is measured. Two of them: the default, whose acknowledgement takes the new leader's
+//! followers too (they may sleep off `replica.fetch.backoff.ms`, a second, before they ask it), and `acks=1`, which the new
+//! leader gives alone: what the producer itself makes of an election.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +14,7 @@ use crate::{Failure, PROBE};
 
 const APART: Duration = Duration::from_millis(5);
 
-/// A producer of its own, with default settings but for `linger.ms=0`.
+/// A producer of its own, with default settings but for `linger.ms=0` and `acks`.
 #[derive(Debug)]
 pub(crate) struct Probe {
     producer: Producer,
@@ -19,20 +22,17 @@ pub(crate) struct Probe {
 }
 
 impl Probe {
-    pub(crate) fn new(bootstrap: &str) -> Result<Self, Failure> {
+    pub(crate) fn new(bootstrap: &str, acks: &str) -> Result<Self, Failure> {
         let mut config = ProducerConfig::default().bootstrap_servers(bootstrap);
+        config.set("acks", acks)?;
         config.set("linger.ms", "0")?;
         Ok(Self { producer: Producer::new(config)?, acks: Arc::default() })
     }
 
     /// Sends to one partition until `is_over`, and answers when each acknowledgement came.
-    pub(crate) fn acks_of(
-        &self,
-        partition: i32,
-        is_over: impl Fn() -> bool,
-    ) -> Result<Vec<Instant>, Failure> {
+    pub(crate) fn acks_of(&self, partition: i32, is_over: &AtomicBool) -> Result<Vec<Instant>, Failure> {
         self.acks.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        while !is_over() {
+        while !is_over.load(Ordering::Relaxed) {
             let acks = Arc::clone(&self.acks);
             let record = ProducerRecord::to(PROBE).partition(partition).value("probe");
             self.producer.send_with(record, move |outcome| {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use xtask::kafka::KafkaCluster;
 
 use crate::Failure;
-use crate::faults::Counts;
+use crate::faults::{Counts, Gap};
 use crate::ledger::{Ledger, Told};
 
 const ROW: usize = 20;
@@ -186,18 +186,21 @@ impl Verdict {
         for (kind, count) in &counts.by_kind {
             let _ = writeln!(text, "| … {kind} | {count} |");
         }
-        let longest = |pick: fn(&(Duration, Duration)) -> Duration| counts.gaps.iter().map(pick).max();
-        if let (Some(gap), Some(behind)) = (longest(|gap| gap.0), longest(|gap| gap.1)) {
+        if let Some(gap) = counts.gaps.iter().map(|gap| gap.whole).max() {
+            let in_ms = |pick: fn(&Gap) -> Duration| {
+                let mut all: Vec<_> = counts.gaps.iter().map(|gap| pick(gap).as_millis()).collect();
+                all.sort_unstable();
+                format!("{all:?}")
+            };
             let _ = writeln!(
                 text,
-                "| longest silence of a partition whose leader was killed | {} ms |",
-                gap.as_millis()
+                "| longest silence of a partition whose leader was killed | {} ms |\n\
+                 | … after the new leader was elected, each kill, ms | {} |\n\
+                 | … the same with acks=1, without waiting for followers | {} |",
+                gap.as_millis(),
+                in_ms(|gap| gap.behind),
+                in_ms(|gap| gap.behind_leader_alone),
             );
-            let _ =
-                writeln!(text, "| … of that after the new leader was elected | {} ms |", behind.as_millis());
-            let mut all: Vec<u128> = counts.gaps.iter().map(|gap| gap.1.as_millis()).collect();
-            all.sort_unstable();
-            let _ = writeln!(text, "| … of all kills, in ms | {all:?} |");
         }
         for example in &self.examples {
             let _ = writeln!(text, "\n{example}");
