@@ -353,5 +353,11 @@ impl Accumulator {
     }
 }
 
+impl Drop for Accumulator {
+    fn drop(&mut self) {
+        self.incomplete.forget_spares();
+    }
+}
+
 #[cfg(test)]
 mod stress;

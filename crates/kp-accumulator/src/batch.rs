@@ -16,6 +16,7 @@ mod payload;
 mod sealed;
 
 pub use closed::Closed;
+pub(crate) use closed::Pages;
 use conversion::Converted;
 pub use in_flight::InFlight;
 pub use open::Open;
@@ -25,7 +26,7 @@ pub use sealed::{Sealed, Undispatched};
 
 use crate::completion::{Completion, Outcome, RecordCallback};
 use crate::failure::{BatchFailure, BrokerError, Certainty, FailureKind, Spent};
-use crate::incomplete::BatchNumber;
+use crate::incomplete::{BatchNumber, Entry};
 use crate::partition_queue::{Home, QueueIndex};
 use crate::settings::Age;
 use crate::topic_counters::TopicCounters;
@@ -48,7 +49,7 @@ pub struct Batch<S> {
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) home: Arc<Home>,
-    pub(crate) number: BatchNumber,
+    entry: Entry,
     /// Its place among the batches of its queue: the number it was opened under, and for the parts of a split the
     /// index of the first record in the batch that was opened.
     pub(crate) place: (BatchNumber, u32),
@@ -236,19 +237,24 @@ impl<S> Batch<S> {
     pub fn settle(self, outcome: Outcome) {
         let Self { mut core, state } = self;
         core.finish(outcome);
-        drop(core);
         drop(state);
+        let incomplete = Arc::clone(&core.home.topic.incomplete);
+        incomplete.keep(core);
     }
 }
 
 impl Core {
     pub(crate) fn new(home: Arc<Home>, created: Instant) -> Self {
         let completion = Arc::new(Completion::new(home.topic_partition.clone()));
-        let number = home.topic.incomplete.enter(&completion);
+        Self::with(home, created, completion)
+    }
+
+    fn with(home: Arc<Home>, created: Instant, completion: Arc<Completion>) -> Self {
+        let entry = home.topic.incomplete.enter(&completion);
         Self {
             home,
-            number,
-            place: (number, 0),
+            entry,
+            place: (entry.number, 0),
             created,
             completion,
             callbacks: Callbacks::default(),
@@ -270,6 +276,35 @@ impl Core {
             is_in_flight: false,
             settled: false,
         }
+    }
+
+    /// It is settled, and kept to be used again: lets go of everything that somebody else may need. Gives its completion away if
+    /// others look at it.
+    pub(crate) fn retire(&mut self, blank: &Arc<Completion>) -> Option<Arc<Completion>> {
+        debug_assert!(self.settled, "nobody waits for it any more");
+        self.converted = None;
+        match Arc::get_mut(&mut self.completion) {
+            Some(completion) => {
+                completion.renew(blank.topic_partition().clone());
+                None
+            }
+            None => Some(std::mem::replace(&mut self.completion, Arc::clone(blank))),
+        }
+    }
+
+    /// What was retired becomes a new batch, in the same memory.
+    pub(crate) fn renew(&mut self, home: Arc<Home>, created: Instant, blank: Arc<Completion>) {
+        let mut completion = std::mem::replace(&mut self.completion, blank);
+        let partition = home.topic_partition.clone();
+        match Arc::get_mut(&mut completion) {
+            Some(completion) => completion.renew(partition),
+            None => completion = Arc::new(Completion::new(partition)),
+        }
+        *self = Self::with(home, created, completion);
+    }
+
+    pub(crate) fn number(&self) -> BatchNumber {
+        self.entry.number
     }
 
     /// A batch for some of this one's records, from `first_index` on. It has not been tried yet (BB27), but keeps the
@@ -361,7 +396,7 @@ impl Core {
     /// There are no records whose outcome anybody could ask for.
     fn forget(&mut self) {
         self.settled = true;
-        self.home.topic.incomplete.leave(self.number);
+        self.home.topic.incomplete.leave(self.entry);
     }
 
     fn finish(&mut self, outcome: Outcome) {
@@ -381,7 +416,7 @@ impl Core {
         }
         drop(callbacks.memory);
         self.completion.wake();
-        incomplete.leave(self.number);
+        incomplete.leave(self.entry);
     }
 }
 

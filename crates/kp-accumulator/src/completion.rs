@@ -104,6 +104,15 @@ impl Completion {
         }
     }
 
+    /// As it was when it was made, for a batch of `partition`. Nobody holds it.
+    pub(crate) fn renew(&mut self, partition: TopicPartition) {
+        self.partition = partition;
+        self.outcome.take();
+        *self.records.get_mut() = 0;
+        self.wakers.get_mut().clear();
+        *self.finished.get_mut() = false;
+    }
+
     /// The partition its records are for.
     #[must_use]
     pub fn topic_partition(&self) -> &TopicPartition {

@@ -121,7 +121,9 @@ impl Accumulator {
         }
         // What was passed over stands behind the others.
         ready.append(&mut skipped);
-        if !ready.is_empty() {
+        if ready.is_empty() {
+            driver.spare_lists.push(ready);
+        } else {
             driver.brokers.insert(broker, ready);
         }
     }

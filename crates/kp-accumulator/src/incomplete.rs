@@ -1,58 +1,156 @@
-//! Every batch that is not settled yet: what flush waits for and what close must not leave behind (AC28).
+//! Every batch that is not settled yet: what flush waits for and what close must not leave behind (AC28). And what is left of
+//! batches that are settled, to be used again: at a steady rate no batch needs memory from the heap.
 //! Touched by append when a batch opens and by whoever settles one: a lock per batch, not per record.
 
+use crate::batch::Core;
 use crate::completion::Completion;
+use crate::partition_queue::Home;
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// How many batches are kept to be used again: as many as 32 MiB of `buffer.memory` hold. Some 700 bytes each, and none was ever
+/// more than were on their way at once.
+const SPARES: usize = 2048;
 
 /// The number of a batch within its accumulator, in the order in which batches opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct BatchNumber(pub(crate) u64);
 
+/// A batch's place in the set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) number: BatchNumber,
+    slot: usize,
+}
+
 /// The set, and what is counted when batches end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Incomplete {
     batches: Mutex<Batches>,
+    /// `None` once the accumulator is gone: what is settled later is dropped.
+    spares: Mutex<Option<Spares>>,
+    /// Stands in a spare for a completion that somebody still looks at.
+    blank: Arc<Completion>,
     callback_panics: AtomicU64,
     abandoned_records: AtomicU64,
+}
+
+impl Default for Incomplete {
+    fn default() -> Self {
+        Self {
+            batches: Mutex::default(),
+            spares: Mutex::new(Some(Spares::default())),
+            blank: Arc::new(Completion::new(kp_protocol::TopicPartition::new("", 0))),
+            callback_panics: AtomicU64::new(0),
+            abandoned_records: AtomicU64::new(0),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+#[allow(clippy::vec_box, reason = "a batch takes the box as it is")]
+struct Spares {
+    cores: Vec<Box<Core>>,
+    /// Completions that somebody still looked at when their batch was settled, the oldest in front: by the time they are needed,
+    /// nobody may.
+    shared: VecDeque<Arc<Completion>>,
 }
 
 #[derive(Debug, Default)]
 struct Batches {
     next: u64,
-    open: BTreeMap<BatchNumber, Arc<Completion>>,
+    /// In any order; a slot is used again.
+    slots: Vec<Option<(BatchNumber, Arc<Completion>)>>,
+    free: Vec<usize>,
 }
 
 impl Incomplete {
     /// Enters a new batch.
-    pub(crate) fn enter(&self, completion: &Arc<Completion>) -> BatchNumber {
+    pub(crate) fn enter(&self, completion: &Arc<Completion>) -> Entry {
         let mut batches = self.batches.lock();
         let number = BatchNumber(batches.next);
         batches.next += 1;
-        batches.open.insert(number, Arc::clone(completion));
-        number
+        let occupant = Some((number, Arc::clone(completion)));
+        let slot = match batches.free.pop() {
+            Some(slot) => {
+                batches.slots[slot] = occupant;
+                slot
+            }
+            None => {
+                batches.slots.push(occupant);
+                batches.slots.len() - 1
+            }
+        };
+        Entry { number, slot }
     }
 
     /// Forgets a batch that is settled.
-    pub(crate) fn leave(&self, number: BatchNumber) {
-        let gone = self.batches.lock().open.remove(&number);
+    pub(crate) fn leave(&self, entry: Entry) {
+        let mut batches = self.batches.lock();
+        let gone = batches.slots[entry.slot].take_if(|(number, _)| *number == entry.number);
         debug_assert!(gone.is_some(), "a batch is settled once");
+        if gone.is_some() {
+            batches.free.push(entry.slot);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.batches.lock().open.is_empty()
+        let batches = self.batches.lock();
+        batches.free.len() == batches.slots.len()
     }
 
     /// Records of the batches that are closed and not settled.
     pub(crate) fn closed_records(&self) -> u64 {
-        self.batches.lock().open.values().map(|completion| u64::from(completion.records())).sum()
+        let batches = self.batches.lock();
+        batches.slots.iter().flatten().map(|(_, completion)| u64::from(completion.records())).sum()
     }
 
     /// Everything incomplete now, in the order in which it opened.
     pub(crate) fn snapshot(&self) -> Vec<Arc<Completion>> {
-        self.batches.lock().open.values().cloned().collect()
+        let mut all: Vec<_> = self.batches.lock().slots.iter().flatten().cloned().collect();
+        all.sort_unstable_by_key(|(number, _)| *number);
+        all.into_iter().map(|(_, completion)| completion).collect()
+    }
+
+    /// A batch's inside, for a batch that opens: one that was used before, if there is one.
+    pub(crate) fn core(&self, home: Arc<Home>, created: Instant) -> Box<Core> {
+        let spare = self.spares.lock().as_mut().and_then(|spares| {
+            let mut core = spares.cores.pop()?;
+            if Arc::ptr_eq(&core.completion, &self.blank) && spares.shared.front_mut().is_some_and(is_free) {
+                core.completion = spares.shared.pop_front()?;
+            }
+            Some(core)
+        });
+        match spare {
+            Some(mut core) => {
+                core.renew(home, created, Arc::clone(&self.blank));
+                core
+            }
+            None => Box::new(Core::new(home, created)),
+        }
+    }
+
+    /// Keeps what is left of a batch that is settled.
+    pub(crate) fn keep(&self, mut core: Box<Core>) {
+        let shared = core.retire(&self.blank);
+        let surplus = match &mut *self.spares.lock() {
+            Some(spares) if spares.cores.len() < SPARES => {
+                spares.cores.push(core);
+                spares.shared.extend(shared);
+                if spares.shared.len() > SPARES { Err(spares.shared.pop_front()) } else { Err(None) }
+            }
+            _ => Ok((core, shared)),
+        };
+        drop(surplus); // without the lock
+    }
+
+    /// The accumulator ends: its spares hold what holds them.
+    pub(crate) fn forget_spares(&self) {
+        let spares = self.spares.lock().take();
+        drop(spares);
     }
 
     pub(crate) fn count_abandoned(&self, records: u32) {
@@ -70,4 +168,9 @@ impl Incomplete {
     pub(crate) fn callback_panics(&self) -> u64 {
         self.callback_panics.load(Ordering::Relaxed)
     }
+}
+
+/// Whether nobody else holds it.
+fn is_free(completion: &mut Arc<Completion>) -> bool {
+    Arc::get_mut(completion).is_some()
 }

@@ -38,7 +38,7 @@
 //! let check = accumulator.ready(clock.now(), &cluster);
 //! assert!(check.brokers.is_empty(), "it lingers");
 //! clock.advance_to(check.next_check.expect("a batch lingers"));
-//! assert_eq!(accumulator.ready(clock.now(), &cluster).brokers, [BrokerId(1)]);
+//! assert_eq!(accumulator.ready(clock.now(), &cluster).brokers.as_slice(), [BrokerId(1)]);
 //! let mut drained = Vec::new();
 //! accumulator.drain(clock.now(), &cluster, BrokerId(1), 1 << 20, &mut Everything, &mut drained);
 //! for drained in drained {

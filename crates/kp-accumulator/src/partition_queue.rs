@@ -234,7 +234,7 @@ impl QueueState {
     /// Puts a sealed batch into its kept place. `true` if it is the head now. A batch without a place goes to where its
     /// number belongs.
     pub(crate) fn put_sealed(&mut self, mut batch: Batch<Sealed>) -> bool {
-        let number = batch.core.number;
+        let number = batch.core.number();
         let kept = self.closed.iter_mut().enumerate().find_map(|(index, slot)| match slot {
             Slot::Sealing(away) if away.number == number => Some((index, slot)),
             _ => None,
@@ -328,9 +328,9 @@ impl Slot {
 
     fn number(&self) -> BatchNumber {
         match self {
-            Self::Closed(batch) => batch.core.number,
+            Self::Closed(batch) => batch.core.number(),
             Self::Sealing(away) => away.number,
-            Self::Sealed(batch) => batch.core.number,
+            Self::Sealed(batch) => batch.core.number(),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::partition_queue::{Head, PartitionQueue, QueueIndex};
 use crate::settings::Age;
 use kp_metadata::{Cluster, Partition};
 use kp_protocol::{BrokerId, LeaderEpoch, TopicName};
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +18,7 @@ use std::time::Instant;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadyCheck {
     /// Brokers that lead at least one partition that may be sent now.
-    pub brokers: Vec<BrokerId>,
+    pub brokers: SmallVec<[BrokerId; 8]>,
     /// Topics of partitions that could be sent if their leader were known (AC12).
     pub leaderless: Vec<TopicName>,
     /// When something lingering or backing off becomes ready by itself, or a broker counts as one that takes nothing;
@@ -35,6 +36,8 @@ pub(crate) struct Driver {
     cluster_version: Option<u64>,
     /// Ready queues by the leader of their partition, the one that waits longest in front (AC17).
     pub(crate) brokers: BTreeMap<BrokerId, VecDeque<QueueIndex>>,
+    /// Lists that are empty, to be used again.
+    pub(crate) spare_lists: Vec<VecDeque<QueueIndex>>,
     leaderless: BTreeMap<TopicName, Vec<QueueIndex>>,
     lingering: Alarms,
     backing_off: Alarms,
@@ -199,7 +202,10 @@ impl Driver {
                 let leader = partition().and_then(|partition| partition.leader);
                 home.last_leader.set(leader);
                 match leader {
-                    Some(broker) => self.brokers.entry(broker).or_default().push_back(index),
+                    Some(broker) => {
+                        let spare = || self.spare_lists.pop().unwrap_or_default();
+                        self.brokers.entry(broker).or_insert_with(spare).push_back(index);
+                    }
                     None => {
                         let topic = home.topic_partition.topic.clone();
                         self.leaderless.entry(topic).or_default().push(index);

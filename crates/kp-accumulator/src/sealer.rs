@@ -1,6 +1,7 @@
 //! A codec with its scratch memory, one per thread that seals. The scratch was set aside from `buffer.memory` when the
 //! sealer was made, so that what frees memory never waits for memory.
 
+use crate::batch::Pages;
 use crate::settings::AccumulatorSettings;
 use kp_memory::{Buffer, BufferPool, Reservation};
 use kp_protocol::compression::{Compressed, Compression, Compressor};
@@ -31,7 +32,7 @@ impl Sealer {
 
     /// Replaces what is in `pages` by its compressed form, in as many of them as it takes, and gives the others back.
     /// Leaves them alone if that form is not smaller. Returns the codec that the pages are in now.
-    pub(crate) fn compress(&mut self, pages: &mut Vec<Buffer>) -> Compression {
+    pub(crate) fn compress(&mut self, pages: &mut Pages) -> Compression {
         let raw: usize = pages.iter().map(Buffer::len).sum();
         let Some(compressor) = &mut self.compressor else { return Compression::None };
         let compression = compressor.compression();
@@ -63,7 +64,7 @@ impl Sealer {
     }
 
     /// Puts the scratch's bytes into the pages, which held more before.
-    fn refill(&self, pages: &mut Vec<Buffer>) {
+    fn refill(&self, pages: &mut Pages) {
         let mut left = self.scratch.as_slice();
         let mut used = 0;
         for page in pages.iter_mut() {

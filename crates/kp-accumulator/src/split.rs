@@ -2,7 +2,7 @@
 //! written anew, everything else moves. Called by the driver.
 
 use crate::accumulator::Accumulator;
-use crate::batch::{Batch, Closed, Core, InFlight};
+use crate::batch::{Batch, Closed, Core, InFlight, Pages};
 use crate::completion::{Outcome, SplitPart};
 use crate::record_format::Measure;
 use kp_memory::{Buffer, MemoryError};
@@ -80,7 +80,7 @@ impl Accumulator {
             }
             core.completion.set_records(count);
             outcome.push(SplitPart { first_index, completion: Arc::clone(&core.completion) });
-            closed.push(Batch { core, state: Closed { pages: vec![page] } });
+            closed.push(Batch { core, state: Closed { pages: Pages::from_iter([page]) } });
             first_index += count;
         }
         self.queue_parts(&batch, closed);

@@ -1,6 +1,6 @@
 //! Length-prefixed frames and the headers of requests and responses, for both ends of a connection.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::api_key::ApiKey;
 use crate::error::{Fault, ProtocolError};
@@ -56,7 +56,7 @@ pub fn encode_request<R: Request>(
     let size = body.size(version)?;
     let head = request_head_size(R::KEY, version, header.client_id);
     let mut out = WireBuf::with_capacity(head + size - body.shared_size());
-    put_request_head(&mut out, R::KEY, version, header, head, size)?;
+    put_request_head(out.written_mut(), R::KEY, version, header, head, size)?;
     body.put(version, &mut out);
     Ok(out.into_segments())
 }
@@ -83,11 +83,28 @@ pub fn request_head(
     client_id: Option<&str>,
     body_len: usize,
 ) -> Result<Bytes, ProtocolError> {
+    let mut memory = BytesMut::with_capacity(request_head_size(api, version, client_id));
+    request_head_in(&mut memory, api, version, correlation_id, client_id, body_len)
+}
+
+/// As [`request_head`], written behind what was written to `memory` before: one piece of memory for the heads of many requests,
+/// used again when nobody holds them any more. `memory` is empty before and afterwards.
+///
+/// # Errors
+/// As [`request_head`].
+pub fn request_head_in(
+    memory: &mut BytesMut,
+    api: ApiKey,
+    version: i16,
+    correlation_id: i32,
+    client_id: Option<&str>,
+    body_len: usize,
+) -> Result<Bytes, ProtocolError> {
+    memory.clear();
     let header = RequestHeader { correlation_id, client_id };
     let head = request_head_size(api, version, client_id);
-    let mut out = WireBuf::with_capacity(head);
-    put_request_head(&mut out, api, version, &header, head, body_len)?;
-    Ok(out.into_bytes())
+    put_request_head(memory, api, version, &header, head, body_len)?;
+    Ok(memory.split().freeze())
 }
 
 /// Reads a frame's content (without its size prefix) as the response to a request of `api` and `version`: the
@@ -234,7 +251,7 @@ fn request_head_size(api: ApiKey, version: i16, client_id: Option<&str>) -> usiz
 }
 
 fn put_request_head(
-    out: &mut WireBuf,
+    out: &mut impl BufMut,
     api: ApiKey,
     version: i16,
     header: &RequestHeader<'_>,
@@ -255,7 +272,7 @@ fn put_request_head(
         None => out.put_i16(-1),
     }
     if api.request_header_version(version) == 2 {
-        out.put_uvarint(0);
+        out.put_u8(0); // tagged fields: none
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | a request or response | [`api`]: one struct for each message, all versions; of any API, [`api::AnyRequest`] |
 //! | bytes of it | [`Message`], [`encode_request`], [`encode_body`], [`decode_response_header`]; for a broker [`decode_request_header`], [`encode_response`] |
+//! | Produce without structs, for many a second | [`ProduceWriter`], [`read_plain_acks`] |
 //! | frames out of a stream | [`FrameReader`] |
 //! | the version both ends speak | [`ApiKey`], [`BrokerVersions`] |
 //! | what a broker's error means | [`ErrorCode`] |
@@ -57,6 +58,7 @@ mod kafka_string;
 #[cfg(test)]
 mod message_tests;
 mod primitive;
+mod produce_wire;
 mod producer_identity;
 mod record_data;
 pub mod records;
@@ -77,9 +79,10 @@ pub use error::{Fault, ProtocolError};
 pub use error_code::ErrorCode;
 pub use frame::{
     DEFAULT_MAX_FRAME, FrameReader, ReceivedHeader, RequestHeader, decode_request_header,
-    decode_response_header, encode_body, encode_request, encode_response, request_head,
+    decode_response_header, encode_body, encode_request, encode_response, request_head, request_head_in,
 };
 pub use kafka_string::KafkaString;
+pub use produce_wire::{PlainAck, ProduceBody, ProduceWriter, read_plain_acks};
 pub use producer_identity::{Acks, BatchIdentity, ProducerIdentity, Sequence};
 pub use record_data::Records;
 pub use schema::{SchemaRow, SchemaTable};

@@ -30,6 +30,11 @@ impl WireBuf {
         Self { scratch: Vec::with_capacity(bytes), shared: Vec::new() }
     }
 
+    /// What was written, to append to.
+    pub(crate) fn written_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.scratch
+    }
+
     /// Appends one byte.
     #[inline]
     pub fn put_i8(&mut self, value: i8) {
@@ -112,6 +117,9 @@ impl WireBuf {
     /// Everything written as one piece; copies if there is more than one segment.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
+        if self.shared.is_empty() {
+            return Bytes::from(self.scratch);
+        }
         let mut segments = self.into_segments();
         match segments.len() {
             0 => Bytes::new(),

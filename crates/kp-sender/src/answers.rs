@@ -3,14 +3,14 @@
 
 use crate::idempotence::sequences::{Attempted, Ticket};
 use crate::in_flight::{ProduceInFlight, Slot};
-use crate::produce::{self, PartitionAnswer, ProduceAnswer};
+use crate::produce::{self, PartitionAnswer};
 use crate::retry::{self, Attempt, Decision, Refusal, Verdict};
 use crate::{Output, SenderCore, Settlement};
 use bytes::Bytes;
 use kp_accumulator::{
     Batch, BrokerError, Certainty, FailureKind, InFlight, Outcome, QueueIndex, Sealed, SplitError, Unsplit,
 };
-use kp_protocol::{Acks, BrokerId, ErrorCode, TopicPartition};
+use kp_protocol::{Acks, BrokerAddress, BrokerId, ErrorCode, TopicPartition};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,12 +22,13 @@ impl SenderCore {
         if self.idempotence.identity.broker_of(token).is_some() {
             return self.on_identity_answer(now, body);
         }
-        let Some(request) = self.take_request(token) else { return };
+        let Some(mut request) = self.take_request(token) else { return };
         let broker = request.broker;
         let latency = now.saturating_duration_since(request.sent);
         self.counters.answered(latency);
         self.latencies.answered(broker, latency);
-        let answer = match produce::decode(body, request.version, &request.ids) {
+        let mut answers = std::mem::take(&mut self.answers);
+        let answer = match produce::decode(body, request.version, &request.topics, &mut answers) {
             Ok(answer) => answer,
             Err(error) => {
                 let reason: Arc<str> = Arc::from(format!("undecodable answer to Produce: {error}"));
@@ -39,16 +40,22 @@ impl SenderCore {
         if !answer.throttle.is_zero() {
             self.throttle(now, broker, answer.throttle); // NC20
         }
-        self.apply_hints(&answer);
-        for (mut slot, answered) in request.pair(answer.partitions) {
+        self.apply_hints(&answers, &answer.endpoints);
+        for mut slot in request.slots.drain(..) {
+            // What the answer says about a batch that has expired meanwhile is nobody's any more (SN9).
+            let batch = slot.batch.as_ref();
+            let verdict =
+                batch.and_then(|batch| produce::take_verdict(&mut answers, batch.topic_partition()));
             if let Some(batch) = slot.batch.as_mut() {
                 // A broker that throttles before it answers has held the batch back (NC20).
                 let since = batch.last_attempt().unwrap_or(now);
                 batch.charge_throttled(answer.held_back.min(now.saturating_duration_since(since)));
             }
-            let verdict = answered.map_or_else(left_out, |answered| answered.verdict);
-            self.conclude(now, broker, slot, &verdict);
+            self.conclude(now, broker, slot, &verdict.unwrap_or_else(left_out));
         }
+        answers.clear();
+        self.answers = answers;
+        self.requests.keep(request.slots, request.topics);
     }
 
     /// SN4: with `acks=0`, written is done.
@@ -217,14 +224,11 @@ impl SenderCore {
 
     /// KIP-951: takes the leaders that an answer names, all before any batch is judged by them; if one is news, everybody
     /// sees it at once (MD13, MD14).
-    fn apply_hints(&mut self, answer: &ProduceAnswer) {
+    fn apply_hints(&mut self, answers: &[PartitionAnswer], endpoints: &[BrokerAddress]) {
         let mut is_news = false;
-        for PartitionAnswer { partition: TopicPartition { topic, partition }, leader, .. } in
-            &answer.partitions
-        {
+        for PartitionAnswer { partition: TopicPartition { topic, partition }, leader, .. } in answers {
             if let Some((leader, epoch)) = *leader {
-                is_news |=
-                    self.metadata.apply_leader_hint(topic, *partition, leader, epoch, &answer.endpoints);
+                is_news |= self.metadata.apply_leader_hint(topic, *partition, leader, epoch, endpoints);
             }
         }
         if is_news {

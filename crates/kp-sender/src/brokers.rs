@@ -11,7 +11,7 @@ pub(crate) struct Brokers {
     /// Not before this moment, unless an event of the broker comes first.
     waits: BTreeMap<BrokerId, Instant>,
     /// Asked in this cycle, and not worth asking again in it.
-    asked: BTreeSet<BrokerId>,
+    asked: Vec<BrokerId>,
     /// The last time that each asked to be left alone: from when, until when (KIP-219).
     throttles: BTreeMap<BrokerId, (Instant, Instant)>,
     /// Those whose connection broke or failed, and has not come back.
@@ -27,12 +27,16 @@ impl Brokers {
 
     /// Whether to ask; if so, not again in this cycle unless [`may_take_more`](Self::may_take_more).
     pub(crate) fn ask(&mut self, broker: BrokerId) -> bool {
-        !self.waits.contains_key(&broker) && self.asked.insert(broker)
+        let is_new = !self.waits.contains_key(&broker) && !self.asked.contains(&broker);
+        if is_new {
+            self.asked.push(broker);
+        }
+        is_new
     }
 
     /// It took a request and may take another.
     pub(crate) fn may_take_more(&mut self, broker: BrokerId) {
-        self.asked.remove(&broker);
+        self.forget_asked(broker);
     }
 
     /// It takes none before `until`, or before an event if that is `None`.
@@ -45,7 +49,13 @@ impl Brokers {
     /// Something happened on its connection: it is worth asking. Says whether somebody wanted it.
     pub(crate) fn event(&mut self, broker: BrokerId) -> bool {
         let waited = self.waits.remove(&broker).is_some();
-        self.asked.remove(&broker) || waited
+        self.forget_asked(broker) || waited
+    }
+
+    fn forget_asked(&mut self, broker: BrokerId) -> bool {
+        let before = self.asked.len();
+        self.asked.retain(|asked| *asked != broker);
+        self.asked.len() < before
     }
 
     /// Its connection broke, or none could be made.

@@ -12,7 +12,6 @@ use kp_accumulator::{Admission, DrainGate, HeadBatch, QueueIndex};
 use kp_metadata::Cluster;
 use kp_protocol::{BrokerId, LeaderEpoch, TopicId, TopicPartition};
 use sequences::{Sequences, Ticket, Turn};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How the sender keeps a retry from being written twice.
@@ -69,8 +68,8 @@ pub(crate) struct NumberingGate<'a> {
     pub(crate) idempotence: &'a mut Idempotence,
     pub(crate) cluster: &'a Cluster,
     pub(crate) broker: BrokerId,
-    /// What was decided for each batch that was let through.
-    pub(crate) tickets: BTreeMap<QueueIndex, Ticket>,
+    /// What was decided for each batch that was let through, in this order.
+    pub(crate) tickets: &'a mut Vec<(QueueIndex, Ticket)>,
     /// Those that were let through only to be failed: nobody knows whether they are written, and their epoch is over.
     pub(crate) doomed: Vec<QueueIndex>,
 }
@@ -112,7 +111,7 @@ impl DrainGate for NumberingGate<'_> {
                 Admission::Skip
             }
             Turn::Send(ticket) => {
-                self.tickets.insert(queue, ticket);
+                self.tickets.push((queue, ticket));
                 Admission::Send(Some(ticket.identity))
             }
             Turn::Doomed(identity) => {

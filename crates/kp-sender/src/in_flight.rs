@@ -5,10 +5,10 @@
 //! retry (SN7). That is also so when the batch expires first: the request may still be appended.
 
 use crate::idempotence::sequences::Ticket;
-use crate::produce::{PartitionAnswer, TopicIds};
+use crate::produce::RequestTopics;
 use kp_accumulator::{Batch, InFlight, QueueIndex};
 use kp_protocol::{BrokerId, TopicPartition};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// A Produce request under way.
@@ -17,8 +17,8 @@ pub(crate) struct ProduceInFlight {
     pub(crate) version: i16,
     /// When it was handed out.
     pub(crate) sent: Instant,
-    /// The topics by id as they were when it was sent (SN16).
-    pub(crate) ids: TopicIds,
+    /// The topics as they were when it was sent (SN16).
+    pub(crate) topics: RequestTopics,
     pub(crate) slots: Vec<Slot>,
 }
 
@@ -37,11 +37,30 @@ pub(crate) struct Requests {
     delivery_timeout: Duration,
     /// No batch expires before this moment. Only a bound: batches that are answered do not move it.
     expiry_bound: Option<Instant>,
+    /// Lists of requests that have ended, empty, to be used again.
+    spares: Vec<(Vec<Slot>, RequestTopics)>,
 }
+
+/// How many lists are kept.
+const SPARES: usize = 64;
 
 impl Requests {
     pub(crate) fn new(delivery_timeout: Duration) -> Self {
-        Self { by_token: BTreeMap::new(), delivery_timeout, expiry_bound: None }
+        Self { by_token: BTreeMap::new(), delivery_timeout, expiry_bound: None, spares: Vec::new() }
+    }
+
+    /// Empty lists for a new request.
+    pub(crate) fn lists(&mut self) -> (Vec<Slot>, RequestTopics) {
+        self.spares.pop().unwrap_or_default()
+    }
+
+    /// Takes back the lists of a request that has ended.
+    pub(crate) fn keep(&mut self, mut slots: Vec<Slot>, mut topics: RequestTopics) {
+        slots.clear();
+        topics.clear();
+        if self.spares.len() < SPARES {
+            self.spares.push((slots, topics));
+        }
     }
 
     pub(crate) fn insert(&mut self, token: u64, request: ProduceInFlight) {
@@ -106,19 +125,6 @@ impl Requests {
 
     fn expires_at(&self, slot: &Slot) -> Option<Instant> {
         slot.batch.as_ref()?.created().checked_add(self.delivery_timeout)
-    }
-}
-
-impl ProduceInFlight {
-    /// Each place with the answer for it; `None` where the response has none.
-    pub(crate) fn pair(self, answers: Vec<PartitionAnswer>) -> Vec<(Slot, Option<PartitionAnswer>)> {
-        let mut answers: HashMap<TopicPartition, PartitionAnswer> =
-            answers.into_iter().map(|answer| (answer.partition.clone(), answer)).collect();
-        let pair = |slot: Slot| {
-            let answer = slot.batch.as_ref().and_then(|batch| answers.remove(batch.topic_partition()));
-            (slot, answer)
-        };
-        self.slots.into_iter().map(pair).collect()
     }
 }
 

@@ -3,19 +3,15 @@
 //! 3 on each partition has one v2 batch (KIP-98); older ones carry a message set in its place.
 
 use crate::retry::{Refusal, Verdict};
-use bytes::{Bytes, BytesMut};
-use kp_protocol::api::{
-    NodeEndpoint, PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse,
-    TopicProduceData,
-};
+use bytes::Bytes;
+use kp_protocol::api::{NodeEndpoint, PartitionProduceResponse, ProduceResponse};
 use kp_protocol::compression::Compression;
 use kp_protocol::records::BATCH_HEADER_SIZE;
 use kp_protocol::{
     Acks, ApiKey, BrokerAddress, BrokerId, BrokerVersions, KafkaString, LeaderEpoch, Message, Offset,
-    PartitionId, ProtocolError, Records, Timestamp, TopicId, TopicName, TopicPartition, VersionRange,
-    encode_body,
+    PartitionId, ProduceWriter, ProtocolError, Timestamp, TopicId, TopicName, TopicPartition, VersionRange,
+    read_plain_acks,
 };
-use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,68 +53,76 @@ pub(crate) fn newest_offered(versions: &BrokerVersions) -> Option<i16> {
     versions.range(ApiKey::Produce).map(|range| range.max)
 }
 
-/// The topics of a request by id, at the moment of sending (SN16): a topic that is created again meanwhile has
-/// another id and does not get this answer. Empty below version 13.
-pub(crate) type TopicIds = BTreeMap<TopicId, TopicName>;
+/// The topics of a request, with their ids at the moment of sending (SN16): a topic that is created again meanwhile has another
+/// id and does not get this answer.
+#[derive(Debug, Default)]
+pub(crate) struct RequestTopics {
+    /// By id from version 13 on, by name below.
+    list: Vec<(TopicId, TopicName)>,
+}
 
-/// A body, with its batches by reference, and the ids in it.
+impl RequestTopics {
+    fn sort(&mut self, version: i16) {
+        if version >= TOPIC_IDS_FROM {
+            self.list.sort_unstable_by_key(|(id, _)| *id);
+        }
+    }
+
+    /// The topic that an answer is for; `None`: nothing of it was asked.
+    fn find(&self, version: i16, id: TopicId, name: &[u8]) -> Option<&TopicName> {
+        let place = if version >= TOPIC_IDS_FROM {
+            self.list.binary_search_by_key(&id, |(id, _)| *id)
+        } else {
+            self.list.binary_search_by(|(_, known)| known.as_bytes().cmp(name))
+        };
+        Some(&self.list[place.ok()?].1)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+    }
+}
+
+/// A body, with its batches by reference, in the order of partitions; `parts` and `topics` are lists to be used again, the
+/// one empty afterwards, the other before.
 ///
 /// # Errors
 /// A name too long for the wire, or a request beyond 2 GiB.
 pub(crate) fn encode<P: Deref<Target = [Bytes]>>(
+    writer: &mut ProduceWriter,
     version: i16,
     acks: Acks,
     timeout: Duration,
-    parts: Vec<Part<P>>,
-) -> Result<(Vec<Bytes>, TopicIds), ProtocolError> {
-    let mut ids = TopicIds::new();
-    let mut places: BTreeMap<TopicName, usize> = BTreeMap::new();
-    let mut topics: Vec<TopicProduceData> = Vec::new();
-    // One allocation for all headers; each batch refers to its 61 bytes of it.
-    let mut headers = BytesMut::with_capacity(parts.len() * BATCH_HEADER_SIZE);
-    for part in parts {
-        let records: Records = match part.records {
-            PartRecords::Batch { header, payload } => {
-                headers.extend_from_slice(&header);
-                let header = headers.split().freeze();
-                std::iter::once(header).chain(payload.iter().cloned()).collect()
-            }
-            PartRecords::MessageSet(set) => std::iter::once(set).collect(),
-        };
-        let TopicPartition { topic, partition } = part.partition;
-        let place = *places.entry(topic.clone()).or_insert_with(|| {
-            topics.push(TopicProduceData {
-                name: KafkaString::from(&topic),
-                topic_id: part.topic_id,
-                partition_data: Vec::new(),
-                ..Default::default()
-            });
-            topics.len() - 1
-        });
-        if version >= TOPIC_IDS_FROM {
-            ids.insert(part.topic_id, topic);
+    parts: &mut Vec<Part<P>>,
+    topics: &mut RequestTopics,
+) -> Result<Vec<Bytes>, ProtocolError> {
+    parts.sort_unstable_by(|one, other| one.partition.cmp(&other.partition));
+    for part in &*parts {
+        if topics.list.last().is_none_or(|(_, name)| *name != part.partition.topic) {
+            topics.list.push((part.topic_id, part.partition.topic.clone()));
         }
-        topics[place].partition_data.push(PartitionProduceData {
-            index: partition.0,
-            records: Some(records),
-            ..Default::default()
-        });
     }
     // SN3: the broker may take as long as the client waits.
     let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-    let request = ProduceRequest {
-        transactional_id: None,
-        acks: acks.wire(),
-        timeout_ms,
-        topic_data: topics,
-        ..Default::default()
-    };
-    Ok((encode_body(version, &request)?, ids))
+    let mut body = writer.begin(version, None, acks.wire(), timeout_ms, topics.list.len())?;
+    for of_topic in parts.chunk_by(|one, other| one.partition.topic == other.partition.topic) {
+        body.topic(&of_topic[0].partition.topic, of_topic[0].topic_id, of_topic.len())?;
+        for part in of_topic {
+            let index = part.partition.partition.0;
+            match &part.records {
+                PartRecords::Batch { header, payload } => body.batch(index, header, payload)?,
+                PartRecords::MessageSet(set) => body.records(index, set.clone())?,
+            }
+        }
+    }
+    let segments = body.finish()?;
+    parts.clear();
+    topics.sort(version);
+    Ok(segments)
 }
 
-/// A response, partition by partition.
+/// What a response says besides its partitions.
 pub(crate) struct ProduceAnswer {
-    pub(crate) partitions: Vec<PartitionAnswer>,
     /// Where the leaders that it names are reached (KIP-951).
     pub(crate) endpoints: Vec<BrokerAddress>,
     /// How long the client is to leave the broker alone; zero if the broker has done the waiting itself.
@@ -129,37 +133,67 @@ pub(crate) struct ProduceAnswer {
 
 pub(crate) struct PartitionAnswer {
     pub(crate) partition: TopicPartition,
-    pub(crate) verdict: Verdict,
+    /// Taken by the place it is for.
+    pub(crate) verdict: Option<Verdict>,
     /// The leader the broker knows of (KIP-951).
     pub(crate) leader: Option<(BrokerId, LeaderEpoch)>,
 }
 
-/// Reads the response to a request of `version` with these `ids`.
+/// Reads the response to a request of `version` about these `topics`; `answers`, empty before, takes one for each partition of
+/// ours, in the order of partitions.
 ///
 /// # Errors
 /// The bytes are no such response.
-pub(crate) fn decode(body: &Bytes, version: i16, ids: &TopicIds) -> Result<ProduceAnswer, ProtocolError> {
-    let response = ProduceResponse::parse(body, version)?;
-    let mut partitions = Vec::new();
-    for topic in response.responses {
-        let name = if version >= TOPIC_IDS_FROM {
-            // An id that was not asked about answers nothing of ours.
-            let Some(name) = ids.get(&topic.topic_id) else { continue };
-            name.clone()
-        } else {
-            TopicName::from(&topic.name)
-        };
-        partitions
-            .extend(topic.partition_responses.into_iter().map(|answer| read_partition(name.clone(), answer)));
-    }
-    let throttled = Duration::from_millis(u64::try_from(response.throttle_time_ms).unwrap_or(0));
+pub(crate) fn decode(
+    body: &Bytes,
+    version: i16,
+    topics: &RequestTopics,
+    answers: &mut Vec<PartitionAnswer>,
+) -> Result<ProduceAnswer, ProtocolError> {
+    let plain = read_plain_acks(body, version, |ack| {
+        // A topic that was not asked about answers nothing of ours.
+        if let Some(topic) = topics.find(version, ack.topic_id, ack.topic) {
+            let partition = TopicPartition { topic: topic.clone(), partition: PartitionId(ack.partition) };
+            let verdict = acknowledged(ack.base_offset, ack.log_append_time_ms);
+            answers.push(PartitionAnswer { partition, verdict: Some(verdict), leader: None });
+        }
+    });
+    let (throttle_ms, endpoints) = match plain {
+        Some(throttle_ms) => (throttle_ms, Vec::new()),
+        None => {
+            answers.clear();
+            let response = ProduceResponse::parse(body, version)?;
+            for topic in response.responses {
+                if let Some(name) = topics.find(version, topic.topic_id, topic.name.as_bytes()) {
+                    let read = |answer| read_partition(name.clone(), answer);
+                    answers.extend(topic.partition_responses.into_iter().map(read));
+                }
+            }
+            let endpoints = response.node_endpoints.iter().filter_map(read_endpoint).collect();
+            (response.throttle_time_ms, endpoints)
+        }
+    };
+    answers.sort_unstable_by(|one, other| one.partition.cmp(&other.partition));
+    let throttled = Duration::from_millis(u64::try_from(throttle_ms).unwrap_or(0));
     let client_waits = version >= CLIENT_THROTTLES_FROM;
     Ok(ProduceAnswer {
-        partitions,
-        endpoints: response.node_endpoints.iter().filter_map(read_endpoint).collect(),
+        endpoints,
         throttle: if client_waits { throttled } else { Duration::ZERO },
         held_back: if client_waits { Duration::ZERO } else { throttled },
     })
+}
+
+/// What `answers`, in the order of partitions, says about `partition`.
+pub(crate) fn take_verdict(answers: &mut [PartitionAnswer], partition: &TopicPartition) -> Option<Verdict> {
+    let place = answers.binary_search_by(|answer| answer.partition.cmp(partition)).ok()?;
+    answers[place].verdict.take()
+}
+
+fn acknowledged(base_offset: i64, log_append_time_ms: i64) -> Verdict {
+    Verdict::Acknowledged {
+        base_offset: Some(Offset(base_offset)).filter(|offset| offset.0 >= 0),
+        log_append_time: Some(Timestamp(log_append_time_ms)).filter(|time| time.0 >= 0),
+    }
 }
 
 fn read_partition(topic: TopicName, answer: PartitionProduceResponse) -> PartitionAnswer {
@@ -167,17 +201,14 @@ fn read_partition(topic: TopicName, answer: PartitionProduceResponse) -> Partiti
     PartitionAnswer {
         partition: TopicPartition { topic, partition: PartitionId(answer.index) },
         leader: (leader.0.0 >= 0 && leader.1.0 >= 0).then_some(leader),
-        verdict: read_verdict(answer),
+        verdict: Some(read_verdict(answer)),
     }
 }
 
 fn read_verdict(answer: PartitionProduceResponse) -> Verdict {
     let words = |text: &KafkaString| Arc::from(text.as_str());
     if answer.error_code.is_ok() {
-        return Verdict::Acknowledged {
-            base_offset: Some(Offset(answer.base_offset)).filter(|offset| offset.0 >= 0),
-            log_append_time: Some(Timestamp(answer.log_append_time_ms)).filter(|time| time.0 >= 0),
-        };
+        return acknowledged(answer.base_offset, answer.log_append_time_ms);
     }
     let named = answer.record_errors.iter().filter_map(|named| {
         let index = u32::try_from(named.batch_index).ok()?;
@@ -204,8 +235,31 @@ fn read_endpoint(endpoint: &NodeEndpoint) -> Option<BrokerAddress> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kp_protocol::ErrorCode;
-    use kp_protocol::api::{BatchIndexAndErrorMessage, LeaderIdAndEpoch, TopicProduceResponse};
+    use kp_protocol::api::{
+        BatchIndexAndErrorMessage, LeaderIdAndEpoch, ProduceRequest, TopicProduceResponse,
+    };
+    use kp_protocol::{ErrorCode, encode_body};
+
+    fn encode(version: i16, acks: Acks, mut parts: Vec<Part<Vec<Bytes>>>) -> (Vec<Bytes>, RequestTopics) {
+        let (mut writer, mut topics) = (ProduceWriter::default(), RequestTopics::default());
+        let timeout = Duration::from_secs(30);
+        let body = super::encode(&mut writer, version, acks, timeout, &mut parts, &mut topics).unwrap();
+        assert!(parts.is_empty());
+        (body, topics)
+    }
+
+    fn decode(
+        body: &Bytes,
+        version: i16,
+        topics: &RequestTopics,
+    ) -> Result<(ProduceAnswer, Vec<PartitionAnswer>), ProtocolError> {
+        let mut answers = Vec::new();
+        Ok((super::decode(body, version, topics, &mut answers)?, answers))
+    }
+
+    fn topics(names: &[&str]) -> RequestTopics {
+        RequestTopics { list: names.iter().map(|name| (TopicId::ZERO, TopicName::new(name))).collect() }
+    }
 
     fn versions(min: i16, max: i16) -> BrokerVersions {
         BrokerVersions::fixed([(ApiKey::Produce, VersionRange::new(min, max))])
@@ -245,7 +299,7 @@ mod tests {
         for version in 0..3 {
             let mut part = part("t", 4, 0, b"");
             part.records = PartRecords::MessageSet(Bytes::from_static(b"messages"));
-            let (body, _) = encode(version, Acks::Leader, Duration::from_secs(30), vec![part]).unwrap();
+            let (body, _) = encode(version, Acks::Leader, vec![part]);
             let request = ProduceRequest::parse(&Bytes::from(body.concat()), version).unwrap();
             let partition = &request.topic_data[0].partition_data[0];
             let records = partition.records.as_ref().unwrap().to_bytes();
@@ -260,9 +314,8 @@ mod tests {
         let mut parts = vec![part("a", 0, 1, b"p0"), part("b", 0, 2, b"p1"), part("a", 3, 1, b"")];
         parts[2].records =
             PartRecords::Batch { header: [b'h'; BATCH_HEADER_SIZE], payload: vec![payload.clone()] };
-        let (body, ids) = encode(9, Acks::All, Duration::from_secs(30), parts).unwrap();
+        let (body, _) = encode(9, Acks::All, parts);
         assert!(body.iter().any(|piece| piece.as_ptr() == payload.as_ptr()), "not copied");
-        assert!(ids.is_empty(), "names are on the wire");
         let whole = Bytes::from(body.concat());
         let request = ProduceRequest::parse(&whole, 9).unwrap();
         assert_eq!((request.acks, request.timeout_ms), (-1, 30_000));
@@ -277,7 +330,7 @@ mod tests {
     fn with_ids_the_answer_finds_its_topic_by_the_ids_of_the_moment_of_sending() {
         // SN16
         let parts = vec![part("a", 0, 1, b"p"), part("b", 5, 2, b"p")];
-        let (_, ids) = encode(13, Acks::All, Duration::from_secs(30), parts).unwrap();
+        let (_, ids) = encode(13, Acks::All, parts);
         let topic = |id, index| TopicProduceResponse {
             topic_id: TopicId([id; 16]),
             partition_responses: vec![PartitionProduceResponse {
@@ -289,11 +342,13 @@ mod tests {
         };
         let response = ProduceResponse { responses: vec![topic(2, 5), topic(3, 0)], ..Default::default() };
         let body = Bytes::from(encode_body(13, &response).unwrap().concat());
-        let answer = decode(&body, 13, &ids).unwrap();
-        assert_eq!(answer.partitions.len(), 1, "the unknown id answers nothing");
-        assert_eq!(answer.partitions[0].partition, TopicPartition::new("b", 5));
+        let (_, mut answers) = decode(&body, 13, &ids).unwrap();
+        assert_eq!(answers.len(), 1, "the unknown id answers nothing");
+        assert_eq!(take_verdict(&mut answers, &TopicPartition::new("a", 0)), None);
         let acknowledged = Verdict::Acknowledged { base_offset: Some(Offset(9)), log_append_time: None };
-        assert_eq!(answer.partitions[0].verdict, acknowledged);
+        let partition = TopicPartition::new("b", 5);
+        assert_eq!(take_verdict(&mut answers, &partition), Some(acknowledged));
+        assert_eq!(take_verdict(&mut answers, &partition), None, "once");
     }
 
     #[test]
@@ -328,10 +383,10 @@ mod tests {
             ..Default::default()
         };
         let body = Bytes::from(encode_body(10, &response).unwrap().concat());
-        let answer = decode(&body, 10, &TopicIds::new()).unwrap();
+        let (answer, answers) = decode(&body, 10, &topics(&["t"])).unwrap();
         assert_eq!(answer.throttle, Duration::from_millis(250));
         assert_eq!(answer.endpoints[0].id, BrokerId(2));
-        assert_eq!(answer.partitions[0].leader, Some((BrokerId(2), LeaderEpoch(7))));
+        assert_eq!(answers[0].leader, Some((BrokerId(2), LeaderEpoch(7))));
         let expected = Refusal {
             code: ErrorCode::INVALID_RECORD,
             message: Some("bad".into()),
@@ -339,7 +394,7 @@ mod tests {
             log_start_offset: None,
             record_errors: vec![(3, Some("no key".into()))],
         };
-        assert_eq!(answer.partitions[0].verdict, Verdict::Refused(expected));
+        assert_eq!(answers[0].verdict, Some(Verdict::Refused(expected)));
     }
 
     #[test]
@@ -347,12 +402,12 @@ mod tests {
         // NC20
         let response = ProduceResponse { throttle_time_ms: 250, ..Default::default() };
         let body = Bytes::from(encode_body(5, &response).unwrap().concat());
-        let answer = decode(&body, 5, &TopicIds::new()).unwrap();
+        let (answer, _) = decode(&body, 5, &topics(&[])).unwrap();
         assert_eq!((answer.throttle, answer.held_back), (Duration::ZERO, Duration::from_millis(250)));
     }
 
     #[test]
     fn nonsense_is_an_error_and_not_a_panic() {
-        assert!(decode(&Bytes::from_static(b"\xff\xff"), 9, &TopicIds::new()).is_err());
+        assert!(decode(&Bytes::from_static(b"\xff\xff"), 9, &topics(&[])).is_err());
     }
 }

@@ -7,15 +7,17 @@ use crate::brokers::Brokers;
 use crate::counters::{BrokerLatencies, SenderCounters};
 use crate::fatal::Fatal;
 use crate::idempotence::Idempotence;
+use crate::idempotence::sequences::Ticket;
 use crate::in_flight::Requests;
 use crate::metadata_exchange::Exchange;
+use crate::produce::{Part, PartitionAnswer};
 use crate::shutdown::Shutdown;
 use crate::unfit::Formats;
 use crate::unreachable::Unreachable;
 use crate::{Histogram, Input, Output, SenderSettings};
-use kp_accumulator::{Accumulator, BrokerError};
+use kp_accumulator::{Accumulator, BrokerError, Drained, Payload, QueueIndex};
 use kp_metadata::Metadata;
-use kp_protocol::{BrokerAddress, BrokerId};
+use kp_protocol::{BrokerAddress, BrokerId, ProduceWriter};
 use kp_time::Jitter;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -37,6 +39,12 @@ pub struct SenderCore {
     pub(crate) unreachable: Unreachable,
     pub(crate) formats: Formats,
     pub(crate) requests: Requests,
+    pub(crate) writer: ProduceWriter,
+    /// Lists for one request or answer at a time; empty in between.
+    pub(crate) drained: Vec<Drained>,
+    pub(crate) parts: Vec<Part<Payload>>,
+    pub(crate) tickets: Vec<(QueueIndex, Ticket)>,
+    pub(crate) answers: Vec<PartitionAnswer>,
     pub(crate) idempotence: Idempotence,
     /// What a broker said last about a batch that waits to be sent again, by the address of its completion.
     pub(crate) last_errors: BTreeMap<usize, BrokerError>,
@@ -73,6 +81,11 @@ impl SenderCore {
             idempotence: Idempotence::new(settings.idempotence),
             settings,
             accumulator,
+            writer: ProduceWriter::default(),
+            drained: Vec::new(),
+            parts: Vec::new(),
+            tickets: Vec::new(),
+            answers: Vec::new(),
             metadata,
             exchange: Exchange::Idle,
             brokers: Brokers::default(),

@@ -2,20 +2,20 @@
 
 use crate::idempotence::NumberingGate;
 use crate::idempotence::identity::Identity;
-use crate::idempotence::sequences::Attempted;
+use crate::idempotence::sequences::{Attempted, Ticket};
 use crate::in_flight::{ProduceInFlight, Slot};
-use crate::produce::{self, Part};
+use crate::produce::{self, Part, RequestTopics};
 use crate::unfit::{self, Unfit};
 use crate::{BrokerReadiness, OutgoingRequest, Output, SenderCore};
-use kp_accumulator::{Batch, BrokerError, Certainty, Drained, FailureKind, InFlight, Payload};
+use kp_accumulator::{Batch, BrokerError, Certainty, Drained, FailureKind, InFlight, Payload, QueueIndex};
 use kp_protocol::{Acks, ApiKey, BrokerId, BrokerVersions, ErrorCode, TopicId};
-use std::collections::BTreeMap;
+use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::Instant;
 
 impl SenderCore {
     /// Which brokers lead something sendable; partitions without a leader ask for one (AC12).
-    pub(crate) fn look_what_is_ready(&mut self, now: Instant) -> Vec<BrokerId> {
+    pub(crate) fn look_what_is_ready(&mut self, now: Instant) -> SmallVec<[BrokerId; 8]> {
         let ready = self.accumulator.ready(now, self.metadata.snapshot());
         self.next_ready_check = ready.next_check;
         for topic in ready.leaderless {
@@ -29,7 +29,7 @@ impl SenderCore {
     }
 
     /// SN1, SN2: asks every one of them, unless it is known to take nothing now.
-    pub(crate) fn ask_brokers(&mut self, ready: Vec<BrokerId>) {
+    pub(crate) fn ask_brokers(&mut self, ready: SmallVec<[BrokerId; 8]>) {
         for broker in ready {
             if self.brokers.ask(broker) {
                 self.put(Output::AskReadiness(broker));
@@ -72,18 +72,20 @@ impl SenderCore {
     /// One Produce request with the heads of all partitions that this broker leads and that are ready.
     fn send_batches(&mut self, now: Instant, broker: BrokerId, connection: u64, versions: &BrokerVersions) {
         let cluster = Arc::clone(self.metadata.snapshot());
-        let mut drained = Vec::new();
+        let (mut drained, mut tickets) =
+            (std::mem::take(&mut self.drained), std::mem::take(&mut self.tickets));
         let limit = self.settings.max_request_size;
         let mut gate = NumberingGate {
             idempotence: &mut self.idempotence,
             cluster: &cluster,
             broker,
-            tickets: BTreeMap::new(),
+            tickets: &mut tickets,
             doomed: Vec::new(),
         };
         self.accumulator.drain(now, &cluster, broker, limit, &mut gate, &mut drained);
-        let NumberingGate { tickets, doomed, .. } = gate;
+        let doomed = gate.doomed;
         if drained.is_empty() {
+            (self.drained, self.tickets) = (drained, tickets);
             return;
         }
         let topic_id = |batch: &Batch<InFlight>| {
@@ -98,8 +100,10 @@ impl SenderCore {
         let all_ids_known = drained.iter().all(|drained| !topic_id(&drained.batch).is_zero());
         let version = produce::choose_version(versions, all_ids_known);
         let level = self.settings.compression_level;
-        let (mut parts, mut slots) = (Vec::with_capacity(drained.len()), Vec::with_capacity(drained.len()));
-        for Drained { queue, mut batch, wire } in drained {
+        let mut parts = std::mem::take(&mut self.parts);
+        let (mut slots, topics) = self.requests.lists();
+        let mut numbered = &tickets[..];
+        for Drained { queue, mut batch, wire } in drained.drain(..) {
             if doomed.contains(&queue) {
                 // Rule iii: nothing but its own old numbers may go out, and their epoch is over.
                 let kind = FailureKind::Refused(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
@@ -113,7 +117,7 @@ impl SenderCore {
             let records = version
                 .ok_or(Unfit::NoVersion)
                 .and_then(|version| unfit::records_for(version, &mut batch, wire, level));
-            let slot = Slot { queue, ticket: tickets.get(&queue).copied(), batch: Some(batch) };
+            let slot = Slot { queue, ticket: next_of(&mut numbered, queue), batch: Some(batch) };
             match records {
                 Ok(records) => {
                     parts.push(Part { partition, topic_id, records });
@@ -124,9 +128,15 @@ impl SenderCore {
         }
         // Some were refused here: their partitions may have something else to send.
         self.brokers.may_take_more(broker);
-        if let Some(version) = version.filter(|_| !parts.is_empty()) {
-            self.send_produce(now, broker, connection, version, parts, slots);
+        match version.filter(|_| !parts.is_empty()) {
+            Some(version) => {
+                self.send_produce(now, broker, connection, version, (&mut parts, slots, topics));
+            }
+            None => self.requests.keep(slots, topics),
         }
+        tickets.clear();
+        parts.clear();
+        (self.drained, self.tickets, self.parts) = (drained, tickets, parts);
     }
 
     fn send_produce(
@@ -135,25 +145,24 @@ impl SenderCore {
         broker: BrokerId,
         connection: u64,
         version: i16,
-        parts: Vec<Part<Payload>>,
-        slots: Vec<Slot>,
+        (parts, slots, mut topics): (&mut Vec<Part<Payload>>, Vec<Slot>, RequestTopics),
     ) {
-        let (body, ids) =
-            match produce::encode(version, self.settings.acks, self.settings.request_timeout, parts) {
-                Ok(encoded) => encoded,
-                Err(error) => {
-                    // Only a request beyond 2 GiB, or a name beyond 32 KiB, cannot be said.
-                    let last = local_error(ErrorCode::INVALID_REQUEST, error.to_string());
-                    for slot in slots {
-                        let kind = FailureKind::Refused(ErrorCode::INVALID_REQUEST);
-                        self.end_unsent(now, slot, kind, last.clone());
-                    }
-                    return;
+        let (acks, timeout) = (self.settings.acks, self.settings.request_timeout);
+        let body = match produce::encode(&mut self.writer, version, acks, timeout, parts, &mut topics) {
+            Ok(encoded) => encoded,
+            Err(error) => {
+                // Only a request beyond 2 GiB, or a name beyond 32 KiB, cannot be said.
+                let last = local_error(ErrorCode::INVALID_REQUEST, error.to_string());
+                for slot in slots {
+                    let kind = FailureKind::Refused(ErrorCode::INVALID_REQUEST);
+                    self.end_unsent(now, slot, kind, last.clone());
                 }
-            };
+                return;
+            }
+        };
         let token = self.take_token();
         self.counters.sent(now, slots.iter().filter_map(|slot| slot.batch.as_ref()));
-        self.requests.insert(token, ProduceInFlight { broker, version, sent: now, ids, slots });
+        self.requests.insert(token, ProduceInFlight { broker, version, sent: now, topics, slots });
         if self.requests.to(broker) >= self.settings.max_in_flight {
             self.accumulator.note_waits(broker, true);
         }
@@ -200,4 +209,12 @@ impl SenderCore {
 /// What this client itself has to say about a request, in the form of a broker's error.
 fn local_error(code: ErrorCode, words: String) -> BrokerError {
     BrokerError { code, message: Some(Arc::from(words)), broker: None }
+}
+
+/// The ticket of `queue`'s batch among `tickets`, which stand in the order of the batches; those before it are passed.
+fn next_of(tickets: &mut &[(QueueIndex, Ticket)], queue: QueueIndex) -> Option<Ticket> {
+    let place = tickets.iter().position(|(of, _)| *of == queue)?;
+    let ticket = tickets[place].1;
+    *tickets = &tickets[place + 1..];
+    Some(ticket)
 }

@@ -4,11 +4,18 @@ use super::{Batch, Payload, Sealed};
 use crate::sealer::Sealer;
 use kp_memory::Buffer;
 use kp_protocol::compression::Compression;
+use smallvec::SmallVec;
+
+/// How many pages a batch has at most, nearly always: one, or a few if it has grown a little.
+pub(crate) const FEW: usize = 3;
+
+/// The pages of a batch, without a list on the heap if they are few.
+pub(crate) type Pages = SmallVec<[Buffer; FEW]>;
 
 /// The state of a batch between its last record and its compression: raw pages.
 #[derive(Debug)]
 pub struct Closed {
-    pub(crate) pages: Vec<Buffer>,
+    pub(crate) pages: Pages,
 }
 
 impl Batch<Closed> {

@@ -1,6 +1,7 @@
 //! A batch that takes records. Touched under its queue's lock only: this is the hot path.
 
-use super::{Batch, Closed, Core};
+use super::closed::Pages;
+use super::{Batch, Closed};
 use crate::partition_queue::Home;
 use crate::record_format::Measure;
 use crate::settings::AccumulatorSettings;
@@ -19,7 +20,7 @@ const MAX_OVERHEAD: usize = 32;
 pub struct Open {
     page: Buffer,
     /// Pages before this one. A record lies wholly within one page.
-    full_pages: Vec<Buffer>,
+    full_pages: Pages,
     /// Record bytes so far, each record with its surcharge. What the batch keeps as [`Core::raw`] follows from it when
     /// it closes: one number to write per record.
     counted: usize,
@@ -107,8 +108,9 @@ impl OpenLimits {
 impl Batch<Open> {
     /// A batch whose first record goes to `page`.
     pub(crate) fn open(home: Arc<Home>, created: Instant, page: Buffer, limits: OpenLimits) -> Self {
-        let state = Open { page, full_pages: Vec::new(), counted: 0, limits };
-        Self { core: Box::new(Core::new(home, created)), state }
+        let state = Open { page, full_pages: Pages::new(), counted: 0, limits };
+        let incomplete = Arc::clone(&home.topic.incomplete);
+        Self { core: incomplete.core(home, created), state }
     }
 
     /// Appends `record` if it fits, with the help of the page in `spare` if that is needed.

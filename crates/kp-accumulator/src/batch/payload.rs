@@ -1,8 +1,10 @@
 //! The records of a batch as they go to the wire: shared pieces of memory that nobody changes.
 
+use super::closed::{FEW, Pages};
 use bytes::Bytes;
 use kp_memory::Buffer;
 use kp_protocol::records::BATCH_HEADER_SIZE;
+use smallvec::SmallVec;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -12,20 +14,16 @@ pub struct Payload(Pieces);
 
 #[derive(Clone, Debug)]
 enum Pieces {
-    One(Bytes),
+    /// As many as need no list on the heap.
+    Few(SmallVec<[Bytes; FEW]>),
     Many(Arc<[Bytes]>),
 }
 
 impl Payload {
-    pub(crate) fn freeze(pages: Vec<Buffer>) -> Self {
-        let mut pages = pages.into_iter();
-        match (pages.next(), pages.len()) {
-            (None, _) => Self(Pieces::One(Bytes::new())),
-            (Some(only), 0) => Self(Pieces::One(only.freeze())),
-            (Some(first), _) => {
-                Self(Pieces::Many(std::iter::once(first).chain(pages).map(Buffer::freeze).collect()))
-            }
-        }
+    pub(crate) fn freeze(pages: Pages) -> Self {
+        let is_few = pages.len() <= FEW;
+        let pieces = pages.into_iter().map(Buffer::freeze);
+        Self(if is_few { Pieces::Few(pieces.collect()) } else { Pieces::Many(pieces.collect()) })
     }
 
     /// Bytes in all pieces.
@@ -40,7 +38,7 @@ impl Deref for Payload {
 
     fn deref(&self) -> &[Bytes] {
         match &self.0 {
-            Pieces::One(piece) => std::slice::from_ref(piece),
+            Pieces::Few(pieces) => pieces,
             Pieces::Many(pieces) => pieces,
         }
     }

@@ -149,3 +149,39 @@ fn settling_publishes_once() {
     Room::acknowledge(room.turn(0), 3);
     assert!(!appended.completion.publish(written(9)));
 }
+
+// BB23
+#[test]
+fn a_batch_in_memory_that_was_used_before_knows_nothing_of_the_one_before() {
+    let room = Room::new(settings(), &[0]);
+    let kept = room.send(0, b"kept");
+    drop(room.send(0, b"dropped"));
+    room.pass(10);
+    let mut drained = room.turn(0);
+    drained[0].batch.mark_unknown();
+    Room::acknowledge(drained, 40);
+    // The memory of the first batch is there again, its completion is still looked at.
+    let second = room.send(0, b"second");
+    assert!(!Arc::ptr_eq(&kept.completion, &second.completion));
+    assert!(second.completion.outcome().is_none());
+    room.pass(10);
+    let drained = room.turn(0);
+    let batch = &drained[0].batch;
+    assert_eq!((batch.attempts(), batch.record_count(), batch.is_ever_unknown()), (1, 1, false));
+    Room::acknowledge(drained, 70);
+    let offset = |completion: &crate::Completion, index| match completion.record_result(index) {
+        Some(RecordResult::Written { offset, .. }) => offset.map(|offset| offset.0),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((offset(&kept.completion, 0), offset(&second.completion, 0)), (Some(40), Some(70)));
+    // Nobody looks at either any more: both serve again, as if new.
+    let old = [Arc::as_ptr(&kept.completion), Arc::as_ptr(&second.completion)];
+    drop((kept, second));
+    for _ in 0..2 {
+        let again = room.send(0, b"again");
+        assert!(old.contains(&Arc::as_ptr(&again.completion)), "it is used again");
+        assert!(again.completion.outcome().is_none() && !again.completion.is_done());
+        room.pass(10);
+        Room::acknowledge(room.turn(0), 1);
+    }
+}

@@ -3,8 +3,8 @@
 
 use super::Channel;
 use crate::{ClientRequest, ConnectionNumber, Readiness, WaitReason, Written};
-use bytes::Bytes;
-use kp_protocol::{ApiKey, BrokerVersions, decode_response_header, request_head};
+use bytes::{Bytes, BytesMut};
+use kp_protocol::{ApiKey, BrokerVersions, decode_response_header, request_head_in};
 use kp_time::Deadline;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,7 +23,12 @@ pub(crate) struct Ready {
     awaited: bool,
     throttled_until: Option<Instant>,
     last_used: Instant,
+    /// Memory for the heads of requests.
+    heads: BytesMut,
 }
+
+/// Bytes of heads before memory is needed again: some two hundred requests.
+const HEADS: usize = 8 << 10;
 
 #[derive(Debug)]
 struct InFlight {
@@ -70,6 +75,7 @@ impl Ready {
             awaited: false,
             throttled_until,
             last_used: now,
+            heads: BytesMut::with_capacity(HEADS),
         }
     }
 
@@ -124,7 +130,7 @@ impl Ready {
     ) -> Result<Instant, (ClientRequest, Arc<str>)> {
         let ClientRequest { token, api_key, version, timeout, expects_response, .. } = request;
         let size = request.body.iter().map(Bytes::len).sum();
-        let head = match request_head(api_key, version, correlation_id, client_id, size) {
+        let head = match request_head_in(&mut self.heads, api_key, version, correlation_id, client_id, size) {
             Ok(head) => head,
             Err(error) => return Err((request, error.to_string().into())),
         };

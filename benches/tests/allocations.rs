@@ -1,0 +1,97 @@
+//! How often the heap is asked for memory once a producer runs: everything that this process does is counted, its network thread
+//! included; the broker is another process. What is left belongs to batches and requests, not to records: about one piece for
+//! each 16 KiB page (its shared handle), and two for each request.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, reason = "figures are for somebody to read")]
+
+use kp_producer::blocking::Producer;
+use kp_producer::{Deliveries, Delivery, ProducerConfig, ProducerRecord};
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+#[global_allocator]
+static HEAP: dhat::Alloc = dhat::Alloc;
+
+/// A broker that only acknowledges; it ends with this.
+struct Sink(Child);
+
+impl Sink {
+    fn start() -> (Self, String) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_kp-sink"))
+            .args(["--partitions", "6"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("kp-sink starts");
+        let mut port = String::new();
+        let stdout = child.stdout.take().expect("it was piped");
+        BufReader::new(stdout).read_line(&mut port).expect("kp-sink prints its port");
+        (Self(child), format!("127.0.0.1:{}", port.trim()))
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Until everything is as large as it gets.
+const WARM_UP: u64 = 600_000;
+const RECORDS: u64 = 400_000;
+const MOST: f64 = 0.01;
+
+/// Allocations for each record, when `send` sends one and takes outcomes as it likes. The best of three: how many batches a
+/// request carries is up to whoever else uses the machine.
+fn measure(mut send: impl FnMut(u64)) -> f64 {
+    (0..WARM_UP).for_each(&mut send);
+    let mut one = |_| {
+        let before = dhat::HeapStats::get().total_blocks;
+        (0..RECORDS).for_each(&mut send);
+        (dhat::HeapStats::get().total_blocks - before) as f64 / RECORDS as f64
+    };
+    (0..3).map(&mut one).fold(f64::INFINITY, f64::min)
+}
+
+fn main() {
+    let _profiler = dhat::Profiler::builder().testing().build();
+    let (_sink, bootstrap) = Sink::start();
+    let value = [b'x'; 100];
+    // Small enough to have been full once before it is measured.
+    let config = ProducerConfig::default().bootstrap_servers(&bootstrap).buffer_memory(8 << 20);
+    let start = || Producer::new(config.clone()).expect("it starts");
+    let mut told = Vec::new();
+
+    let producer = start();
+    let send = || producer.send(ProducerRecord::to("bench").value(&value)).expect("there is room in the end");
+    told.push(("delivery dropped", measure(|_| drop(send()))));
+
+    let mut kept: VecDeque<Delivery> = VecDeque::with_capacity(20_000);
+    let keep = |_| {
+        kept.push_back(send());
+        if kept.len() == 20_000 {
+            kept.pop_front().map(|delivery| delivery.wait().expect("it is acknowledged"));
+        }
+    };
+    told.push(("delivery kept and waited for", measure(keep)));
+
+    let mut deliveries = Deliveries::default();
+    let queue = |number: u64| {
+        deliveries.push(send());
+        if number.is_multiple_of(256) {
+            while let Some(done) = deliveries.try_next() {
+                assert!(done.is_written());
+            }
+        }
+    };
+    told.push(("Deliveries", measure(queue)));
+
+    let mut is_good = true;
+    for (way, allocations) in told {
+        println!("{way}: {allocations:.4} allocations for each record");
+        is_good &= allocations <= MOST;
+    }
+    assert!(is_good, "at most {MOST}");
+}
