@@ -50,7 +50,7 @@ pub struct Args {
     /// Distinct 8-byte keys; 0 = no key.
     #[arg(long, default_value_t = 0)]
     pub keys: u64,
-    /// How outcomes are taken: drop, deliveries, channel, closure, await, tasks. A peer knows those that it has.
+    /// How outcomes are taken: drop, deliveries, channel, closure, token, await, tasks. A peer knows those that it has.
     #[arg(long, default_value = "drop")]
     pub mode: String,
     /// No clock read and no histogram per record: outcomes are only counted.

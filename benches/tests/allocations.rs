@@ -10,6 +10,8 @@ use kp_producer::{Deliveries, Delivery, ProducerConfig, ProducerRecord};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 #[global_allocator]
 static HEAP: dhat::Alloc = dhat::Alloc;
@@ -87,6 +89,20 @@ fn main() {
         }
     };
     told.push(("Deliveries", measure(queue)));
+
+    let counted = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&counted);
+    let listener = move |token, _: kp_producer::DeliveryReport<'_>| {
+        count.fetch_max(token, Ordering::Relaxed);
+    };
+    let tagged = Producer::builder(config.clone()).on_delivery(listener).build().expect("it starts");
+    let tag = |number| {
+        tagged
+            .send_tagged(ProducerRecord::to("bench").value(&value), number)
+            .expect("there is room in the end");
+    };
+    told.push(("listener, by a token", measure(tag)));
+    assert!(counted.load(Ordering::Relaxed) > 0);
 
     let mut is_good = true;
     for (way, allocations) in told {

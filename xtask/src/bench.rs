@@ -72,7 +72,7 @@ pub struct CompareArgs {
     /// Start a real Apache Kafka of this version instead of the sink (one broker, topic of six partitions); ends with the run.
     #[arg(long, value_name = "VERSION")]
     real: Option<String>,
-    /// Ways of taking outcomes with kp, a column each, separated by commas: drop, deliveries, channel, closure. Without it, what
+    /// Ways of taking outcomes with kp, a column each, separated by commas: drop, deliveries, token, channel, closure. Without it, what
     /// suits the scenario: dropped, or a closure where latency is measured.
     #[arg(long, value_delimiter = ',')]
     kp_modes: Vec<String>,
@@ -188,7 +188,7 @@ impl CompareArgs {
                 self.records_scale
             )));
         }
-        let modes = ["drop", "deliveries", "channel", "closure"];
+        let modes = ["drop", "deliveries", "token", "channel", "closure"];
         if let Some(mode) = self.kp_modes.iter().find(|mode| !modes.contains(&mode.as_str())) {
             return Err(XtaskError::Usage(format!("--kp-modes {mode}: one of {}", modes.join(", "))));
         }

@@ -21,7 +21,11 @@ fn main() -> Result<(), Failure> {
     if args.mode == "tasks" {
         return in_tasks(&args);
     }
-    let producer = Producer::new(config(&args)?)?;
+    let told = Arc::new(Told::new());
+    let listener = Arc::clone(&told);
+    let producer = Producer::builder(config(&args)?)
+        .on_delivery(move |token, report| listener.take(token, report.is_written()))
+        .build()?;
     // The topics are known before the clock starts.
     args.topic_names().iter().try_for_each(|topic| producer.partitions_for(topic).map(drop))?;
     let start = Instant::now();
@@ -30,11 +34,13 @@ fn main() -> Result<(), Failure> {
         "deliveries" => in_a_queue(&args, &producer)?,
         "channel" | "" => through_a_channel(&args, &producer)?,
         "closure" => a_closure_each(&args, &producer)?,
+        "token" => by_token(&args, &producer, &told)?,
         "await" => await_each(&args, &producer)?,
         other => {
-            return Err(
-                format!("unknown mode {other}: drop, deliveries, channel, closure, await, tasks").into()
-            );
+            return Err(format!(
+                "unknown mode {other}: drop, deliveries, channel, closure, token, await, tasks"
+            )
+            .into());
         }
     };
     let took = start.elapsed();
@@ -203,6 +209,45 @@ fn a_closure_each(args: &Args, producer: &Producer) -> Result<Outcomes, Failure>
     producer.flush()?;
     let latency = latency.lock().map_err(|_| "poisoned")?.clone();
     Ok(Outcomes { ok: ok.load(Ordering::Relaxed), failed: failed.load(Ordering::Relaxed), latency })
+}
+
+/// What the listener of the whole producer has been told.
+struct Told {
+    start: Instant,
+    ok: AtomicU64,
+    failed: AtomicU64,
+    latency: Mutex<hdrhistogram::Histogram<u64>>,
+}
+
+impl Told {
+    fn new() -> Self {
+        let (ok, failed) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { start: Instant::now(), ok, failed, latency: Mutex::new(histogram()) }
+    }
+
+    /// The token is the moment of sending in nanoseconds since the start, or 0 if nobody wants to know.
+    fn take(&self, token: u64, is_written: bool) {
+        let counter = if is_written { &self.ok } else { &self.failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+        if token > 0
+            && let Ok(mut latency) = self.latency.lock()
+        {
+            let now = self.start.elapsed().as_nanos() as u64;
+            latency.saturating_record((now.saturating_sub(token) / 1000).max(1));
+        }
+    }
+}
+
+/// Every outcome is told to the producer's listener.
+fn by_token(args: &Args, producer: &Producer, told: &Told) -> Result<Outcomes, Failure> {
+    let measure = !args.no_latency;
+    send_all(args, producer, |_, producer, record| {
+        let token = if measure { told.start.elapsed().as_nanos() as u64 } else { 0 };
+        Ok(producer.send_tagged(record, token)?)
+    })?;
+    producer.flush()?;
+    let latency = told.latency.lock().map_err(|_| "poisoned")?.clone();
+    Ok(Outcomes { ok: told.ok.load(Ordering::Relaxed), failed: told.failed.load(Ordering::Relaxed), latency })
 }
 
 /// One record at a time: what a round trip costs.

@@ -2,7 +2,7 @@
 //! Owns: the queues of all partitions. Borrows: bytes, from `kp-memory`. Never: a socket, a clock of its own.
 //! Locks, in this order: the driver's side, a queue, then one of the lists or the pool; none while user code runs.
 
-use crate::batch::{Batch, Closed, Sealed};
+use crate::batch::{Batch, Closed, Listener, Sealed};
 use crate::completion::Outcome;
 use crate::failure::{Certainty, FailureKind};
 use crate::flush::Flush;
@@ -242,6 +242,12 @@ impl Accumulator {
             .filter_map(|queue| queue.state.lock().open.as_ref().map(|open| u64::from(open.record_count())))
             .sum();
         open + self.incomplete.closed_records()
+    }
+
+    /// Whom records with a [`Notify::Token`](crate::Notify::Token) are told. Before the first append, and once; `false` if there is
+    /// somebody already.
+    pub fn set_listener(&self, listener: Listener) -> bool {
+        self.incomplete.set_listener(listener)
     }
 
     /// How many callbacks have panicked. Each harmed only its own record (BB22).

@@ -2,8 +2,9 @@
 //! encoding, and one atomic look at the park word only when there are news for the driver.
 
 use crate::accumulator::Accumulator;
+use crate::batch::Notify;
 use crate::batch::{Batch, OpenLimits, Room};
-use crate::completion::{Completion, RecordCallback};
+use crate::completion::Completion;
 use crate::compression_ratio::SAFETY;
 use crate::error::AppendError;
 use crate::partition_queue::{PartitionQueue, QueueState};
@@ -54,7 +55,7 @@ pub struct Appended {
 /// A record on its way in, and what its sender lends.
 struct Entry<'e, 'r> {
     record: &'e RecordRef<'r>,
-    callback: &'e mut Option<RecordCallback>,
+    notify: &'e mut Option<Notify>,
     spare: &'e mut Option<Buffer>,
     clock: &'e dyn Clock,
 }
@@ -82,7 +83,7 @@ type Stuck<'a> = Option<(&'a TopicQueues, &'a Shard, &'a Topic)>;
 impl Accumulator {
     /// Appends `record` to a batch of the partition that `target` chooses.
     ///
-    /// `metadata` is the topic as it is known now, with at least one partition. `callback` is taken if and only if the
+    /// `metadata` is the topic as it is known now, with at least one partition. `notify` is taken if and only if the
     /// record is accepted, `spare` if and only if its memory is needed (AC5). `clock` is asked only when a batch opens.
     /// Wakes the driver if it would otherwise sleep past what this record made due. Never waits for memory.
     ///
@@ -98,7 +99,7 @@ impl Accumulator {
         metadata: &Topic,
         target: Target,
         record: &RecordRef<'_>,
-        callback: &mut Option<RecordCallback>,
+        notify: &mut Option<Notify>,
         spare: &mut Option<Buffer>,
         clock: &dyn Clock,
     ) -> Result<Append, AppendError> {
@@ -106,9 +107,9 @@ impl Accumulator {
         if count > topic.queues.len() {
             // The handle is older than the metadata; its owner takes a new one in good time.
             let grown = self.topic(&topic.name, count);
-            return self.append(&grown, metadata, target, record, callback, spare, clock);
+            return self.append(&grown, metadata, target, record, notify, spare, clock);
         }
-        let entry = Entry { record, callback, spare, clock };
+        let entry = Entry { record, notify, spare, clock };
         let key = if self.settings.ignore_keys { None } else { record.key };
         let queue = match (target, key) {
             (Target::Partition(partition), _) => {
@@ -195,9 +196,7 @@ impl Accumulator {
             None => Room::Full,
         };
         match room {
-            Room::Taken(bytes) => {
-                Ok(self.accept(queue, state, stuck, bytes, entry.callback, News::default()))
-            }
+            Room::Taken(bytes) => Ok(self.accept(queue, state, stuck, bytes, entry.notify, News::default())),
             Room::NeedsPage(size) => Ok(Append::NeedsBuffer(size.max(self.pool.page_size()))),
             Room::Full => self.append_to_new_batch(queue, state, stuck, entry),
         }
@@ -213,7 +212,7 @@ impl Accumulator {
         entry: Entry<'_, '_>,
     ) -> Result<Append, AppendError> {
         let mut news = News::default();
-        let Entry { record, callback, spare, clock } = entry;
+        let Entry { record, notify, spare, clock } = entry;
         if state.open.is_some() {
             if self.grow_open(queue, &mut state, clock) {
                 self.note_ready(&mut state, &mut news);
@@ -224,7 +223,7 @@ impl Accumulator {
         if let Some(open) = &mut state.open {
             // It has grown.
             match open.try_append(record, spare) {
-                Ok(Room::Taken(bytes)) => return Ok(self.accept(queue, state, stuck, bytes, callback, news)),
+                Ok(Room::Taken(bytes)) => return Ok(self.accept(queue, state, stuck, bytes, notify, news)),
                 // Larger than what it has grown by.
                 Ok(Room::Full) => self.close_for_good(&mut state, &mut news),
                 Ok(Room::NeedsPage(size)) => {
@@ -241,7 +240,7 @@ impl Accumulator {
         }
         let opened = self.open_batch(queue, &mut state, record, spare, clock, &mut news);
         if let Ok(Room::Taken(bytes)) = opened {
-            return Ok(self.accept(queue, state, stuck, bytes, callback, news));
+            return Ok(self.accept(queue, state, stuck, bytes, notify, news));
         }
         drop(state);
         self.announce(queue, &news);
@@ -300,15 +299,15 @@ impl Accumulator {
         mut state: MutexGuard<'_, QueueState>,
         stuck: Stuck<'_>,
         bytes: usize,
-        callback: &mut Option<RecordCallback>,
+        notify: &mut Option<Notify>,
         mut news: News,
     ) -> Append {
         let Some(open) = &mut state.open else {
             unreachable!("a record was appended to it under the same lock");
         };
         let index = open.core.records.count() - 1;
-        if let Some(callback) = callback.take() {
-            open.core.callbacks.push(&queue.home, index, callback);
+        if let Some(notify) = notify.take() {
+            open.core.callbacks.push(&queue.home, index, notify);
         }
         let completion = Arc::clone(&open.core.completion);
         // A batch's worth, in record bytes: more than `batch.size` where records are compressed.

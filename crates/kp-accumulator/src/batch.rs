@@ -8,6 +8,7 @@
 //! Open batches live under the lock of their queue; from `Closed` on a batch is owned by value. A batch that is dropped
 //! without an outcome gets one: nobody waits for ever (promise 1 of the design).
 
+mod callbacks;
 mod closed;
 mod conversion;
 mod in_flight;
@@ -15,6 +16,8 @@ mod open;
 mod payload;
 mod sealed;
 
+pub(crate) use callbacks::{Callbacks, Token};
+pub use callbacks::{Listener, Notify};
 pub use closed::Closed;
 pub(crate) use closed::Pages;
 use conversion::Converted;
@@ -30,7 +33,6 @@ use crate::incomplete::{BatchNumber, Entry};
 use crate::partition_queue::{Home, QueueIndex};
 use crate::settings::Age;
 use crate::topic_counters::TopicCounters;
-use kp_memory::Reservation;
 use kp_protocol::records::{BATCH_HEADER_SIZE, RecordEncoder};
 use kp_protocol::{BatchIdentity, LeaderEpoch, TopicPartition};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -83,26 +85,6 @@ pub(crate) struct Core {
     waited_since: Instant,
     is_in_flight: bool,
     settled: bool,
-}
-
-/// The callbacks of those records that have one, in append order.
-#[derive(Debug, Default)]
-pub(crate) struct Callbacks {
-    list: Vec<Callback>,
-    /// The list's own memory, counted like everything that grows with load.
-    memory: Option<Reservation>,
-}
-
-/// The callback of the record at `index`.
-pub(crate) struct Callback {
-    pub(crate) index: u32,
-    pub(crate) run: RecordCallback,
-}
-
-impl std::fmt::Debug for Callback {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Callback({})", self.index)
-    }
 }
 
 impl<S> Batch<S> {
@@ -406,15 +388,30 @@ impl Core {
         debug_assert!(first, "a batch is settled once");
         let callbacks = std::mem::take(&mut self.callbacks);
         if let Some(outcome) = self.completion.outcome() {
-            for Callback { index, run } in callbacks.list {
-                let Some(told) = outcome.for_callback(&self.home.topic_partition, index) else { continue };
-                // The user's code may do anything but harm other records (BB22).
-                if catch_unwind(AssertUnwindSafe(move || run(told))).is_err() {
+            // The user's code may do anything but harm other records (BB22).
+            let guarded = |run: &mut dyn FnMut()| {
+                if catch_unwind(AssertUnwindSafe(run)).is_err() {
                     incomplete.count_callback_panic();
                 }
-            }
+            };
+            let partition = &self.home.topic_partition;
+            let call = |index, run: RecordCallback| {
+                let mut told = outcome.for_callback(partition, index).map(|told| (run, told));
+                guarded(&mut || {
+                    if let Some((run, told)) = told.take() {
+                        run(told);
+                    }
+                });
+            };
+            let tell = |index, token| {
+                if let (Some(listener), Some(told)) =
+                    (incomplete.listener(), outcome.for_callback(partition, index))
+                {
+                    guarded(&mut || listener(token, told.clone()));
+                }
+            };
+            callbacks.tell(&self.home, call, tell);
         }
-        drop(callbacks.memory);
         self.completion.wake();
         incomplete.leave(self.entry);
     }
@@ -431,27 +428,6 @@ impl Drop for Core {
         self.finish(Outcome::Failed(Arc::new(
             self.failure_so_far(FailureKind::NetworkThreadGone, certainty),
         )));
-    }
-}
-
-impl Callbacks {
-    /// Adds a callback. Its place in the list is counted when the list grows, above the bound if need be: the record
-    /// is accepted already.
-    pub(crate) fn push(&mut self, home: &Home, index: u32, run: RecordCallback) {
-        let before = self.list.capacity();
-        self.list.push(Callback { index, run });
-        let grown = (self.list.capacity() - before) * size_of::<Callback>();
-        if grown > 0 {
-            match &mut self.memory {
-                Some(memory) => memory.grow_over(grown),
-                None => self.memory = Some(home.topic.pool.reserve_over(grown)),
-            }
-        }
-    }
-
-    /// Takes the callbacks out; what was counted for them stays counted until the batch ends.
-    pub(crate) fn take(&mut self) -> Vec<Callback> {
-        std::mem::take(&mut self.list)
     }
 }
 

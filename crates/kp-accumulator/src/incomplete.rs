@@ -2,18 +2,25 @@
 //! batches that are settled, to be used again: at a steady rate no batch needs memory from the heap.
 //! Touched by append when a batch opens and by whoever settles one: a lock per batch, not per record.
 
-use crate::batch::Core;
+use crate::batch::{Core, Listener, Token};
 use crate::completion::Completion;
 use crate::partition_queue::Home;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// How many batches are kept to be used again: as many as 32 MiB of `buffer.memory` hold. Some 700 bytes each, and none was ever
 /// more than were on their way at once.
 const SPARES: usize = 2048;
+
+/// How many tokens the lists that are kept have room for: 2 MiB, what is settled in one go while no batch opens.
+const SPARE_TOKENS: usize = (2 << 20) / size_of::<Token>();
+/// A list with more room than this is not kept: it was of a batch that had grown.
+const LARGEST_TOKENS: usize = 1024;
+/// Room of a new list.
+const FIRST_TOKENS: usize = 128;
 
 /// The number of a batch within its accumulator, in the order in which batches opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,13 +34,14 @@ pub(crate) struct Entry {
 }
 
 /// The set, and what is counted when batches end.
-#[derive(Debug)]
 pub(crate) struct Incomplete {
     batches: Mutex<Batches>,
     /// `None` once the accumulator is gone: what is settled later is dropped.
     spares: Mutex<Option<Spares>>,
     /// Stands in a spare for a completion that somebody still looks at.
     blank: Arc<Completion>,
+    /// Told about the records that have a token.
+    listener: OnceLock<Listener>,
     callback_panics: AtomicU64,
     abandoned_records: AtomicU64,
 }
@@ -44,6 +52,7 @@ impl Default for Incomplete {
             batches: Mutex::default(),
             spares: Mutex::new(Some(Spares::default())),
             blank: Arc::new(Completion::new(kp_protocol::TopicPartition::new("", 0))),
+            listener: OnceLock::new(),
             callback_panics: AtomicU64::new(0),
             abandoned_records: AtomicU64::new(0),
         }
@@ -57,6 +66,15 @@ struct Spares {
     /// Completions that somebody still looked at when their batch was settled, the oldest in front: by the time they are needed,
     /// nobody may.
     shared: VecDeque<Arc<Completion>>,
+    tokens: Vec<Vec<Token>>,
+    /// The room of all of them.
+    token_room: usize,
+}
+
+impl std::fmt::Debug for Incomplete {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Incomplete").field("batches", &self.batches).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -145,6 +163,37 @@ impl Incomplete {
             _ => Ok((core, shared)),
         };
         drop(surplus); // without the lock
+    }
+
+    /// An empty list for the tokens of a batch.
+    pub(crate) fn token_list(&self) -> Vec<Token> {
+        let spare = self.spares.lock().as_mut().and_then(|spares| {
+            let list = spares.tokens.pop()?;
+            spares.token_room -= list.capacity();
+            Some(list)
+        });
+        spare.unwrap_or_else(|| Vec::with_capacity(FIRST_TOKENS))
+    }
+
+    /// Takes a list back.
+    pub(crate) fn keep_token_list(&self, mut list: Vec<Token>) {
+        list.clear();
+        if (1..=LARGEST_TOKENS).contains(&list.capacity())
+            && let Some(spares) = &mut *self.spares.lock()
+            && spares.token_room + list.capacity() <= SPARE_TOKENS
+        {
+            spares.token_room += list.capacity();
+            spares.tokens.push(list);
+        }
+    }
+
+    /// Whom tokens are told; `false` if there is somebody already.
+    pub(crate) fn set_listener(&self, listener: Listener) -> bool {
+        self.listener.set(listener).is_ok()
+    }
+
+    pub(crate) fn listener(&self) -> Option<&Listener> {
+        self.listener.get()
     }
 
     /// The accumulator ends: its spares hold what holds them.

@@ -67,17 +67,15 @@ impl Accumulator {
             Err(error) => return Err(Box::new(Unsplit { batch, error })),
         };
         let core = &mut batch.core;
+        let callbacks = &mut core.callbacks;
         core.home.topic.ratio.reset_after_split(core.raw, batch.state.payload.size());
         core.home.topic.growth.was_too_large(batch.state.payload.size());
-        let mut callbacks = core.callbacks.take().into_iter().peekable();
         let (mut outcome, mut closed) = (Vec::with_capacity(parts.len()), Vec::with_capacity(parts.len()));
         let mut first_index = 0;
         for Part { mut core, page } in parts {
             let count = core.records.count();
-            while let Some(callback) = callbacks.next_if(|callback| callback.index < first_index + count) {
-                let home = Arc::clone(&core.home);
-                core.callbacks.push(&home, callback.index - first_index, callback.run);
-            }
+            let home = Arc::clone(&core.home);
+            callbacks.hand_on(&home, first_index, first_index + count, &mut core.callbacks);
             core.completion.set_records(count);
             outcome.push(SplitPart { first_index, completion: Arc::clone(&core.completion) });
             closed.push(Batch { core, state: Closed { pages: Pages::from_iter([page]) } });

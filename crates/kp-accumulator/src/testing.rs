@@ -3,7 +3,7 @@
 
 use crate::{
     Accumulator, AccumulatorSettings, Admission, Append, AppendError, Appended, DrainGate, Drained,
-    HeadBatch, Outcome, QueueIndex, ReadyCheck, RecordCallback, Target, TopicQueues, WireBatch,
+    HeadBatch, Notify, Outcome, QueueIndex, ReadyCheck, RecordCallback, Target, TopicQueues, WireBatch,
 };
 use bytes::Bytes;
 use kp_memory::{Buffer, BufferPool};
@@ -116,10 +116,10 @@ impl Room {
         &self,
         target: Target,
         record: &RecordRef<'_>,
-        callback: &mut Option<RecordCallback>,
+        notify: &mut Option<Notify>,
         spare: &mut Option<Buffer>,
     ) -> Result<Append, AppendError> {
-        self.accumulator.append(&self.topic, self.metadata(), target, record, callback, spare, &self.clock)
+        self.accumulator.append(&self.topic, self.metadata(), target, record, notify, spare, &self.clock)
     }
 
     /// Appends, with buffers from the pool as they are needed.
@@ -129,7 +129,7 @@ impl Room {
         record: &RecordRef<'_>,
         callback: Option<RecordCallback>,
     ) -> Result<Appended, AppendError> {
-        let (mut callback, mut spare) = (callback, None);
+        let (mut callback, mut spare) = (callback.map(Notify::Call), None);
         loop {
             match self.try_send(target, record, &mut callback, &mut spare)? {
                 Append::Accepted(appended) => {
@@ -141,6 +141,17 @@ impl Room {
                     spare = Some(self.pool.try_allocate(bytes).expect("legal").expect("the pool has room"));
                 }
             }
+        }
+    }
+
+    /// A value to partition 0 with a token for the listener.
+    pub(crate) fn send_tagged(&self, bytes: &[u8], token: u64) {
+        let (record, mut notify, mut spare) = (value(bytes), Some(Notify::Token(token)), None);
+        while let Append::NeedsBuffer(size) = self
+            .try_send(Target::Partition(PartitionId(0)), &record, &mut notify, &mut spare)
+            .expect("accepted")
+        {
+            spare = Some(self.pool.try_allocate(size).expect("legal").expect("the pool has room"));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::config::{ConfigWarning, ProducerConfig};
 use crate::delivery::{Delivery, RecordMetadata};
+use crate::delivery_report::DeliveryReport;
 use crate::ended::Closed;
 use crate::error::{BuildError, DeliveryError, SendError, WaitError};
 use crate::guarantees::Guarantees;
@@ -63,6 +64,14 @@ impl Producer {
         F: FnOnce(Result<RecordMetadata, DeliveryError>) + Send + 'static,
     {
         block_on(self.0.send_with(record, callback))
+    }
+
+    /// As [`Producer::send_tagged`](crate::Producer::send_tagged), blocking for metadata and memory at most `max.block.ms`.
+    ///
+    /// # Errors
+    /// [`SendError`]: the record was not accepted, and the listener is not told.
+    pub fn send_tagged(&self, record: ProducerRecord<'_>, token: u64) -> Result<(), SendError> {
+        self.0.send_tagged_blocking(&record, token)
     }
 
     /// As [`Producer::try_send`](crate::Producer::try_send): never blocks.
@@ -195,6 +204,14 @@ impl ProducerBuilder {
     /// As [`ProducerBuilder::partitioner`](crate::ProducerBuilder::partitioner).
     pub fn partitioner(self, partitioner: impl Partitioner + 'static) -> Self {
         Self(self.0.partitioner(partitioner))
+    }
+
+    /// As [`ProducerBuilder::on_delivery`](crate::ProducerBuilder::on_delivery).
+    pub fn on_delivery<F>(self, listener: F) -> Self
+    where
+        F: Fn(u64, DeliveryReport<'_>) + Send + Sync + 'static,
+    {
+        Self(self.0.on_delivery(listener))
     }
 
     /// Checks the configuration and starts the network thread.

@@ -2,6 +2,7 @@
 //! No I/O happens here; names are resolved and sockets made on the network thread.
 
 use crate::config::{Idempotence, PartitionerClass, ProducerConfig, Settings};
+use crate::delivery_report::{DeliveryReport, Listener};
 use crate::driver::Driver;
 use crate::error::BuildError;
 use crate::extension::Configured;
@@ -13,7 +14,7 @@ use crate::seal_workers::SealWorkers;
 use crate::shared::{self, Extensions, Limits, Shared, View};
 use crate::stepper::Stepper;
 use crate::system_clock::SystemClock;
-use kp_accumulator::{Accumulator, AccumulatorSettings, Partitioner, Seal, Sealer, Spread};
+use kp_accumulator::{Accumulator, AccumulatorSettings, Partitioner, RecordOutcome, Seal, Sealer, Spread};
 use kp_memory::BufferPool;
 use kp_metadata::{Metadata, MetadataSettings};
 use kp_network::KafkaClient;
@@ -21,7 +22,6 @@ use kp_protocol::compression::Compression;
 use kp_protocol::{BrokerAddress, BrokerId};
 use kp_sender::{IdempotenceSetting, SenderCore, SenderSettings};
 use kp_time::{Backoff, Clock, Jitter};
-use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,7 @@ pub struct ProducerBuilder {
     seed: Option<u64>,
     interceptors: Vec<Box<dyn ProducerInterceptor>>,
     partitioner: Option<Box<dyn Partitioner>>,
+    listener: Option<Arc<Listener>>,
 }
 
 impl ProducerBuilder {
@@ -52,6 +53,7 @@ impl ProducerBuilder {
             seed: None,
             interceptors: Vec::new(),
             partitioner: None,
+            listener: None,
         }
     }
 
@@ -76,6 +78,17 @@ impl ProducerBuilder {
     /// Adds an interceptor behind those that were added before: each sees what the one before made of a record (KIP-42).
     pub fn interceptor(mut self, interceptor: impl ProducerInterceptor + 'static) -> Self {
         self.interceptors.push(Box::new(interceptor));
+        self
+    }
+
+    /// Tells `listener` what becomes of each record that is sent with a token ([`Producer::send_tagged`]): the token, and the
+    /// report. It runs on the network thread, in order of acceptance for each partition, with no lock held; it must not block,
+    /// and may `try_send`. A panic in it is caught and counted.
+    pub fn on_delivery<F>(mut self, listener: F) -> Self
+    where
+        F: Fn(u64, DeliveryReport<'_>) + Send + Sync + 'static,
+    {
+        self.listener = Some(Arc::new(listener));
         self
     }
 
@@ -127,7 +140,8 @@ impl ProducerBuilder {
     fn parts(self, seal_threads: impl FnOnce(&Settings) -> usize) -> Result<Parts, BuildError> {
         let validated = self.config.validate()?;
         let settings = validated.settings;
-        let extensions = extensions(&self.config, &settings, self.interceptors, self.partitioner)?;
+        let mut extensions = extensions(&self.config, &settings, self.interceptors, self.partitioner)?;
+        extensions.listener = self.listener;
         let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(0u8));
         let mut seeds = Jitter::seeded(seed);
         let client = match self.client {
@@ -140,6 +154,11 @@ impl ProducerBuilder {
             accumulator_settings(&settings, self.config.is_classic(), seeds.next_u64()),
             Arc::clone(&pool),
         );
+        if let Some(listener) = extensions.listener.clone() {
+            let listener =
+                move |token, outcome: RecordOutcome<'_>| listener(token, DeliveryReport::new(outcome));
+            accumulator.set_listener(Box::new(listener));
+        }
         let waker = client.waker();
         pool.set_driver_waker(waker.clone());
         accumulator.set_driver_waker(waker.clone());
@@ -220,7 +239,7 @@ fn extensions(
             "partitioner",
         )
     });
-    let mut extensions = Extensions { interceptors, partitioner: None, config: BTreeMap::new() };
+    let mut extensions = Extensions { interceptors, ..Extensions::default() };
     match configured.transpose() {
         Ok(partitioner) => extensions.partitioner = partitioner,
         Err(error) => {

@@ -68,6 +68,8 @@ pub enum SendErrorKind {
     },
     /// The record itself is wrong: a negative partition or timestamp, an empty topic name.
     InvalidRecord(&'static str),
+    /// A record with a token, and the producer was built without `on_delivery`: nobody would be told.
+    NoListener,
     /// Only from `try_send`: the call would have had to wait.
     WouldBlock,
     /// A call on the network thread (a callback) would have had to wait for that thread itself.
@@ -137,6 +139,7 @@ impl SendError {
             | SendErrorKind::UnsupportedVersion { .. }
             | SendErrorKind::HeadersNotSupported { .. }
             | SendErrorKind::InvalidRecord(_)
+            | SendErrorKind::NoListener
             | SendErrorKind::WouldDeadlock
             | SendErrorKind::Serializer { .. }
             | SendErrorKind::Partitioner { .. }
@@ -163,6 +166,7 @@ impl SendError {
             | SendErrorKind::UnsupportedVersion { .. }
             | SendErrorKind::HeadersNotSupported { .. }
             | SendErrorKind::InvalidRecord(_)
+            | SendErrorKind::NoListener
             | SendErrorKind::WouldBlock
             | SendErrorKind::WouldDeadlock
             | SendErrorKind::Serializer { .. }
@@ -208,6 +212,9 @@ impl fmt::Display for SendError {
             ),
             SendErrorKind::HeadersNotSupported { reason } => write!(f, "{topic}: {reason}"),
             SendErrorKind::InvalidRecord(why) => write!(f, "{topic}: {why}"),
+            SendErrorKind::NoListener => {
+                write!(f, "{topic}: a record with a token, but the producer was built without on_delivery")
+            }
             SendErrorKind::WouldBlock => {
                 write!(f, "{topic}: the call would have to wait for metadata or memory")
             }

@@ -3,9 +3,10 @@
 use crate::builder::ProducerBuilder;
 use crate::config::{ConfigWarning, ProducerConfig};
 use crate::delivery::{Delivery, RecordMetadata, outcome_of_record};
+use crate::delivery_report::DeliveryReport;
 use crate::driver::drop_deadline;
 use crate::ended::Closed;
-use crate::error::{DeliveryError, SendError, WaitError};
+use crate::error::{DeliveryError, SendError, SendErrorKind, WaitError};
 use crate::explain::{self, Explanation};
 use crate::guarantees::Guarantees;
 use crate::interceptor::{Chain, acknowledging};
@@ -15,7 +16,7 @@ use crate::parker::block_on;
 use crate::record::ProducerRecord;
 use crate::shared::{AtOnce, Command, Shared};
 use crate::topic::Topic;
-use kp_accumulator::{RecordCallback, Target};
+use kp_accumulator::{Notify, RecordCallback, Spent, Target};
 use kp_protocol::{PartitionId, TopicName};
 use kp_time::Deadline;
 use std::fmt;
@@ -135,15 +136,18 @@ impl Producer {
         &self,
         interceptors: &Arc<Chain>,
         record: &ProducerRecord<'_>,
-        own: Option<Callback>,
+        own: Option<Own>,
     ) -> Result<Delivery, SendError> {
         let shared = self.shared();
         let mut intercepted = interceptors.on_send(record, |words| shared.notice(words));
         let remembered = Arc::new(intercepted.remember());
         let (record, timestamp_ms) = self.stamped(intercepted.record());
-        let own = own.map(|own| boxed(timestamp_ms, own));
+        let own = own.map(|own| match own {
+            Own::Call(callback) => boxed(timestamp_ms, callback),
+            Own::Token(token) => self.tagged(token),
+        });
         let callback = acknowledging(Arc::clone(interceptors), Arc::clone(&remembered), timestamp_ms, own);
-        let result = shared.accept(&record, &mut Some(callback), None).await;
+        let result = shared.accept(&record, &mut Some(Notify::Call(callback)), None).await;
         if let Err(error) = &result {
             remembered.refused(interceptors, error);
         }
@@ -161,13 +165,76 @@ impl Producer {
         F: FnOnce(Result<RecordMetadata, DeliveryError>) + Send + 'static,
     {
         if let Some(interceptors) = &self.shared().extensions.interceptors {
-            return self.send_intercepted(interceptors, &record, Some(Box::new(callback))).await.map(drop);
+            return self
+                .send_intercepted(interceptors, &record, Some(Own::Call(Box::new(callback))))
+                .await
+                .map(drop);
         }
         let (record, timestamp_ms) = self.stamped(record);
         self.shared()
-            .accept(&record, &mut Some(boxed(timestamp_ms, Box::new(callback))), None)
+            .accept(&record, &mut Some(Notify::Call(boxed(timestamp_ms, Box::new(callback)))), None)
             .await
             .map(drop)
+    }
+
+    /// Accepts a record, and tells the producer's listener ([`ProducerBuilder::on_delivery`](crate::ProducerBuilder::on_delivery))
+    /// once what became of it, with `token`: as [`send_with`](Self::send_with), without a closure, a handle or any allocation for
+    /// the record. What the token means is the caller's: a place in a list, a pointer's number, an offset of its own.
+    ///
+    /// Cancel safety: a dropped future means "not accepted", and the listener is not told.
+    ///
+    /// ```no_run
+    /// use kp_producer::{Producer, ProducerConfig, ProducerRecord};
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let producer = Producer::builder(ProducerConfig::default().bootstrap_servers("localhost:9092"))
+    ///     .on_delivery(|line, report| match report.error() {
+    ///         None => println!("line {line}: offset {:?}", report.offset()),
+    ///         Some(error) => eprintln!("line {line}: {error}"),
+    ///     })
+    ///     .build()?;
+    /// for (line, text) in ["one", "two"].into_iter().enumerate() {
+    ///     producer.send_tagged(ProducerRecord::to("lines").value(text), line as u64).await?;
+    /// }
+    /// producer.flush().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SendError`]: the record was not accepted, and the listener is not told. [`NoListener`](crate::SendErrorKind::NoListener)
+    /// without a listener.
+    pub async fn send_tagged(&self, record: ProducerRecord<'_>, token: u64) -> Result<(), SendError> {
+        let notify = self.notify_of(&record, token)?;
+        if let Some(interceptors) = &self.shared().extensions.interceptors {
+            return self.send_intercepted(interceptors, &record, Some(Own::Token(token))).await.map(drop);
+        }
+        self.shared().accept(&record, &mut Some(notify), None).await.map(drop)
+    }
+
+    /// As [`send_tagged`](Self::send_tagged), blocking the calling thread if it has to wait.
+    pub(crate) fn send_tagged_blocking(
+        &self,
+        record: &ProducerRecord<'_>,
+        token: u64,
+    ) -> Result<(), SendError> {
+        let notify = self.notify_of(record, token)?;
+        if self.shared().extensions.interceptors.is_some() {
+            return block_on(self.send_tagged(record.clone(), token));
+        }
+        let mut notify = Some(notify);
+        match self.shared().accept_at_once(record, &mut notify) {
+            AtOnce::Done(result) => result.map(drop),
+            AtOnce::Waits(chosen) => block_on(self.shared().accept(record, &mut notify, chosen)).map(drop),
+        }
+    }
+
+    fn notify_of(&self, record: &ProducerRecord<'_>, token: u64) -> Result<Notify, SendError> {
+        match &self.shared().extensions.listener {
+            Some(_) => Ok(Notify::Token(token)),
+            None => {
+                let kind = SendErrorKind::NoListener;
+                Err(self.shared().telemetry.refuse(kind, record.topic(), Spent::default()))
+            }
+        }
     }
 
     /// Accepts a record if that takes no waiting; from anywhere, callbacks included.
@@ -362,11 +429,21 @@ impl Producer {
         let remembered = Arc::new(intercepted.remember());
         let (record, timestamp_ms) = self.stamped(intercepted.record());
         let callback = acknowledging(Arc::clone(interceptors), Arc::clone(&remembered), timestamp_ms, None);
-        let result = shared.try_accept(&record, &mut Some(callback));
+        let result = shared.try_accept(&record, &mut Some(Notify::Call(callback)));
         if let Err(error) = &result {
             remembered.refused(interceptors, error);
         }
         result
+    }
+
+    /// A callback that tells the listener, for a record that needs one in any case.
+    fn tagged(&self, token: u64) -> RecordCallback {
+        let listener = self.shared().extensions.listener.clone();
+        Box::new(move |outcome| {
+            if let Some(listener) = listener {
+                listener(token, DeliveryReport::new(outcome));
+            }
+        })
     }
 
     /// A record with its timestamp decided now, for a callback that must know it later.
@@ -411,6 +488,12 @@ impl std::error::Error for TrySendError<'_> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.error)
     }
+}
+
+/// Whom the user wants to be told about a record.
+enum Own {
+    Call(Callback),
+    Token(u64),
 }
 
 /// A callback of the user's.

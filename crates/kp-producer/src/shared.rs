@@ -4,6 +4,7 @@
 //! path is an atomic load, a map look-up and the partition's own lock inside the accumulator.
 
 use crate::delivery::Delivery;
+use crate::delivery_report::Listener;
 use crate::error::{SendError, SendErrorKind};
 use crate::explain::Question;
 use crate::extension::Configured;
@@ -14,8 +15,8 @@ use crate::parker;
 use crate::record::ProducerRecord;
 use arc_swap::ArcSwap;
 use kp_accumulator::{
-    Accumulator, Append, AppendError, PartitionRequest, Partitioner, RecordCallback, Spent, Target,
-    TopicQueues, choose_partition,
+    Accumulator, Append, AppendError, Notify, PartitionRequest, Partitioner, Spent, Target, TopicQueues,
+    choose_partition,
 };
 use kp_memory::{Buffer, BufferPool, MemoryError};
 use kp_metadata::{Cluster, Topic};
@@ -110,6 +111,7 @@ pub(crate) trait Closer: Send + Sync {
 pub(crate) struct Extensions {
     pub(crate) interceptors: Option<Arc<Chain>>,
     pub(crate) partitioner: Option<Configured<Box<dyn Partitioner>>>,
+    pub(crate) listener: Option<Arc<Listener>>,
     /// What they are configured with.
     pub(crate) config: BTreeMap<String, String>,
 }
@@ -334,7 +336,7 @@ impl Shared {
     pub(crate) async fn accept(
         &self,
         record: &ProducerRecord<'_>,
-        callback: &mut Option<RecordCallback>,
+        notify: &mut Option<Notify>,
         chosen: Option<Target>,
     ) -> Result<Delivery, SendError> {
         let mut waited = Waited { deadline: None, spent: Spent::default() };
@@ -342,7 +344,7 @@ impl Shared {
         let timestamp = self.check(record).map_err(|kind| refuse(kind, &waited.spent))?;
         let mut incoming = Incoming { target: chosen, ..Incoming::new(record, timestamp) };
         loop {
-            let attempt = self.attempt(&mut incoming, callback);
+            let attempt = self.attempt(&mut incoming, notify);
             match attempt.map_err(|kind| refuse(kind, &waited.spent))? {
                 Attempt::Accepted(delivery) => return Ok(delivery),
                 Attempt::NeedsMetadata(wanted) => self.wait_for_metadata(wanted, &mut waited).await,
@@ -356,12 +358,8 @@ impl Shared {
     }
 
     /// Accepts a record if neither metadata nor memory has to be waited for. The usual way of a call that may block: no future is made and no waker registered for a record that goes straight in.
-    pub(crate) fn accept_at_once(
-        &self,
-        record: &ProducerRecord<'_>,
-        callback: &mut Option<RecordCallback>,
-    ) -> AtOnce {
-        self.at_once(record, |incoming| self.attempt(incoming, callback))
+    pub(crate) fn accept_at_once(&self, record: &ProducerRecord<'_>, notify: &mut Option<Notify>) -> AtOnce {
+        self.at_once(record, |incoming| self.attempt(incoming, notify))
     }
 
     /// The same for who sends to one topic again and again: its place is looked up anew only when the view is another one.
@@ -369,6 +367,7 @@ impl Shared {
         &self,
         record: &ProducerRecord<'_>,
         cached: &mut Option<CachedTopic>,
+        notify: &mut Option<Notify>,
     ) -> AtOnce {
         // Before the view: a view that comes in between is then looked up once too often, never too rarely.
         let generation = self.generation.load(Ordering::Acquire);
@@ -378,7 +377,7 @@ impl Shared {
                 view.topics.get(record.topic()).cloned().map(|found| CachedTopic { generation, view, found });
         }
         let Some(CachedTopic { view, found, .. }) = cached else { return AtOnce::Waits(None) };
-        self.at_once(record, |incoming| self.attempt_in(view, found, incoming, &mut None))
+        self.at_once(record, |incoming| self.attempt_in(view, found, incoming, notify))
     }
 
     #[inline]
@@ -410,13 +409,13 @@ impl Shared {
     pub(crate) fn try_accept(
         &self,
         record: &ProducerRecord<'_>,
-        callback: &mut Option<RecordCallback>,
+        notify: &mut Option<Notify>,
     ) -> Result<Delivery, SendError> {
         let refuse = |kind| self.telemetry.refuse(kind, record.topic(), Spent::default());
         let timestamp = self.check(record).map_err(refuse)?;
         let mut incoming = Incoming::new(record, timestamp);
         loop {
-            match self.attempt(&mut incoming, callback).map_err(refuse)? {
+            match self.attempt(&mut incoming, notify).map_err(refuse)? {
                 Attempt::Accepted(delivery) => return Ok(delivery),
                 Attempt::NeedsMetadata(wanted) => {
                     self.tell(wanted.command());
@@ -472,11 +471,11 @@ impl Shared {
     fn attempt(
         &self,
         incoming: &mut Incoming<'_, '_>,
-        callback: &mut Option<RecordCallback>,
+        notify: &mut Option<Notify>,
     ) -> Result<Attempt, SendErrorKind> {
         let view = self.view.load();
         match view.topics.get(incoming.record.topic()) {
-            Some(found) => self.attempt_in(&view, found, incoming, callback),
+            Some(found) => self.attempt_in(&view, found, incoming, notify),
             None => self.not_in_view(&view, Wanted::Topic(TopicName::new(incoming.record.topic()))),
         }
     }
@@ -487,7 +486,7 @@ impl Shared {
         view: &View,
         found: &TopicView,
         incoming: &mut Incoming<'_, '_>,
-        callback: &mut Option<RecordCallback>,
+        notify: &mut Option<Notify>,
     ) -> Result<Attempt, SendErrorKind> {
         let TopicView { topic, queues } = found;
         let record = incoming.record;
@@ -503,7 +502,7 @@ impl Shared {
         }
         let encoded = record.as_record_ref(incoming.timestamp);
         let clock = &*self.clock;
-        match self.accumulator.append(queues, topic, target, &encoded, callback, &mut incoming.spare, clock) {
+        match self.accumulator.append(queues, topic, target, &encoded, notify, &mut incoming.spare, clock) {
             Ok(Append::Accepted(appended)) => Ok(Attempt::Accepted(Delivery::new(
                 appended.completion,
                 appended.index,

@@ -78,7 +78,7 @@ impl Topic {
         if self.producer.shared().extensions.interceptors.is_some() || record.topic() != &*self.name {
             return AtOnce::Waits(None);
         }
-        self.producer.shared().accept_cached(record, &mut self.cached.borrow_mut())
+        self.producer.shared().accept_cached(record, &mut self.cached.borrow_mut(), &mut None)
     }
 }
 

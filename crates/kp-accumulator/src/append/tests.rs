@@ -172,7 +172,7 @@ fn an_append_after_close_is_refused_and_keeps_its_callback() {
     let room = Room::new(settings(), &[0]);
     room.send(0, b"before");
     room.accumulator.close();
-    let mut callback: Option<RecordCallback> = Some(Box::new(|_| {}));
+    let mut callback = Some(crate::Notify::Call(Box::new(|_| {})));
     let refused = room.try_send(FIRST, &value(b"after"), &mut callback, &mut None);
     assert_eq!(refused.unwrap_err(), AppendError::Closed);
     assert!(callback.is_some());

@@ -98,7 +98,7 @@ fn what_callbacks_take_is_counted_and_comes_back() {
         room.send_record(FIRST, &value(b"v"), Some(note(&log, "v"))).unwrap();
     }
     let counted = before - room.pool.available();
-    assert!(counted >= 50 * size_of::<super::Callback>(), "{counted} bytes");
+    assert!(counted >= 50 * size_of::<super::callbacks::Callback>(), "{counted} bytes");
     room.pass(10);
     Room::acknowledge(room.turn(0), 0);
     assert_eq!((room.pool.available(), log.lock().len()), (20_000, 50));
@@ -184,4 +184,99 @@ fn a_batch_in_memory_that_was_used_before_knows_nothing_of_the_one_before() {
         room.pass(10);
         Room::acknowledge(room.turn(0), 1);
     }
+}
+
+/// A room whose listener writes into the log.
+fn listening(log: &Log) -> Room {
+    let (room, log) = (Room::new(settings(), &[0]), Arc::clone(log));
+    let listener = move |token, outcome: crate::RecordOutcome<'_>| match outcome.result {
+        RecordResult::Written { offset, .. } => {
+            log.lock().push(format!("#{token} {:?}", offset.map(|offset| offset.0)));
+        }
+        RecordResult::Failed { failure, .. } => log.lock().push(format!("#{token} {:?}", failure.kind)),
+    };
+    assert!(room.accumulator.set_listener(Box::new(listener)));
+    assert!(!room.accumulator.set_listener(Box::new(|_, _| {})), "there is one");
+    room
+}
+
+// BB21, BB22, BB23
+#[test]
+fn tokens_and_callbacks_are_told_in_one_order_and_a_panic_harms_nobody_else() {
+    let log = Log::default();
+    let room = listening(&log);
+    room.send_tagged(b"a", 70);
+    room.send_record(FIRST, &value(b"b"), Some(note(&log, "b"))).unwrap();
+    room.send(0, b"nobody is told");
+    room.send_record(FIRST, &value(b"c"), Some(Box::new(|_| panic!("on purpose")))).unwrap();
+    room.send_tagged(b"d", u64::MAX);
+    room.send_tagged(b"e", 70);
+    room.pass(10);
+    Room::acknowledge(room.turn(0), 40);
+    assert_eq!(
+        *log.lock(),
+        ["#70 Some(40)", "b t-0 1 Some(41)", "#18446744073709551615 Some(44)", "#70 Some(45)"]
+    );
+    assert_eq!(room.accumulator.callback_panics(), 1);
+    room.send_tagged(b"f", 1);
+    drop(room);
+    assert_eq!(log.lock().last().unwrap(), "#1 Closed");
+}
+
+// promise 5
+#[test]
+fn what_tokens_take_is_counted_and_comes_back_also_from_a_list_that_is_used_again() {
+    let log = Log::default();
+    let room = listening(&log);
+    for round in 0..3 {
+        room.send(0, b"page");
+        let before = room.pool.available();
+        (0..50).for_each(|token| room.send_tagged(b"v", token));
+        let counted = before - room.pool.available();
+        assert!(counted >= 50 * size_of::<super::callbacks::Token>(), "round {round}: {counted} bytes");
+        assert!(counted <= 50 * 64, "round {round}: {counted} bytes");
+        room.pass(10);
+        Room::acknowledge(room.turn(0), 0);
+        assert_eq!(room.pool.available(), 20_000, "round {round}");
+    }
+    assert_eq!(log.lock().len(), 150);
+}
+
+// BB25
+#[test]
+fn tokens_follow_their_records_into_the_parts_of_a_split() {
+    let log = Log::default();
+    let room = listening(&log);
+    (0..9).for_each(|token| room.send_tagged(&[b'x'; 90], token));
+    room.pass(10);
+    let crate::Drained { batch, wire, .. } = room.turn(0).pop().unwrap();
+    drop(wire);
+    let (whole, outcome) = room.accumulator.split(batch, room.now()).unwrap();
+    whole.settle(outcome);
+    assert_eq!(log.lock().len(), 0, "nothing is decided");
+    let mut base = 100;
+    while let Some(drained) = room.turn(0).pop() {
+        let records = i64::from(drained.batch.record_count());
+        drained.batch.settle(written(base));
+        base += records;
+    }
+    assert_eq!(
+        *log.lock(),
+        (0..9).map(|token| format!("#{token} Some({})", 100 + token)).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn lists_of_tokens_are_used_again() {
+    let log = Log::default();
+    let room = listening(&log);
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        room.send_tagged(b"v", 1);
+        room.pass(10);
+        let drained = room.turn(0);
+        seen.push(drained[0].batch.core.callbacks.tokens.as_ptr());
+        Room::acknowledge(drained, 0);
+    }
+    assert!(seen[1] == seen[0] && seen[2] == seen[0], "{seen:?}");
 }
