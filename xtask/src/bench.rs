@@ -3,6 +3,7 @@
 //! Owns: the processes of a comparison (a sink, a delay proxy, one producer at a time), which end with it however it ends.
 //! Only ratios of one run count: absolute figures move from machine to machine and from hour to hour.
 
+mod count;
 mod measured;
 mod producers;
 mod report;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use self::count::CountArgs;
 use self::measured::{Measured, Results};
 use self::producers::{Peer, Producer};
 use self::report::Report;
@@ -41,6 +43,8 @@ pub enum BenchCommand {
         after_help = "Examples:\n  cargo xtask bench compare --scenario small,idem --against franz-go --rounds 3\n  cargo xtask bench compare --scenario rtt --records-scale 0.5\n  cargo xtask bench compare --real 4.3.0 --scenario idem,rate\n  cargo xtask bench compare --scenario all --write docs/performance.md"
     )]
     Compare(CompareArgs),
+    /// How many instructions a record costs, counted by valgrind, beside the numbers that are kept; fails above +5 %.
+    Count(CountArgs),
 }
 
 /// What to compare, and against whom.
@@ -92,6 +96,7 @@ impl BenchCommand {
     pub fn run(&self) -> Result<(), XtaskError> {
         match self {
             Self::Compare(args) => args.run(),
+            Self::Count(args) => args.run(),
         }
     }
 }
