@@ -16,8 +16,8 @@ use kp_protocol::api::{
 };
 use kp_protocol::records::RecordRef;
 use kp_protocol::{
-    ApiKey, BrokerAddress, BrokerId, BrokerVersions, Offset, Timestamp, TopicId, TopicName, VersionRange,
-    encode_body,
+    ApiKey, BrokerAddress, BrokerId, BrokerVersions, Offset, PartitionId, Timestamp, TopicId, TopicName,
+    VersionRange, encode_body,
 };
 use kp_sender::{
     BrokerReadiness, IdempotenceSetting, Input, OutgoingRequest, Output, SenderCore, SenderSettings,
@@ -35,10 +35,14 @@ const BROKER: BrokerId = BrokerId(1);
 const TURN: u64 = 1000;
 
 fn main() -> Result<(), Failure> {
-    let usage = "kp-count append|seal|answer|token RECORDS";
+    let usage = "kp-count append|seal|answer|token RECORDS, or spread RECORDS PARTITIONS BROKERS";
     let mut args = std::env::args().skip(1);
-    let (stage, records) = (args.next().ok_or(usage)?, args.next().ok_or(usage)?.parse()?);
+    let (stage, records) = (args.next().ok_or(usage)?, args.next().ok_or(usage)?.parse::<u64>()?);
     match stage.as_str() {
+        "spread" => {
+            let mut number = || args.next().ok_or(usage)?.parse::<i32>().map_err(Failure::from);
+            count_spread(records, number()?, number()?)
+        }
         "append" => count_append(records, Driver::drop_all),
         "seal" => count_append(records, Driver::seal_all),
         "answer" => count_answer(records, false),
@@ -68,30 +72,40 @@ impl DrainGate for Everything {
     }
 }
 
-fn address() -> BrokerAddress {
-    BrokerAddress { id: BROKER, host: "localhost".into(), port: 9092, rack: None }
+fn address(id: BrokerId) -> BrokerAddress {
+    BrokerAddress { id, host: "localhost".into(), port: 9092, rack: None }
 }
 
 impl Driver {
     fn new() -> Self {
-        let (clock, pool) = (ManualClock::new(), BufferPool::new(32 << 20, 16_384));
+        Self::with(PARTITIONS, 1, 32 << 20)
+    }
+
+    fn with(partitions: i32, brokers: i32, memory: usize) -> Self {
+        let (clock, pool) = (ManualClock::new(), BufferPool::new(memory, 16_384));
         let accumulator = Accumulator::new(AccumulatorSettings::default(), Arc::clone(&pool));
         let name = TopicName::new(TOPIC);
-        let partitions = (0..PARTITIONS).map(|_| Partition::led_by(BROKER)).collect();
-        let topic = Topic::new(name.clone(), ID, partitions);
-        let queues = accumulator.topic(&name, PARTITIONS as usize);
-        let cluster = Cluster::new(1, [address()], [topic.clone()]);
+        let leaders = (0..partitions).map(|partition| BrokerId(1 + partition % brokers));
+        let metadata = leaders.map(Partition::led_by).collect();
+        let topic = Topic::new(name.clone(), ID, metadata);
+        let queues = accumulator.topic(&name, partitions as usize);
+        let cluster = Cluster::new(1, (1..=brokers).map(|id| address(BrokerId(id))), [topic.clone()]);
         Self { clock, pool, accumulator, queues, topic, cluster, spare: None, drained: Vec::new() }
     }
 
-    fn append(&mut self, value: &[u8], notify: Option<kp_accumulator::Notify>) -> Result<(), Failure> {
+    fn append(
+        &mut self,
+        value: &[u8],
+        target: Target,
+        notify: Option<kp_accumulator::Notify>,
+    ) -> Result<(), Failure> {
         let record = RecordRef { timestamp: Timestamp(7), key: None, value: Some(value), headers: &[] };
         let mut notify = notify;
         loop {
             let appended = self.accumulator.append(
                 &self.queues,
                 &self.topic,
-                Target::Sticky,
+                target,
                 &record,
                 &mut notify,
                 &mut self.spare,
@@ -114,8 +128,21 @@ impl Driver {
     /// Everything ready is sealed, drained and acknowledged.
     fn seal_all(&mut self) {
         let now = self.clock.now();
-        while !self.accumulator.ready(now, &self.cluster).brokers.is_empty() {
-            self.accumulator.drain(now, &self.cluster, BROKER, 1 << 20, &mut Everything, &mut self.drained);
+        loop {
+            let ready = self.accumulator.ready(now, &self.cluster).brokers;
+            if ready.is_empty() {
+                return;
+            }
+            for broker in ready {
+                self.accumulator.drain(
+                    now,
+                    &self.cluster,
+                    broker,
+                    1 << 20,
+                    &mut Everything,
+                    &mut self.drained,
+                );
+            }
             for drained in self.drained.drain(..) {
                 drained
                     .batch
@@ -128,9 +155,25 @@ impl Driver {
 fn count_append(records: u64, turn: fn(&mut Driver)) -> Result<(), Failure> {
     let (mut driver, value) = (Driver::new(), [b'x'; 100]);
     for number in 0..records {
-        driver.append(&value, None)?;
+        driver.append(&value, Target::Sticky, None)?;
         if number % TURN == 0 {
             turn(&mut driver);
+        }
+    }
+    Ok(())
+}
+
+/// Records to all partitions in turn, led by all brokers in turn: what it costs to find what is ready among many.
+fn count_spread(records: u64, partitions: i32, brokers: i32) -> Result<(), Failure> {
+    if partitions < 1 || brokers < 1 {
+        return Err("partitions and brokers: 1 or more".into());
+    }
+    let (mut driver, value) = (Driver::with(partitions, brokers, 512 << 20), [b'x'; 100]);
+    for number in 0..records {
+        let partition = PartitionId((number % partitions as u64) as i32);
+        driver.append(&value, Target::Partition(partition), None)?;
+        if number % TURN == 0 {
+            driver.seal_all();
         }
     }
     Ok(())
@@ -153,7 +196,7 @@ fn count_answer(records: u64, tokens: bool) -> Result<(), Failure> {
         }));
     }
     let now = driver.clock.now();
-    let metadata = Metadata::new(MetadataSettings::default(), vec![address()], now, 1);
+    let metadata = Metadata::new(MetadataSettings::default(), vec![address(BROKER)], now, 1);
     let settings = SenderSettings { idempotence: IdempotenceSetting::Preferred, ..SenderSettings::default() };
     let core = SenderCore::new(settings, Arc::clone(&driver.accumulator), metadata, now, 2);
     let range = |newest| VersionRange::new(0, newest);
@@ -168,7 +211,7 @@ fn count_answer(records: u64, tokens: bool) -> Result<(), Failure> {
     turn.run(&driver)?;
     for number in 0..records {
         let notify = tokens.then_some(kp_accumulator::Notify::Token(number));
-        driver.append(&value, notify)?;
+        driver.append(&value, Target::Sticky, notify)?;
         if number % TURN == 0 {
             turn.run(&driver)?;
         }
