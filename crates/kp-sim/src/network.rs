@@ -64,6 +64,8 @@ struct World {
     events: Vec<SelectorEvent>,
     next_in_queue: u64,
     next_alarm: Option<Instant>,
+    /// How often it was asked since time last moved.
+    polls_at: (Option<Instant>, u32),
     trace: u64,
     happened: u64,
 }
@@ -94,6 +96,7 @@ impl SimNetwork {
             events: Vec::new(),
             next_in_queue: 0,
             next_alarm: None,
+            polls_at: (None, 0),
             trace: 0xcbf2_9ce4_8422_2325,
             happened: 0,
         };
@@ -190,7 +193,17 @@ impl SimNetwork {
     }
 }
 
+/// More looks at one moment than any client has a reason for.
+const MOST_POLLS: u32 = 1_000_000;
+
 impl World {
+    /// A client that looks again and again while time stands still would never end: that is a failure, not a test that hangs.
+    fn note_poll(&mut self, now: Instant) {
+        self.polls_at =
+            if self.polls_at.0 == Some(now) { (Some(now), self.polls_at.1 + 1) } else { (Some(now), 1) };
+        assert!(self.polls_at.1 < MOST_POLLS, "the network is polled without end while time stands still");
+    }
+
     fn plan(&mut self, at: Instant, what: Happening) {
         self.next_in_queue += 1;
         self.queue.insert((at, self.next_in_queue), what);
@@ -497,7 +510,9 @@ impl Selectable for SimSelectable {
             events.append(&mut world.events);
             let rung = self.network.rung.0.swap(false, Ordering::SeqCst);
             let now = clock.now();
-            let alarm = world.next_alarm.filter(|at| *at <= now).is_some();
+            // Told once: whoever goes on waiting without looking at the alarm's reason waits for something else.
+            let alarm = world.next_alarm.take_if(|at| *at <= now).is_some();
+            world.note_poll(now);
             if rung || alarm || !events.is_empty() || now >= until {
                 return rung || alarm;
             }

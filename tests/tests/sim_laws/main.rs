@@ -65,6 +65,10 @@ fn laws_hold_over_many_seeds() {
                     if seed >= first + count || failed.lock().unwrap().len() as u64 >= most_failures {
                         return;
                     }
+                    let done = seed - first;
+                    if done > 0 && done.is_multiple_of(50_000) {
+                        println!("laws: {done} of {count} seeds");
+                    }
                     match run_seed(seed) {
                         Ok(outcome) => {
                             let mut totals = totals.lock().unwrap();
