@@ -425,3 +425,47 @@ fn the_pool_is_not_locked_while_wakers_run() {
     waits_for(&|_held| pool.close());
     assert_eq!(looks.1.load(Ordering::SeqCst), 6, "the driver three times, the waiter once by each end");
 }
+
+// BP8
+#[test]
+fn a_thread_that_is_parked_is_woken_by_what_comes_back() {
+    let clock = ManualClock::new();
+    let pool = BufferPool::new(100, 100);
+    let page = take(&pool, 100);
+    let waiting = pool.allocate(100, within(&clock, 3_600_000)).expect("legal size");
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| waiting.wait_blocking(&clock).map(|buffer| buffer.capacity()));
+        // Both orders are fine; parked before is the one that matters, and by far the more likely.
+        (0..1000).for_each(|_| std::thread::yield_now());
+        drop(page);
+        assert_eq!(waiter.join().expect("no panic").expect("it is served"), 100);
+    });
+}
+
+#[test]
+fn a_buffer_says_how_much_is_written() {
+    let pool = BufferPool::new(100, 100);
+    let mut page = take(&pool, 100);
+    assert_eq!((page.len(), page.is_empty(), page.spare()), (0, true, 100));
+    page.vec_mut().extend_from_slice(b"abc");
+    assert_eq!((page.len(), page.is_empty(), page.spare()), (3, false, 97));
+}
+
+// ME1
+#[test]
+fn waits_and_those_in_vain_are_counted() {
+    let clock = ManualClock::new();
+    let pool = BufferPool::new(100, 100);
+    assert_eq!((pool.exhausted_total(), pool.wait_time()), (0, Duration::ZERO));
+    pool.add_wait(Duration::from_millis(3));
+    pool.add_wait(Duration::from_millis(4));
+    assert_eq!(pool.wait_time(), Duration::from_millis(7));
+    let page = take(&pool, 100);
+    for deadline in [within(&clock, 1), within(&clock, 2)] {
+        let waiting = pool.allocate(100, deadline).expect("legal size");
+        clock.advance(Duration::from_millis(2));
+        assert!(matches!(waiting.wait_blocking(&clock), Err(MemoryError::Exhausted { requested: 100, .. })));
+    }
+    assert_eq!(pool.exhausted_total(), 2);
+    drop(page);
+}
