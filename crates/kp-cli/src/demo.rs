@@ -49,6 +49,7 @@ pub(crate) fn run(args: &DemoArgs, output: &OutputArgs, console: &Console) -> Re
         Some(path) => Workload::File(path.clone()),
         None => Workload::MadeUp(args.records),
     };
+    workload.check().map_err(Failure::failed)?;
     on_interrupt(console.clone(), || process::exit(EXIT_INTERRUPTED.into()), || ())
         .map_err(Failure::failed)?;
 

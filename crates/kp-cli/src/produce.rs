@@ -13,6 +13,7 @@ pub(crate) mod progress;
 pub(crate) mod summary;
 
 use std::{
+    cell::Cell,
     io::{self, Write as _},
     path::Path,
     process,
@@ -298,6 +299,7 @@ impl Run {
             headers: args.header.clone(),
             syntax: LineSyntax { format: args.format, key_separator: args.key_separator.clone() },
             max_request_size: self.max_request_size,
+            partitions: Cell::new(None),
         };
         let ended = self.gate.guard();
         thread::spawn(move || {

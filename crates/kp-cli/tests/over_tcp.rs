@@ -439,3 +439,30 @@ fn sigusr1_makes_it_say_what_waits_and_why() {
     let rest: Vec<String> = stderr.map(Result::unwrap).collect();
     assert_eq!(child.wait().unwrap().code(), Some(0), "it goes on as if nothing had been: {rest:?}");
 }
+
+#[test]
+fn a_line_that_names_a_partition_beyond_the_topics_fails_alone() {
+    let broker = broker();
+    let lines = "{\"value\":\"a\",\"partition\":7}\n{\"value\":\"b\",\"partition\":1}\n{\"value\":\"c\",\"partition\":3}\n{\"value\":\"d\"}\n";
+    let servers = broker.bootstrap();
+    let block = "max.block.ms=300";
+    let output = kp(
+        &["produce", "-b", &servers, "-t", "t", "--format", "ndjson", "--json", "-X", block],
+        lines.as_bytes(),
+    );
+    let (json, said) = (json(&output), said(&output));
+    assert_eq!((&json["sent"], &json["acked"], &json["failed"]), (&4.into(), &2.into(), &2.into()), "{said}");
+    assert!(
+        said.contains("partition 7 does not exist") && said.contains("partition 3 does not exist"),
+        "{said}"
+    );
+    assert_eq!(code(&output), 1);
+}
+
+#[test]
+fn a_demo_of_a_file_that_is_not_there_says_so_before_it_starts_a_broker() {
+    let output = kp(&["demo", "/nowhere/to/be.found"], b"");
+    let said = said(&output);
+    assert!(said.contains("/nowhere/to/be.found") && !said.contains("broker:"), "{said}");
+    assert_eq!(code(&output), 1);
+}

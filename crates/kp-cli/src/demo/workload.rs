@@ -35,6 +35,19 @@ impl Workload {
         }
     }
 
+    /// Whether it can be read, before anything is started for it.
+    ///
+    /// # Errors
+    /// What the system says about the file.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match self {
+            Self::File(path) => {
+                File::open(path).map(drop).map_err(|error| format!("{}: {error}", path.display()))
+            }
+            Self::MadeUp(_) => Ok(()),
+        }
+    }
+
     /// Hands each line with its number (from 0) to `each`, until that fails.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The thread that reads and sends.
 //! Owns: the input while it runs, and the decision whether a refused record ends it.
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 use kp_producer::{Producer, ProducerRecord, SendError, SendErrorKind};
 
@@ -37,6 +37,8 @@ pub(crate) struct Feeder {
     pub(crate) syntax: LineSyntax,
     /// Bytes, for the message about a line that is longer.
     pub(crate) max_request_size: usize,
+    /// How many partitions the topic has, once a line has named one beyond them: it is not waited for again.
+    pub(crate) partitions: Cell<Option<usize>>,
 }
 
 impl Feeder {
@@ -109,6 +111,13 @@ impl Feeder {
                 None => record.null_header(name),
             };
         }
+        if let (Some(partition), Some(partitions)) = (input.partition, self.partitions.get())
+            && usize::try_from(partition).is_ok_and(|partition| partition >= partitions)
+        {
+            let what = format!("partition {partition} does not exist, the topic has {partitions}");
+            self.outcomes.rejected(place, what);
+            return Ok(());
+        }
         if let Some(partition) = input.partition.or(self.partition) {
             record = record.partition(partition);
         }
@@ -125,6 +134,13 @@ impl Feeder {
             Some(Ok(())) => Ok(()),
             Some(Err(error)) => {
                 self.outcomes.refused(sent, &error);
+                if let (Some(_), SendErrorKind::NoSuchPartition { partitions, .. }) =
+                    (input.partition, error.kind())
+                {
+                    // The line's own mistake; the next one may name another.
+                    self.partitions.set(Some(*partitions));
+                    return Ok(());
+                }
                 if ends_the_input(&error) { Err(error.to_string()) } else { Ok(()) }
             }
             // `run` finds the gate shut before the next line.
