@@ -170,7 +170,7 @@ pub fn report(peer: &str, args: &Args, took: Duration, outcomes: &Outcomes) {
             "{{\"peer\":\"{peer}\",\"records\":{},\"size\":{},\"acks\":\"{}\",\"compression\":\"{}\",\
              \"idempotence\":{},\"ok\":{},\"failed\":{},\"secs\":{seconds:.3},\"rec_per_s\":{:.0},\
              \"mb_per_s\":{:.1},\"cpu_us_per_rec\":{:.3},\"cpu_user\":{user:.2},\"cpu_sys\":{system:.2},\
-             \"rss_mb\":{peak_mb:.0},\"p50_ms\":{:.2},\"p99_ms\":{:.2},\"max_ms\":{:.2}}}",
+             \"rss_mb\":{peak_mb:.0},\"p50_ms\":{:.2},\"p99_ms\":{:.2},\"p999_ms\":{:.2},\"max_ms\":{:.2}}}",
             args.records,
             args.size,
             args.acks,
@@ -183,6 +183,7 @@ pub fn report(peer: &str, args: &Args, took: Duration, outcomes: &Outcomes) {
             (user + system) * 1e6 / ok.max(1.0),
             ms(0.5),
             ms(0.99),
+            ms(0.999),
             outcomes.latency.max() as f64 / 1000.0,
         );
     }

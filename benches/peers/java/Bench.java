@@ -137,11 +137,12 @@ public class Bench {
         System.out.printf(Locale.ROOT, "{\"peer\":\"java\",\"records\":%d,\"size\":%d,\"acks\":\"%s\",\"compression\":\"%s\","
                 + "\"idempotence\":%s,\"ok\":%d,\"failed\":%d,\"secs\":%.3f,\"rec_per_s\":%.0f,\"mb_per_s\":%.1f,"
                 + "\"cpu_us_per_rec\":%.3f,\"cpu_user\":%.2f,\"cpu_sys\":%.2f,\"rss_mb\":%d,\"p50_ms\":%.2f,"
-                + "\"p99_ms\":%.2f,\"max_ms\":%.2f}%n",
+                + "\"p99_ms\":%.2f,\"p999_ms\":%.2f,\"max_ms\":%.2f}%n",
                 records, number("size", 100), text("acks", "1"), text("compression", "none"),
                 text("idempotence", "false"), ok, failed, seconds, ok / seconds,
                 ok * number("size", 100) / seconds / 1e6, (user + system) * 1e6 / Math.max(ok, 1), user, system, peak,
-                latencies[last / 2] / 1000.0, latencies[(int) (last * .99)] / 1000.0, latencies[last] / 1000.0);
+                latencies[last / 2] / 1000.0, latencies[(int) (last * .99)] / 1000.0, latencies[(int) (last * .999)] / 1000.0,
+                latencies[last] / 1000.0);
     }
 
     public static void main(String[] given) throws Exception {

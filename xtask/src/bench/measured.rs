@@ -13,6 +13,7 @@ pub(super) struct Measured {
     pub(super) rss_mb: f64,
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
+    pub(super) p999_ms: f64,
     pub(super) failed: u64,
 }
 
@@ -62,7 +63,7 @@ mod tests {
 
     #[test]
     fn the_median_is_the_middle_or_the_mean_of_the_two_in_it() {
-        let line = r#"{"peer":"kp","rec_per_s":1,"mb_per_s":1,"cpu_us_per_rec":1,"rss_mb":1,"p50_ms":0,"p99_ms":0,"failed":2}"#;
+        let line = r#"{"peer":"kp","rec_per_s":1,"mb_per_s":1,"cpu_us_per_rec":1,"rss_mb":1,"p50_ms":0,"p99_ms":0,"p999_ms":0,"failed":2}"#;
         let with = |rec_per_s| Measured { rec_per_s, ..Measured::read(line).unwrap() };
         let mut results = Results::of("kp".to_owned());
         assert_eq!(results.median(|round| round.rec_per_s), None);

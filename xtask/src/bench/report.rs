@@ -8,6 +8,8 @@ use super::measured::{Measured, Results};
 use super::scenarios::Scenario;
 use super::write_file;
 use crate::error::XtaskError;
+use crate::kafka::Version;
+use crate::workspace;
 
 /// Where there is no figure.
 const NONE: &str = "-";
@@ -70,12 +72,7 @@ impl Report {
             ("system", said("uname", &["-srm"])),
             ("commit", said("git", &["rev-parse", "--short", "HEAD"])),
             ("compilers", format!("{}; {}", said("rustc", &["--version"]), said("go", &["version"]))),
-            (
-                "peers",
-                "those named in benches/peers: rust/Cargo.toml, go/go.mod; Java as the newest Kafka of \
-                 `cargo xtask kafka`"
-                    .to_owned(),
-            ),
+            ("peers", peers()),
             ("records go to", self.target.clone()),
             ("rounds", format!("{}, producers in turn; medians", self.rounds)),
             ("command", format!("`cargo xtask {}`", arguments.join(" "))),
@@ -94,6 +91,30 @@ impl Report {
     }
 }
 
+/// The versions that are built from `benches/peers`.
+fn peers() -> String {
+    let read = |file: &str| {
+        std::fs::read_to_string(workspace::root().join("benches/peers").join(file)).unwrap_or_default()
+    };
+    let (lock, module) = (read("rust/Cargo.lock"), read("go/go.mod"));
+    let krate = |name: &str| locked(&lock, name).unwrap_or(NONE);
+    let franz_go =
+        module.lines().find_map(|line| line.split_once("twmb/franz-go v")).map_or(NONE, |found| found.1);
+    format!(
+        "franz-go {franz_go}, krafka {}, rdkafka {} over librdkafka {}, the Java producer of Kafka {}",
+        krate("krafka"),
+        krate("rdkafka"),
+        krate("rdkafka-sys").rsplit('+').next().unwrap_or(NONE),
+        Version::newest().number,
+    )
+}
+
+/// The version of a package in a lock file of cargo.
+fn locked<'a>(lock: &'a str, name: &str) -> Option<&'a str> {
+    let at = lock.find(&format!("name = \"{name}\"\n"))?;
+    lock[at..].lines().nth(1)?.strip_prefix("version = \"")?.strip_suffix('"')
+}
+
 fn rate(results: &Results) -> Option<f64> {
     results.median(|round| round.rec_per_s)
 }
@@ -108,15 +129,17 @@ fn table(scenario: &Scenario, records: u64, all: &[Results]) -> String {
         "\n## {}\n\n{}: {records} records, `{}`, {} partition(s)\n\n",
         scenario.name, scenario.says, scenario.args, scenario.partitions
     );
-    text.push_str("| producer | records/s | MB/s | CPU µs/record | peak MB | p50 ms | p99 ms | failed |\n");
-    text.push_str("|---|---|---|---|---|---|---|---|\n");
+    text.push_str(
+        "| producer | records/s | MB/s | CPU µs/record | peak MB | p50 ms | p99 ms | p99.9 ms | failed |\n",
+    );
+    text.push_str("|---|---|---|---|---|---|---|---|---|\n");
     for results in all {
         let show = |field: fn(&Measured) -> f64, digits| number(results.median(field), digits);
         let latency = |field| if scenario.has_latency() { show(field, 2) } else { NONE.to_owned() };
         let failed = if results.rounds.is_empty() { NONE.to_owned() } else { results.failed().to_string() };
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} | {failed} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {failed} |",
             results.producer,
             show(|round| round.rec_per_s, 0),
             show(|round| round.mb_per_s, 1),
@@ -124,6 +147,7 @@ fn table(scenario: &Scenario, records: u64, all: &[Results]) -> String {
             show(|round| round.rss_mb, 0),
             latency(|round| round.p50_ms),
             latency(|round| round.p99_ms),
+            latency(|round| round.p999_ms),
         );
     }
     let lines = ratios(all);
@@ -231,8 +255,17 @@ mod tests {
 
     fn results(producer: &str, rec_per_s: f64, cpu_us_per_rec: f64) -> Results {
         let mut results = Results::of(producer.to_owned());
-        let (mb_per_s, rss_mb, p50_ms, p99_ms, failed) = (1.0, 1.0, 0.0, 0.0, 0);
-        results.rounds.push(Measured { rec_per_s, mb_per_s, cpu_us_per_rec, rss_mb, p50_ms, p99_ms, failed });
+        let (mb_per_s, rss_mb, p50_ms, p99_ms, p999_ms, failed) = (1.0, 1.0, 0.0, 0.0, 0.0, 0);
+        results.rounds.push(Measured {
+            rec_per_s,
+            mb_per_s,
+            cpu_us_per_rec,
+            rss_mb,
+            p50_ms,
+            p99_ms,
+            p999_ms,
+            failed,
+        });
         results
     }
 
@@ -250,6 +283,17 @@ mod tests {
     }
 
     #[test]
+    fn a_version_is_found_in_a_lock_file_by_the_whole_name() {
+        let lock = "[[package]]\nname = \"rdkafka-sys\"\nversion = \"4.10.0+2.12.1\"\n\n[[package]]\nname = \"rdkafka\"\nversion = \"0.39.0\"\n";
+        assert_eq!(
+            (locked(lock, "rdkafka"), locked(lock, "rdkafka-sys")),
+            (Some("0.39.0"), Some("4.10.0+2.12.1"))
+        );
+        assert_eq!(locked(lock, "krafka"), None);
+        assert!(peers().contains("franz-go 1.") && !peers().contains('-'.to_string().repeat(2).as_str()));
+    }
+
+    #[test]
     fn a_producer_without_a_figure_has_a_dash_and_is_a_gap() {
         let mut report = Report::new("x".to_owned(), 1, Vec::new());
         let table = report.add(
@@ -257,7 +301,7 @@ mod tests {
             100,
             vec![Results::of("a".to_owned()), results("kp", 1_234_567.0, 0.1)],
         );
-        assert!(table.contains("| a | - | - | - | - | - | - | - |"), "{table}");
+        assert!(table.contains("| a | - | - | - | - | - | - | - | - |"), "{table}");
         assert!(table.contains("| kp | 1,234,567 |") && !table.contains("best peer"), "{table}");
         assert!(report.has_gaps());
     }
