@@ -202,6 +202,13 @@ impl Incomplete {
         drop(spares);
     }
 
+    /// How many insides, shared completions and lists of tokens are kept.
+    #[cfg(test)]
+    pub(crate) fn spare_counts(&self) -> (usize, usize, usize) {
+        let spares = self.spares.lock();
+        spares.as_ref().map_or((0, 0, 0), |kept| (kept.cores.len(), kept.shared.len(), kept.tokens.len()))
+    }
+
     pub(crate) fn count_abandoned(&self, records: u32) {
         self.abandoned_records.fetch_add(u64::from(records), Ordering::Relaxed);
     }

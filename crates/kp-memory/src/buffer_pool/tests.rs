@@ -469,3 +469,25 @@ fn waits_and_those_in_vain_are_counted() {
     assert_eq!(pool.exhausted_total(), 2);
     drop(page);
 }
+
+// promise 5
+#[test]
+fn a_reservation_that_grows_or_is_split_counts_what_it_stands_for() {
+    let pool = BufferPool::new(100, 10);
+    let mut reserved = pool.reserve_over(30);
+    reserved.grow_over(5);
+    assert_eq!((reserved.bytes(), pool.available()), (35, 65));
+    let part = reserved.split(15);
+    assert_eq!((reserved.bytes(), part.bytes(), pool.available()), (20, 15, 65));
+    drop(reserved);
+    assert_eq!(pool.available(), 85);
+    drop(part);
+    assert_eq!(pool.available(), 100);
+}
+
+#[test]
+fn only_a_wait_in_vain_is_worth_another_try() {
+    let key = "max.block.ms";
+    assert!(MemoryError::Exhausted { requested: 1, key }.is_retriable());
+    assert!(!MemoryError::Closed.is_retriable());
+}
