@@ -250,9 +250,15 @@ impl Numbering {
         let (start, end) = self.range(ticket);
         self.close(ticket);
         self.proven = Some(ticket.leader);
-        if end <= self.written_to {
-            return;
+        if end > self.written_to {
+            self.prove(start, end, ticket.records, base_offset);
         }
+        // The broker goes on behind this one, also if it took it as its first: what surely reached no log before it is not given
+        // again, or it would come behind what is sent now.
+        self.holes.retain(|hole| hole.start >= end || !hole.is_surely_unwritten);
+    }
+
+    fn prove(&mut self, start: u64, end: u64, records: u32, base_offset: Option<Offset>) {
         let before =
             self.open.iter().map(|(first, _)| first).chain(self.holes.iter().map(|hole| &hole.start));
         let is_first = before.min().is_none_or(|first| *first > start);
@@ -262,7 +268,7 @@ impl Numbering {
             self.written_to = end;
             self.holes.retain(|hole| hole.start >= end);
             if let Some(offset) = base_offset {
-                self.written_offset = offset.0.saturating_add(i64::from(ticket.records));
+                self.written_offset = offset.0.saturating_add(i64::from(records));
             }
         }
     }

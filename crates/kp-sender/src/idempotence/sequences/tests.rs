@@ -314,3 +314,22 @@ fn an_acknowledgement_behind_the_room_for_the_earlier_batches_proves_them() {
     bench.acknowledge_at(&high, 24);
     assert_eq!(bench.sequences.standing(QUEUE, Some(&low)), Standing::Proven);
 }
+
+// ID5, BB27
+#[test]
+fn numbers_below_an_acknowledged_one_are_never_given_again() {
+    let mut bench = Bench::new();
+    // Two records, split; the first part fails at once, and the broker takes the second part as the first it sees.
+    let whole = bench.send(2);
+    bench.come_back(&whole);
+    let part = |first: i32| Ticket {
+        identity: BatchIdentity { base_sequence: Sequence(first), ..whole.identity },
+        records: 1,
+        leader: LEADER,
+    };
+    bench.fail(&part(0), true);
+    let Turn::Send(second) = bench.again(&part(1)) else { panic!("it is the lowest") };
+    bench.acknowledge_at(&second, 0);
+    let next = bench.send(1);
+    assert_eq!(number(&next), (0, 2), "the broker expects what follows");
+}
