@@ -32,6 +32,8 @@ pub(crate) struct Dependency {
     pub(crate) kind: Option<String>,
     /// The version asked for; `*` if there is none.
     pub(crate) req: String,
+    #[serde(default)]
+    pub(crate) optional: bool,
 }
 
 /// A library, program or test file.

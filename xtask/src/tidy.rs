@@ -87,6 +87,7 @@ pub fn run() -> Result<(), XtaskError> {
     total += report("crates import only what is below them", &arrows::check_imports(&packages));
     total += report("manifests and features", &arrows::check_manifests(&packages));
     total += report("versions stand in the root manifest", &arrows::check_versions(&packages));
+    total += report("lock files are up to date", &arrows::check_locks(&packages, &files));
     total += report("no runtime in trees that must not have one", &arrows::check_trees(&packages)?);
     total += report("files open with their purpose, no stubs", &sources::check_rust(&files));
     total += report("crate roots forbid unsafe code", &sources::check_roots(&packages, &files));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Finding;
+use super::{Finding, SourceFile};
 use crate::error::XtaskError;
 use crate::packages::{Package, cargo, output_of};
 use crate::workspace;
@@ -158,6 +158,42 @@ fn own_versions(manifest: &str) -> Vec<(usize, &str)> {
     found
 }
 
+/// The lock files of programs outside the workspace know every package that kp's crates need: else `--locked` fails there.
+pub(super) fn check_locks(packages: &[Package], files: &[SourceFile]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in files.iter().filter(|file| file.name() == "Cargo.lock") {
+        for (number, name, locked) in locked_packages(&file.text) {
+            let Some(package) = packages.iter().find(|package| package.name == name) else { continue };
+            let needed = package.dependencies.iter().filter(|needs| needs.kind.is_none() && !needs.optional);
+            for missing in needed.filter(|needs| !locked.contains(&needs.name.as_str())) {
+                findings.push(Finding::new(
+                    &file.path,
+                    number,
+                    format!("{name} does not depend on {} here", missing.name),
+                    format!("`cargo fetch --manifest-path {}`", file.path.replace(".lock", ".toml")),
+                ));
+            }
+        }
+    }
+    findings
+}
+
+/// The packages of a lock file: the line of each name, the name, and the names that it depends on.
+fn locked_packages(lock: &str) -> Vec<(usize, &str, Vec<&str>)> {
+    let mut found: Vec<(usize, &str, Vec<&str>)> = Vec::new();
+    for (index, line) in lock.lines().enumerate() {
+        if let Some(name) = line.strip_prefix("name = \"") {
+            found.push((index + 1, name.trim_end_matches('"'), Vec::new()));
+        } else if let Some(name) = line.strip_prefix(" \"")
+            && let Some((_, _, dependencies)) = found.last_mut()
+        {
+            // "name", or "name version" where there are several versions of it.
+            dependencies.push(name.split(['"', ' ']).next().unwrap_or_default());
+        }
+    }
+    found
+}
+
 /// Runtimes and sockets in trees where none may be.
 pub(super) fn check_trees(packages: &[Package]) -> Result<Vec<Finding>, XtaskError> {
     let mut findings = Vec::new();
@@ -206,6 +242,7 @@ mod tests {
             name: name.to_owned(),
             kind: None,
             req: "^0.1.0".to_owned(),
+            optional: false,
         });
         Package {
             name: name.to_owned(),
@@ -244,6 +281,18 @@ mod tests {
         let manifest = "[package]\nversion = \"1\"\n[target.x.dev-dependencies]\na.workspace = true\nb = \"1\"\n\
                         c = { version = \"2\", optional = true }\nd = { workspace = true, optional = true }\n";
         assert_eq!(own_versions(manifest), [(5, "b"), (6, "c")]);
+    }
+
+    #[test]
+    fn a_lock_file_that_does_not_know_a_new_dependency_is_found() {
+        let lock = "[[package]]\nname = \"kp-time\"\nversion = \"0.1.0\"\ndependencies = [\n \"one 1.0.0\",\n \"two\",\n]\n";
+        let files = [SourceFile { path: "fuzz/Cargo.lock".to_owned(), text: lock.to_owned() }];
+        let found = |needs: &[&str]| check_locks(&[package("kp-time", needs)], &files);
+        assert_eq!(found(&["one", "two"]), []);
+        let missing = found(&["one", "three"]);
+        assert_eq!(missing.len(), 1);
+        assert_eq!(missing[0].place, "fuzz/Cargo.lock:2");
+        assert_eq!(missing[0].remedy, "`cargo fetch --manifest-path fuzz/Cargo.toml`");
     }
 
     #[test]
