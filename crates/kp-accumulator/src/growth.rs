@@ -17,13 +17,14 @@ const GROWS_FOR: Duration = Duration::from_secs(1);
 /// Brokers are told apart by this many places. Two of one place cost nothing but a batch that grows for its neighbour.
 const PLACES: usize = 256;
 
-/// Which brokers can be sent nothing for now. Written by the driver, read by appends.
+/// Which brokers can be sent nothing for now: all, until one is found ready for the first time. Written by the driver, read by
+/// appends.
 #[derive(Debug)]
 pub(crate) struct Waits(Box<[AtomicBool; PLACES]>);
 
 impl Default for Waits {
     fn default() -> Self {
-        Self(Box::new([const { AtomicBool::new(false) }; PLACES]))
+        Self(Box::new([const { AtomicBool::new(true) }; PLACES]))
     }
 }
 
@@ -82,8 +83,9 @@ impl Accumulator {
 
     /// Whether the open batch could not be sent now anyway, and may become larger than `batch.size` meanwhile.
     pub(crate) fn may_grow(&self, queue: &PartitionQueue, state: &QueueState) -> bool {
+        // Before the driver's first look nothing of the queue can be on its way.
         let leader_waits =
-            || queue.home.last_leader.get().is_some_and(|broker| self.waits.place(broker).load(Relaxed));
+            || queue.home.last_leader.get().is_none_or(|broker| self.waits.place(broker).load(Relaxed));
         queue.home.topic.growth.bytes() > self.settings.batch_size
             && (state.muted || state.passed_over || leader_waits())
     }

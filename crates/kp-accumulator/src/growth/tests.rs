@@ -113,6 +113,7 @@ impl DrainGate for OneEach {
 #[test]
 fn an_open_batch_is_not_closed_before_there_is_room_for_it() {
     let room = Room::new(growing(5_000), &[1]);
+    room.accumulator.note_waits(BrokerId(1), false);
     let mut window = OneEach(None);
     room.send(0, b"first");
     room.pass(10);
@@ -164,6 +165,7 @@ fn a_record_that_fits_no_step_closes_the_grown_batch() {
 #[test]
 fn the_open_batch_of_a_muted_partition_grows_as_well() {
     let room = Room::new(growing(5_000), &[1]);
+    room.accumulator.note_waits(BrokerId(1), false);
     room.send_full(0);
     let drained = room.turn(1);
     room.accumulator.mute(drained[0].queue);
@@ -188,6 +190,7 @@ impl DrainGate for FullWindows {
 #[test]
 fn a_partition_whose_own_window_is_full_grows_until_its_head_is_taken() {
     let room = Room::new(growing(5_000), &[1]);
+    room.accumulator.note_waits(BrokerId(1), false);
     room.send_full(0);
     assert_eq!(room.ready_brokers(), [1]);
     assert!(room.drain_with(1, usize::MAX, &mut FullWindows).is_empty());
@@ -289,18 +292,20 @@ fn records_of_an_old_format_count_what_they_take_there() {
 }
 
 #[test]
-fn what_was_never_looked_at_has_no_leader_that_could_wait() {
+fn before_the_driver_has_found_a_broker_ready_everything_grows() {
     for broker in [0, 1] {
         let room = Room::new(growing(5_000), &[broker]);
-        room.accumulator.note_waits(BrokerId(broker), true);
         send_many(&room, 0, 30);
+        assert_eq!(room.ready_brokers(), [broker]);
+        send_many(&room, 0, 10);
+        room.accumulator.note_waits(BrokerId(broker), false);
         let first = room.turn(broker);
-        assert!(sizes(&first)[0] <= 1_000, "nobody has seen yet who leads");
+        assert_eq!(first[0].batch.record_count(), 40, "all of it, in one batch");
         Room::acknowledge(first, 0);
-        while let drained = room.turn(broker)
-            && !drained.is_empty()
-        {
-            Room::acknowledge(drained, 9);
-        }
+        send_many(&room, 0, 30);
+        let strict = room.turn(broker);
+        assert!(sizes(&strict)[0] <= 1_000);
+        Room::acknowledge(strict, 40);
+        room.accumulator.fail_everything(crate::FailureKind::Closed);
     }
 }
