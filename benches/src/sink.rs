@@ -10,7 +10,9 @@ use kp_protocol::api::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic, PartitionProduceResponse,
     ProduceResponse, TopicProduceResponse,
 };
-use kp_protocol::{ApiKey, ErrorCode, Message, ProtocolError, decode_request_header, encode_response};
+use kp_protocol::{
+    ApiKey, ErrorCode, Message, ProtocolError, Segments, decode_request_header, encode_response,
+};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -166,7 +168,7 @@ impl Connection {
     }
 
     /// `None` if the request is cut short; within, no segments for `acks=0`.
-    fn produce(&mut self, mut at: Cursor<'_>) -> Option<Result<Option<Vec<Bytes>>, ProtocolError>> {
+    fn produce(&mut self, mut at: Cursor<'_>) -> Option<Result<Option<Segments>, ProtocolError>> {
         let version = at.i16()?;
         let correlation_id = at.i32()?;
         let client_id = at.i16()?; // not compact in any version of the header

@@ -6,7 +6,7 @@
 
 use crate::{NetworkSnapshot, OldKafka};
 use bytes::Bytes;
-use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions};
+use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, Segments};
 use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
@@ -71,7 +71,7 @@ pub struct ClientRequest {
     /// In which version `body` is encoded.
     pub version: i16,
     /// The body, in pieces that are written one after the other and never copied.
-    pub body: Vec<Bytes>,
+    pub body: Segments,
     /// How long to wait for the answer, from now, before the connection is given up (`request.timeout.ms`).
     pub timeout: Duration,
     /// `false` for Produce with `acks=0`: done when written ([`Event::Written`]), there is no response.
@@ -82,7 +82,7 @@ pub struct ClientRequest {
 #[derive(Clone, Debug)]
 pub struct Refused {
     /// The request as it was handed in.
-    pub request: ClientRequest,
+    pub request: Box<ClientRequest>,
     /// Why.
     pub reason: Arc<str>,
 }

@@ -190,7 +190,8 @@ impl<S: Selectable> KafkaClient for NetworkClient<S> {
 
     fn send(&mut self, now: Instant, request: ClientRequest) -> Result<(), Refused> {
         let id = request.broker;
-        let refuse = |request, reason: String| Err(Refused { request, reason: reason.into() });
+        let refuse =
+            |request, reason: String| Err(Refused { request: Box::new(request), reason: reason.into() });
         let link = self.brokers.get_mut(&id).map(|broker| &mut broker.link);
         let ready = match link.and_then(Link::ready_mut) {
             Some(ready) if ready.number() == request.connection => ready,

@@ -6,7 +6,7 @@ use crate::api_key::ApiKey;
 use crate::error::{Fault, ProtocolError};
 use crate::primitive::{TagSection, array, take};
 use crate::wire::{Message, ParseFault, Parsed, Request, check_version};
-use crate::wire_buf::WireBuf;
+use crate::wire_buf::{Segments, WireBuf};
 
 /// Bytes of the size in front of every frame.
 const SIZE_PREFIX: usize = 4;
@@ -52,7 +52,7 @@ pub fn encode_request<R: Request>(
     header: &RequestHeader<'_>,
     version: i16,
     body: &R,
-) -> Result<Vec<Bytes>, ProtocolError> {
+) -> Result<Segments, ProtocolError> {
     let size = body.size(version)?;
     let head = request_head_size(R::KEY, version, header.client_id);
     let mut out = WireBuf::with_capacity(head + size - body.shared_size());
@@ -65,7 +65,7 @@ pub fn encode_request<R: Request>(
 ///
 /// # Errors
 /// As [`Message::size`].
-pub fn encode_body<M: Message>(version: i16, body: &M) -> Result<Vec<Bytes>, ProtocolError> {
+pub fn encode_body<M: Message>(version: i16, body: &M) -> Result<Segments, ProtocolError> {
     let size = body.size(version)?;
     let mut out = WireBuf::with_capacity(size - body.shared_size());
     body.put(version, &mut out);
@@ -153,7 +153,7 @@ pub fn encode_response<M: Message>(
     version: i16,
     correlation_id: i32,
     body: &M,
-) -> Result<Vec<Bytes>, ProtocolError> {
+) -> Result<Segments, ProtocolError> {
     let size = body.size(version)?;
     let tagged = M::API.response_header_version(version) == 1;
     let head = SIZE_PREFIX + 4 + usize::from(tagged);

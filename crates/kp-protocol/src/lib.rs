@@ -21,13 +21,13 @@
 //! ```
 //! use bytes::Bytes;
 //! use kp_protocol::api::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
-//! use kp_protocol::{ApiKey, FrameReader, Message, RequestHeader};
+//! use kp_protocol::{ApiKey, FrameReader, Message, RequestHeader, Segments};
 //! use kp_protocol::{decode_response_header, encode_request, encode_response};
 //!
 //! let topic = MetadataRequestTopic { name: Some("payments".into()), ..Default::default() };
 //! let request = MetadataRequest { topics: Some(vec![topic]), ..Default::default() };
 //! let header = RequestHeader { correlation_id: 1, client_id: Some("example") };
-//! let to_be_written: Vec<Bytes> = encode_request(&header, 12, &request)?;
+//! let to_be_written: Segments = encode_request(&header, 12, &request)?;
 //!
 //! # let from_the_socket = encode_response(12, 1, &MetadataResponse { controller_id: 3, ..Default::default()
 //! })?.concat();
@@ -90,7 +90,7 @@ pub use timestamp::Timestamp;
 pub use topic_partition::{Offset, PartitionId, TopicId, TopicName, TopicPartition};
 pub use unknown_tags::UnknownTags;
 pub use wire::{Message, Request};
-pub use wire_buf::WireBuf;
+pub use wire_buf::{Segments, WireBuf};
 
 /// The examples of the README, compiled and run.
 #[cfg(doctest)]

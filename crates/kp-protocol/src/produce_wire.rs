@@ -5,6 +5,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::primitive::{array, take, uvarint};
+use crate::wire_buf::Segments;
 use crate::{ProtocolError, TopicId};
 
 const WHAT: &str = "ProduceRequest";
@@ -26,7 +27,7 @@ const SCRATCH: usize = 64 << 10;
 /// request.topic("payments", TopicId::ZERO, 2)?;
 /// request.batch(0, b"header", &[Bytes::from_static(b"records")])?;
 /// request.records(3, Bytes::from_static(b"a whole batch"))?;
-/// let segments: Vec<Bytes> = request.finish()?;
+/// let segments = request.finish()?;
 ///
 /// let request = ProduceRequest::parse(&segments.concat().into(), 9)?;
 /// assert_eq!(request.topic_data[0].partition_data[1].index, 3);
@@ -153,7 +154,7 @@ impl ProduceBody<'_> {
     ///
     /// # Errors
     /// [`ProtocolError::TooLong`]: beyond 2 GiB.
-    pub fn finish(mut self) -> Result<Vec<Bytes>, ProtocolError> {
+    pub fn finish(mut self) -> Result<Segments, ProtocolError> {
         self.end_topic();
         debug_assert!(self.topics_left == 0, "fewer topics than announced");
         self.end_struct();
@@ -162,7 +163,7 @@ impl ProduceBody<'_> {
             return Err(too_long("request", self.size, i32::MAX as usize));
         }
         let ProduceWriter { scratch, pieces } = self.writer;
-        let mut segments = Vec::with_capacity(pieces.len());
+        let mut segments = Segments::with_capacity(pieces.len());
         segments.extend(pieces.drain(..).map(|piece| match piece {
             Piece::Written(bytes) => scratch.split_to(bytes).freeze(),
             Piece::Shared(bytes) => bytes,

@@ -2,6 +2,11 @@
 //! the list by reference; only what stands around them is written.
 
 use bytes::Bytes;
+use smallvec::SmallVec;
+
+/// What is to be written, in order, in pieces that are shared and not copied. The pieces of a usual request (what stands around
+/// one to three batches, and the batches) need no list on the heap.
+pub type Segments = SmallVec<[Bytes; 8]>;
 
 /// A segmented sink.
 ///
@@ -13,7 +18,7 @@ use bytes::Bytes;
 /// out.put_shared(&Records::from(Bytes::from_static(b"batch")));
 /// out.put_i8(1);
 /// let segments = out.into_segments();
-/// assert_eq!(segments, [&[0, 0, 0, 7][..], b"batch", &[1]]);
+/// assert_eq!(segments[..], [&[0, 0, 0, 7][..], b"batch", &[1]]);
 /// ```
 #[derive(Debug, Default)]
 pub struct WireBuf {
@@ -95,9 +100,9 @@ impl WireBuf {
 
     /// Everything written, in order, none of it empty. Records are the very segments that were put in.
     #[must_use]
-    pub fn into_segments(self) -> Vec<Bytes> {
+    pub fn into_segments(self) -> Segments {
         let scratch = Bytes::from(self.scratch);
-        let mut segments = Vec::with_capacity(2 * self.shared.len() + 1);
+        let mut segments = Segments::with_capacity(2 * self.shared.len() + 1);
         let mut from = 0;
         for (to, segment) in self.shared {
             if from < to {

@@ -8,7 +8,7 @@ use crate::Settlement;
 use bytes::Bytes;
 use kp_metadata::Cluster;
 use kp_protocol::records::MessageFormat;
-use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, TopicName};
+use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, Segments, TopicName};
 use kp_time::Deadline;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -191,7 +191,7 @@ pub struct OutgoingRequest {
     /// In which version `body` is.
     pub version: i16,
     /// The body in pieces. Payloads of batches are in it by reference.
-    pub body: Vec<Bytes>,
+    pub body: Segments,
     /// How long to wait for the answer (`request.timeout.ms`).
     pub timeout: Duration,
     /// `false` with `acks=0`: there is no response (NC8).

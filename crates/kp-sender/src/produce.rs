@@ -9,8 +9,8 @@ use kp_protocol::compression::Compression;
 use kp_protocol::records::BATCH_HEADER_SIZE;
 use kp_protocol::{
     Acks, ApiKey, BrokerAddress, BrokerId, BrokerVersions, KafkaString, LeaderEpoch, Message, Offset,
-    PartitionId, ProduceWriter, ProtocolError, Timestamp, TopicId, TopicName, TopicPartition, VersionRange,
-    read_plain_acks,
+    PartitionId, ProduceWriter, ProtocolError, Segments, Timestamp, TopicId, TopicName, TopicPartition,
+    VersionRange, read_plain_acks,
 };
 use std::ops::Deref;
 use std::sync::Arc;
@@ -95,7 +95,7 @@ pub(crate) fn encode<P: Deref<Target = [Bytes]>>(
     timeout: Duration,
     parts: &mut Vec<Part<P>>,
     topics: &mut RequestTopics,
-) -> Result<Vec<Bytes>, ProtocolError> {
+) -> Result<Segments, ProtocolError> {
     parts.sort_unstable_by(|one, other| one.partition.cmp(&other.partition));
     for part in &*parts {
         if topics.list.last().is_none_or(|(_, name)| *name != part.partition.topic) {
@@ -240,7 +240,7 @@ mod tests {
     };
     use kp_protocol::{ErrorCode, encode_body};
 
-    fn encode(version: i16, acks: Acks, mut parts: Vec<Part<Vec<Bytes>>>) -> (Vec<Bytes>, RequestTopics) {
+    fn encode(version: i16, acks: Acks, mut parts: Vec<Part<Vec<Bytes>>>) -> (Segments, RequestTopics) {
         let (mut writer, mut topics) = (ProduceWriter::default(), RequestTopics::default());
         let timeout = Duration::from_secs(30);
         let body = super::encode(&mut writer, version, acks, timeout, &mut parts, &mut topics).unwrap();

@@ -206,7 +206,7 @@ impl SimCluster {
     /// The answer in another version than the one asked in.
     pub(crate) fn answer_in<M: Message>(version: i16, correlation_id: i32, response: &M) -> Reply {
         match encode_response(version, correlation_id, response) {
-            Ok(segments) => Reply::Answer(segments),
+            Ok(segments) => Reply::Answer(segments.into_vec()),
             Err(error) => {
                 debug_assert!(false, "the double filled a field that v{version} lacks: {error}");
                 Reply::Close

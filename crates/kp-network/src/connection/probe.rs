@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use kp_protocol::api::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use kp_protocol::{
-    ApiKey, KafkaString, Message, ProtocolError, decode_response_header, encode_body, request_head,
+    ApiKey, KafkaString, Message, ProtocolError, Segments, decode_response_header, encode_body, request_head,
 };
 
 /// No topic can have this name. An empty list would fetch the whole cluster, a legal name might create a topic;
@@ -17,7 +17,7 @@ const VERSION: i16 = 0;
 pub(super) fn request(
     correlation_id: i32,
     client_id: Option<&str>,
-) -> Result<(Bytes, Vec<Bytes>), ProtocolError> {
+) -> Result<(Bytes, Segments), ProtocolError> {
     let topic = MetadataRequestTopic { name: Some(KafkaString::from_static(NAME)), ..Default::default() };
     let request = MetadataRequest { topics: Some(vec![topic]), ..MetadataRequest::default() };
     let body = encode_body(VERSION, &request)?;

@@ -127,12 +127,12 @@ impl Ready {
         request: ClientRequest,
         correlation_id: i32,
         client_id: Option<&str>,
-    ) -> Result<Instant, (ClientRequest, Arc<str>)> {
+    ) -> Result<Instant, (Box<ClientRequest>, Arc<str>)> {
         let ClientRequest { token, api_key, version, timeout, expects_response, .. } = request;
         let size = request.body.iter().map(Bytes::len).sum();
         let head = match request_head_in(&mut self.heads, api_key, version, correlation_id, client_id, size) {
             Ok(head) => head,
-            Err(error) => return Err((request, error.to_string().into())),
+            Err(error) => return Err((Box::new(request), error.to_string().into())),
         };
         self.channel.begin(head, request.body);
         let deadline = Deadline::after(now, timeout, "request.timeout.ms").at();

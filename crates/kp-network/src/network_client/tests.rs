@@ -166,7 +166,7 @@ fn request(token: u64, broker: BrokerId, connection: ConnectionNumber) -> Client
         connection,
         api_key: ApiKey::Metadata,
         version: 1,
-        body: vec![Bytes::from_static(b"bo"), Bytes::new(), Bytes::from_static(b"dy")],
+        body: vec![Bytes::from_static(b"bo"), Bytes::new(), Bytes::from_static(b"dy")].into(),
         timeout: MS(30_000),
         expects_response: true,
     }

@@ -134,7 +134,7 @@ fn request(token: u64, connection: ConnectionNumber, body: Vec<Bytes>) -> Client
         connection,
         api_key: ApiKey::Metadata,
         version: 1,
-        body,
+        body: body.into(),
         timeout: MS(5000),
         expects_response: true,
     }

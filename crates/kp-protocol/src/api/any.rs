@@ -59,7 +59,7 @@ macro_rules! any_message {
             ///
             /// # Errors
             /// As [`Message::size`].
-            pub fn encode(&self, version: i16) -> Result<Vec<Bytes>, ProtocolError> {
+            pub fn encode(&self, version: i16) -> Result<crate::Segments, ProtocolError> {
                 match self {
                     $(Self::$Api(message) => encode_body(version, message),)*
                 }

@@ -40,7 +40,7 @@ fn by_the_tables(version: i16, id: Option<&str>, topics: &Topics) -> Vec<u8> {
     encode_body(version, &request).unwrap().concat()
 }
 
-fn by_the_writer(writer: &mut ProduceWriter, version: i16, id: Option<&str>, topics: &Topics) -> Vec<Bytes> {
+fn by_the_writer(writer: &mut ProduceWriter, version: i16, id: Option<&str>, topics: &Topics) -> Segments {
     let mut body = writer.begin(version, id, -1, 30_000, topics.len()).unwrap();
     for (name, id, partitions) in topics {
         body.topic(name, TopicId(*id), partitions.len()).unwrap();

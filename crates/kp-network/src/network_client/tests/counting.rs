@@ -64,7 +64,7 @@ fn requests_bytes_and_latencies_are_counted_in_all_and_for_each_broker() {
 fn the_largest_request_is_remembered() {
     let mut stage = Stage::new();
     let number = stage.ready(A);
-    let large = ClientRequest { body: vec![Bytes::from(vec![0; 700]); 2], ..request(1, A, number) };
+    let large = ClientRequest { body: vec![Bytes::from(vec![0; 700]); 2].into(), ..request(1, A, number) };
     stage.client.send(stage.now(), large).unwrap();
     let size = stage.net.taken(number).len() as u64;
     stage.send(number, A, 2);

@@ -116,7 +116,7 @@ fn a_request_of_thousands_of_pieces_goes_out_whole_and_in_order() {
     let body: Vec<Bytes> =
         (0..3000u32).map(|n| Bytes::copy_from_slice(&n.to_be_bytes()[..1 + (n % 4) as usize])).collect();
     let whole = body.concat();
-    stage.client.send(stage.now(), ClientRequest { body, ..request(1, A, number) }).unwrap();
+    stage.client.send(stage.now(), ClientRequest { body: body.into(), ..request(1, A, number) }).unwrap();
     assert_eq!(stage.request(number).1, whole);
     assert!(stage.net.writes(number) < 20);
 }
@@ -128,7 +128,7 @@ fn the_bytes_of_a_body_are_written_from_where_they_are_and_let_go() {
     let payload = Bytes::from(vec![7u8; 1000]);
     stage.net.room(number, 500);
     let body = vec![payload.clone()];
-    stage.client.send(stage.now(), ClientRequest { body, ..request(1, A, number) }).unwrap();
+    stage.client.send(stage.now(), ClientRequest { body: body.into(), ..request(1, A, number) }).unwrap();
     assert!(!payload.is_unique(), "held while it is being written");
     stage.net.room(number, usize::MAX);
     stage.turn();
