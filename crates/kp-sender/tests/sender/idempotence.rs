@@ -433,3 +433,18 @@ fn closing_ends_while_a_producer_id_is_asked_for() {
     harness.advance(MS(600));
     assert!(harness.is_closed && failure(&sent).kind == FailureKind::Closed);
 }
+
+// ID9, ID3
+#[test]
+fn a_duplicate_is_the_first_success_that_opens_the_window() {
+    let mut harness = Harness::knowing(plan(), &[1]);
+    harness.send(0);
+    harness.run();
+    answer_identity(&mut harness, ErrorCode::NONE);
+    let first = harness.take_produce();
+    let later: Vec<_> = (0..5).map(|_| harness.send(0)).collect();
+    harness.run();
+    assert!(harness.produces().is_empty(), "one until the first success");
+    harness.answer(&first, |_| refused(ErrorCode::DUPLICATE_SEQUENCE_NUMBER));
+    assert_eq!(harness.produces().len(), later.len());
+}
