@@ -120,6 +120,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "--size 100 --linger 0 --rate 20000 --acks all --idempotence",
         "100 B, 20,000 records a second, linger 0, idempotent: latency",
     ),
+    Scenario::new(
+        "rate-ticks",
+        100_000,
+        "--size 100 --linger 0 --rate 20000 --tick 1000 --acks all --idempotence",
+        "the same, 20 records each millisecond: every program wakes equally often",
+    ),
     Scenario::new("timed", 2_000_000, "--size 100 --linger 5", "100 B, as fast as it goes: latency"),
     Scenario::new("one-partition", 4_000_000, "--size 100 --linger 5 --no-latency", "100 B, one partition")
         .partitions(1),
