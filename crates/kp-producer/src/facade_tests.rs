@@ -1,5 +1,6 @@
 //! What the facade promises, on a clock that is moved: the steps of a send, the user's own parts, the end.
 
+mod bulk;
 mod deadlines;
 mod ends;
 mod explained;

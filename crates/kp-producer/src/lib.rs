@@ -39,6 +39,7 @@
 
 pub mod blocking;
 mod builder;
+mod bulk;
 pub mod config;
 mod deliveries;
 mod delivery;
@@ -68,6 +69,7 @@ mod topic;
 mod typed;
 
 pub use builder::ProducerBuilder;
+pub use bulk::{BulkDelivery, Outcomes, SendAllError};
 pub use config::{ConfigError, ConfigWarning, ProducerConfig};
 pub use deliveries::{Delivered, Deliveries, WrittenRange};
 pub use delivery::{Delivery, RecordMetadata};
