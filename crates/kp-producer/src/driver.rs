@@ -6,7 +6,7 @@
 use crate::error::SendErrorKind;
 use crate::metrics::Publisher;
 use crate::shared::{Command, Shared, View};
-use kp_accumulator::{FailureKind, Outcome};
+use kp_accumulator::{Certainty, FailureKind, Outcome};
 use kp_network::{ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Written};
 use kp_sender::{BrokerReadiness, Input, OutgoingRequest, Output, SenderCore, Settlement};
 use kp_time::Deadline;
@@ -214,6 +214,8 @@ impl Driver {
                 counters.failed.fetch_add(records, Ordering::Relaxed);
                 if matches!(failure.kind, FailureKind::Closed) {
                     counters.undelivered.fetch_add(records, Ordering::Relaxed);
+                    let perhaps = if failure.certainty == Certainty::NotWritten { 0 } else { records };
+                    counters.perhaps_written.fetch_add(perhaps, Ordering::Relaxed);
                 }
             }
             // Its parts are counted when they end.
@@ -233,6 +235,7 @@ pub(crate) fn give_up(shared: &Shared) {
     let abandoned = shared.accumulator.abandoned_records();
     shared.counters.failed.fetch_add(abandoned, Ordering::Relaxed);
     shared.counters.undelivered.fetch_add(abandoned, Ordering::Relaxed);
+    shared.counters.perhaps_written.fetch_add(abandoned, Ordering::Relaxed);
     shared.close_extensions();
     shared.ended.wake();
 }

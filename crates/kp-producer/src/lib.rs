@@ -61,6 +61,7 @@ mod record;
 #[cfg(test)]
 mod scripted;
 mod seal_workers;
+mod send_wait;
 mod serializer;
 mod shared;
 mod stepper;
@@ -89,6 +90,7 @@ pub use kp_protocol::compression::Compression;
 pub use metrics::{MetricValue, ProducerMetrics, RecordingLevel};
 pub use producer::{PartitionInfo, Producer, TrySendError};
 pub use record::ProducerRecord;
+pub use send_wait::ProduceError;
 pub use serializer::{
     BytesSerializer, DoubleSerializer, FloatSerializer, IntegerSerializer, LongSerializer, OptionSerializer,
     RecordHeaders, Serialized, Serializer, ShortSerializer, StringSerializer, UuidSerializer, VoidSerializer,

@@ -299,7 +299,11 @@ impl Producer {
         if !shared.is_network_thread() {
             shared.ended.wait().await;
         }
-        Ok(Closed { undelivered: shared.counters.undelivered.load(Ordering::Relaxed) })
+        Ok(Closed {
+            undelivered: shared.counters.undelivered.load(Ordering::Relaxed),
+            perhaps_written: shared.counters.perhaps_written.load(Ordering::Relaxed),
+            panicked: shared.ended.is_by_panic(),
+        })
     }
 
     /// Waits until any broker has answered a metadata request, at most `max.block.ms`: a readiness probe.

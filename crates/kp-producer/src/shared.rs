@@ -147,6 +147,8 @@ pub(crate) struct Counters {
     pub(crate) failed: AtomicU64,
     /// Of those, the ones that failed because the producer was closed before they were done.
     pub(crate) undelivered: AtomicU64,
+    /// Of those, the ones that may be in the log.
+    pub(crate) perhaps_written: AtomicU64,
 }
 
 pub(crate) struct Shared {
