@@ -55,6 +55,7 @@ mod guarantees;
 mod interceptor;
 mod metadata_wait;
 pub mod metrics;
+mod owned_record;
 mod parker;
 mod producer;
 mod record;
@@ -88,8 +89,9 @@ pub use kp_protocol::Acks;
 pub use kp_protocol::PartitionId;
 pub use kp_protocol::compression::Compression;
 pub use metrics::{MetricValue, ProducerMetrics, RecordingLevel};
+pub use owned_record::OwnedRecord;
 pub use producer::{PartitionInfo, Producer, TrySendError};
-pub use record::ProducerRecord;
+pub use record::{ProducerRecord, RecordBytes};
 pub use send_wait::ProduceError;
 pub use serializer::{
     BytesSerializer, DoubleSerializer, FloatSerializer, IntegerSerializer, LongSerializer, OptionSerializer,
