@@ -80,6 +80,9 @@ impl Driver {
         // Behind the outputs: an answer that is in already must not come too late for who waits for it.
         self.shared.pool.expire(now);
         self.shared.waiters.expire(now, &self.shared.view().cluster);
+        if let Some(acks) = &self.shared.extensions.acks {
+            acks.queue().places.expire(now);
+        }
         if self.over {
             return;
         }
@@ -134,6 +137,7 @@ impl Driver {
             self.shared.pool.next_deadline(),
             self.shared.waiters.next_deadline(),
             self.publisher.next(),
+            self.shared.extensions.acks.as_ref().and_then(|acks| acks.queue().places.next_deadline()),
         ];
         moments.into_iter().flatten().min()
     }

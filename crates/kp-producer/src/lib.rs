@@ -33,10 +33,12 @@
 //! # Features
 //! `tokio` (default): the network over sockets; without it a client is handed to [`ProducerBuilder::client`], and
 //! neither a runtime nor a socket is in the tree. `gzip`, `snappy`, `lz4` (default) and `zstd` (needs a C compiler):
-//! codecs.
+//! codecs. `serde`: a configuration from a map. `futures`: [`AckStream`] as a `Stream`, and a `Sink` of records
+//! (`Producer::sink`).
 
 #![forbid(unsafe_code)]
 
+mod acks;
 pub mod blocking;
 mod builder;
 mod bulk;
@@ -65,11 +67,14 @@ mod seal_workers;
 mod send_wait;
 mod serializer;
 mod shared;
+#[cfg(feature = "futures")]
+mod sink;
 mod stepper;
 mod system_clock;
 mod topic;
 mod typed;
 
+pub use acks::{Ack, AckStream};
 pub use builder::ProducerBuilder;
 pub use bulk::{BulkDelivery, Outcomes, SendAllError};
 pub use config::{ConfigError, ConfigWarning, ProducerConfig};
@@ -97,6 +102,8 @@ pub use serializer::{
     BytesSerializer, DoubleSerializer, FloatSerializer, IntegerSerializer, LongSerializer, OptionSerializer,
     RecordHeaders, Serialized, Serializer, ShortSerializer, StringSerializer, UuidSerializer, VoidSerializer,
 };
+#[cfg(feature = "futures")]
+pub use sink::RecordSink;
 pub use stepper::Stepper;
 pub use system_clock::SystemClock;
 pub use topic::Topic;

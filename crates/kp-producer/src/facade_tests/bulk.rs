@@ -133,3 +133,17 @@ fn on_the_network_thread_a_wait_tells_what_is_known_and_fails_the_rest() {
     assert_eq!(told[0], (2, vec![]), "the batch has ended");
     assert_eq!(told[1], (0, refused(0..1)));
 }
+
+#[test]
+fn whatever_is_awaited_may_go_to_another_thread() {
+    fn goes(_: &impl Send) {}
+    let rig = Rig::new(QUICK, &[]);
+    let producer = &rig.producer;
+    goes(&producer.send(to(0)));
+    goes(&producer.send_all([to(0)]));
+    goes(&producer.send_wait(to(0)));
+    goes(&producer.send_with(to(0), |_| {}));
+    goes(&producer.send_tagged(to(0), 1));
+    goes(&(producer.flush(), producer.close(Duration::ZERO), producer.partitions_for("a")));
+    goes(&BulkDelivery::default());
+}
