@@ -1,5 +1,6 @@
 //! The same calls without async, for programs that have no executor. std only.
 
+use crate::acks::AckStream;
 use crate::config::{ConfigWarning, ProducerConfig};
 use crate::delivery::{Delivery, RecordMetadata};
 use crate::delivery_report::DeliveryReport;
@@ -212,6 +213,12 @@ impl ProducerBuilder {
         F: Fn(u64, DeliveryReport<'_>) + Send + Sync + 'static,
     {
         Self(self.0.on_delivery(listener))
+    }
+
+    /// As [`ProducerBuilder::acks`](crate::ProducerBuilder::acks).
+    pub fn acks(self, capacity: usize) -> (Self, AckStream) {
+        let (builder, acks) = self.0.acks(capacity);
+        (Self(builder), acks)
     }
 
     /// Checks the configuration and starts the network thread.

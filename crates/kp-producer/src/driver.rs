@@ -6,7 +6,7 @@
 use crate::error::SendErrorKind;
 use crate::metrics::Publisher;
 use crate::shared::{Command, Shared, View};
-use kp_accumulator::{FailureKind, Outcome};
+use kp_accumulator::{Certainty, FailureKind, Outcome};
 use kp_network::{ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Written};
 use kp_sender::{BrokerReadiness, Input, OutgoingRequest, Output, SenderCore, Settlement};
 use kp_time::Deadline;
@@ -80,6 +80,9 @@ impl Driver {
         // Behind the outputs: an answer that is in already must not come too late for who waits for it.
         self.shared.pool.expire(now);
         self.shared.waiters.expire(now, &self.shared.view().cluster);
+        if let Some(acks) = &self.shared.extensions.acks {
+            acks.queue().places.expire(now);
+        }
         if self.over {
             return;
         }
@@ -134,6 +137,7 @@ impl Driver {
             self.shared.pool.next_deadline(),
             self.shared.waiters.next_deadline(),
             self.publisher.next(),
+            self.shared.extensions.acks.as_ref().and_then(|acks| acks.queue().places.next_deadline()),
         ];
         moments.into_iter().flatten().min()
     }
@@ -214,6 +218,8 @@ impl Driver {
                 counters.failed.fetch_add(records, Ordering::Relaxed);
                 if matches!(failure.kind, FailureKind::Closed) {
                     counters.undelivered.fetch_add(records, Ordering::Relaxed);
+                    let perhaps = if failure.certainty == Certainty::NotWritten { 0 } else { records };
+                    counters.perhaps_written.fetch_add(perhaps, Ordering::Relaxed);
                 }
             }
             // Its parts are counted when they end.
@@ -233,6 +239,7 @@ pub(crate) fn give_up(shared: &Shared) {
     let abandoned = shared.accumulator.abandoned_records();
     shared.counters.failed.fetch_add(abandoned, Ordering::Relaxed);
     shared.counters.undelivered.fetch_add(abandoned, Ordering::Relaxed);
+    shared.counters.perhaps_written.fetch_add(abandoned, Ordering::Relaxed);
     shared.close_extensions();
     shared.ended.wake();
 }

@@ -33,12 +33,15 @@
 //! # Features
 //! `tokio` (default): the network over sockets; without it a client is handed to [`ProducerBuilder::client`], and
 //! neither a runtime nor a socket is in the tree. `gzip`, `snappy`, `lz4` (default) and `zstd` (needs a C compiler):
-//! codecs.
+//! codecs. `serde`: a configuration from a map. `futures`: [`AckStream`] as a `Stream`, and a `Sink` of records
+//! (`Producer::sink`).
 
 #![forbid(unsafe_code)]
 
+mod acks;
 pub mod blocking;
 mod builder;
+mod bulk;
 pub mod config;
 mod deliveries;
 mod delivery;
@@ -54,20 +57,26 @@ mod guarantees;
 mod interceptor;
 mod metadata_wait;
 pub mod metrics;
+mod owned_record;
 mod parker;
 mod producer;
 mod record;
 #[cfg(test)]
 mod scripted;
 mod seal_workers;
+mod send_wait;
 mod serializer;
 mod shared;
+#[cfg(feature = "futures")]
+mod sink;
 mod stepper;
 mod system_clock;
 mod topic;
 mod typed;
 
+pub use acks::{Ack, AckStream};
 pub use builder::ProducerBuilder;
+pub use bulk::{BulkDelivery, Outcomes, SendAllError};
 pub use config::{ConfigError, ConfigWarning, ProducerConfig};
 pub use deliveries::{Delivered, Deliveries, WrittenRange};
 pub use delivery::{Delivery, RecordMetadata};
@@ -85,12 +94,16 @@ pub use kp_protocol::Acks;
 pub use kp_protocol::PartitionId;
 pub use kp_protocol::compression::Compression;
 pub use metrics::{MetricValue, ProducerMetrics, RecordingLevel};
+pub use owned_record::OwnedRecord;
 pub use producer::{PartitionInfo, Producer, TrySendError};
-pub use record::ProducerRecord;
+pub use record::{ProducerRecord, RecordBytes};
+pub use send_wait::ProduceError;
 pub use serializer::{
     BytesSerializer, DoubleSerializer, FloatSerializer, IntegerSerializer, LongSerializer, OptionSerializer,
     RecordHeaders, Serialized, Serializer, ShortSerializer, StringSerializer, UuidSerializer, VoidSerializer,
 };
+#[cfg(feature = "futures")]
+pub use sink::RecordSink;
 pub use stepper::Stepper;
 pub use system_clock::SystemClock;
 pub use topic::Topic;

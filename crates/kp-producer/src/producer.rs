@@ -1,5 +1,6 @@
 //! The producer's handle: accept records, flush, close. Cheap to clone; all clones are one producer.
 
+use crate::acks::Place;
 use crate::builder::ProducerBuilder;
 use crate::config::{ConfigWarning, ProducerConfig};
 use crate::delivery::{Delivery, RecordMetadata, outcome_of_record};
@@ -14,7 +15,7 @@ use crate::metadata_wait::Wanted;
 use crate::metrics::{ProducerMetrics, Reading, Stopwatch, adding_to};
 use crate::parker::block_on;
 use crate::record::ProducerRecord;
-use crate::shared::{AtOnce, Command, Shared};
+use crate::shared::{AtOnce, Command, Shared, Waited};
 use crate::topic::Topic;
 use kp_accumulator::{Notify, RecordCallback, Spent, Target};
 use kp_protocol::{PartitionId, TopicName};
@@ -99,7 +100,7 @@ impl Producer {
     pub async fn send(&self, record: ProducerRecord<'_>) -> Result<Delivery, SendError> {
         match &self.shared().extensions.interceptors {
             None => self.shared().accept(&record, &mut None, None).await,
-            Some(interceptors) => self.send_intercepted(interceptors, &record, None).await,
+            Some(interceptors) => self.send_intercepted(interceptors, &record, None, Waited::default()).await,
         }
     }
 
@@ -119,7 +120,7 @@ impl Producer {
     ) -> Result<Delivery, SendError> {
         match &self.shared().extensions.interceptors {
             None => self.shared().accept(record, &mut None, chosen).await,
-            Some(interceptors) => self.send_intercepted(interceptors, record, None).await,
+            Some(interceptors) => self.send_intercepted(interceptors, record, None, Waited::default()).await,
         }
     }
 
@@ -137,6 +138,7 @@ impl Producer {
         interceptors: &Arc<Chain>,
         record: &ProducerRecord<'_>,
         own: Option<Own>,
+        waited: Waited,
     ) -> Result<Delivery, SendError> {
         let shared = self.shared();
         let mut intercepted = interceptors.on_send(record, |words| shared.notice(words));
@@ -147,7 +149,7 @@ impl Producer {
             Own::Token(token) => self.tagged(token),
         });
         let callback = acknowledging(Arc::clone(interceptors), Arc::clone(&remembered), timestamp_ms, own);
-        let result = shared.accept(&record, &mut Some(Notify::Call(callback)), None).await;
+        let result = shared.accept_after(waited, &record, &mut Some(Notify::Call(callback)), None).await;
         if let Err(error) = &result {
             remembered.refused(interceptors, error);
         }
@@ -165,10 +167,9 @@ impl Producer {
         F: FnOnce(Result<RecordMetadata, DeliveryError>) + Send + 'static,
     {
         if let Some(interceptors) = &self.shared().extensions.interceptors {
-            return self
-                .send_intercepted(interceptors, &record, Some(Own::Call(Box::new(callback))))
-                .await
-                .map(drop);
+            let own = Own::Call(Box::new(callback));
+            let sent = self.send_intercepted(interceptors, &record, Some(own), Waited::default()).await;
+            return sent.map(drop);
         }
         let (record, timestamp_ms) = self.stamped(record);
         self.shared()
@@ -180,6 +181,8 @@ impl Producer {
     /// Accepts a record, and tells the producer's listener ([`ProducerBuilder::on_delivery`](crate::ProducerBuilder::on_delivery))
     /// once what became of it, with `token`: as [`send_with`](Self::send_with), without a closure, a handle or any allocation for
     /// the record. What the token means is the caller's: a place in a list, a pointer's number, an offset of its own.
+    ///
+    /// With [`ProducerBuilder::acks`](crate::ProducerBuilder::acks) it waits for a place for the outcome, too.
     ///
     /// Cancel safety: a dropped future means "not accepted", and the listener is not told.
     ///
@@ -204,10 +207,15 @@ impl Producer {
     /// without a listener.
     pub async fn send_tagged(&self, record: ProducerRecord<'_>, token: u64) -> Result<(), SendError> {
         let notify = self.notify_of(&record, token)?;
-        if let Some(interceptors) = &self.shared().extensions.interceptors {
-            return self.send_intercepted(interceptors, &record, Some(Own::Token(token))).await.map(drop);
-        }
-        self.shared().accept(&record, &mut Some(notify), None).await.map(drop)
+        let (shared, mut waited) = (self.shared(), Waited::default());
+        let place = shared.place_of_outcome(record.topic(), &mut waited).await?;
+        let result = match &shared.extensions.interceptors {
+            Some(interceptors) => {
+                self.send_intercepted(interceptors, &record, Some(Own::Token(token)), waited).await
+            }
+            None => shared.accept_after(waited, &record, &mut Some(notify), None).await,
+        };
+        accepted(result, place)
     }
 
     /// As [`send_tagged`](Self::send_tagged), blocking the calling thread if it has to wait.
@@ -217,20 +225,26 @@ impl Producer {
         token: u64,
     ) -> Result<(), SendError> {
         let notify = self.notify_of(record, token)?;
-        if self.shared().extensions.interceptors.is_some() {
+        let extensions = &self.shared().extensions;
+        let place = extensions.acks.as_ref().map(|acks| acks.queue().places.try_take());
+        if extensions.interceptors.is_some() || matches!(place, Some(None)) {
+            drop(place);
             return block_on(self.send_tagged(record.clone(), token));
         }
         let mut notify = Some(notify);
-        match self.shared().accept_at_once(record, &mut notify) {
-            AtOnce::Done(result) => result.map(drop),
-            AtOnce::Waits(chosen) => block_on(self.shared().accept(record, &mut notify, chosen)).map(drop),
-        }
+        let result = match self.shared().accept_at_once(record, &mut notify) {
+            AtOnce::Done(result) => result,
+            AtOnce::Waits(chosen) => block_on(self.shared().accept(record, &mut notify, chosen)),
+        };
+        accepted(result, place.flatten())
     }
 
     fn notify_of(&self, record: &ProducerRecord<'_>, token: u64) -> Result<Notify, SendError> {
-        match &self.shared().extensions.listener {
-            Some(_) => Ok(Notify::Token(token)),
-            None => {
+        let extensions = &self.shared().extensions;
+        let is_abandoned = extensions.acks.as_ref().is_some_and(|acks| acks.queue().is_abandoned());
+        match &extensions.listener {
+            Some(_) if !is_abandoned => Ok(Notify::Token(token)),
+            _ => {
                 let kind = SendErrorKind::NoListener;
                 Err(self.shared().telemetry.refuse(kind, record.topic(), Spent::default()))
             }
@@ -299,7 +313,11 @@ impl Producer {
         if !shared.is_network_thread() {
             shared.ended.wait().await;
         }
-        Ok(Closed { undelivered: shared.counters.undelivered.load(Ordering::Relaxed) })
+        Ok(Closed {
+            undelivered: shared.counters.undelivered.load(Ordering::Relaxed),
+            perhaps_written: shared.counters.perhaps_written.load(Ordering::Relaxed),
+            panicked: shared.ended.is_by_panic(),
+        })
     }
 
     /// Waits until any broker has answered a metadata request, at most `max.block.ms`: a readiness probe.
@@ -494,6 +512,15 @@ impl std::error::Error for TrySendError<'_> {
 enum Own {
     Call(Callback),
     Token(u64),
+}
+
+/// The place of an accepted record's outcome is free again when that is taken; a record that was refused needs none.
+fn accepted(result: Result<Delivery, SendError>, place: Option<Place>) -> Result<(), SendError> {
+    result.map(drop)?;
+    if let Some(place) = place {
+        place.keep();
+    }
+    Ok(())
 }
 
 /// A callback of the user's.

@@ -6,7 +6,7 @@ use crate::error::{BuildError, DeliveryError, SendError, SendErrorKind};
 use crate::extension::{BoxError, Configured, words_of};
 use crate::parker::block_on;
 use crate::producer::Producer;
-use crate::record::ProducerRecord;
+use crate::record::{ProducerRecord, RecordBytes};
 use crate::serializer::{RecordHeaders, Serialized, Serializer};
 use crate::shared::{AtOnce, Closer};
 use kp_accumulator::Spent;
@@ -84,7 +84,7 @@ impl<'a, K: ?Sized, V: ?Sized> TypedRecord<'a, K, V> {
     }
 
     /// As [`ProducerRecord::header`].
-    pub fn header<B: AsRef<[u8]> + ?Sized>(mut self, name: &'a str, value: &'a B) -> Self {
+    pub fn header(mut self, name: &'a str, value: impl RecordBytes<'a>) -> Self {
         self.record = self.record.header(name, value);
         self
     }
