@@ -3,6 +3,7 @@
 //! the main thread, here, samples them ([`series`]), waits for the end or for Ctrl-C, and sums up ([`result`]).
 
 mod compare;
+mod live;
 pub(crate) mod options;
 mod pace;
 mod payload;
@@ -27,6 +28,7 @@ use kp_producer::{Producer, blocking};
 
 use self::{
     compare::Comparison,
+    live::Live,
     options::PerfArgs,
     pace::Pace,
     payload::Payload,
@@ -95,7 +97,7 @@ fn measure(args: &PerfArgs, output: &OutputArgs, console: &Console) -> Result<u8
     on_interrupt(console.clone(), move || drop(interrupted.send(Event::Interrupted)), doubts)
         .map_err(Failure::failed)?;
     let mut run = Run::start(&setup, producers, events);
-    let ending = run.carry(&incoming, console);
+    let ending = run.carry(&setup, &incoming, console);
     run.producers[0].0.notices().iter().for_each(|notice| console.warn(notice));
     let Some(measurement) = run.measurement else {
         // It was not begun: there is nothing to tell but why.
@@ -183,7 +185,7 @@ impl Run {
     }
 
     /// Waits for the end, and samples until then.
-    fn carry(&mut self, incoming: &mpsc::Receiver<Event>, console: &Console) -> Ending {
+    fn carry(&mut self, setup: &Setup, incoming: &mpsc::Receiver<Event>, console: &Console) -> Ending {
         let (mut ending, mut ready, mut ended) = (Ending::default(), 0, 0);
         loop {
             let next = self.measurement.as_ref().map_or(TICK, Measurement::until_next_tick);
@@ -196,7 +198,7 @@ impl Run {
                     ready += 1;
                     self.partitions = partitions;
                     if ready == self.producers.len() {
-                        self.begin();
+                        self.begin(setup, console);
                     }
                 }
                 Ok(Event::Interrupted) => {
@@ -235,11 +237,12 @@ impl Run {
     }
 
     /// Everybody is ready: the measurement begins, unless it was stopped before.
-    fn begin(&mut self) {
+    fn begin(&mut self, setup: &Setup, console: &Console) {
         if self.starts.is_empty() {
             return;
         }
-        let measurement = Measurement::begin(&self.producers);
+        console.note(setup.describe(self.partitions));
+        let measurement = Measurement::begin(&self.producers, setup, console);
         for start in self.starts.drain(..) {
             // One that has ended needs no beginning.
             let _ = start.send(measurement.start);
@@ -278,12 +281,15 @@ struct Measurement {
     last: Reading,
     latencies: Latencies,
     series: Series,
+    /// Until the end.
+    live: Option<Live>,
     elapsed: Duration,
 }
 
 impl Measurement {
-    fn begin(producers: &[(Producer, Arc<Tally>)]) -> Self {
+    fn begin(producers: &[(Producer, Arc<Tally>)], setup: &Setup, console: &Console) -> Self {
         let baseline = Reading::take(producers, &mut Latencies::new());
+        let live = Live::start(console, setup.target, setup.batch_size(), baseline.clone());
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let start = Instant::now();
         Self {
@@ -292,6 +298,7 @@ impl Measurement {
             next_tick: start + TICK,
             last: baseline.clone(),
             series: Series::new(baseline.clone()),
+            live: Some(live),
             baseline,
             latencies: Latencies::new(),
             elapsed: Duration::ZERO,
@@ -312,6 +319,9 @@ impl Measurement {
         let mut latencies = Latencies::new();
         let reading = Reading::take(producers, &mut latencies);
         self.series.tick(now - self.start, &reading, &latencies);
+        if let Some(live) = &mut self.live {
+            live.tick(now - self.start, &reading, &latencies);
+        }
         self.latencies.add(&latencies);
         self.last = reading;
     }
@@ -325,6 +335,7 @@ impl Measurement {
         self.series.end(self.elapsed, &reading, &latencies, TICK);
         self.latencies.add(&latencies);
         self.last = reading;
+        self.live = None;
     }
 
     fn result(self, setup: &Setup, partitions: usize) -> PerfResult {

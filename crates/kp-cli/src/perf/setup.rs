@@ -117,10 +117,10 @@ impl Setup {
         let servers =
             self.config.get("bootstrap.servers").map(|servers| servers.to_string()).unwrap_or_default();
         let cluster = match &self.embedded {
-            Some(broker) => format!(
-                "embedded development broker, not Apache Kafka ({} of them)",
-                broker.addresses().count()
-            ),
+            Some(broker) => match broker.addresses().count() {
+                1 => "embedded development broker, not Apache Kafka".to_owned(),
+                several => format!("{several} embedded development brokers, not Apache Kafka"),
+            },
             None => servers,
         };
         let target = match self.target {
@@ -143,6 +143,27 @@ impl Setup {
         ];
         let keys = SHOWN_KEYS.iter().filter_map(|key| Some((*key, self.config.get(key)?.to_string())));
         own.into_iter().chain(keys).map(|(name, value)| Setting { name: name.to_owned(), value }).collect()
+    }
+
+    /// What is begun, in a few words.
+    pub(crate) fn describe(&self, partitions: usize) -> String {
+        let settings = self.settings(partitions);
+        let of = |name: &str| {
+            let found = settings.iter().find(|setting| setting.name == name);
+            found.map_or("", |setting| setting.value.as_str())
+        };
+        format!(
+            "{} to topic {} ({partitions} partitions), {}\n{}; rate: {}; keys: {}; producers: {}; acks={}, {}",
+            of("target"),
+            self.topic,
+            of("cluster"),
+            of("values"),
+            of("rate"),
+            of("keys"),
+            self.producers,
+            of("acks"),
+            of("compression.type"),
+        )
     }
 
     /// `batch.size`, for the fill; at least 1, because it is divided by.
