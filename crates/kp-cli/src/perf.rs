@@ -8,6 +8,7 @@ pub(crate) mod options;
 mod pace;
 mod payload;
 mod reading;
+mod report;
 mod result;
 mod sender;
 mod series;
@@ -16,8 +17,9 @@ mod table;
 mod tally;
 
 use std::{
+    fs,
     io::{self, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process,
     sync::{Arc, mpsc},
     thread,
@@ -69,18 +71,44 @@ enum Event {
 /// # Errors
 /// What kept it from being begun, or the results from being written.
 pub(crate) fn run(args: &PerfArgs, output: &OutputArgs, console: &Console) -> Result<u8, Failure> {
+    if let Some(path) = &args.report {
+        check_report(path)?;
+    }
     match args.compare.as_deref() {
-        Some([first, second]) => compare(first, second, output),
+        Some([first, second]) => compare(first, second, args.report.as_deref(), output),
         _ => measure(args, output, console),
     }
 }
 
-fn compare(first: &PathBuf, second: &PathBuf, output: &OutputArgs) -> Result<u8, Failure> {
+/// # Errors
+/// It cannot be written: better said before a long run than after it.
+fn check_report(path: &Path) -> Result<(), Failure> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (path.is_dir(), directory.is_dir()) {
+        (true, _) => Err(Failure::usage(format!("--report {}: it is a directory", path.display()))),
+        (_, false) => Err(Failure::usage(format!("--report {}: no such directory", path.display()))),
+        (false, true) => Ok(()),
+    }
+}
+
+fn write_report(path: &Path, page: &str) -> Result<(), Failure> {
+    fs::write(path, page).map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
+}
+
+fn compare(
+    first: &PathBuf,
+    second: &PathBuf,
+    report: Option<&Path>,
+    output: &OutputArgs,
+) -> Result<u8, Failure> {
     let read = |path: &PathBuf| PerfResult::read(path).map_err(Failure::failed);
     let names = [first, second].map(|path| path.display().to_string());
     let comparison = Comparison { names, results: [read(first)?, read(second)?] };
     let text = if output.json { format!("{}\n", comparison.to_json()) } else { comparison.text() };
     print(&text)?;
+    if let Some(path) = report {
+        write_report(path, &report::of_two(&comparison))?;
+    }
     Ok(0)
 }
 
@@ -114,6 +142,10 @@ fn measure(args: &PerfArgs, output: &OutputArgs, console: &Console) -> Result<u8
         Err(error) if output.json => return Err(Failure::failed(error)),
         _ => table::text(&result),
     })?;
+    if let Some(path) = &args.report {
+        write_report(path, &report::of_one(&result))?;
+        console.note(format_args!("report: {}", path.display()));
+    }
     Ok(match (result.interrupted, result.is_success()) {
         (true, _) => EXIT_INTERRUPTED,
         (false, true) => 0,

@@ -77,6 +77,9 @@ pub(crate) struct PerfArgs {
     #[arg(long, value_name = "CODEC")]
     pub(crate) codec: Option<String>,
 
+    /// Write a page of HTML with plots; it needs no other file and no network
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
     /// Measure nothing: compare two results that --json has printed
     #[arg(long, num_args = 2, value_names = ["A.json", "B.json"], conflicts_with_all = ["bootstrap", "topic", "embedded", "records", "duration"])]
     pub(crate) compare: Option<Vec<PathBuf>>,
