@@ -10,6 +10,9 @@ use super::{
     table::{Better, Row, rows},
 };
 
+/// A smaller difference says nothing.
+const SAME: f64 = 0.01;
+
 /// Two results and what they are called.
 pub(crate) struct Comparison {
     pub(crate) names: [String; 2],
@@ -24,11 +27,11 @@ pub(crate) struct Compared {
 }
 
 impl Compared {
-    /// Whether the second is better; `None` if that means nothing, or they are the same.
+    /// Whether the second is better; `None` if that means nothing, or they are the same to a hundredth.
     pub(crate) fn is_better(&self) -> Option<bool> {
         let [first, second] = [self.rows[0].number?, self.rows[1].number?];
         match self.rows[0].better {
-            _ if first == second => None,
+            _ if (first - second).abs() <= first.abs() * SAME => None,
             Better::More => Some(second > first),
             Better::Less => Some(second < first),
             Better::Neither => None,

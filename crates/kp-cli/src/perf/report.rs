@@ -24,8 +24,7 @@ pub(crate) fn of_one(result: &PerfResult) -> String {
     body += &warnings(&runs);
     body += &tiles(result);
     body += &plots(&runs);
-    body += "<div class=\"grid\">\n";
-    body += &brokers(&runs);
+    body += "<div class=\"grid tables\">\n";
     body += &errors(&runs);
     body += &figures(result);
     body += &settings(result);
@@ -47,8 +46,7 @@ pub(crate) fn of_two(comparison: &Comparison) -> String {
     body += &warnings(&runs);
     body += &compared_tiles(comparison);
     body += &plots(&runs);
-    body += "<div class=\"grid\">\n";
-    body += &brokers(&runs);
+    body += "<div class=\"grid tables\">\n";
     body += &errors(&runs);
     body += &compared(comparison);
     body += &different_settings(comparison);
@@ -91,10 +89,11 @@ fn header(title: &str, lines: &[String]) -> String {
 
 fn about(result: &PerfResult) -> String {
     format!(
-        "{}, {}, {}, {}, acks={}, compression {}; kp {}",
+        "{}; {}; {}, {}; {}; acks={}, compression {}; kp {}",
         date(result.started_ms),
         setting(result, "cluster"),
         setting(result, "target"),
+        setting(result, "rate"),
         setting(result, "values"),
         setting(result, "acks"),
         setting(result, "compression.type"),
@@ -109,23 +108,32 @@ fn setting<'a>(result: &'a PerfResult, name: &str) -> &'a str {
 
 fn warnings(runs: &[Run<'_>]) -> String {
     let mut html = String::new();
-    let mut warn = |run: &Run<'_>, what: &str| {
-        let _ = writeln!(html, "<p class=\"warning\">{}</p>", escape(&run.line_name(what)));
-    };
     for run in runs {
-        let totals = &run.result.totals;
-        if run.result.interrupted {
-            warn(run, "was interrupted before its end.");
-        }
-        if let Some(reason) = &run.result.stopped {
-            warn(run, &format!("was stopped: {reason}"));
-        }
-        if totals.failed + totals.unknown + totals.missed > 0 {
-            let [failed, unknown, missed] = [totals.failed, totals.unknown, totals.missed].map(thousands);
-            warn(run, &format!("{failed} records failed, {unknown} are unknown, {missed} were missed."));
+        let name = if run.name.is_empty() { String::new() } else { format!("{}: ", run.name) };
+        for warning in warnings_of(run.result) {
+            let _ = writeln!(html, "<p class=\"warning\">{}</p>", escape(&(name.clone() + &warning)));
         }
     }
     html
+}
+
+fn warnings_of(result: &PerfResult) -> Vec<String> {
+    let totals = &result.totals;
+    let mut warnings = Vec::new();
+    if result.interrupted {
+        warnings.push("interrupted before its end".to_owned());
+    }
+    warnings.extend(result.stopped.as_ref().map(|reason| format!("stopped: {reason}")));
+    for (records, what) in [
+        (totals.failed, "failed and were not written"),
+        (totals.unknown, "failed and may be written"),
+        (totals.missed, "were due and could not be sent before the end"),
+    ] {
+        if records > 0 {
+            warnings.push(format!("{} records {what}", thousands(records)));
+        }
+    }
+    warnings
 }
 
 /// The figures that are looked for first.
@@ -149,7 +157,7 @@ fn compared_tiles(comparison: &Comparison) -> String {
         let (class, verdict) = verdict(compared.is_better());
         let _ = writeln!(
             html,
-            "<div class=\"tile\"><span>{}, B/A</span><b class=\"{class}\">{}</b><small>{} → {} {verdict}</small></div>",
+            "<div class=\"tile\"><span>{}, B/A</span><b class=\"{class}\">{} ×</b><small>{} → {} {verdict}</small></div>",
             first.name,
             compared.ratio_text(),
             first.text,
@@ -173,6 +181,7 @@ fn plots(runs: &[Run<'_>]) -> String {
     for plot in [throughput(runs), latency(runs), distribution(runs), fill(runs), in_flight(runs)] {
         html += &plot.draw();
     }
+    html += &brokers(runs);
     html + "</div>\n"
 }
 
@@ -190,20 +199,23 @@ fn middle(sample: &Sample) -> f64 {
     sample.seconds - sample.span_seconds / 2.0
 }
 
-const TIME: Axis = Axis { scale: Scale::Linear, label: seconds };
+const TIME: Axis = Axis { scale: Scale::Linear, tick: seconds, label: seconds };
+const MILLISECONDS: Axis = Axis { scale: Scale::Log, tick: round_milliseconds, label: milliseconds };
+const COUNT: Axis = Axis { scale: Scale::Linear, tick: compact, label: compact };
 
 fn throughput(runs: &[Run<'_>]) -> Plot {
-    let spans: Vec<String> = runs
+    let mut spans: Vec<String> = runs
         .iter()
         .filter_map(|run| run.result.series.first())
         .map(|first| milliseconds(first.span_seconds * 1000.0))
         .collect();
+    spans.dedup();
     Plot {
         id: "throughput",
         title: "Throughput",
         note: format!("Records acknowledged per second; each point is {}.", spans.join(" and ")),
         x: TIME,
-        y: Axis { scale: Scale::Linear, label: compact },
+        y: COUNT,
         lines: over_time(runs, "records/s", |sample| {
             (sample.span_seconds > 0.0).then(|| sample.records as f64 / sample.span_seconds)
         }),
@@ -216,18 +228,18 @@ fn latency(runs: &[Run<'_>]) -> Plot {
     match runs {
         // Alone, each has a colour of its own; two runs have theirs, and the medians are dashed.
         [_] => lines[1].class = "s2",
-        _ => lines
-            .iter_mut()
-            .take(runs.len())
-            .zip(["s1 dashed", "s2 dashed"])
-            .for_each(|(line, class)| line.class = class),
+        _ => {
+            let medians = lines.iter_mut().take(runs.len());
+            medians.zip(["s1 dashed", "s2 dashed"]).for_each(|(line, class)| line.class = class);
+            lines.sort_by(|first, second| first.name.cmp(&second.name));
+        }
     }
     Plot {
         id: "latency",
         title: "Latency over time",
         note: "Half of the records (p50) and 99 of 100 (p99) were not slower; logarithmic.".to_owned(),
         x: TIME,
-        y: Axis { scale: Scale::Log, label: milliseconds },
+        y: MILLISECONDS,
         lines,
     }
 }
@@ -245,8 +257,8 @@ fn distribution(runs: &[Run<'_>]) -> Plot {
         note:
             "So large a share of the records was not slower; each step to the right is a tenth of the rest."
                 .to_owned(),
-        x: Axis { scale: Scale::Tail(records), label: share },
-        y: Axis { scale: Scale::Log, label: milliseconds },
+        x: Axis { scale: Scale::Tail(records), tick: share, label: share },
+        y: MILLISECONDS,
         lines: runs.iter().map(line).collect(),
     }
 }
@@ -257,7 +269,7 @@ fn fill(runs: &[Run<'_>]) -> Plot {
         title: "Batch fill",
         note: "The average batch as it was sent (compressed, with its header), by batch.size.".to_owned(),
         x: TIME,
-        y: Axis { scale: Scale::Linear, label: |share| format!("{:.0} %", share * 100.0) },
+        y: Axis { scale: Scale::Linear, tick: |share| format!("{:.0} %", share * 100.0), label: percent },
         lines: over_time(runs, "fill", |sample| sample.batch_fill),
     }
 }
@@ -268,7 +280,7 @@ fn in_flight(runs: &[Run<'_>]) -> Plot {
         title: "Records in flight",
         note: "Accepted and without an outcome.".to_owned(),
         x: TIME,
-        y: Axis { scale: Scale::Linear, label: compact },
+        y: COUNT,
         lines: over_time(runs, "records", |sample| Some(sample.in_flight as f64)),
     }
 }
@@ -399,6 +411,15 @@ fn compact(number: f64) -> String {
     format!("{scaled:.places$}{unit}")
 }
 
+/// `1 ms`, `500 µs`, `10 s`: a digit and its zeros.
+fn round_milliseconds(ms: f64) -> String {
+    match ms {
+        ..0.9 => format!("{:.0} µs", ms * 1000.0),
+        ..900.0 => format!("{ms:.0} ms"),
+        _ => format!("{:.0} s", ms / 1000.0),
+    }
+}
+
 /// `99.9 %`, with as many nines as there are.
 fn share(share: f64) -> String {
     let text = format!("{:.6}", share * 100.0);
@@ -483,6 +504,7 @@ mod tests {
             }
             assert!(page.contains("t-1: &lt;refused&gt; &amp; gone") && !page.contains("<refused>"));
             assert!(page.contains("prefers-color-scheme: dark"));
+            assert!(page.contains("1 records failed and may be written"));
             assert_eq!(page.matches("<svg").count(), 5);
         }
     }
@@ -496,7 +518,7 @@ mod tests {
         nothing.stopped = Some("no <topic>".to_owned());
         let page = of_one(&nothing);
         assert_eq!(page.matches("Nothing to draw.").count(), 5);
-        assert!(page.contains("was stopped: no &lt;topic&gt;"));
+        assert!(page.contains("stopped: no &lt;topic&gt;"));
     }
 
     #[test]
@@ -508,6 +530,10 @@ mod tests {
         assert_eq!(
             [0.0, 999.0, 1500.0, 250_000.0, 1.25e6, 3e9].map(compact),
             ["0", "999", "1.5k", "250k", "1.2M", "3G"]
+        );
+        assert_eq!(
+            [0.05, 1.0, 500.0, 1000.0, 20_000.0].map(round_milliseconds),
+            ["50 µs", "1 ms", "500 ms", "1 s", "20 s"]
         );
         assert_eq!([0.0, 0.5, 0.999, 0.99999].map(share), ["0 %", "50 %", "99.9 %", "99.999 %"]);
     }

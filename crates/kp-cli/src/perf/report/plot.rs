@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::escape;
 
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 260.0;
-const LEFT: f64 = 66.0;
+const WIDTH: f64 = 600.0;
+const HEIGHT: f64 = 240.0;
+const LEFT: f64 = 58.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 28.0;
@@ -28,7 +28,9 @@ pub(crate) struct Plot {
 
 pub(crate) struct Axis {
     pub(crate) scale: Scale,
-    /// A number in words, beside a tick and when it is pointed at.
+    /// A round number in words, beside a tick.
+    pub(crate) tick: fn(f64) -> String,
+    /// Any number in words, when it is pointed at.
     pub(crate) label: fn(f64) -> String,
 }
 
@@ -102,26 +104,38 @@ impl Plot {
                 escape(&line.name),
                 path(&line.points, &x, &y)
             );
+            for (at, number) in alone(&line.points) {
+                let (at, number, class) = (x.place(at), y.place(number), line.class);
+                let _ =
+                    writeln!(svg, "<circle class=\"{class}\" cx=\"{at:.1}\" cy=\"{number:.1}\" r=\"3\"/>");
+            }
         }
-        svg += "<line class=\"cross\" y1=\"12\" y2=\"232\" visibility=\"hidden\"/>\n</svg>\n";
+        let _ = writeln!(
+            svg,
+            "<line class=\"cross\" y1=\"{TOP}\" y2=\"{}\" visibility=\"hidden\"/>\n</svg>",
+            HEIGHT - BOTTOM
+        );
         let _ = writeln!(svg, "<script type=\"application/json\">{}</script>", self.pointed_at(&x, &y));
         svg
     }
 
     fn draw_axes(&self, svg: &mut String, x: &Stretch, y: &Stretch) {
-        for tick in &y.ticks {
-            let (at, label) = (y.place(*tick), escape(&(self.y.label)(*tick)));
-            let class = if *tick == y.from { "base" } else { "grid" };
+        let mut across = |class: &str, at: f64| {
             let _ = writeln!(
                 svg,
-                "<line class=\"{class}\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
-                WIDTH - RIGHT,
-                LEFT - 8.0,
-                at + 4.0
+                "<line class=\"{class}\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>",
+                WIDTH - RIGHT
             );
+        };
+        y.ticks.iter().for_each(|tick| across("grid", y.place(*tick)));
+        across("base", HEIGHT - BOTTOM);
+        for tick in &y.ticks {
+            let (at, label) = (y.place(*tick) + 4.0, escape(&(self.y.tick)(*tick)));
+            let _ =
+                writeln!(svg, "<text x=\"{}\" y=\"{at:.1}\" text-anchor=\"end\">{label}</text>", LEFT - 8.0);
         }
         for tick in &x.ticks {
-            let (at, label) = (x.place(*tick), escape(&(self.x.label)(*tick)));
+            let (at, label) = (x.place(*tick), escape(&(self.x.tick)(*tick)));
             let anchor = if at > WIDTH - RIGHT - 24.0 { "end" } else { "middle" };
             let _ = writeln!(
                 svg,
@@ -159,8 +173,10 @@ impl Stretch {
             Scale::Log => logarithmic(least, most, most_ticks),
             Scale::Tail(records) => tail(records),
         };
-        // Time ends where it ended; only heights are rounded up.
-        let to = if page_from < page_to && scale == Scale::Linear && most > 0.0 { most } else { to };
+        // Only heights are rounded up; time ends where it ended, or at a tick that is next to it.
+        let is_time = page_from < page_to && scale == Scale::Linear && most > 0.0;
+        let near = ticks.iter().copied().find(|tick| (most..most * 1.03).contains(tick));
+        let to = if is_time { near.unwrap_or(most) } else { to };
         let ticks = ticks.into_iter().filter(|tick| *tick <= to * (1.0 + 1e-9)).collect();
         Self { scale, from, to, ticks, page_from, page_to }
     }
@@ -218,26 +234,33 @@ fn logarithmic(least: f64, most: f64, ticks: usize) -> (f64, f64, Vec<f64>) {
 }
 
 fn tail(records: u64) -> (f64, f64, Vec<f64>) {
-    let nines = [0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999_999, 0.999_999_9];
+    let nines = [0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999_999, 0.999_999_9];
     let end = distance(1.0, records);
     let ticks = nines.into_iter().filter(|share| distance(*share, u64::MAX) <= end + 1e-9).collect();
     (0.0, 1.0, ticks)
 }
 
-/// `M` begins a stretch, `L` goes on; a point that stands alone is a dot.
+/// `M` begins a stretch, `L` goes on.
 fn path(points: &[(f64, Option<f64>)], x: &Stretch, y: &Stretch) -> String {
     let mut path = String::new();
-    let is_there = |place: usize| points.get(place).is_some_and(|(_, number)| number.is_some());
     for (place, (at, number)) in points.iter().enumerate() {
         let Some(number) = number else { continue };
-        let is_first = place == 0 || !is_there(place - 1);
-        let letter = if is_first { 'M' } else { 'L' };
+        let letter = if is_there(points, place.checked_sub(1)) { 'L' } else { 'M' };
         let _ = write!(path, "{letter}{:.1} {:.1}", x.place(*at), y.place(*number));
-        if is_first && !is_there(place + 1) {
-            path += "h0";
-        }
     }
     path
+}
+
+/// Points with a gap on both sides, which a path does not show.
+fn alone(points: &[(f64, Option<f64>)]) -> impl Iterator<Item = (f64, f64)> {
+    points.iter().enumerate().filter_map(|(place, (at, number))| {
+        let has_neighbour = is_there(points, place.checked_sub(1)) || is_there(points, Some(place + 1));
+        number.filter(|_| !has_neighbour).map(|number| (*at, number))
+    })
+}
+
+fn is_there(points: &[(f64, Option<f64>)], place: Option<usize>) -> bool {
+    place.and_then(|place| points.get(place)).is_some_and(|(_, number)| number.is_some())
 }
 
 #[cfg(test)]
@@ -245,7 +268,8 @@ mod tests {
     use super::*;
 
     fn plot(points: Vec<(f64, Option<f64>)>) -> Plot {
-        let axis = |scale| Axis { scale, label: |number| format!("{number} <s>") };
+        let axis =
+            |scale| Axis { scale, tick: |_| "<s>".to_owned(), label: |number| format!("{number} <s>") };
         let line = Line { name: "a & b".to_owned(), class: "s1", points };
         Plot {
             id: "p",
@@ -274,7 +298,8 @@ mod tests {
     fn a_gap_is_a_gap_and_a_point_alone_a_dot() {
         let html = plot(vec![(1.0, Some(1.0)), (2.0, None), (3.0, Some(1.0)), (4.0, Some(2.0))]).draw();
         let path = path_of(&html);
-        assert_eq!(path.chars().filter(char::is_ascii_alphabetic).collect::<String>(), "MhML");
+        assert_eq!(path.chars().filter(char::is_ascii_alphabetic).collect::<String>(), "MML");
+        assert_eq!(html.matches("<circle").count(), 1);
     }
 
     #[test]
@@ -301,7 +326,15 @@ mod tests {
         near(ticks, &[1.0, 10.0, 100.0, 1000.0]);
         let (from, to, _) = logarithmic(5.0, 5.0, 5);
         assert!(from <= 5.0 && to > 5.0);
-        assert_eq!(tail(100_000).2, [0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999]);
+        assert_eq!(tail(100_000).2, [0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999]);
+    }
+
+    #[test]
+    fn time_ends_where_it_ended_or_at_a_tick_beside_it() {
+        let end = |most: f64| Stretch::new(Scale::Linear, &[0.0, most], 0.0, 100.0, 7).to;
+        assert_eq!([end(19.95), end(17.0)], [20.0, 17.0]);
+        let height = Stretch::new(Scale::Linear, &[0.0, 17.0], 100.0, 0.0, 5);
+        assert_eq!((height.to, height.place(0.0), height.place(20.0)), (20.0, 100.0, 0.0));
     }
 
     #[test]
