@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::perf::options::PerfArgs;
+
 /// What the program was asked to do.
 #[derive(Debug, Parser)]
 #[command(
@@ -40,6 +42,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Send each line of files or of stdin as a record
     Produce(ProduceArgs),
+    /// Measure throughput and latency; draw a report; compare two results
+    Perf(Box<PerfArgs>),
     /// Print the records of a topic
     Read(ReadArgs),
     /// Print brokers, topics, partitions, leaders and API versions

@@ -13,6 +13,7 @@ mod demo;
 mod histogram;
 mod interrupt;
 mod metadata;
+mod perf;
 mod produce;
 mod read;
 mod reader;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Demo(args) => demo::run(args, &cli.output, &console),
         Command::Produce(args) => produce::run(args, &cli.output, &console),
+        Command::Perf(args) => perf::run(args, &cli.output, &console),
         Command::Read(args) => read::run(args, &cli.output, &console),
         Command::Metadata(args) => metadata::run(args, &cli.output),
         Command::Completions { shell } => {
