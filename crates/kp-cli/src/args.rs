@@ -44,11 +44,20 @@ pub(crate) enum Command {
     Read(ReadArgs),
     /// Print brokers, topics, partitions, leaders and API versions
     Metadata(MetadataArgs),
+    /// Say what a configuration key means, its default now and in 0.9, and what it may be
+    Config(ConfigHelpArgs),
     /// Print the completions of a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigHelpArgs {
+    /// The key; without one, all keys are listed
+    #[arg(value_name = "KEY")]
+    pub(crate) key: Vec<String>,
 }
 
 /// Where the producer's configuration comes from. A later source wins: file, -X, flags.

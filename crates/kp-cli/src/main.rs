@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "a program is where clocks, threads and sockets come from")]
 
 mod args;
+mod config_help;
 mod configure;
 mod console;
 mod demo;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         Command::Produce(args) => produce::run(args, &cli.output, &console),
         Command::Read(args) => read::run(args, &cli.output, &console),
         Command::Metadata(args) => metadata::run(args, &cli.output),
+        Command::Config(args) => config_help::run(args, &cli.output),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "kp", &mut script);
