@@ -61,7 +61,8 @@ fn list() -> String {
             section = info.section;
             let _ = writeln!(text, "{gap}{section}");
         }
-        let _ = writeln!(text, "  {:key_width$}  {:18}  {}", info.key, default_now(info), one_line(info));
+        let _ =
+            writeln!(text, "  {:key_width$}  {:18}  {}", info.key, info.default.to_string(), one_line(info));
     }
     text
 }

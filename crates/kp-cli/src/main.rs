@@ -11,6 +11,7 @@ mod config_help;
 mod configure;
 mod console;
 mod demo;
+mod doctor;
 mod histogram;
 mod interrupt;
 mod metadata;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Command::Produce(args) => produce::run(args, &cli.output, &console),
         Command::Read(args) => read::run(args, &cli.output, &console),
         Command::Metadata(args) => metadata::run(args, &cli.output),
+        Command::Doctor(args) => doctor::run(args, &cli.output),
         Command::Config(args) => config_help::run(args, &cli.output),
         Command::Completions { shell } => {
             let mut script = Vec::new();
