@@ -116,6 +116,9 @@ pub(crate) struct ProduceArgs {
     /// Write one JSON line per record: where it is, or why it is not
     #[arg(long, value_name = "FILE")]
     pub(crate) outcomes: Option<PathBuf>,
+    /// Answer Prometheus at http://ADDR/metrics while sending; port 0 is any free one
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<String>,
 }
 
 /// What a line of input is.

@@ -16,6 +16,7 @@ mod histogram;
 mod interrupt;
 mod metadata;
 mod produce;
+mod prometheus;
 mod read;
 mod reader;
 
