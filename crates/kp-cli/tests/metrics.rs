@@ -133,3 +133,75 @@ fn an_address_that_is_taken_or_none_ends_the_program_before_anything_is_sent() {
         assert!(said.contains(&format!("--metrics {address}: ")), "{said}");
     }
 }
+
+/// Every query of the dashboard.
+fn queries(dashboard: &serde_json::Value) -> Vec<String> {
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.filter_map(|panel| panel["targets"].as_array()).flatten();
+    targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The selectors of a query: a name, and the labels that it asks for.
+fn selectors(query: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut found = Vec::new();
+    for (at, _) in query.match_indices("kafka_producer_") {
+        let rest = &query[at..];
+        let end =
+            rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(rest.len());
+        let asked =
+            rest[end..].strip_prefix('{').and_then(|braces| braces.split('}').next()).unwrap_or_default();
+        let labels = asked.split(',').filter_map(|pair| pair.split(['=', '!']).next()).map(str::trim);
+        found.push((&rest[..end], labels.filter(|label| !label.is_empty()).collect()));
+    }
+    found
+}
+
+/// The labels that a query groups by.
+fn grouped_by(query: &str) -> BTreeSet<&str> {
+    let lists = query.split("by (").skip(1).map(|rest| rest.split(')').next().unwrap());
+    lists.flat_map(|list| list.split(", ")).collect()
+}
+
+#[test]
+fn every_query_of_the_dashboard_finds_what_a_producer_shows() {
+    let dashboard: serde_json::Value =
+        serde_json::from_str(include_str!("../../../docs/grafana/kp-producer.json")).unwrap();
+    let queries = queries(&dashboard);
+    assert!(queries.len() > 30, "{}", queries.len());
+    let mut running = Running::start();
+    let page = running.scrape();
+    running.end();
+    for query in &queries {
+        let selectors = selectors(query);
+        assert!(!selectors.is_empty(), "{query}");
+        for (name, labels) in selectors {
+            let has = |line: &&str| {
+                line.starts_with(&format!("{name}{{"))
+                    && labels
+                        .iter()
+                        .chain(&grouped_by(query))
+                        .all(|label| line.contains(&format!("{label}=\"")))
+            };
+            assert!(page.lines().any(|line| has(&line)), "{name} {labels:?}, in {query}");
+        }
+        let count = |letter| query.matches(letter).count();
+        assert_eq!((count('('), count('{'), count('[')), (count(')'), count('}'), count(']')), "{query}");
+    }
+    // The lists of names to choose from are asked for in the same way.
+    for variable in dashboard["templating"]["list"].as_array().unwrap() {
+        if let Some(query) = variable["query"]["query"].as_str() {
+            let (name, _) = selectors(query)[0];
+            assert!(names(&page).contains(name), "{query}");
+        }
+    }
+}
+
+#[test]
+fn a_query_is_taken_apart() {
+    let query = "sum by (le, node_id) (rate(kafka_producer_a_bucket{client_id=~\"$c\", topic!=\"x\"}[1m])) / kafka_producer_b";
+    assert_eq!(
+        selectors(query),
+        [("kafka_producer_a_bucket", vec!["client_id", "topic"]), ("kafka_producer_b", vec![])]
+    );
+    assert_eq!(grouped_by(query).into_iter().collect::<Vec<_>>(), ["le", "node_id"]);
+}
