@@ -39,6 +39,7 @@ use crate::{
     configure::producer_config,
     console::Console,
     interrupt::{EXIT_INTERRUPTED, on_interrupt, on_usr1},
+    prometheus,
 };
 
 /// After a flush everything is settled; closing only has to end a thread.
@@ -89,6 +90,10 @@ pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) ->
     .map_err(Failure::failed)?;
     let asking = events.clone();
     on_usr1(move || drop(asking.send(Event::WantsToKnow))).map_err(Failure::failed)?;
+    if let Some(address) = &args.metrics {
+        let bound = prometheus::serve(address)?;
+        console.note(format_args!("metrics at http://{bound}/metrics"));
+    }
     let producer = build(config, console)?;
     let gate = Arc::new(Gate::default());
     let sources = input::open(&args.files, limit, &gate)
