@@ -1,6 +1,9 @@
-//! What the examples share: a cluster to send to. Their code is in the files beside `src`.
+//! What the examples share: a cluster to send to. Their code is in the files beside `src`. And the pages for users, whose
+//! blocks are tested here.
 
 #![forbid(unsafe_code)]
+
+mod pages;
 
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
 
