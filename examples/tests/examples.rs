@@ -6,6 +6,7 @@
 
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 
 macro_rules! examples {
@@ -69,11 +70,26 @@ fn an_example_needs_nothing_in_its_environment() {
 }
 
 #[test]
+fn the_broker_runs_until_its_input_ends_and_tells_what_it_was_sent() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_broker"));
+    let mut child = command.arg("0").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+    let first = lines.next().expect("it says where it listens");
+    let bootstrap = first.strip_prefix("bootstrap.servers=").expect("as a key of the configuration");
+    let sent = run(Command::new(env!("CARGO_BIN_EXE_blocking")).env("KP_BOOTSTRAP", bootstrap));
+    drop(child.stdin.take());
+    assert!(sent.status.success());
+    assert_eq!(lines.collect::<Vec<_>>(), ["kp-blocking: 10 records"]);
+    assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
 fn no_example_is_left_out() {
     let folder = std::fs::read_dir(env!("CARGO_MANIFEST_DIR")).expect("the package is there");
     let files = folder.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let there: BTreeSet<String> =
         files.filter_map(|name| name.strip_suffix(".rs").map(str::to_owned)).collect();
-    let tested: BTreeSet<String> = EXAMPLES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let tested: BTreeSet<String> =
+        EXAMPLES.iter().map(|(name, _)| *name).chain(["broker"]).map(str::to_owned).collect();
     assert_eq!(there, tested);
 }

@@ -13,6 +13,7 @@ pub mod book;
 pub mod chaos;
 mod consumers;
 pub mod error;
+mod figures;
 pub mod full;
 pub mod generate;
 pub mod golden;
