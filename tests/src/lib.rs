@@ -8,8 +8,3 @@ pub mod keyed_lines;
 pub mod laws;
 pub mod program;
 pub mod socket;
-
-/// The examples of the page for users, compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/testing-your-application.md")]
-struct TestingYourApplication;

@@ -1,5 +1,5 @@
 //! Files that are printed from the code: `docs/configuration.md` and `docs/metrics.md` from their tables,
-//! `docs/behaviours.md` from its tests.
+//! `docs/behaviours.md` from its tests, the figures of `README.md` from `docs/performance.md`.
 //!
 //! The tables are read by running `xtask/examples/print_tables.rs`, which depends on the crates; this one does not.
 
@@ -11,7 +11,7 @@ use crate::behaviours::Behaviours;
 use crate::error::{Doing, XtaskError};
 use crate::packages::{cargo, output_of};
 use crate::tidy::schema::Table;
-use crate::{tidy, workspace};
+use crate::{figures, tidy, workspace};
 
 /// What the crates say of themselves.
 #[derive(Debug, Deserialize)]
@@ -36,7 +36,9 @@ impl Tables {
     /// All generated files.
     pub(crate) fn files(&self, behaviours: &Behaviours) -> Vec<Generated> {
         let file = |name: &str, text: String| Generated { path: workspace::root().join(name), text };
+        let page = |name: &str| std::fs::read_to_string(workspace::root().join(name)).unwrap_or_default();
         vec![
+            file("README.md", figures::woven(&page("README.md"), &page("docs/performance.md"))),
             file("docs/configuration.md", self.configuration.clone()),
             file("docs/metrics.md", self.metrics.clone()),
             file("docs/behaviours.md", behaviours.render()),

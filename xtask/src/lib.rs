@@ -9,12 +9,15 @@
 
 mod behaviours;
 pub mod bench;
+pub mod book;
 pub mod chaos;
 mod consumers;
 pub mod error;
+mod figures;
 pub mod full;
 pub mod generate;
 pub mod golden;
+mod installed;
 pub mod kafka;
 mod packages;
 pub mod plants;

@@ -46,6 +46,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Build the pages of `docs` as a book (installs mdBook if it is not there).
+    Book,
     /// Make test data anew with the Java client (needs Java 17 and Maven).
     #[command(subcommand)]
     Golden(Golden),
@@ -61,6 +63,7 @@ fn run(task: Task) -> Result<(), XtaskError> {
         Task::Bench(command) => command.run(),
         Task::Tidy => xtask::tidy::run(),
         Task::Docs { check } => xtask::generate::run(check),
+        Task::Book => xtask::book::run(),
         Task::Golden(golden) => golden.make(),
     }
 }

@@ -2,6 +2,7 @@
 //! to do; any finding fails the command.
 
 mod arrows;
+mod links;
 pub(crate) mod schema;
 mod sources;
 
@@ -93,6 +94,8 @@ pub fn run() -> Result<(), XtaskError> {
     total += report("crate roots forbid unsafe code", &sources::check_roots(&packages, &files));
     total += report("no paths of one machine", &sources::check_paths(&files));
     total += report("cited KIPs are listed", &sources::check_kips(&files));
+    total += report("links lead somewhere", &links::check_links(&files));
+    total += report("every page is in the book", &links::check_summary(&files));
     total += report("files are not too long", &shape.errors);
     println!("shape:");
     for line in &shape.report {

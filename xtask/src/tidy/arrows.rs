@@ -22,6 +22,7 @@ const BELOW: &[(&str, &[&str])] = &[
     // Not published. The tests may reach everything; benches need a broker that costs little, tools what a user may.
     ("kp-tests", &["kp-cli", "xtask"]),
     ("kp-benches", &["kp-producer", "kp-sim"]),
+    ("kp-examples", &["kp-producer", "kp-sim"]),
     ("xtask", &["kp-producer"]),
 ];
 
@@ -304,6 +305,6 @@ mod tests {
     fn only_the_program_and_unpublished_crates_reach_the_double() {
         let who: Vec<_> =
             BELOW.iter().map(|(name, _)| *name).filter(|name| reachable(name).contains("kp-sim")).collect();
-        assert_eq!(who, ["kp-cli", "kp-tests", "kp-benches"]);
+        assert_eq!(who, ["kp-cli", "kp-tests", "kp-benches", "kp-examples"]);
     }
 }
