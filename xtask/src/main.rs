@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::XtaskError;
+use xtask::api::ApiArgs;
 use xtask::bench::BenchCommand;
 use xtask::chaos::ChaosArgs;
 use xtask::full::FullArgs;
@@ -33,7 +34,7 @@ enum Task {
     Plants(PlantsArgs),
     /// Real Kafka under fire: brokers killed, frozen and cut off; then every law checked on what is in the logs.
     Chaos(ChaosArgs),
-    /// Run everything that is too long for CI: seeds, planted bugs, brokers and codecs, chaos, features.
+    /// Run everything that is too long for CI: seeds, planted bugs, brokers and codecs, chaos, features, targets.
     Full(FullArgs),
     /// kp beside other producers, on this machine.
     #[command(subcommand)]
@@ -48,6 +49,8 @@ enum Task {
     },
     /// Build the pages of `docs` as a book (installs mdBook if it is not there).
     Book,
+    /// Write the public API of each published library to `docs/public-api` (needs a nightly toolchain; installs cargo-public-api).
+    Api(ApiArgs),
     /// Make test data anew with the Java client (needs Java 17 and Maven).
     #[command(subcommand)]
     Golden(Golden),
@@ -64,6 +67,7 @@ fn run(task: Task) -> Result<(), XtaskError> {
         Task::Tidy => xtask::tidy::run(),
         Task::Docs { check } => xtask::generate::run(check),
         Task::Book => xtask::book::run(),
+        Task::Api(args) => xtask::api::run(&args),
         Task::Golden(golden) => golden.make(),
     }
 }

@@ -170,6 +170,18 @@ impl Producer {
         self.0.failed_records()
     }
 
+    /// Bytes of `buffer.memory` that nothing uses at the moment.
+    #[must_use]
+    pub fn buffer_available_bytes(&self) -> usize {
+        self.0.buffer_available_bytes()
+    }
+
+    /// The cluster's id; see [`Producer::cluster_id`](crate::Producer::cluster_id).
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<String> {
+        self.0.cluster_id()
+    }
+
     /// The `client.id` in use.
     #[must_use]
     pub fn client_id(&self) -> &str {

@@ -25,10 +25,26 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Which call
+//! - One record: [`send`](Producer::send) and look at the [`Delivery`] later, [`send_wait`](Producer::send_wait),
+//!   [`try_send`](Producer::try_send) without waiting, [`send_with`](Producer::send_with) a callback.
+//! - Many: [`send_all`](Producer::send_all) in one call, [`Deliveries`] for a queue of outcomes, [`Producer::topic`] for one topic
+//!   at full speed.
+//! - All outcomes in one place: [`ProducerBuilder::on_delivery`] or [`ProducerBuilder::acks`], with
+//!   [`send_tagged`](Producer::send_tagged).
+//! - Values of your types: [`TypedProducer`]. Records that travel: [`OwnedRecord`].
+//! - The end: [`flush`](Producer::flush), [`close`](Producer::close).
+//!
+//! Errors are [`SendError`] (not accepted) and [`DeliveryError`] (accepted, not acknowledged).
+//!
 //! # Metrics
 //! [`Producer::metrics`] is a snapshot under the names of Java's producer. The same values go to the recorder of the
 //! `metrics` crate, if the program installs one, as `kafka_producer_…`: `docs/metrics.md` lists them. Nothing is done
 //! for a record; see [`metrics`].
+//!
+//! # Cancel safety
+//! Every future here can be dropped at any time without harm to the producer. A dropped `send` means "not accepted": nothing is
+//! awaited behind the acceptance. A dropped [`Delivery`] cancels nothing. What else there is to know stands at each call.
 //!
 //! # Features
 //! `tokio` (default): the network over sockets; without it a client is handed to [`ProducerBuilder::client`], and
@@ -36,6 +52,7 @@
 //! codecs. `serde`: a configuration from a map. `futures`: [`AckStream`] as a `Stream`, and a `Sink` of records
 //! (`Producer::sink`).
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod acks;
@@ -108,3 +125,8 @@ pub use stepper::Stepper;
 pub use system_clock::SystemClock;
 pub use topic::Topic;
 pub use typed::{TypedProducer, TypedRecord};
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -93,7 +93,21 @@ impl Producer {
     /// Awaiting every delivery before the next `send` costs a round trip per record; keep the deliveries and await
     /// them later, or use [`send_with`](Self::send_with).
     ///
-    /// Cancel safety: a dropped future means "not accepted"; a returned `Delivery` means "accepted".
+    /// Cancel safety: a dropped future means "not accepted"; a returned `Delivery` means "accepted". Interceptors that have seen
+    /// a record hear nothing more of it when its `send` is dropped.
+    ///
+    /// ```no_run
+    /// # async fn example(producer: kp_producer::Producer) -> Result<(), Box<dyn std::error::Error>> {
+    /// use kp_producer::{Certainty, ProducerRecord};
+    /// let delivery = producer.send(ProducerRecord::to("orders").key("customer-4").value("shipped")).await?;
+    /// // … other work, other records …
+    /// match delivery.await {
+    ///     Ok(written) => println!("{}-{} @ {:?}", written.topic(), written.partition(), written.offset()),
+    ///     Err(error) if error.certainty() == Certainty::NotWritten => println!("not in the log: {error}"),
+    ///     Err(error) => println!("perhaps in the log: {error}"),
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`SendError`]: the record was not accepted and nothing of it will be written.
@@ -159,6 +173,21 @@ impl Producer {
     /// Accepts a record, and runs `callback` once on the network thread when its outcome is known: in order of
     /// acceptance per partition, with no lock held. It must not block; it may `try_send` and drop handles. A panic
     /// in it is caught and counted.
+    ///
+    /// Cancel safety: a dropped future means "not accepted", and the callback will not run.
+    ///
+    /// ```no_run
+    /// # async fn example(producer: kp_producer::Producer) -> Result<(), kp_producer::SendError> {
+    /// use kp_producer::ProducerRecord;
+    /// let record = ProducerRecord::to("orders").value("hello");
+    /// producer
+    ///     .send_with(record, |outcome| match outcome {
+    ///         Ok(written) => println!("offset {:?}", written.offset()),
+    ///         Err(error) => eprintln!("{error}"),
+    ///     })
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`SendError`]: the record was not accepted, and the callback will not run.
@@ -253,6 +282,19 @@ impl Producer {
 
     /// Accepts a record if that takes no waiting; from anywhere, callbacks included.
     ///
+    /// ```no_run
+    /// # fn example(producer: kp_producer::Producer) {
+    /// use kp_producer::{ProducerRecord, SendErrorKind};
+    /// match producer.try_send(ProducerRecord::to("orders").value("hello")) {
+    ///     Ok(delivery) => drop(delivery),
+    ///     Err(refused) if *refused.error.kind() == SendErrorKind::WouldBlock => {
+    ///         println!("later: {:?}", refused.record);
+    ///     }
+    ///     Err(refused) => eprintln!("{refused}"),
+    /// }
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`TrySendError`] gives the record back: [`WouldBlock`](crate::SendErrorKind::WouldBlock) when metadata or
     /// memory is not there yet (metadata is then being fetched).
@@ -295,6 +337,15 @@ impl Producer {
     ///
     /// Cancel safety: the closing goes on when the future is dropped.
     ///
+    /// ```no_run
+    /// # async fn example(producer: kp_producer::Producer) -> Result<(), kp_producer::WaitError> {
+    /// let closed = producer.close(std::time::Duration::from_secs(10)).await?;
+    /// if closed.undelivered > 0 {
+    ///     eprintln!("{} not delivered, {} of them perhaps written", closed.undelivered, closed.perhaps_written);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`WaitError::WouldDeadlock`] on the network thread, unless `within` is zero (then it does not wait, CL6).
     pub async fn close(&self, within: Duration) -> Result<Closed, WaitError> {
@@ -322,6 +373,8 @@ impl Producer {
 
     /// Waits until any broker has answered a metadata request, at most `max.block.ms`: a readiness probe.
     ///
+    /// Cancel safety: dropping the future ends the waiting; the producer goes on connecting.
+    ///
     /// # Errors
     /// [`SendErrorKind::MetadataTimeout`](crate::SendErrorKind::MetadataTimeout) with the addresses and what each
     /// said.
@@ -330,6 +383,8 @@ impl Producer {
     }
 
     /// The partitions of a topic and their leaders, waiting for metadata like `send` (FA12).
+    ///
+    /// Cancel safety: dropping the future ends the waiting; the metadata comes all the same.
     ///
     /// # Errors
     /// As `send`, when the topic cannot be had.

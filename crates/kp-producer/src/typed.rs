@@ -124,6 +124,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> TypedProducer<K, V> {
 
     /// As [`Producer::send`]; the values are serialized before anything is waited for.
     ///
+    /// Cancel safety: a dropped future means "not accepted"; serializers may have run.
+    ///
     /// # Errors
     /// [`SendError`], with [`SendErrorKind::Serializer`] if a value has no bytes.
     pub async fn send(&self, record: TypedRecord<'_, K, V>) -> Result<Delivery, SendError> {
@@ -138,6 +140,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> TypedProducer<K, V> {
     }
 
     /// As [`Producer::send_with`].
+    ///
+    /// Cancel safety: a dropped future means "not accepted", and the callback will not run.
     ///
     /// # Errors
     /// As [`send`](Self::send); the callback will not run then.

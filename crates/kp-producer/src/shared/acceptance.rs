@@ -11,6 +11,7 @@ use kp_accumulator::{Append, AppendError, Notify, PartitionRequest, Spent, Targe
 use kp_memory::{Buffer, MemoryError};
 use kp_protocol::records::{BATCH_HEADER_SIZE, RecordEncoder};
 use kp_protocol::{Timestamp, TopicName};
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -43,13 +44,13 @@ impl Shared {
     ///
     /// Cancel-safe: nothing is awaited after the append, so a dropped future means "not accepted", and the places
     /// it held among the waiters and in the pool are given back.
-    pub(crate) async fn accept(
+    pub(crate) fn accept(
         &self,
         record: &ProducerRecord<'_>,
         notify: &mut Option<Notify>,
         chosen: Option<Target>,
-    ) -> Result<Delivery, SendError> {
-        self.accept_after(Waited::default(), record, notify, chosen).await
+    ) -> impl Future<Output = Result<Delivery, SendError>> {
+        self.accept_after(Waited::default(), record, notify, chosen)
     }
 
     /// The same for a call that may have waited for something else before.
