@@ -382,12 +382,13 @@ fn guarantees(settings: &Settings) -> Guarantees {
     }
 }
 
-/// One worker for each core but one, at most four: compression must not starve the application.
+/// One worker for each core, at most four. One less would leave half of a small machine idle: an application has little to do
+/// but to wait where compression is what takes long.
 fn seal_threads(settings: &Settings) -> usize {
     if settings.compression == Compression::None {
         return 0;
     }
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).clamp(1, 4))
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().clamp(1, 4))
 }
 
 #[cfg(test)]
