@@ -80,19 +80,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ),
     Scenario::new(
         "kib",
-        500_000,
+        2_000_000,
         "--size 1024 --linger 5 --batch 131072 --no-latency",
         "1 KiB, batches of 128 KiB",
     ),
     Scenario::new(
         "kib8",
-        500_000,
+        2_000_000,
         "--size 1024 --linger 5 --batch 131072 --buffer 8388608 --no-latency",
         "the same with a buffer of 8 MiB",
     ),
     Scenario::new(
         "tenk",
-        60_000,
+        300_000,
         "--size 10240 --linger 5 --batch 131072 --no-latency",
         "10 KiB, batches of 128 KiB",
     ),
