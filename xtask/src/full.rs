@@ -65,6 +65,7 @@ fn steps(args: &FullArgs) -> Vec<Step> {
         )
         .with("KP_FULL", 1),
         Step::new("chaos", &chaos),
+        Step::new("kp perf's report in a browser", "xtask report"),
     ];
     // Each feature alone: what is not compiled in CI by chance is compiled here.
     for feature in ["", "tokio", "gzip", "snappy", "lz4", "zstd", "serde", "tokio,gzip,snappy,lz4,zstd,serde"]

@@ -102,7 +102,11 @@ fn compare(
     output: &OutputArgs,
 ) -> Result<u8, Failure> {
     let read = |path: &PathBuf| PerfResult::read(path).map_err(Failure::failed);
-    let names = [first, second].map(|path| path.display().to_string());
+    let mut names =
+        [first, second].map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+    if names[0] == names[1] {
+        names = [first, second].map(|path| path.display().to_string());
+    }
     let comparison = Comparison { names, results: [read(first)?, read(second)?] };
     let text = if output.json { format!("{}\n", comparison.to_json()) } else { comparison.text() };
     print(&text)?;

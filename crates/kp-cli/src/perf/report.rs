@@ -157,7 +157,7 @@ fn compared_tiles(comparison: &Comparison) -> String {
         let (class, verdict) = verdict(compared.is_better());
         let _ = writeln!(
             html,
-            "<div class=\"tile\"><span>{}, B/A</span><b class=\"{class}\">{} ×</b><small>{} → {} {verdict}</small></div>",
+            "<div class=\"tile\"><span>{}, B/A</span><b class=\"{class}\">{} ×</b><small>{} → {}<br>{verdict}</small></div>",
             first.name,
             compared.ratio_text(),
             first.text,
