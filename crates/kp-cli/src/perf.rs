@@ -266,8 +266,10 @@ impl Run {
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
             }
         }
+        let is_whole = !ending.interrupted && ending.stopped.is_none();
+        let least = if is_whole { setup.scheduled() } else { Duration::ZERO };
         if let Some(measurement) = &mut self.measurement {
-            measurement.end(&self.producers);
+            measurement.end(&self.producers, least);
         }
         ending
     }
@@ -362,12 +364,12 @@ impl Measurement {
         self.last = reading;
     }
 
-    /// After the last outcome.
-    fn end(&mut self, producers: &[(Producer, Arc<Tally>)]) {
+    /// After the last outcome. It has lasted until then, and at least so long.
+    fn end(&mut self, producers: &[(Producer, Arc<Tally>)], least: Duration) {
         let mut latencies = Latencies::new();
         let reading = Reading::take(producers, &mut latencies);
         let end = reading.counts.last.unwrap_or_else(Instant::now);
-        self.elapsed = end.saturating_duration_since(self.start);
+        self.elapsed = end.saturating_duration_since(self.start).max(least);
         self.series.end(self.elapsed, &reading, &latencies, TICK);
         self.latencies.add(&latencies);
         self.last = reading;

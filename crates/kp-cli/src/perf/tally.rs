@@ -101,9 +101,10 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn new() -> Self {
+    /// No record begins before `epoch`.
+    pub(crate) fn new(epoch: Instant) -> Self {
         Self {
-            epoch: Instant::now(),
+            epoch,
             sent: AtomicU64::new(0),
             missed: AtomicU64::new(0),
             settled: Mutex::new(Settled { counts: Counts::default(), latencies: Latencies::new() }),
@@ -194,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_token_brings_back_the_latency_and_the_size() {
-        let tally = Tally::new();
+        let tally = Tally::new(Instant::now());
         let start = tally.epoch + Duration::from_secs(5);
         let token = tally.begin(start, 1234);
         tally.acknowledged(token, start + Duration::from_millis(250));
@@ -210,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_token_outlives_its_forty_bits() {
-        let tally = Tally::new();
+        let tally = Tally::new(Instant::now());
         let start = tally.epoch + Duration::from_micros(MICROS);
         let token = tally.begin(start, usize::MAX);
         assert_eq!(token, u64::MAX);
@@ -222,7 +223,7 @@ mod tests {
 
     #[test]
     fn every_record_sent_is_acked_failed_unknown_or_in_flight() {
-        let tally = Tally::new();
+        let tally = Tally::new(Instant::now());
         let now = Instant::now();
         for _ in 0..5 {
             tally.begin(now, 1);
@@ -242,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_warm_up_is_given_back_and_forgotten() {
-        let tally = Tally::new();
+        let tally = Tally::new(Instant::now());
         let now = Instant::now();
         let token = tally.begin(now, 1);
         tally.acknowledged(token, now);
