@@ -63,7 +63,7 @@ impl Sender {
             let _ = self.gate.wait_for(&waiter, self.producer.flush());
             let counts = self.tally.restart();
             if counts.acked < records && !self.gate.is_shut() {
-                let why = counts.errors.keys().next().cloned().unwrap_or_default();
+                let why = counts.errors.values().next().map_or("", |met| met.first.as_str());
                 return Err(format!("{} records of the warm-up failed: {why}", counts.not_acked()));
             }
         }

@@ -23,11 +23,12 @@ const DURATION: Duration = Duration::from_secs(10);
 /// Without --topic, at an embedded broker.
 const TOPIC: &str = "kp-perf";
 /// Keys that decide how fast it goes. Others are not shown: they could be secrets.
-const SHOWN_KEYS: [&str; 10] = [
+const SHOWN_KEYS: [&str; 11] = [
     "acks",
     "compression.type",
     "linger.ms",
     "batch.size",
+    "kp.batch.growth.max.bytes",
     "buffer.memory",
     "max.request.size",
     "max.in.flight.requests.per.connection",
