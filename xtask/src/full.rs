@@ -107,6 +107,7 @@ fn steps(args: &FullArgs) -> Vec<Step> {
         )
         .with("KP_FULL", 1),
         Step::new("chaos", &chaos),
+        Step::new("kp perf's report in a browser", "xtask report"),
     ];
     steps.extend(features());
     steps.extend(targets());

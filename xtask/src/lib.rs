@@ -23,6 +23,7 @@ pub mod kafka;
 mod packages;
 pub mod plants;
 pub mod programs;
+pub mod report;
 mod shape;
 pub mod test;
 pub mod tidy;

@@ -13,6 +13,7 @@ use xtask::full::FullArgs;
 use xtask::golden::Golden;
 use xtask::kafka::commands::KafkaCommand;
 use xtask::plants::PlantsArgs;
+use xtask::report::ReportArgs;
 use xtask::test::TestArgs;
 
 /// Development tasks of kp: real Kafka clusters, tests, checks, generated files.
@@ -39,6 +40,8 @@ enum Task {
     /// kp beside other producers, on this machine.
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Open the report of `kp perf` in a headless Chromium, and check that the plots are there.
+    Report(ReportArgs),
     /// Check what a compiler does not: who imports whom, wire rows, generated docs, file shape.
     Tidy,
     /// Write the docs that are printed from the code.
@@ -64,6 +67,7 @@ fn run(task: Task) -> Result<(), XtaskError> {
         Task::Chaos(args) => xtask::chaos::run(&args),
         Task::Full(args) => xtask::full::run(&args),
         Task::Bench(command) => command.run(),
+        Task::Report(args) => xtask::report::run(&args),
         Task::Tidy => xtask::tidy::run(),
         Task::Docs { check } => xtask::generate::run(check),
         Task::Book => xtask::book::run(),

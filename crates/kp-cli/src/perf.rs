@@ -102,7 +102,11 @@ fn compare(
     output: &OutputArgs,
 ) -> Result<u8, Failure> {
     let read = |path: &PathBuf| PerfResult::read(path).map_err(Failure::failed);
-    let names = [first, second].map(|path| path.display().to_string());
+    let mut names =
+        [first, second].map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+    if names[0] == names[1] {
+        names = [first, second].map(|path| path.display().to_string());
+    }
     let comparison = Comparison { names, results: [read(first)?, read(second)?] };
     let text = if output.json { format!("{}\n", comparison.to_json()) } else { comparison.text() };
     print(&text)?;
@@ -262,8 +266,10 @@ impl Run {
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
             }
         }
+        let is_whole = !ending.interrupted && ending.stopped.is_none();
+        let least = if is_whole { setup.scheduled() } else { Duration::ZERO };
         if let Some(measurement) = &mut self.measurement {
-            measurement.end(&self.producers);
+            measurement.end(&self.producers, least);
         }
         ending
     }
@@ -358,12 +364,12 @@ impl Measurement {
         self.last = reading;
     }
 
-    /// After the last outcome.
-    fn end(&mut self, producers: &[(Producer, Arc<Tally>)]) {
+    /// After the last outcome. It has lasted until then, and at least so long.
+    fn end(&mut self, producers: &[(Producer, Arc<Tally>)], least: Duration) {
         let mut latencies = Latencies::new();
         let reading = Reading::take(producers, &mut latencies);
         let end = reading.counts.last.unwrap_or_else(Instant::now);
-        self.elapsed = end.saturating_duration_since(self.start);
+        self.elapsed = end.saturating_duration_since(self.start).max(least);
         self.series.end(self.elapsed, &reading, &latencies, TICK);
         self.latencies.add(&latencies);
         self.last = reading;

@@ -150,6 +150,10 @@ fn a_rate_is_kept_and_its_records_are_counted_even_if_they_are_missed() {
     let totals = &result["totals"];
     let due = totals["sent"].as_u64().unwrap() + totals["missed"].as_u64().unwrap();
     assert_eq!(due, 300, "however slow this machine is, as many were due");
+    assert!(
+        number(&totals["seconds"]) >= 0.3,
+        "the last record was due before the end, and the rest of the time counts"
+    );
     assert_eq!(code(&output), 0, "{}", said(&output));
 }
 

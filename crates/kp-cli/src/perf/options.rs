@@ -17,7 +17,9 @@ it begins when the record was due, even if it could only be sent later: a broker
 in the latency of all the records that were due in that second, not only of the one that happened to be sent \
 (\"coordinated omission\"). With --rate and --duration, records that were due and could not be sent before the end are \
 told as missed. Looking up the topic and --warm-up are over, and everything is flushed, before the measurement begins. \
-Throughput is what was acknowledged, until the last outcome.
+Throughput is what was acknowledged, until the last outcome. \
+Without --rate the producer is kept as full as buffer.memory allows, and latency is mostly the time spent waiting in it: \
+to see a cluster's latency, give a rate that it can keep.
 
 Exit codes: 0 every record acknowledged, 1 not so, 2 wrong usage or configuration, 130 Ctrl-C: stops, delivers what was \
 accepted, prints the results.";

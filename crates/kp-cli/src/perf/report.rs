@@ -73,7 +73,7 @@ fn page(title: &str, body: &str) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
          <style>\n{CSS}</style>\n</head>\n<body>\n<main>\n{body}\
          <footer>Latency: from the call of send, or, with a rate, from when the record was due, until its outcome was \
-         known. Throughput: what was acknowledged.</footer>\n</main>\n<script>\n{JS}</script>\n</body>\n</html>\n",
+         known; of what was acknowledged, as is the throughput.</footer>\n</main>\n<script>\n{JS}</script>\n</body>\n</html>\n",
         escape(title)
     )
 }
@@ -157,7 +157,7 @@ fn compared_tiles(comparison: &Comparison) -> String {
         let (class, verdict) = verdict(compared.is_better());
         let _ = writeln!(
             html,
-            "<div class=\"tile\"><span>{}, B/A</span><b class=\"{class}\">{} ×</b><small>{} → {} {verdict}</small></div>",
+            "<div class=\"tile\"><span>{}, B/A</span><b class=\"{class}\">{} ×</b><small>{} → {}<br>{verdict}</small></div>",
             first.name,
             compared.ratio_text(),
             first.text,
@@ -267,7 +267,7 @@ fn fill(runs: &[Run<'_>]) -> Plot {
     Plot {
         id: "fill",
         title: "Batch fill",
-        note: "The average batch as it was sent (compressed, with its header), by batch.size.".to_owned(),
+        note: "The average batch as it was sent (compressed, with its header), by batch.size; a batch that waits for its turn may outgrow it.".to_owned(),
         x: TIME,
         y: Axis { scale: Scale::Linear, tick: |share| format!("{:.0} %", share * 100.0), label: percent },
         lines: over_time(runs, "fill", |sample| sample.batch_fill),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::reading::Reading;
+use super::{reading::Reading, tally::Met};
 use crate::{
     histogram::{Latencies, Percentiles},
     produce::summary::per_second,
@@ -153,7 +153,8 @@ impl PerfResult {
     pub(crate) fn new(measured: Measured<'_>, settings: Vec<Setting>) -> Self {
         let totals = Totals::new(&measured);
         let Measured { started_ms, reading, latencies, series, .. } = measured;
-        let errors = reading.counts.errors.iter();
+        let problem = |met: &Met| Problem { error: met.first.clone(), records: met.records };
+        let errors = reading.counts.errors.values().map(problem).collect();
         Self {
             format: FORMAT.to_owned(),
             kp: env!("CARGO_PKG_VERSION").to_owned(),
@@ -164,9 +165,7 @@ impl PerfResult {
             totals,
             latency_ms: latencies.percentiles().map(Latency::from),
             brokers: brokers(&reading),
-            errors: errors
-                .map(|(error, records)| Problem { error: error.clone(), records: *records })
-                .collect(),
+            errors,
             latency_curve: thin(&latencies.curve()),
             series,
         }
@@ -265,19 +264,24 @@ pub(crate) mod tests {
         tally::Counts,
     };
 
+    fn failures() -> Counts {
+        let met = Met { first: "t-1: <refused> & gone".to_owned(), records: 3 };
+        Counts { errors: [(String::new(), met)].into(), ..Counts::default() }
+    }
+
     /// A result of so many samples, each a second long.
     pub(crate) fn result(samples: u32) -> PerfResult {
         let mut latencies = Latencies::new();
         (1..=1000).for_each(|number| latencies.record(Duration::from_micros(number * number)));
-        let counts = Counts {
+        let mut counts = Counts {
             sent: 1003,
             acked: 1000,
             acked_bytes: 100_000,
             failed: 2,
             unknown: 1,
-            errors: [("t-1: <refused> & gone".to_owned(), 3)].into(),
             ..Counts::default()
         };
+        counts.add(&failures());
         let broker = |bytes| BrokerReading { requests: 3, bytes, request_ms: Sum { count: 2, sum: 5.0 } };
         let reading = Reading {
             counts,

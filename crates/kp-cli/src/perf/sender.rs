@@ -63,7 +63,7 @@ impl Sender {
             let _ = self.gate.wait_for(&waiter, self.producer.flush());
             let counts = self.tally.restart();
             if counts.acked < records && !self.gate.is_shut() {
-                let why = counts.errors.keys().next().cloned().unwrap_or_default();
+                let why = counts.errors.values().next().map_or("", |met| met.first.as_str());
                 return Err(format!("{} records of the warm-up failed: {why}", counts.not_acked()));
             }
         }
@@ -118,5 +118,65 @@ impl Sender {
                 Ok(())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use kp_producer::ProducerConfig;
+    use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
+
+    use super::*;
+    use crate::{histogram::Latencies, perf::payload::Values};
+
+    const LATE: Duration = Duration::from_secs(60);
+
+    /// The least and the largest latency in milliseconds of twenty records, the first of which was due a minute ago.
+    fn latencies(rate: Option<f64>) -> (f64, f64) {
+        let broker = EmbeddedBroker::start(EmbeddedOptions::default()).unwrap();
+        let began = Instant::now().checked_sub(LATE).expect("clocks begin earlier");
+        let tally = Arc::new(Tally::new(began));
+        let listener = Arc::clone(&tally);
+        let config = ProducerConfig::default().bootstrap_servers(broker.bootstrap());
+        let producer = Producer::builder(config)
+            .on_delivery(move |token, report| listener.settled(token, &report))
+            .build()
+            .unwrap();
+        let (begin, start) = mpsc::channel();
+        let (events, incoming) = mpsc::channel();
+        let sender = Sender {
+            producer: producer.clone(),
+            tally: Arc::clone(&tally),
+            gate: Arc::default(),
+            payload: Payload::new(Arc::new(Values::made_up("10".parse().unwrap())), None, 0, 1),
+            topic: "t".to_owned(),
+            pace: Pace { start: began, target: Target::Records(20), rate, place: 0, senders: 1 },
+            warm_up: 3,
+            start,
+        };
+        sender.spawn(events);
+        assert!(matches!(incoming.recv(), Ok(Event::Ready { partitions: 1 })));
+        begin.send(began).unwrap();
+        assert!(matches!(incoming.recv(), Ok(Event::Ended(None))));
+        kp_producer::blocking::Producer::from(producer).flush().unwrap();
+        let mut latencies = Latencies::new();
+        assert_eq!(tally.sample(&mut latencies).acked, 20, "without the warm-up");
+        latencies.percentiles().map(|latency| (latency.min, latency.max)).unwrap()
+    }
+
+    #[test]
+    fn with_a_rate_a_latency_begins_when_the_record_was_due() {
+        // The last was due 20 ms after the first.
+        let (least, _) = latencies(Some(1000.0));
+        assert!(least >= 59_980.0, "{least}");
+    }
+
+    #[test]
+    fn without_a_rate_a_latency_begins_with_the_call() {
+        // They were sent within one connection's time, and that is not a minute.
+        let (_, largest) = latencies(None);
+        assert!(largest < 59_980.0, "{largest}");
     }
 }

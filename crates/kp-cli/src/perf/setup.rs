@@ -1,7 +1,10 @@
 //! From flags to something that can be run: the plan, the configuration, the broker, the producers.
 //! Owns: what is checked before anything is started, and what is told about the run.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use kp_producer::{BuildError, Producer, ProducerConfig, config::Value};
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
@@ -16,15 +19,16 @@ use super::{
 use crate::{Failure, configure::producer_config, console::Console, produce::summary::thousands};
 
 /// Without --records and --duration.
-const DURATION: std::time::Duration = std::time::Duration::from_secs(10);
+const DURATION: Duration = Duration::from_secs(10);
 /// Without --topic, at an embedded broker.
 const TOPIC: &str = "kp-perf";
 /// Keys that decide how fast it goes. Others are not shown: they could be secrets.
-const SHOWN_KEYS: [&str; 10] = [
+const SHOWN_KEYS: [&str; 11] = [
     "acks",
     "compression.type",
     "linger.ms",
     "batch.size",
+    "kp.batch.growth.max.bytes",
     "buffer.memory",
     "max.request.size",
     "max.in.flight.requests.per.connection",
@@ -96,7 +100,7 @@ impl Setup {
     pub(crate) fn build(&self, console: &Console) -> Result<Vec<(Producer, Arc<Tally>)>, Failure> {
         let mut producers: Vec<(Producer, Arc<Tally>)> = Vec::new();
         for _ in 0..self.producers {
-            let tally = Arc::new(Tally::new());
+            let tally = Arc::new(Tally::new(Instant::now()));
             let listener = Arc::clone(&tally);
             let builder = Producer::builder(self.config.clone())
                 .on_delivery(move |token, report| listener.settled(token, &report));
@@ -164,6 +168,18 @@ impl Setup {
             of("acks"),
             of("compression.type"),
         )
+    }
+
+    /// How long the schedule lasts, if it has one: a run that is carried to its end is not shorter, even if its last
+    /// record was settled before the next would have been due.
+    pub(crate) fn scheduled(&self) -> Duration {
+        match (self.target, self.rate) {
+            (Target::Duration(duration), _) => duration,
+            (Target::Records(records), Some(rate)) => {
+                Duration::try_from_secs_f64(records as f64 / rate).unwrap_or_default()
+            }
+            (Target::Records(_), None) => Duration::ZERO,
+        }
     }
 
     /// `batch.size`, for the fill; at least 1, because it is divided by.
@@ -237,6 +253,14 @@ mod tests {
         assert!(message.contains("1048577 bytes"), "{message}");
         let (code, message) = refused(&["-b", "h:1", "--payload-file", "no/such/file"]);
         assert!(code == 1 && message.starts_with("no/such/file: "), "{message}");
+    }
+
+    #[test]
+    fn a_schedule_lasts_as_long_as_its_records_take() {
+        let of =
+            |args: &[&str]| setup(&[&["-b", "h:1"], args].concat()).ok().unwrap().scheduled().as_secs_f64();
+        assert_eq!(of(&["-n", "10", "-r", "4/s"]), 2.5);
+        assert_eq!((of(&["-n", "10"]), of(&["-d", "3s", "-r", "4/s"]), of(&[])), (0.0, 3.0, 10.0));
     }
 
     #[test]

@@ -110,6 +110,11 @@ pub(crate) fn text(result: &PerfResult) -> String {
     for problem in &result.errors {
         line(&mut text, &format!("error, {} times", thousands(problem.records)), &problem.error);
     }
+    let lost = result.totals.failed + result.totals.unknown + result.totals.missed;
+    if lost > 0 {
+        let what = format!("latency is that of what was acknowledged; {} records were not", thousands(lost));
+        line(&mut text, "note", &what);
+    }
     if let Some(stopped) = &result.stopped {
         line(&mut text, "stopped early", stopped);
     }
@@ -136,6 +141,7 @@ mod tests {
             "records retried           7\n",
             "broker 1                  75.0 %: 75.0 kB, 3 requests, 2.50 ms each\n",
             "error, 3 times            t-1: <refused> & gone\n",
+            "note                      latency is that of what was acknowledged; 3 records were not\n",
         ] {
             assert!(text.contains(part), "{part} in\n{text}");
         }

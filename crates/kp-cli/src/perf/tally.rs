@@ -25,6 +25,13 @@ const MICROS: u64 = (1 << 40) - 1;
 const ERRORS: usize = 10;
 const OTHER_ERRORS: &str = "other errors";
 
+/// Errors that say the same: the first of them, and how many records met one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Met {
+    pub(crate) first: String,
+    pub(crate) records: u64,
+}
+
 /// The outcomes so far. `sent` = `acked` + `failed` + `unknown` + what is on its way.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counts {
@@ -40,8 +47,8 @@ pub(crate) struct Counts {
     pub(crate) failed: u64,
     /// Failed, and perhaps written.
     pub(crate) unknown: u64,
-    /// How often each error was met.
-    pub(crate) errors: BTreeMap<String, u64>,
+    /// By what they say, whatever the numbers in it.
+    pub(crate) errors: BTreeMap<String, Met>,
     /// When the last outcome was known.
     pub(crate) last: Option<Instant>,
 }
@@ -66,12 +73,15 @@ impl Counts {
         self.failed += other.failed;
         self.unknown += other.unknown;
         self.last = self.last.max(other.last);
-        other.errors.iter().for_each(|(text, count)| *self.error(text) += count);
+        other.errors.values().for_each(|met| self.met(&met.first, met.records));
     }
 
-    fn error(&mut self, text: &str) -> &mut u64 {
-        let is_kept = self.errors.len() < ERRORS || self.errors.contains_key(text);
-        self.errors.entry(if is_kept { text } else { OTHER_ERRORS }.to_owned()).or_default()
+    fn met(&mut self, text: &str, records: u64) {
+        let without = without_numbers(text);
+        let is_kept = self.errors.len() < ERRORS || self.errors.contains_key(&without);
+        let (key, first) = if is_kept { (without, text) } else { (OTHER_ERRORS.to_owned(), OTHER_ERRORS) };
+        self.errors.entry(key).or_insert_with(|| Met { first: first.to_owned(), records: 0 }).records +=
+            records;
     }
 
     fn fail(&mut self, certainty: Certainty, text: &str) {
@@ -80,8 +90,16 @@ impl Counts {
             // A failure of a record that is written is a contradiction; "unknown" is the safe reading.
             Certainty::Unknown | Certainty::Written => self.unknown += 1,
         }
-        *self.error(text) += 1;
+        self.met(text, 1);
     }
+}
+
+/// Two errors of one kind differ in partitions and times: in the words with a digit.
+fn without_numbers(text: &str) -> String {
+    let words = text.split_whitespace();
+    let plain =
+        words.map(|word| if word.contains(|letter: char| letter.is_ascii_digit()) { "#" } else { word });
+    plain.collect::<Vec<_>>().join(" ")
 }
 
 #[derive(Debug)]
@@ -101,9 +119,10 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn new() -> Self {
+    /// No record begins before `epoch`.
+    pub(crate) fn new(epoch: Instant) -> Self {
         Self {
-            epoch: Instant::now(),
+            epoch,
             sent: AtomicU64::new(0),
             missed: AtomicU64::new(0),
             settled: Mutex::new(Settled { counts: Counts::default(), latencies: Latencies::new() }),
@@ -194,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_token_brings_back_the_latency_and_the_size() {
-        let tally = Tally::new();
+        let tally = Tally::new(Instant::now());
         let start = tally.epoch + Duration::from_secs(5);
         let token = tally.begin(start, 1234);
         tally.acknowledged(token, start + Duration::from_millis(250));
@@ -210,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_token_outlives_its_forty_bits() {
-        let tally = Tally::new();
+        let tally = Tally::new(Instant::now());
         let start = tally.epoch + Duration::from_micros(MICROS);
         let token = tally.begin(start, usize::MAX);
         assert_eq!(token, u64::MAX);
@@ -222,7 +241,7 @@ mod tests {
 
     #[test]
     fn every_record_sent_is_acked_failed_unknown_or_in_flight() {
-        let tally = Tally::new();
+        let tally = Tally::new(Instant::now());
         let now = Instant::now();
         for _ in 0..5 {
             tally.begin(now, 1);
@@ -242,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_warm_up_is_given_back_and_forgotten() {
-        let tally = Tally::new();
+        let tally = Tally::new(Instant::now());
         let now = Instant::now();
         let token = tally.begin(now, 1);
         tally.acknowledged(token, now);
@@ -253,11 +272,25 @@ mod tests {
     }
 
     #[test]
+    fn errors_that_differ_in_numbers_are_one() {
+        let mut counts = Counts::default();
+        counts.met("t-1: no answer (1 attempt in 3.0s, linger 219.1µs)", 2);
+        counts.met("t-7: no answer (1 attempt in 3.1s, linger 5.0ms)", 3);
+        counts.met("t-1: refused", 1);
+        let met: Vec<(&str, u64)> =
+            counts.errors.values().map(|met| (met.first.as_str(), met.records)).collect();
+        assert_eq!(met, [("t-1: no answer (1 attempt in 3.0s, linger 219.1µs)", 5), ("t-1: refused", 1)]);
+        let mut all = counts.clone();
+        all.add(&counts);
+        assert_eq!(all.errors.values().map(|met| met.records).collect::<Vec<_>>(), [10, 2]);
+    }
+
+    #[test]
     fn only_so_many_errors_are_kept_apart() {
         let mut counts = Counts::default();
-        (0..30).for_each(|number| counts.fail(Certainty::NotWritten, &format!("error {number}")));
-        counts.fail(Certainty::NotWritten, "error 3");
-        assert_eq!((counts.errors.len(), counts.errors["error 3"]), (ERRORS + 1, 2));
-        assert_eq!(counts.errors.values().sum::<u64>(), 31);
+        (b'a'..=b'y').for_each(|letter| counts.fail(Certainty::NotWritten, &char::from(letter).to_string()));
+        counts.fail(Certainty::NotWritten, "c");
+        assert_eq!((counts.errors.len(), counts.errors["c"].records), (ERRORS + 1, 2));
+        assert_eq!(counts.errors.values().map(|met| met.records).sum::<u64>(), 26);
     }
 }

@@ -23,8 +23,9 @@ for (const figure of document.querySelectorAll("figure.plot")) {
     tip.hidden = false;
     cross.setAttribute("visibility", "visible");
     for (const end of ["x1", "x2"]) cross.setAttribute(end, at[0]);
-    const place = box.left - figure.getBoundingClientRect().left + at[0] * box.width / svg.viewBox.baseVal.width;
-    tip.style.left = (place + tip.offsetWidth + 24 > figure.clientWidth ? place - tip.offsetWidth - 12 : place + 12) + "px";
-    tip.style.top = svg.offsetTop + 16 + "px";
+    const card = figure.getBoundingClientRect();
+    const place = box.left - card.left + at[0] * box.width / svg.viewBox.baseVal.width;
+    tip.style.left = (place + tip.offsetWidth + 24 > card.width ? place - tip.offsetWidth - 12 : place + 12) + "px";
+    tip.style.top = box.top - card.top + 16 + "px";
   });
 }

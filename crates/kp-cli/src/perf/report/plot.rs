@@ -10,7 +10,7 @@ use super::escape;
 const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 58.0;
-const RIGHT: f64 = 14.0;
+const RIGHT: f64 = 28.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 28.0;
 
@@ -136,10 +136,9 @@ impl Plot {
         }
         for tick in &x.ticks {
             let (at, label) = (x.place(*tick), escape(&(self.x.tick)(*tick)));
-            let anchor = if at > WIDTH - RIGHT - 24.0 { "end" } else { "middle" };
             let _ = writeln!(
                 svg,
-                "<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{label}</text>",
+                "<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{label}</text>",
                 HEIGHT - BOTTOM + 18.0
             );
         }
