@@ -67,8 +67,17 @@ fn steps(args: &FullArgs) -> Vec<Step> {
         Step::new("chaos", &chaos),
     ];
     // Each feature alone: what is not compiled in CI by chance is compiled here.
-    for feature in ["", "tokio", "gzip", "snappy", "lz4", "zstd", "serde", "tokio,gzip,snappy,lz4,zstd,serde"]
-    {
+    for feature in [
+        "",
+        "tokio",
+        "gzip",
+        "snappy",
+        "lz4",
+        "zstd",
+        "serde",
+        "tracing",
+        "tokio,gzip,snappy,lz4,zstd,serde,tracing",
+    ] {
         let arguments = match feature {
             "" => "check --quiet --package kp-producer --no-default-features --lib".to_owned(),
             feature => {

@@ -4,4 +4,6 @@ mod deadlines;
 mod ends;
 mod explained;
 mod extensions;
+#[cfg(feature = "tracing")]
+mod traced;
 mod typed;

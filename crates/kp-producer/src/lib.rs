@@ -33,7 +33,8 @@
 //! # Features
 //! `tokio` (default): the network over sockets; without it a client is handed to [`ProducerBuilder::client`], and
 //! neither a runtime nor a socket is in the tree. `gzip`, `snappy`, `lz4` (default) and `zstd` (needs a C compiler):
-//! codecs.
+//! codecs. `serde`: [`ProducerConfig`] from and to JSON, TOML and the like. `tracing`: a span for each request and an event for each
+//! batch (level DEBUG, never for a record), and each of [`Producer::notices`] once (WARN); target `kp`.
 
 #![forbid(unsafe_code)]
 
@@ -65,6 +66,8 @@ mod shared;
 mod stepper;
 mod system_clock;
 mod topic;
+mod trace_context;
+mod tracing;
 mod typed;
 
 pub use builder::ProducerBuilder;
@@ -94,4 +97,5 @@ pub use serializer::{
 pub use stepper::Stepper;
 pub use system_clock::SystemClock;
 pub use topic::Topic;
+pub use trace_context::{TraceContext, TraceParent};
 pub use typed::{TypedProducer, TypedRecord};

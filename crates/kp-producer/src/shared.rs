@@ -13,6 +13,7 @@ use crate::metadata_wait::{MetadataWaiters, Wanted};
 use crate::metrics::{Stopwatch, Telemetry, adding_to};
 use crate::parker;
 use crate::record::ProducerRecord;
+use crate::tracing;
 use arc_swap::ArcSwap;
 use kp_accumulator::{
     Accumulator, Append, AppendError, Notify, PartitionRequest, Partitioner, Spent, Target, TopicQueues,
@@ -288,6 +289,7 @@ impl Shared {
     pub(crate) fn notice(&self, words: String) {
         let mut notices = self.notices.lock();
         if notices.len() < NOTICES && !notices.contains(&words) {
+            tracing::notice(&self.telemetry.client_id, &words);
             notices.push(words);
         }
     }
