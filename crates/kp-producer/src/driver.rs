@@ -7,6 +7,7 @@ use crate::error::SendErrorKind;
 use crate::metrics::Publisher;
 use crate::shared::{Command, Shared, View};
 use crate::tracing::Tracer;
+use crate::unreachable::Watch;
 use kp_accumulator::{FailureKind, Outcome};
 use kp_network::{ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Written};
 use kp_sender::{BrokerReadiness, Input, OutgoingRequest, Output, SenderCore, Settlement};
@@ -26,6 +27,7 @@ pub(crate) struct Driver {
     events: Vec<Event>,
     publisher: Publisher,
     tracer: Tracer,
+    watch: Watch,
     over: bool,
 }
 
@@ -33,7 +35,16 @@ impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, core: SenderCore, client: Box<dyn KafkaClient>) -> Self {
         let publisher = Publisher::new(shared.clock.now());
         let tracer = Tracer::new(&shared.telemetry.client_id);
-        Self { shared, core, client, events: Vec::new(), publisher, tracer, over: false }
+        Self {
+            shared,
+            core,
+            client,
+            events: Vec::new(),
+            publisher,
+            tracer,
+            watch: Watch::default(),
+            over: false,
+        }
     }
 
     /// Runs until the producer is closed and everything accepted is settled. A panic is never resumed: whatever
@@ -99,6 +110,7 @@ impl Driver {
         for event in self.events.drain(..) {
             self.publisher.note_news();
             self.tracer.event(&event);
+            self.watch.event(now, &event, &self.shared.unreachable, &self.shared.telemetry.client_id);
             if let Some(advice) = event.advice() {
                 self.shared.notice(advice);
             }
@@ -144,7 +156,10 @@ impl Driver {
 
     fn carry_out(&mut self, now: Instant, output: Output) {
         match output {
-            Output::SetBrokers(brokers) => self.client.set_brokers(now, &brokers),
+            Output::SetBrokers(brokers) => {
+                self.watch.set_brokers(&brokers);
+                self.client.set_brokers(now, &brokers);
+            }
             Output::AskReadiness(broker) => {
                 let readiness = readiness_of(self.client.readiness(now, broker));
                 self.core.handle_input(now, Input::Readiness { broker, readiness });

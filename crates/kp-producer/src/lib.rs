@@ -69,6 +69,7 @@ mod topic;
 mod trace_context;
 mod tracing;
 mod typed;
+mod unreachable;
 
 pub use builder::ProducerBuilder;
 pub use config::{ConfigError, ConfigWarning, ProducerConfig};
@@ -99,3 +100,4 @@ pub use system_clock::SystemClock;
 pub use topic::Topic;
 pub use trace_context::{TraceContext, TraceParent};
 pub use typed::{TypedProducer, TypedRecord};
+pub use unreachable::UnreachableBroker;

@@ -14,6 +14,7 @@ use crate::metrics::{Stopwatch, Telemetry, adding_to};
 use crate::parker;
 use crate::record::ProducerRecord;
 use crate::tracing;
+use crate::unreachable::Unreachable;
 use arc_swap::ArcSwap;
 use kp_accumulator::{
     Accumulator, Append, AppendError, Notify, PartitionRequest, Partitioner, Spent, Target, TopicQueues,
@@ -167,6 +168,7 @@ pub(crate) struct Shared {
     pub(crate) telemetry: Telemetry,
     /// What an operator should know of the cluster; see `Producer::notices`.
     pub(crate) notices: Mutex<Vec<String>>,
+    pub(crate) unreachable: Unreachable,
     /// Why records may not have headers, as long as that is so.
     pub(crate) without_headers: Mutex<Option<Arc<str>>>,
     /// The cluster turned out to give no producer ids; see `Producer::guarantees`.
@@ -237,6 +239,7 @@ impl Shared {
             counters: Counters::default(),
             telemetry,
             notices: Mutex::default(),
+            unreachable: Unreachable::default(),
             without_headers: Mutex::default(),
             is_without_idempotence: AtomicBool::default(),
             ended: Default::default(),

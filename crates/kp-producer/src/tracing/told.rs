@@ -5,14 +5,14 @@
 
 use bytes::Bytes;
 use kp_accumulator::Outcome;
-use kp_network::Event;
+use kp_network::{DisconnectReason, Event};
 use kp_sender::{OutgoingRequest, Settlement};
 use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::Arc;
-use std::time::Instant;
-use tracing::{Span, debug, debug_span, field, field::display, warn};
+use std::time::{Duration, Instant};
+use tracing::{Span, debug, debug_span, field, field::display, info, warn};
 
 pub(crate) struct Tracer {
     client_id: Arc<str>,
@@ -95,4 +95,14 @@ impl Tracer {
 /// Something that an operator should know; it is told once.
 pub(crate) fn notice(client_id: &str, words: &str) {
     warn!(target: "kp", client_id, "{words}");
+}
+
+/// A broker cannot be reached; told once for each outage.
+pub(crate) fn unreachable(client_id: &str, address: &str, reason: &DisconnectReason) {
+    warn!(target: "kp", client_id, address, reason = %reason, "broker cannot be reached");
+}
+
+/// It can be, again.
+pub(crate) fn reached(client_id: &str, address: &str, after: Duration) {
+    info!(target: "kp", client_id, address, after_s = after.as_secs_f64(), "broker is back");
 }

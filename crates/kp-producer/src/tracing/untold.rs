@@ -1,9 +1,9 @@
 //! Without the feature `tracing`: the same calls, and nothing in them.
 
-use kp_network::Event;
+use kp_network::{DisconnectReason, Event};
 use kp_sender::{OutgoingRequest, Settlement};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) struct Tracer;
 
@@ -22,3 +22,7 @@ impl Tracer {
 }
 
 pub(crate) fn notice(_client_id: &str, _words: &str) {}
+
+pub(crate) fn unreachable(_client_id: &str, _address: &str, _reason: &DisconnectReason) {}
+
+pub(crate) fn reached(_client_id: &str, _address: &str, _after: Duration) {}
