@@ -146,6 +146,12 @@ impl Producer {
         self.0.notices()
     }
 
+    /// The brokers that cannot be reached; see [`Producer::unreachable`](crate::Producer::unreachable).
+    #[must_use]
+    pub fn unreachable(&self) -> Vec<crate::UnreachableBroker> {
+        self.0.unreachable()
+    }
+
     /// Everything that is measured, as it is now; see [`Producer::metrics`](crate::Producer::metrics).
     #[must_use]
     pub fn metrics(&self) -> ProducerMetrics {

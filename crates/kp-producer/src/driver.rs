@@ -6,6 +6,8 @@
 use crate::error::SendErrorKind;
 use crate::metrics::Publisher;
 use crate::shared::{Command, Shared, View};
+use crate::tracing::Tracer;
+use crate::unreachable::Watch;
 use kp_accumulator::{Certainty, FailureKind, Outcome};
 use kp_network::{ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Written};
 use kp_sender::{BrokerReadiness, Input, OutgoingRequest, Output, SenderCore, Settlement};
@@ -24,13 +26,25 @@ pub(crate) struct Driver {
     client: Box<dyn KafkaClient>,
     events: Vec<Event>,
     publisher: Publisher,
+    tracer: Tracer,
+    watch: Watch,
     over: bool,
 }
 
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, core: SenderCore, client: Box<dyn KafkaClient>) -> Self {
         let publisher = Publisher::new(shared.clock.now());
-        Self { shared, core, client, events: Vec::new(), publisher, over: false }
+        let tracer = Tracer::new(&shared.telemetry.client_id);
+        Self {
+            shared,
+            core,
+            client,
+            events: Vec::new(),
+            publisher,
+            tracer,
+            watch: Watch::default(),
+            over: false,
+        }
     }
 
     /// Runs until the producer is closed and everything accepted is settled. A panic is never resumed: whatever
@@ -98,6 +112,8 @@ impl Driver {
         let now = self.shared.clock.now();
         for event in self.events.drain(..) {
             self.publisher.note_news();
+            self.tracer.event(&event);
+            self.watch.event(now, &event, &self.shared.unreachable, &self.shared.telemetry.client_id);
             if let Some(advice) = event.advice() {
                 self.shared.notice(advice);
             }
@@ -144,7 +160,10 @@ impl Driver {
 
     fn carry_out(&mut self, now: Instant, output: Output) {
         match output {
-            Output::SetBrokers(brokers) => self.client.set_brokers(now, &brokers),
+            Output::SetBrokers(brokers) => {
+                self.watch.set_brokers(&brokers);
+                self.client.set_brokers(now, &brokers);
+            }
             Output::AskReadiness(broker) => {
                 let readiness = readiness_of(self.client.readiness(now, broker));
                 self.core.handle_input(now, Input::Readiness { broker, readiness });
@@ -156,7 +175,7 @@ impl Driver {
             Output::Send(request) => self.send(now, request),
             Output::Throttle { broker, until } => self.client.throttle(broker, until),
             Output::Disconnect { broker, reason } => self.client.disconnect(now, broker, &reason),
-            Output::Settle(settlement) => self.settle(settlement),
+            Output::Settle(settlement) => self.settle(now, settlement),
             Output::ClusterChanged(cluster) => {
                 // Before records see it, so that the first of them go by their rack (PA14).
                 self.shared.accumulator.follow_racks(&cluster);
@@ -191,6 +210,7 @@ impl Driver {
     }
 
     fn send(&mut self, now: Instant, request: OutgoingRequest) {
+        self.tracer.request(&request);
         let token = request.token;
         let request = ClientRequest {
             token,
@@ -203,11 +223,13 @@ impl Driver {
             expects_response: request.expects_response,
         };
         if let Err(refused) = self.client.send(now, request) {
+            self.tracer.refused(token);
             self.core.handle_input(now, Input::Refused { token, reason: refused.reason });
         }
     }
 
-    fn settle(&mut self, settlement: Settlement) {
+    fn settle(&mut self, now: Instant, settlement: Settlement) {
+        self.tracer.batch(now, &settlement);
         let counters = &self.shared.counters;
         let records = u64::from(settlement.record_count());
         match settlement.outcome() {

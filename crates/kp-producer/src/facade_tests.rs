@@ -8,4 +8,6 @@ mod explained;
 mod extensions;
 #[cfg(feature = "futures")]
 mod streams;
+#[cfg(feature = "tracing")]
+mod traced;
 mod typed;

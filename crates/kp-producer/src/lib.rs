@@ -50,7 +50,8 @@
 //! `tokio` (default): the network over sockets; without it a client is handed to [`ProducerBuilder::client`], and
 //! neither a runtime nor a socket is in the tree. `gzip`, `snappy`, `lz4` (default) and `zstd` (needs a C compiler):
 //! codecs. `serde`: a configuration from a map. `futures`: [`AckStream`] as a `Stream`, and a `Sink` of records
-//! (`Producer::sink`).
+//! (`Producer::sink`). `tracing`: a span for each request and an event for each
+//! batch (level DEBUG, never for a record), and each of [`Producer::notices`] once (WARN); target `kp`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -89,7 +90,10 @@ mod sink;
 mod stepper;
 mod system_clock;
 mod topic;
+mod trace_context;
+mod tracing;
 mod typed;
+mod unreachable;
 
 pub use acks::{Ack, AckStream};
 pub use builder::ProducerBuilder;
@@ -124,7 +128,9 @@ pub use sink::RecordSink;
 pub use stepper::Stepper;
 pub use system_clock::SystemClock;
 pub use topic::Topic;
+pub use trace_context::{TraceContext, TraceParent};
 pub use typed::{TypedProducer, TypedRecord};
+pub use unreachable::UnreachableBroker;
 
 /// The examples of the README, compiled.
 #[cfg(doctest)]

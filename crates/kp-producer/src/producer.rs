@@ -17,6 +17,7 @@ use crate::parker::block_on;
 use crate::record::ProducerRecord;
 use crate::shared::{AtOnce, Command, Shared, Waited};
 use crate::topic::Topic;
+use crate::unreachable::UnreachableBroker;
 use kp_accumulator::{Notify, RecordCallback, Spent, Target};
 use kp_protocol::{PartitionId, TopicName};
 use kp_time::Deadline;
@@ -427,6 +428,14 @@ impl Producer {
     #[must_use]
     pub fn notices(&self) -> Vec<String> {
         self.shared().notices.lock().clone()
+    }
+
+    /// The brokers that cannot be reached, each once, by address: for a line in a log when one comes onto this list, and one
+    /// when it leaves it, however many attempts lie between. Known from the second failed attempt in a row on, until one
+    /// succeeds. Empty is good; a cluster may work with some of its brokers here.
+    #[must_use]
+    pub fn unreachable(&self) -> Vec<UnreachableBroker> {
+        self.shared().unreachable.list(self.shared().clock.now())
     }
 
     /// The `client.id` in use, the generated one if none was set.

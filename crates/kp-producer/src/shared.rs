@@ -18,6 +18,8 @@ use crate::explain::Question;
 use crate::metadata_wait::MetadataWaiters;
 use crate::metrics::Telemetry;
 use crate::parker;
+use crate::tracing;
+use crate::unreachable::Unreachable;
 use arc_swap::ArcSwap;
 use kp_accumulator::Accumulator;
 use kp_memory::BufferPool;
@@ -88,6 +90,7 @@ pub(crate) struct Shared {
     pub(crate) telemetry: Telemetry,
     /// What an operator should know of the cluster; see `Producer::notices`.
     pub(crate) notices: Mutex<Vec<String>>,
+    pub(crate) unreachable: Unreachable,
     /// Why records may not have headers, as long as that is so.
     pub(crate) without_headers: Mutex<Option<Arc<str>>>,
     /// The cluster turned out to give no producer ids; see `Producer::guarantees`.
@@ -129,6 +132,7 @@ impl Shared {
             counters: Counters::default(),
             telemetry,
             notices: Mutex::default(),
+            unreachable: Unreachable::default(),
             without_headers: Mutex::default(),
             is_without_idempotence: AtomicBool::default(),
             ended: Default::default(),
@@ -184,6 +188,7 @@ impl Shared {
     pub(crate) fn notice(&self, words: String) {
         let mut notices = self.notices.lock();
         if notices.len() < NOTICES && !notices.contains(&words) {
+            tracing::notice(&self.telemetry.client_id, &words);
             notices.push(words);
         }
     }
