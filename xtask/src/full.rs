@@ -79,6 +79,9 @@ fn steps(args: &FullArgs) -> Vec<Step> {
         };
         steps.push(Step::new("features", &arguments));
     }
+    steps.push(Step::new("licences, sources, advisories", "xtask deny"));
+    steps.push(Step::new("oldest versions", "xtask minimal"));
+    steps.push(Step::new("publishing", "publish --quiet --workspace --dry-run --allow-dirty"));
     steps
 }
 

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use xtask::XtaskError;
 use xtask::bench::BenchCommand;
 use xtask::chaos::ChaosArgs;
+use xtask::deny::DenyArgs;
 use xtask::full::FullArgs;
 use xtask::golden::Golden;
 use xtask::kafka::commands::KafkaCommand;
@@ -48,6 +49,10 @@ enum Task {
     },
     /// Build the pages of `docs` as a book (installs mdBook if it is not there).
     Book,
+    /// Check the licences, sources and advisories of everything in the tree (installs cargo-deny if it is not there).
+    Deny(DenyArgs),
+    /// Compile the published crates with the oldest versions that their manifests allow (needs a nightly cargo).
+    Minimal,
     /// Make test data anew with the Java client (needs Java 17 and Maven).
     #[command(subcommand)]
     Golden(Golden),
@@ -64,6 +69,8 @@ fn run(task: Task) -> Result<(), XtaskError> {
         Task::Tidy => xtask::tidy::run(),
         Task::Docs { check } => xtask::generate::run(check),
         Task::Book => xtask::book::run(),
+        Task::Deny(args) => xtask::deny::run(&args),
+        Task::Minimal => xtask::minimal::run(),
         Task::Golden(golden) => golden.make(),
     }
 }
