@@ -112,6 +112,9 @@ fn steps(args: &FullArgs) -> Vec<Step> {
     steps.extend(features());
     steps.extend(targets());
     steps.push(Step::new("public API", "xtask api --check"));
+    steps.push(Step::new("licences, sources, advisories", "xtask deny"));
+    steps.push(Step::new("oldest versions", "xtask minimal"));
+    steps.push(Step::new("publishing", "publish --quiet --workspace --dry-run --allow-dirty"));
     steps
 }
 

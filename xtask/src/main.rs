@@ -9,6 +9,7 @@ use xtask::XtaskError;
 use xtask::api::ApiArgs;
 use xtask::bench::BenchCommand;
 use xtask::chaos::ChaosArgs;
+use xtask::deny::DenyArgs;
 use xtask::full::FullArgs;
 use xtask::golden::Golden;
 use xtask::kafka::commands::KafkaCommand;
@@ -54,6 +55,10 @@ enum Task {
     Book,
     /// Write the public API of each published library to `docs/public-api` (needs a nightly toolchain; installs cargo-public-api).
     Api(ApiArgs),
+    /// Check the licences, sources and advisories of everything in the tree (installs cargo-deny if it is not there).
+    Deny(DenyArgs),
+    /// Compile the published crates with the oldest versions that their manifests allow (needs a nightly cargo).
+    Minimal,
     /// Make test data anew with the Java client (needs Java 17 and Maven).
     #[command(subcommand)]
     Golden(Golden),
@@ -72,6 +77,8 @@ fn run(task: Task) -> Result<(), XtaskError> {
         Task::Docs { check } => xtask::generate::run(check),
         Task::Book => xtask::book::run(),
         Task::Api(args) => xtask::api::run(&args),
+        Task::Deny(args) => xtask::deny::run(&args),
+        Task::Minimal => xtask::minimal::run(),
         Task::Golden(golden) => golden.make(),
     }
 }
