@@ -237,7 +237,8 @@ fn latency(runs: &[Run<'_>]) -> Plot {
     Plot {
         id: "latency",
         title: "Latency over time",
-        note: "Half of the records (p50) and 99 of 100 (p99) were not slower; logarithmic.".to_owned(),
+        note: "Of the records answered then, half (p50) and 99 of 100 (p99) were not slower; logarithmic."
+            .to_owned(),
         x: TIME,
         y: MILLISECONDS,
         lines,
