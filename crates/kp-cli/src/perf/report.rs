@@ -9,7 +9,7 @@ use self::plot::{Axis, Line, Plot, Scale};
 use super::{
     compare::Comparison,
     result::{Broker, PerfResult, Sample},
-    table::{milliseconds, percent, rows},
+    table::{answered, milliseconds, percent, rows},
 };
 use crate::produce::summary::{megabytes, thousands};
 
@@ -302,7 +302,7 @@ fn brokers(runs: &[Run<'_>]) -> String {
             broker.share * 100.0,
             percent(broker.share),
             megabytes(broker.bytes as f64),
-            milliseconds(broker.request_ms),
+            answered(broker.request_ms),
         );
     }
     html += "</div>\n";
