@@ -9,7 +9,7 @@ use self::plot::{Axis, Line, Plot, Scale};
 use super::{
     compare::Comparison,
     result::{Broker, PerfResult, Sample},
-    table::{milliseconds, percent, rows},
+    table::{answered, milliseconds, percent, rows},
 };
 use crate::produce::summary::{megabytes, thousands};
 
@@ -237,7 +237,8 @@ fn latency(runs: &[Run<'_>]) -> Plot {
     Plot {
         id: "latency",
         title: "Latency over time",
-        note: "Half of the records (p50) and 99 of 100 (p99) were not slower; logarithmic.".to_owned(),
+        note: "Of the records answered then, half (p50) and 99 of 100 (p99) were not slower; logarithmic."
+            .to_owned(),
         x: TIME,
         y: MILLISECONDS,
         lines,
@@ -301,7 +302,7 @@ fn brokers(runs: &[Run<'_>]) -> String {
             broker.share * 100.0,
             percent(broker.share),
             megabytes(broker.bytes as f64),
-            milliseconds(broker.request_ms),
+            answered(broker.request_ms),
         );
     }
     html += "</div>\n";

@@ -61,7 +61,7 @@ pub(crate) fn rows(result: &PerfResult) -> Vec<Row> {
             Neither,
         ),
         count("requests", totals.requests, Neither),
-        row("request, average", totals.request_ms, milliseconds(totals.request_ms), Less),
+        row("request, average", totals.request_ms, answered(totals.request_ms), Less),
         row("batch queued, average", totals.queue_ms, milliseconds(totals.queue_ms), Less),
         row(
             "waited for memory",
@@ -87,6 +87,11 @@ pub(crate) fn milliseconds(ms: f64) -> String {
     }
 }
 
+/// The average time to an answer; with acks=0 there is none.
+pub(crate) fn answered(ms: f64) -> String {
+    if ms > 0.0 { milliseconds(ms) } else { "–".to_owned() }
+}
+
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
@@ -103,7 +108,7 @@ pub(crate) fn text(result: &PerfResult) -> String {
             percent(broker.share),
             megabytes(broker.bytes as f64),
             thousands(broker.requests),
-            milliseconds(broker.request_ms)
+            answered(broker.request_ms)
         );
         line(&mut text, &format!("broker {}", broker.id), &share);
     }
@@ -155,6 +160,13 @@ mod tests {
         let rows = rows(&PerfResult { latency_ms: None, ..result(1) });
         let p99 = rows.iter().find(|row| row.name == "latency p99").unwrap();
         assert_eq!((p99.number, p99.text.as_str()), (None, "–"));
+    }
+
+    #[test]
+    fn what_is_not_answered_has_no_time() {
+        let mut unanswered = result(1);
+        unanswered.brokers.iter_mut().for_each(|broker| broker.request_ms = 0.0);
+        assert!(text(&unanswered).contains("75.0 kB, 3 requests, – each\n"));
     }
 
     #[test]
