@@ -94,12 +94,14 @@ pub(super) fn speak(host: &str, port: u16, known: Option<&BrokerVersions>) -> Re
     }
     let mut connection = match Connection::open(host, port) {
         Ok(connection) => connection,
-        Err(ReaderError::Silent { .. } | ReaderError::Closed { .. } | ReaderError::Broken { .. })
-            if let Ok(spoken) = ask_unasked(host, port, kafka_0_9(), Source::TakenFor09) =>
-        {
-            return Ok(spoken);
+        Err(error) => {
+            let is_mute = matches!(
+                error,
+                ReaderError::Silent { .. } | ReaderError::Closed { .. } | ReaderError::Broken { .. }
+            );
+            let old = is_mute.then(|| ask_unasked(host, port, kafka_0_9(), Source::TakenFor09));
+            return old.and_then(Result::ok).ok_or_else(|| who_is_it(host, port, &error));
         }
-        Err(error) => return Err(who_is_it(host, port, &error)),
     };
     match cluster(&mut connection) {
         Ok(metadata) => Ok(Spoken { connection, versions_known_by: Source::Asked, metadata }),
