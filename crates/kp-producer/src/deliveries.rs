@@ -186,6 +186,20 @@ impl Run {
     }
 }
 
+impl Extend<Delivery> for Deliveries {
+    fn extend<I: IntoIterator<Item = Delivery>>(&mut self, deliveries: I) {
+        deliveries.into_iter().for_each(|delivery| self.push(delivery));
+    }
+}
+
+impl FromIterator<Delivery> for Deliveries {
+    fn from_iter<I: IntoIterator<Item = Delivery>>(deliveries: I) -> Self {
+        let mut all = Self::new();
+        all.extend(deliveries);
+        all
+    }
+}
+
 /// The one outcome of some records that were sent one behind the other and went into one batch.
 #[derive(Clone)]
 pub struct Delivered {
