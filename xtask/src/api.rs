@@ -1,6 +1,7 @@
 //! `cargo xtask api`: the public API of each published library as text, in `docs/public-api`: what a change does to users stands
 //! in its diff. Made by cargo-public-api from what a nightly rustdoc says of the crate, with all its features.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -10,6 +11,7 @@ use crate::error::{Doing, XtaskError};
 use crate::generate::Generated;
 use crate::installed::Tool;
 use crate::packages::{self, Package, output_of};
+use crate::tidy::{Finding, SourceFile};
 use crate::workspace;
 
 /// Reads rustdoc's JSON, whose format changes with nightlies: this one needs nightly-2026-05 or newer.
@@ -87,9 +89,78 @@ fn public_api(name: &str) -> Result<String, XtaskError> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
+/// What is public in the sources and not in the texts: they are older. A quick look for CI, at names only, which needs no
+/// nightly; the lint `unreachable_pub` sees to it that `pub` is public.
+pub(crate) fn check(packages: &[Package], files: &[SourceFile]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for package in packages.iter().filter(|package| is_library(package)) {
+        let path = workspace::shown(&path_of(&package.name));
+        let text = files.iter().find(|file| file.path == path).map_or("", |file| file.text.as_str());
+        let sources = format!("crates/{}/src/", package.name);
+        let mut seen = BTreeMap::new();
+        for file in files.iter().filter(|file| file.path.starts_with(&sources) && file.is_rust()) {
+            for (number, line) in file.numbered_lines() {
+                let Some((kind, name)) = public_item(line) else { continue };
+                let count = seen.entry((kind, name)).or_insert(0);
+                *count += 1;
+                if *count > times_in(text, kind, name) {
+                    let problem = format!("the public {kind} {name} is not in {path}");
+                    findings.push(Finding::new(&file.path, number, problem, "run `cargo xtask api`"));
+                }
+            }
+        }
+    }
+    findings
+}
+
+/// Kind and name of the public item that a line of Rust begins.
+fn public_item(line: &str) -> Option<(&str, &str)> {
+    let mut words = line.trim_start().strip_prefix("pub ")?.split_whitespace().peekable();
+    let mut kind = words.next()?;
+    while ["async", "unsafe", "const"].contains(&kind)
+        && words.peek().is_some_and(|word| ["fn", "unsafe"].contains(word))
+    {
+        kind = words.next()?;
+    }
+    if !["fn", "struct", "enum", "trait", "type", "const", "mod"].contains(&kind) {
+        return None;
+    }
+    let name = words.next()?;
+    let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
+    (end > 0).then(|| (kind, &name[..end]))
+}
+
+/// How many such items a text has. Functions are counted, of the others one is enough: their names stand in signatures, too.
+fn times_in(text: &str, kind: &str, name: &str) -> usize {
+    let path = format!("::{name}");
+    let begins = |rest: &str, ends: &[char]| rest.is_empty() || rest.starts_with(ends);
+    let lines = text.lines();
+    if kind == "fn" {
+        let is_it = |line: &str| {
+            line.match_indices(&path).any(|(at, _)| begins(&line[at + path.len()..], &['(', '<']))
+        };
+        return lines.filter(|line| line.contains("fn ") && is_it(line)).count();
+    }
+    let mut everywhere = text.match_indices(&path);
+    let is_there = everywhere
+        .any(|(at, _)| !text[at + path.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_'));
+    if is_there { usize::MAX } else { 0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_public_item_that_the_text_does_not_have_is_found() {
+        let text = "pub fn kp_x::A::new() -> Self\npub struct kp_x::A<T>\npub const fn kp_x::B::new<T>(T)\n";
+        assert_eq!(public_item("    pub const fn new<T>(it: T) {"), Some(("fn", "new")));
+        assert_eq!(public_item("pub const NEW: u8 = 1;"), Some(("const", "NEW")));
+        assert_eq!(public_item("pub struct A<T>(T);"), Some(("struct", "A")));
+        assert_eq!((public_item("pub(crate) fn new()"), public_item("pub fn $name()")), (None, None));
+        assert_eq!((times_in(text, "fn", "new"), times_in(text, "fn", "ne")), (2, 0));
+        assert_eq!((times_in(text, "struct", "A"), times_in(text, "struct", "C")), (usize::MAX, 0));
+    }
 
     #[test]
     fn every_published_library_has_its_text_and_no_other_file_is_there() {

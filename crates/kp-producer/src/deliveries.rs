@@ -42,7 +42,7 @@ use std::task::{Poll, Waker};
 /// # Ok(()) }
 /// ```
 #[must_use = "what became of the records is only known to who looks"]
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Deliveries {
     /// Oldest first.
     runs: VecDeque<Run>,
