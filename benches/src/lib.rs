@@ -47,6 +47,10 @@ pub struct Args {
     /// Records a second; 0 = as fast as it goes.
     #[arg(long, default_value_t = 0)]
     pub rate: u64,
+    /// With a rate: give what falls due within so many microseconds together, at their end, so that every program wakes equally
+    /// often; 0 = each as near to its moment as sleeping allows.
+    #[arg(long, default_value_t = 0)]
+    pub tick: u64,
     /// Distinct 8-byte keys; 0 = no key.
     #[arg(long, default_value_t = 0)]
     pub keys: u64,
@@ -110,13 +114,14 @@ pub fn key(number: u64, keys: u64) -> [u8; 8] {
 pub struct Pacer {
     start: Instant,
     rate: u64,
+    tick_ns: u128,
 }
 
 impl Pacer {
-    /// `rate` records a second from now on; 0 = no pacing.
+    /// `rate` records a second from now on, in bursts each `tick`; 0 = no pacing, no bursts.
     #[must_use]
-    pub fn new(rate: u64) -> Self {
-        Self { start: Instant::now(), rate }
+    pub fn new(args: &Args) -> Self {
+        Self { start: Instant::now(), rate: args.rate, tick_ns: u128::from(args.tick) * 1_000 }
     }
 
     /// Sleeps until record `number` is due, if that is worth a sleep.
@@ -132,7 +137,9 @@ impl Pacer {
         if self.rate == 0 {
             return None;
         }
-        let due = Duration::from_nanos((u128::from(number) * 1_000_000_000 / u128::from(self.rate)) as u64);
+        let due = u128::from(number) * 1_000_000_000 / u128::from(self.rate);
+        let due = due.checked_div(self.tick_ns).map_or(due, |ticks| (ticks + 1) * self.tick_ns);
+        let due = Duration::from_nanos(due as u64);
         let ahead = due.saturating_sub(self.start.elapsed());
         (ahead > Duration::from_micros(200)).then_some(ahead)
     }

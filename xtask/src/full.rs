@@ -7,7 +7,8 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::error::XtaskError;
-use crate::packages::cargo;
+use crate::installed::Tool;
+use crate::packages::{cargo, output_of};
 use crate::workspace;
 
 /// How much of it.
@@ -27,17 +28,58 @@ pub struct FullArgs {
     list: bool,
 }
 
-/// One step: its name, cargo's arguments, and what is set for it.
+/// Runs cargo with one set of features after the other.
+const HACK: Tool = Tool { name: "cargo-hack", version: "0.6.46", flags: &[] };
+
+/// What is built for other machines has a target directory of its own: the usual one stays as it was.
+const ELSEWHERE: &str = "--target-dir target/full";
+
+/// The crates that decide and do no I/O: they are compiled where there is neither a socket nor a thread.
+const PURE: [&str; 6] = ["kp-time", "kp-protocol", "kp-memory", "kp-metadata", "kp-accumulator", "kp-sender"];
+
+/// One step: its name, cargo's arguments, what is set for it, and what has to be there before.
 struct Step {
     name: &'static str,
     arguments: Vec<String>,
     variables: Vec<(&'static str, String)>,
+    needs: Option<Needs>,
+}
+
+/// What a machine may lack; it is installed by the step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Needs {
+    Hack,
+    /// The standard library for a target.
+    Target(&'static str),
+}
+
+impl Needs {
+    fn install(self) -> Result<(), XtaskError> {
+        match self {
+            Self::Hack => HACK.ensure(),
+            Self::Target(target) => {
+                output_of(Command::new("rustup").args(["target", "add", target])).map(drop)
+            }
+        }
+    }
 }
 
 impl Step {
     fn new(name: &'static str, arguments: &str) -> Self {
         let arguments = arguments.split(' ').map(str::to_owned).collect();
-        Self { name, arguments, variables: Vec::new() }
+        Self { name, arguments, variables: Vec::new(), needs: None }
+    }
+
+    /// Cargo for another machine than this one.
+    fn elsewhere(name: &'static str, command: &str, target: &'static str) -> Self {
+        let (command, rest) = command.split_once(' ').unwrap_or((command, ""));
+        let arguments = format!("{command} --quiet {ELSEWHERE} --target {target} {rest}");
+        Self::new(name, arguments.trim_end()).needing(Needs::Target(target))
+    }
+
+    fn needing(mut self, needs: Needs) -> Self {
+        self.needs = Some(needs);
+        self
     }
 
     fn with(mut self, variable: &'static str, value: impl ToString) -> Self {
@@ -65,24 +107,41 @@ fn steps(args: &FullArgs) -> Vec<Step> {
         )
         .with("KP_FULL", 1),
         Step::new("chaos", &chaos),
+        Step::new("kp perf's report in a browser", "xtask report"),
     ];
-    // Each feature alone: what is not compiled in CI by chance is compiled here.
-    for feature in ["", "tokio", "gzip", "snappy", "lz4", "zstd", "serde", "tokio,gzip,snappy,lz4,zstd,serde"]
-    {
-        let arguments = match feature {
-            "" => "check --quiet --package kp-producer --no-default-features --lib".to_owned(),
-            feature => {
-                format!(
-                    "check --quiet --package kp-producer --no-default-features --lib --features {feature}"
-                )
-            }
-        };
-        steps.push(Step::new("features", &arguments));
-    }
+    steps.extend(features());
+    steps.extend(targets());
+    steps.push(Step::new("public API", "xtask api --check"));
     steps.push(Step::new("licences, sources, advisories", "xtask deny"));
     steps.push(Step::new("oldest versions", "xtask minimal"));
     steps.push(Step::new("publishing", "publish --quiet --workspace --dry-run --allow-dirty"));
     steps
+}
+
+/// Every set of features: what CI compiles by chance is compiled here on purpose. The three codecs of the default go together,
+/// each of them alone is kp-protocol's.
+fn features() -> [Step; 2] {
+    let powerset = |name, rest: &str| {
+        let arguments =
+            format!("hack check --quiet {ELSEWHERE} --feature-powerset --exclude-features default {rest}");
+        Step::new(name, &arguments).needing(Needs::Hack).with("RUSTFLAGS", "-Dwarnings")
+    };
+    [
+        powerset("features", "--package kp-protocol --package kp-network --package kp-sim --package kp-cli"),
+        powerset("features of the facade", "--package kp-producer --group-features gzip,snappy,lz4"),
+    ]
+}
+
+/// Machines that are not at hand: what is for them compiles at least.
+fn targets() -> [Step; 4] {
+    let pure = PURE.map(|name| format!("--package {name}")).join(" ");
+    [
+        Step::elsewhere("WebAssembly, pure crates", &format!("check {pure}"), "wasm32-unknown-unknown"),
+        // Runs here as well, without the system's C library.
+        Step::elsewhere("musl", "run --package kp-cli -- --version", "x86_64-unknown-linux-musl"),
+        Step::elsewhere("Windows", "check --package kp-producer", "x86_64-pc-windows-gnu"),
+        Step::elsewhere("macOS", "check --package kp-producer", "x86_64-apple-darwin"),
+    ]
 }
 
 /// Runs every step, whatever becomes of the others.
@@ -99,7 +158,13 @@ pub fn run(args: &FullArgs) -> Result<(), XtaskError> {
             continue;
         }
         let started = Instant::now();
-        let is_good = step.command().status().is_ok_and(|status| status.success());
+        let is_good = match step.needs.map_or(Ok(()), Needs::install) {
+            Ok(()) => step.command().status().is_ok_and(|status| status.success()),
+            Err(error) => {
+                eprintln!("{error}");
+                false
+            }
+        };
         failed += usize::from(!is_good);
         let verdict = if is_good { "ok" } else { "FAILED" };
         lines.push(format!("{:<32} {verdict:<8} {:>6} s  {shown}", step.name, started.elapsed().as_secs()));
@@ -122,5 +187,18 @@ mod tests {
             "the chaos lasts as long as asked"
         );
         assert!(steps.iter().any(|step| step.variables == [("KP_SEEDS", "5".to_owned())]));
+    }
+
+    #[test]
+    fn a_step_for_another_machine_names_its_target_and_installs_it() {
+        let steps = targets();
+        for step in &steps {
+            let Some(Needs::Target(target)) = step.needs else { panic!("{} needs no target", step.name) };
+            let at = step.arguments.iter().position(|argument| argument == "--target").unwrap();
+            assert_eq!(step.arguments[at + 1], target);
+            assert!(step.arguments.iter().all(|argument| !argument.is_empty()), "{:?}", step.arguments);
+        }
+        assert_eq!(steps[1].arguments[0], "run");
+        assert_eq!(steps[1].arguments.last().map(String::as_str), Some("--version"));
     }
 }

@@ -36,7 +36,16 @@ impl Tool {
     }
 
     fn is_there(&self) -> bool {
-        let output = Command::new(self.name).arg("--version").output();
+        // Some of cargo's subcommands know their name only as one.
+        let mut command = match self.name.strip_prefix("cargo-") {
+            Some(subcommand) => {
+                let mut command = cargo();
+                command.arg(subcommand);
+                command
+            }
+            None => Command::new(self.name),
+        };
+        let output = command.arg("--version").output();
         output.is_ok_and(|output| says(&String::from_utf8_lossy(&output.stdout), self.version))
     }
 }

@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "a development tool that waits for processes; not a pure room")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its answers are lines on a terminal")]
 
+pub mod api;
 mod behaviours;
 pub mod bench;
 pub mod book;
@@ -24,6 +25,7 @@ pub mod minimal;
 mod packages;
 pub mod plants;
 pub mod programs;
+pub mod report;
 mod shape;
 pub mod test;
 pub mod tidy;

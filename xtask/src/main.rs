@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::XtaskError;
+use xtask::api::ApiArgs;
 use xtask::bench::BenchCommand;
 use xtask::chaos::ChaosArgs;
 use xtask::deny::DenyArgs;
@@ -13,6 +14,7 @@ use xtask::full::FullArgs;
 use xtask::golden::Golden;
 use xtask::kafka::commands::KafkaCommand;
 use xtask::plants::PlantsArgs;
+use xtask::report::ReportArgs;
 use xtask::test::TestArgs;
 
 /// Development tasks of kp: real Kafka clusters, tests, checks, generated files.
@@ -34,11 +36,13 @@ enum Task {
     Plants(PlantsArgs),
     /// Real Kafka under fire: brokers killed, frozen and cut off; then every law checked on what is in the logs.
     Chaos(ChaosArgs),
-    /// Run everything that is too long for CI: seeds, planted bugs, brokers and codecs, chaos, features.
+    /// Run everything that is too long for CI: seeds, planted bugs, brokers and codecs, chaos, features, targets.
     Full(FullArgs),
     /// kp beside other producers, on this machine.
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Open the report of `kp perf` in a headless Chromium, and check that the plots are there.
+    Report(ReportArgs),
     /// Check what a compiler does not: who imports whom, wire rows, generated docs, file shape.
     Tidy,
     /// Write the docs that are printed from the code.
@@ -49,6 +53,8 @@ enum Task {
     },
     /// Build the pages of `docs` as a book (installs mdBook if it is not there).
     Book,
+    /// Write the public API of each published library to `docs/public-api` (needs a nightly toolchain; installs cargo-public-api).
+    Api(ApiArgs),
     /// Check the licences, sources and advisories of everything in the tree (installs cargo-deny if it is not there).
     Deny(DenyArgs),
     /// Compile the published crates with the oldest versions that their manifests allow (needs a nightly cargo).
@@ -66,9 +72,11 @@ fn run(task: Task) -> Result<(), XtaskError> {
         Task::Chaos(args) => xtask::chaos::run(&args),
         Task::Full(args) => xtask::full::run(&args),
         Task::Bench(command) => command.run(),
+        Task::Report(args) => xtask::report::run(&args),
         Task::Tidy => xtask::tidy::run(),
         Task::Docs { check } => xtask::generate::run(check),
         Task::Book => xtask::book::run(),
+        Task::Api(args) => xtask::api::run(&args),
         Task::Deny(args) => xtask::deny::run(&args),
         Task::Minimal => xtask::minimal::run(),
         Task::Golden(golden) => golden.make(),

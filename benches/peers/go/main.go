@@ -29,6 +29,7 @@ var (
 	compression = flag.String("compression", "none", "none, lz4 or zstd")
 	idempotence = flag.Bool("idempotence", false, "ask for idempotence")
 	rate        = flag.Int64("rate", 0, "records a second; 0 = as fast as it goes")
+	tick        = flag.Int64("tick", 0, "with a rate: microseconds whose records are given together; 0 = each at its moment")
 	keys        = flag.Uint64("keys", 0, "distinct keys of 8 bytes; 0 = no key")
 	noLatency   = flag.Bool("no-latency", false, "only count outcomes")
 	buffer      = flag.Int("buffer", 32<<20, "bytes that may be buffered")
@@ -116,6 +117,9 @@ func run() error {
 	send := func(number int64) {
 		if *rate > 0 {
 			due := time.Duration(float64(number) / float64(*rate) * 1e9)
+			if step := time.Duration(*tick) * time.Microsecond; step > 0 {
+				due = (due/step + 1) * step
+			}
 			if ahead := due - time.Since(start); ahead > 200*time.Microsecond {
 				time.Sleep(ahead)
 			}

@@ -73,6 +73,7 @@ public class Bench {
         int topicCount = (int) number("topics", 1);
         int threads = (int) number("threads", 1);
         long rate = number("rate", 0);
+        long tick = number("tick", 0) * 1000;
         long keys = number("keys", 0);
         boolean measure = !args.containsKey("no-latency");
         byte[][] values = payloads((int) number("size", 100));
@@ -96,6 +97,9 @@ public class Bench {
                 for (int number = first; number < records; number += threads) {
                     if (rate > 0) {
                         long due = (long) ((double) number / rate * 1e9);
+                        if (tick > 0) {
+                            due = (due / tick + 1) * tick;
+                        }
                         long ahead = due - (System.nanoTime() - start);
                         if (ahead > 200_000) {
                             java.util.concurrent.locks.LockSupport.parkNanos(ahead);

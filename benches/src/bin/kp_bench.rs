@@ -87,7 +87,7 @@ fn send_all(
     let values = payloads(args.size);
     let topics = args.topic_names();
     let threads = args.threads.max(1);
-    let pacer = Pacer::new(args.rate);
+    let pacer = Pacer::new(args);
     let run = |thread: u64| -> Result<(), Failure> {
         for number in (thread..args.records).step_by(threads as usize) {
             pacer.wait(number);

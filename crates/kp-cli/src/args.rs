@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::perf::options::PerfArgs;
+
 /// What the program was asked to do.
 #[derive(Debug, Parser)]
 #[command(
@@ -40,15 +42,40 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Send each line of files or of stdin as a record
     Produce(ProduceArgs),
+    /// Measure throughput and latency; draw a report; compare two results
+    Perf(Box<PerfArgs>),
     /// Print the records of a topic
     Read(ReadArgs),
     /// Print brokers, topics, partitions, leaders and API versions
     Metadata(MetadataArgs),
+    /// Look for what keeps a producer from working: names, ports, listeners, brokers, a topic
+    Doctor(DoctorArgs),
+    /// Say what a configuration key means, its default now and in 0.9, and what it may be
+    Config(ConfigHelpArgs),
     /// Print the completions of a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigHelpArgs {
+    /// The key; without one, all keys are listed
+    #[arg(value_name = "KEY")]
+    pub(crate) key: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Look at this topic, too
+    #[arg(long, short)]
+    pub(crate) topic: Option<String>,
+    /// Write one record to the topic; without it, nothing is written anywhere
+    #[arg(long, requires = "topic")]
+    pub(crate) write: bool,
 }
 
 /// Where the producer's configuration comes from. A later source wins: file, -X, flags.
@@ -93,6 +120,9 @@ pub(crate) struct ProduceArgs {
     /// Write one JSON line per record: where it is, or why it is not
     #[arg(long, value_name = "FILE")]
     pub(crate) outcomes: Option<PathBuf>,
+    /// Answer Prometheus at http://ADDR/metrics while sending; port 0 is any free one
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<String>,
 }
 
 /// What a line of input is.

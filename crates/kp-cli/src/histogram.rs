@@ -33,6 +33,35 @@ impl Latencies {
         self.0.saturating_record(micros.clamp(1, LONGEST_US));
     }
 
+    /// Adds another's.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.0.add(&other.0).expect("all have the same bounds");
+    }
+
+    /// How many were counted.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// (share of the latencies, the latency in milliseconds that this share does not exceed), one for each different
+    /// latency: for a percentile plot.
+    pub(crate) fn curve(&self) -> Vec<(f64, f64)> {
+        let recorded = self.0.iter_recorded();
+        recorded.map(|step| (step.quantile(), step.value_iterated_to() as f64 / 1000.0)).collect()
+    }
+
+    /// Each different latency in microseconds and how often it came: small, where few came.
+    pub(crate) fn sparse(&self) -> Vec<(u64, u64)> {
+        let recorded = self.0.iter_recorded();
+        recorded.map(|step| (step.value_iterated_to(), step.count_at_value())).collect()
+    }
+
+    /// Adds what [`sparse`](Self::sparse) gave.
+    pub(crate) fn add_sparse(&mut self, sparse: &[(u64, u64)]) {
+        sparse.iter().for_each(|(micros, count)| self.0.saturating_record_n(*micros, *count));
+    }
+
     /// `None` if nothing was counted.
     pub(crate) fn percentiles(&self) -> Option<Percentiles> {
         let ms = |micros: u64| micros as f64 / 1000.0;
@@ -136,6 +165,19 @@ mod tests {
     fn nothing_counted_draws_nothing() {
         assert_eq!(latencies(&[]).draw(20), "");
         assert_eq!(latencies(&[]).percentiles(), None);
+    }
+
+    #[test]
+    fn a_sparse_copy_adds_up_to_the_same() {
+        let all = latencies(&[1, 10, 10, 5000, 3_000_000, 4_000_000_000]);
+        let mut copy = latencies(&[]);
+        copy.add_sparse(&all.sparse());
+        assert_eq!((copy.percentiles(), copy.count()), (all.percentiles(), 6));
+        copy.add(&all);
+        assert_eq!((copy.percentiles().unwrap().max, copy.count()), (all.percentiles().unwrap().max, 12));
+        assert_eq!(all.sparse().len(), 5);
+        assert_eq!(all.curve().last().unwrap().0, 1.0);
+        assert!(all.curve().is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1), "{:?}", all.curve());
     }
 
     #[test]

@@ -7,13 +7,17 @@
 #![allow(clippy::disallowed_methods, reason = "a program is where clocks, threads and sockets come from")]
 
 mod args;
+mod config_help;
 mod configure;
 mod console;
 mod demo;
+mod doctor;
 mod histogram;
 mod interrupt;
 mod metadata;
+mod perf;
 mod produce;
+mod prometheus;
 mod read;
 mod reader;
 
@@ -56,8 +60,11 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Demo(args) => demo::run(args, &cli.output, &console),
         Command::Produce(args) => produce::run(args, &cli.output, &console),
+        Command::Perf(args) => perf::run(args, &cli.output, &console),
         Command::Read(args) => read::run(args, &cli.output, &console),
         Command::Metadata(args) => metadata::run(args, &cli.output),
+        Command::Doctor(args) => doctor::run(args, &cli.output),
+        Command::Config(args) => config_help::run(args, &cli.output),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "kp", &mut script);

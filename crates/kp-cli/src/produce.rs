@@ -7,6 +7,7 @@ pub(crate) mod gate;
 pub(crate) mod input;
 pub(crate) mod lines;
 pub(crate) mod ndjson;
+pub(crate) mod outages;
 pub(crate) mod outcome_file;
 pub(crate) mod outcomes;
 pub(crate) mod progress;
@@ -28,6 +29,7 @@ use self::{
     feeder::{Feeder, Stopped},
     gate::Gate,
     input::{LineSyntax, Sources},
+    outages::Outages,
     outcome_file::OutcomeFile,
     outcomes::Outcomes,
     progress::Progress,
@@ -39,6 +41,7 @@ use crate::{
     configure::producer_config,
     console::Console,
     interrupt::{EXIT_INTERRUPTED, on_interrupt, on_usr1},
+    prometheus,
 };
 
 /// After a flush everything is settled; closing only has to end a thread.
@@ -89,6 +92,10 @@ pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) ->
     .map_err(Failure::failed)?;
     let asking = events.clone();
     on_usr1(move || drop(asking.send(Event::WantsToKnow))).map_err(Failure::failed)?;
+    if let Some(address) = &args.metrics {
+        let bound = prometheus::serve(address)?;
+        console.note(format_args!("metrics at http://{bound}/metrics"));
+    }
     let producer = build(config, console)?;
     let gate = Arc::new(Gate::default());
     let sources = input::open(&args.files, limit, &gate)
@@ -203,12 +210,13 @@ impl Run {
         let bytes_read = Arc::clone(&sources.bytes_read);
         self.start_feeding(args, sources, events.clone());
 
-        let mut samples = Samples::new();
+        let (mut samples, mut outages) = (Samples::new(), Outages::default());
         let (mut is_interrupted, mut is_closing, mut stopped) = (false, false, None);
         loop {
             let event = incoming.recv_timeout(TICK);
             let lately = samples.take(self.outcomes.counts().0);
             progress.show(bytes_read.load(Ordering::Relaxed), &self.outcomes, lately);
+            outages.tell(&self.producer, &self.console);
             self.outcomes.take_untold().iter().for_each(|failure| self.console.error(failure));
             match event {
                 Ok(Event::Closed(undelivered)) => {

@@ -1,5 +1,6 @@
 //! The same calls without async, for programs that have no executor. std only.
 
+use crate::acks::AckStream;
 use crate::config::{ConfigWarning, ProducerConfig};
 use crate::delivery::{Delivery, RecordMetadata};
 use crate::delivery_report::DeliveryReport;
@@ -145,6 +146,12 @@ impl Producer {
         self.0.notices()
     }
 
+    /// The brokers that cannot be reached; see [`Producer::unreachable`](crate::Producer::unreachable).
+    #[must_use]
+    pub fn unreachable(&self) -> Vec<crate::UnreachableBroker> {
+        self.0.unreachable()
+    }
+
     /// Everything that is measured, as it is now; see [`Producer::metrics`](crate::Producer::metrics).
     #[must_use]
     pub fn metrics(&self) -> ProducerMetrics {
@@ -167,6 +174,18 @@ impl Producer {
     #[must_use]
     pub fn failed_records(&self) -> u64 {
         self.0.failed_records()
+    }
+
+    /// Bytes of `buffer.memory` that nothing uses at the moment.
+    #[must_use]
+    pub fn buffer_available_bytes(&self) -> usize {
+        self.0.buffer_available_bytes()
+    }
+
+    /// The cluster's id; see [`Producer::cluster_id`](crate::Producer::cluster_id).
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<String> {
+        self.0.cluster_id()
     }
 
     /// The `client.id` in use.
@@ -212,6 +231,12 @@ impl ProducerBuilder {
         F: Fn(u64, DeliveryReport<'_>) + Send + Sync + 'static,
     {
         Self(self.0.on_delivery(listener))
+    }
+
+    /// As [`ProducerBuilder::acks`](crate::ProducerBuilder::acks).
+    pub fn acks(self, capacity: usize) -> (Self, AckStream) {
+        let (builder, acks) = self.0.acks(capacity);
+        (Self(builder), acks)
     }
 
     /// Checks the configuration and starts the network thread.

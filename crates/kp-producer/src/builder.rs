@@ -1,6 +1,7 @@
 //! From a configuration to a running producer: fills each room's plain settings struct, then starts the threads.
 //! No I/O happens here; names are resolved and sockets made on the network thread.
 
+use crate::acks::AckSource;
 use crate::config::{Idempotence, PartitionerClass, ProducerConfig, Settings};
 use crate::delivery_report::{DeliveryReport, Listener};
 use crate::driver::Driver;
@@ -42,6 +43,7 @@ pub struct ProducerBuilder {
     interceptors: Vec<Box<dyn ProducerInterceptor>>,
     partitioner: Option<Box<dyn Partitioner>>,
     listener: Option<Arc<Listener>>,
+    acks: Option<AckSource>,
 }
 
 impl ProducerBuilder {
@@ -54,6 +56,7 @@ impl ProducerBuilder {
             interceptors: Vec::new(),
             partitioner: None,
             listener: None,
+            acks: None,
         }
     }
 
@@ -83,12 +86,19 @@ impl ProducerBuilder {
 
     /// Tells `listener` what becomes of each record that is sent with a token ([`Producer::send_tagged`]): the token, and the
     /// report. It runs on the network thread, in order of acceptance for each partition, with no lock held; it must not block,
-    /// and may `try_send`. A panic in it is caught and counted.
+    /// and may `try_send`. A panic in it is caught and counted. [`acks`](Self::acks) hands the same over to a consumer of its
+    /// own; of the two, the later call counts.
     pub fn on_delivery<F>(mut self, listener: F) -> Self
     where
         F: Fn(u64, DeliveryReport<'_>) + Send + Sync + 'static,
     {
         self.listener = Some(Arc::new(listener));
+        self.acks = None;
+        self
+    }
+
+    pub(crate) fn with_acks(mut self, acks: AckSource) -> Self {
+        self.acks = Some(acks);
         self
     }
 
@@ -142,6 +152,7 @@ impl ProducerBuilder {
         let settings = validated.settings;
         let mut extensions = extensions(&self.config, &settings, self.interceptors, self.partitioner)?;
         extensions.listener = self.listener;
+        extensions.acks = self.acks;
         let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(0u8));
         let mut seeds = Jitter::seeded(seed);
         let client = match self.client {
@@ -371,12 +382,13 @@ fn guarantees(settings: &Settings) -> Guarantees {
     }
 }
 
-/// One worker for each core but one, at most four: compression must not starve the application.
+/// One worker for each core, at most four. One less would leave half of a small machine idle: an application has little to do
+/// but to wait where compression is what takes long.
 fn seal_threads(settings: &Settings) -> usize {
     if settings.compression == Compression::None {
         return 0;
     }
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).clamp(1, 4))
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().clamp(1, 4))
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ pub use error::{ConfigError, ConfigWarning};
 pub use idempotence::Idempotence;
 pub use key::{Classic, DefaultValue, KeyInfo, KeyType, State, Valid};
 pub use partitioning::PartitionerClass;
+pub use suggest::nearest_keys;
 pub use table::{KEYS, Settings};
 pub use validate::Validated;
 pub use value::{Secret, Value};

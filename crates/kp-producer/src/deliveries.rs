@@ -1,11 +1,11 @@
 //! Many outcomes in the order in which their records were sent, at the price of one per batch: neighbours of one batch are
 //! kept, awaited and handed out as one.
 
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, RecordMetadata};
 use crate::error::DeliveryError;
 use crate::parker;
 use kp_accumulator::{BatchFailure, Completion, Outcome};
-use kp_protocol::TopicPartition;
+use kp_protocol::{Offset, TopicPartition};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
@@ -41,6 +41,7 @@ use std::task::{Poll, Waker};
 /// assert_eq!(written, 1_000_000);
 /// # Ok(()) }
 /// ```
+#[must_use = "what became of the records is only known to who looks"]
 #[derive(Debug, Default)]
 pub struct Deliveries {
     /// Oldest first.
@@ -58,7 +59,6 @@ struct Run {
 
 impl Deliveries {
     /// An empty queue.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
@@ -112,7 +112,7 @@ impl Deliveries {
         parker::block_on(self.next())
     }
 
-    fn poll_next(&mut self, waker: &Waker) -> Poll<Option<Delivered>> {
+    pub(crate) fn poll_next(&mut self, waker: &Waker) -> Poll<Option<Delivered>> {
         loop {
             let Some(oldest) = self.oldest() else { return Poll::Ready(None) };
             if oldest.completion.poll(waker).is_pending() {
@@ -123,6 +123,22 @@ impl Deliveries {
                 return Poll::Ready(Some(delivered));
             }
         }
+    }
+
+    /// All that is there, what has no outcome yet with `failure`; then it is empty.
+    pub(crate) fn give_up(&mut self, failure: &Arc<BatchFailure>) -> Vec<Delivered> {
+        let mut told = Vec::new();
+        while self.oldest().is_some() {
+            match self.take() {
+                Some(delivered) => told.push(delivered),
+                None => {
+                    let Some(run) = self.runs.pop_front() else { break };
+                    self.records -= run.records as usize;
+                    told.push(Delivered { run, kind: Kind::Failed(Arc::clone(failure)) });
+                }
+            }
+        }
+        told
     }
 
     /// The oldest run, its batch's parts in its place if it was split (BB25).
@@ -228,6 +244,20 @@ impl Delivered {
         };
         let partition = self.run.completion.topic_partition().clone();
         Ok(WrittenRange { partition, first_offset, records: self.run.records, log_append_time_ms })
+    }
+
+    /// What became of the `nth` of these records, whose timestamp was `timestamp_ms`.
+    pub(crate) fn result_of(&self, nth: usize, timestamp_ms: i64) -> Result<RecordMetadata, DeliveryError> {
+        let partition = self.run.completion.topic_partition();
+        let index = self.run.first + nth as u32;
+        match &self.kind {
+            Kind::Written { base_offset, log_append_time_ms } => {
+                let offset = base_offset.map(|base| Offset(base + i64::from(index)));
+                let timestamp_ms = log_append_time_ms.unwrap_or(timestamp_ms);
+                Ok(RecordMetadata::new(partition.clone(), offset, timestamp_ms))
+            }
+            Kind::Failed(failure) => Err(DeliveryError::new(partition.clone(), index, Arc::clone(failure))),
+        }
     }
 
     /// The error of the `nth` of these records, from 0; `None` if they were acknowledged or are not so many.

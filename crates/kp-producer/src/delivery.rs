@@ -76,6 +76,11 @@ impl Delivery {
         Self { completion, index, timestamp_ms }
     }
 
+    /// The record's own timestamp.
+    pub(crate) fn timestamp_ms(&self) -> i64 {
+        self.timestamp_ms
+    }
+
     /// Where its outcome will appear, and its place there.
     pub(crate) fn into_parts(self) -> (Arc<Completion>, u32) {
         (self.completion, self.index)
@@ -114,17 +119,8 @@ impl Delivery {
             return None;
         }
         Some(self.try_result().unwrap_or_else(|| {
-            let failure = BatchFailure {
-                kind: FailureKind::WouldDeadlock,
-                certainty: Certainty::Unknown,
-                attempts: 0,
-                waited: Duration::ZERO,
-                spent: Spent::default(),
-                last: None,
-                record_errors: Vec::new(),
-            };
             let partition = self.completion.topic_partition().clone();
-            Err(DeliveryError::new(partition, self.index, Arc::new(failure)))
+            Err(DeliveryError::new(partition, self.index, would_deadlock()))
         }))
     }
 }
@@ -140,6 +136,19 @@ impl Future for Delivery {
             Poll::Pending => Poll::Pending,
         }
     }
+}
+
+/// What who waits on a network thread is told of a record that has no outcome yet.
+pub(crate) fn would_deadlock() -> Arc<BatchFailure> {
+    Arc::new(BatchFailure {
+        kind: FailureKind::WouldDeadlock,
+        certainty: Certainty::Unknown,
+        attempts: 0,
+        waited: Duration::ZERO,
+        spent: Spent::default(),
+        last: None,
+        record_errors: Vec::new(),
+    })
 }
 
 /// BB23: offset = base offset + index; timestamp = the broker's if it has one, else the record's.

@@ -18,6 +18,10 @@ impl<'a> DeliveryReport<'a> {
         Self(outcome)
     }
 
+    pub(crate) fn into_outcome(self) -> RecordOutcome<'a> {
+        self.0
+    }
+
     /// The topic it was for.
     #[must_use]
     pub fn topic(&self) -> &str {

@@ -6,7 +6,9 @@
 use crate::error::SendErrorKind;
 use crate::metrics::Publisher;
 use crate::shared::{Command, Shared, View};
-use kp_accumulator::{FailureKind, Outcome};
+use crate::tracing::Tracer;
+use crate::unreachable::Watch;
+use kp_accumulator::{Certainty, FailureKind, Outcome};
 use kp_network::{ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Written};
 use kp_sender::{BrokerReadiness, Input, OutgoingRequest, Output, SenderCore, Settlement};
 use kp_time::Deadline;
@@ -24,13 +26,25 @@ pub(crate) struct Driver {
     client: Box<dyn KafkaClient>,
     events: Vec<Event>,
     publisher: Publisher,
+    tracer: Tracer,
+    watch: Watch,
     over: bool,
 }
 
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, core: SenderCore, client: Box<dyn KafkaClient>) -> Self {
         let publisher = Publisher::new(shared.clock.now());
-        Self { shared, core, client, events: Vec::new(), publisher, over: false }
+        let tracer = Tracer::new(&shared.telemetry.client_id);
+        Self {
+            shared,
+            core,
+            client,
+            events: Vec::new(),
+            publisher,
+            tracer,
+            watch: Watch::default(),
+            over: false,
+        }
     }
 
     /// Runs until the producer is closed and everything accepted is settled. A panic is never resumed: whatever
@@ -80,6 +94,9 @@ impl Driver {
         // Behind the outputs: an answer that is in already must not come too late for who waits for it.
         self.shared.pool.expire(now);
         self.shared.waiters.expire(now, &self.shared.view().cluster);
+        if let Some(acks) = &self.shared.extensions.acks {
+            acks.queue().places.expire(now);
+        }
         if self.over {
             return;
         }
@@ -95,6 +112,8 @@ impl Driver {
         let now = self.shared.clock.now();
         for event in self.events.drain(..) {
             self.publisher.note_news();
+            self.tracer.event(&event);
+            self.watch.event(now, &event, &self.shared.unreachable, &self.shared.telemetry.client_id);
             if let Some(advice) = event.advice() {
                 self.shared.notice(advice);
             }
@@ -134,13 +153,17 @@ impl Driver {
             self.shared.pool.next_deadline(),
             self.shared.waiters.next_deadline(),
             self.publisher.next(),
+            self.shared.extensions.acks.as_ref().and_then(|acks| acks.queue().places.next_deadline()),
         ];
         moments.into_iter().flatten().min()
     }
 
     fn carry_out(&mut self, now: Instant, output: Output) {
         match output {
-            Output::SetBrokers(brokers) => self.client.set_brokers(now, &brokers),
+            Output::SetBrokers(brokers) => {
+                self.watch.set_brokers(&brokers);
+                self.client.set_brokers(now, &brokers);
+            }
             Output::AskReadiness(broker) => {
                 let readiness = readiness_of(self.client.readiness(now, broker));
                 self.core.handle_input(now, Input::Readiness { broker, readiness });
@@ -152,7 +175,7 @@ impl Driver {
             Output::Send(request) => self.send(now, request),
             Output::Throttle { broker, until } => self.client.throttle(broker, until),
             Output::Disconnect { broker, reason } => self.client.disconnect(now, broker, &reason),
-            Output::Settle(settlement) => self.settle(settlement),
+            Output::Settle(settlement) => self.settle(now, settlement),
             Output::ClusterChanged(cluster) => {
                 // Before records see it, so that the first of them go by their rack (PA14).
                 self.shared.accumulator.follow_racks(&cluster);
@@ -187,6 +210,7 @@ impl Driver {
     }
 
     fn send(&mut self, now: Instant, request: OutgoingRequest) {
+        self.tracer.request(&request);
         let token = request.token;
         let request = ClientRequest {
             token,
@@ -199,11 +223,13 @@ impl Driver {
             expects_response: request.expects_response,
         };
         if let Err(refused) = self.client.send(now, request) {
+            self.tracer.refused(token);
             self.core.handle_input(now, Input::Refused { token, reason: refused.reason });
         }
     }
 
-    fn settle(&mut self, settlement: Settlement) {
+    fn settle(&mut self, now: Instant, settlement: Settlement) {
+        self.tracer.batch(now, &settlement);
         let counters = &self.shared.counters;
         let records = u64::from(settlement.record_count());
         match settlement.outcome() {
@@ -214,6 +240,8 @@ impl Driver {
                 counters.failed.fetch_add(records, Ordering::Relaxed);
                 if matches!(failure.kind, FailureKind::Closed) {
                     counters.undelivered.fetch_add(records, Ordering::Relaxed);
+                    let perhaps = if failure.certainty == Certainty::NotWritten { 0 } else { records };
+                    counters.perhaps_written.fetch_add(perhaps, Ordering::Relaxed);
                 }
             }
             // Its parts are counted when they end.
@@ -233,6 +261,7 @@ pub(crate) fn give_up(shared: &Shared) {
     let abandoned = shared.accumulator.abandoned_records();
     shared.counters.failed.fetch_add(abandoned, Ordering::Relaxed);
     shared.counters.undelivered.fetch_add(abandoned, Ordering::Relaxed);
+    shared.counters.perhaps_written.fetch_add(abandoned, Ordering::Relaxed);
     shared.close_extensions();
     shared.ended.wake();
 }

@@ -10,9 +10,16 @@ use std::task::{Context, Poll, Waker};
 /// How a producer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "undelivered records are only reported here"]
+#[non_exhaustive]
 pub struct Closed {
-    /// How many accepted records were failed because the producer was closed before they were acknowledged.
+    /// How many accepted records were failed because the producer was closed before they were acknowledged. What failed by
+    /// itself before that is not counted here; its deliveries have told.
     pub undelivered: u64,
+    /// How many of these may be in the log all the same: they were under way, and the answer was not waited for. The others are
+    /// known not to be there.
+    pub perhaps_written: u64,
+    /// The network thread had panicked before; everything that was not settled by then is counted above, as perhaps written.
+    pub panicked: bool,
 }
 
 const RUNNING: u8 = 0;

@@ -68,8 +68,17 @@ pub enum SendErrorKind {
     },
     /// The record itself is wrong: a negative partition or timestamp, an empty topic name.
     InvalidRecord(&'static str),
-    /// A record with a token, and the producer was built without `on_delivery`: nobody would be told.
+    /// A record with a token, and the producer was built without `on_delivery` and `acks`, or the [`AckStream`](crate::AckStream) was
+    /// dropped: nobody would be told.
     NoListener,
+    /// So many records with a token were on their way or had an outcome that nobody took from the
+    /// [`AckStream`](crate::AckStream), and none was taken within `max.block.ms`.
+    OutcomesNotTaken {
+        /// How many there may be.
+        capacity: usize,
+        /// How long the call waited for the consumer.
+        waited: Duration,
+    },
     /// Only from `try_send`: the call would have had to wait.
     WouldBlock,
     /// A call on the network thread (a callback) would have had to wait for that thread itself.
@@ -133,6 +142,7 @@ impl SendError {
             SendErrorKind::MetadataTimeout { .. }
             | SendErrorKind::NoSuchPartition { .. }
             | SendErrorKind::BufferExhausted { .. }
+            | SendErrorKind::OutcomesNotTaken { .. }
             | SendErrorKind::WouldBlock => true,
             SendErrorKind::Topic(code) => code.is_retriable(),
             SendErrorKind::RecordTooLarge { .. }
@@ -167,6 +177,7 @@ impl SendError {
             | SendErrorKind::HeadersNotSupported { .. }
             | SendErrorKind::InvalidRecord(_)
             | SendErrorKind::NoListener
+            | SendErrorKind::OutcomesNotTaken { .. }
             | SendErrorKind::WouldBlock
             | SendErrorKind::WouldDeadlock
             | SendErrorKind::Serializer { .. }
@@ -180,7 +191,8 @@ impl SendError {
         false
     }
 
-    /// Where the time of the call went: metadata and memory.
+    /// Where the time of the call went: metadata and memory, which includes a place for the outcome
+    /// ([`ProducerBuilder::acks`](crate::ProducerBuilder::acks)).
     #[must_use]
     pub fn spent(&self) -> &Spent {
         &self.0.spent
@@ -213,8 +225,16 @@ impl fmt::Display for SendError {
             SendErrorKind::HeadersNotSupported { reason } => write!(f, "{topic}: {reason}"),
             SendErrorKind::InvalidRecord(why) => write!(f, "{topic}: {why}"),
             SendErrorKind::NoListener => {
-                write!(f, "{topic}: a record with a token, but the producer was built without on_delivery")
+                write!(
+                    f,
+                    "{topic}: a record with a token, but nobody is told: no on_delivery, or the AckStream was dropped"
+                )
             }
+            SendErrorKind::OutcomesNotTaken { capacity, waited } => write!(
+                f,
+                "{topic}: {capacity} records with a token are on their way or have outcomes that nobody took from the AckStream \
+                 within {waited:?} (max.block.ms)"
+            ),
             SendErrorKind::WouldBlock => {
                 write!(f, "{topic}: the call would have to wait for metadata or memory")
             }

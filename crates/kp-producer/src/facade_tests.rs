@@ -1,7 +1,13 @@
 //! What the facade promises, on a clock that is moved: the steps of a send, the user's own parts, the end.
 
+mod acks;
+mod bulk;
 mod deadlines;
 mod ends;
 mod explained;
 mod extensions;
+#[cfg(feature = "futures")]
+mod streams;
+#[cfg(feature = "tracing")]
+mod traced;
 mod typed;

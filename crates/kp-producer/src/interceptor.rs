@@ -59,7 +59,8 @@ pub trait ProducerInterceptor: Send + Sync {
         let _ = (record, outcome);
     }
 
-    /// Called when a record was not accepted, on the thread that sends; `send` returns the same error.
+    /// Called when a record was not accepted, on the thread that sends; `send` returns the same error. Not called for a record
+    /// whose `send` was dropped while it waited: that is nobody's error, and nothing more is told of it.
     fn on_refusal(&self, record: &SentRecord<'_>, error: &SendError) {
         let _ = (record, error);
     }

@@ -1,5 +1,6 @@
 //! The producer's handle: accept records, flush, close. Cheap to clone; all clones are one producer.
 
+use crate::acks::Place;
 use crate::builder::ProducerBuilder;
 use crate::config::{ConfigWarning, ProducerConfig};
 use crate::delivery::{Delivery, RecordMetadata, outcome_of_record};
@@ -14,8 +15,9 @@ use crate::metadata_wait::Wanted;
 use crate::metrics::{ProducerMetrics, Reading, Stopwatch, adding_to};
 use crate::parker::block_on;
 use crate::record::ProducerRecord;
-use crate::shared::{AtOnce, Command, Shared};
+use crate::shared::{AtOnce, Command, Shared, Waited};
 use crate::topic::Topic;
+use crate::unreachable::UnreachableBroker;
 use kp_accumulator::{Notify, RecordCallback, Spent, Target};
 use kp_protocol::{PartitionId, TopicName};
 use kp_time::Deadline;
@@ -92,14 +94,28 @@ impl Producer {
     /// Awaiting every delivery before the next `send` costs a round trip per record; keep the deliveries and await
     /// them later, or use [`send_with`](Self::send_with).
     ///
-    /// Cancel safety: a dropped future means "not accepted"; a returned `Delivery` means "accepted".
+    /// Cancel safety: a dropped future means "not accepted"; a returned `Delivery` means "accepted". Interceptors that have seen
+    /// a record hear nothing more of it when its `send` is dropped.
+    ///
+    /// ```no_run
+    /// # async fn example(producer: kp_producer::Producer) -> Result<(), Box<dyn std::error::Error>> {
+    /// use kp_producer::{Certainty, ProducerRecord};
+    /// let delivery = producer.send(ProducerRecord::to("orders").key("customer-4").value("shipped")).await?;
+    /// // … other work, other records …
+    /// match delivery.await {
+    ///     Ok(written) => println!("{}-{} @ {:?}", written.topic(), written.partition(), written.offset()),
+    ///     Err(error) if error.certainty() == Certainty::NotWritten => println!("not in the log: {error}"),
+    ///     Err(error) => println!("perhaps in the log: {error}"),
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`SendError`]: the record was not accepted and nothing of it will be written.
     pub async fn send(&self, record: ProducerRecord<'_>) -> Result<Delivery, SendError> {
         match &self.shared().extensions.interceptors {
             None => self.shared().accept(&record, &mut None, None).await,
-            Some(interceptors) => self.send_intercepted(interceptors, &record, None).await,
+            Some(interceptors) => self.send_intercepted(interceptors, &record, None, Waited::default()).await,
         }
     }
 
@@ -119,7 +135,7 @@ impl Producer {
     ) -> Result<Delivery, SendError> {
         match &self.shared().extensions.interceptors {
             None => self.shared().accept(record, &mut None, chosen).await,
-            Some(interceptors) => self.send_intercepted(interceptors, record, None).await,
+            Some(interceptors) => self.send_intercepted(interceptors, record, None, Waited::default()).await,
         }
     }
 
@@ -137,6 +153,7 @@ impl Producer {
         interceptors: &Arc<Chain>,
         record: &ProducerRecord<'_>,
         own: Option<Own>,
+        waited: Waited,
     ) -> Result<Delivery, SendError> {
         let shared = self.shared();
         let mut intercepted = interceptors.on_send(record, |words| shared.notice(words));
@@ -147,7 +164,7 @@ impl Producer {
             Own::Token(token) => self.tagged(token),
         });
         let callback = acknowledging(Arc::clone(interceptors), Arc::clone(&remembered), timestamp_ms, own);
-        let result = shared.accept(&record, &mut Some(Notify::Call(callback)), None).await;
+        let result = shared.accept_after(waited, &record, &mut Some(Notify::Call(callback)), None).await;
         if let Err(error) = &result {
             remembered.refused(interceptors, error);
         }
@@ -158,6 +175,21 @@ impl Producer {
     /// acceptance per partition, with no lock held. It must not block; it may `try_send` and drop handles. A panic
     /// in it is caught and counted.
     ///
+    /// Cancel safety: a dropped future means "not accepted", and the callback will not run.
+    ///
+    /// ```no_run
+    /// # async fn example(producer: kp_producer::Producer) -> Result<(), kp_producer::SendError> {
+    /// use kp_producer::ProducerRecord;
+    /// let record = ProducerRecord::to("orders").value("hello");
+    /// producer
+    ///     .send_with(record, |outcome| match outcome {
+    ///         Ok(written) => println!("offset {:?}", written.offset()),
+    ///         Err(error) => eprintln!("{error}"),
+    ///     })
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`SendError`]: the record was not accepted, and the callback will not run.
     pub async fn send_with<F>(&self, record: ProducerRecord<'_>, callback: F) -> Result<(), SendError>
@@ -165,10 +197,9 @@ impl Producer {
         F: FnOnce(Result<RecordMetadata, DeliveryError>) + Send + 'static,
     {
         if let Some(interceptors) = &self.shared().extensions.interceptors {
-            return self
-                .send_intercepted(interceptors, &record, Some(Own::Call(Box::new(callback))))
-                .await
-                .map(drop);
+            let own = Own::Call(Box::new(callback));
+            let sent = self.send_intercepted(interceptors, &record, Some(own), Waited::default()).await;
+            return sent.map(drop);
         }
         let (record, timestamp_ms) = self.stamped(record);
         self.shared()
@@ -180,6 +211,8 @@ impl Producer {
     /// Accepts a record, and tells the producer's listener ([`ProducerBuilder::on_delivery`](crate::ProducerBuilder::on_delivery))
     /// once what became of it, with `token`: as [`send_with`](Self::send_with), without a closure, a handle or any allocation for
     /// the record. What the token means is the caller's: a place in a list, a pointer's number, an offset of its own.
+    ///
+    /// With [`ProducerBuilder::acks`](crate::ProducerBuilder::acks) it waits for a place for the outcome, too.
     ///
     /// Cancel safety: a dropped future means "not accepted", and the listener is not told.
     ///
@@ -204,10 +237,15 @@ impl Producer {
     /// without a listener.
     pub async fn send_tagged(&self, record: ProducerRecord<'_>, token: u64) -> Result<(), SendError> {
         let notify = self.notify_of(&record, token)?;
-        if let Some(interceptors) = &self.shared().extensions.interceptors {
-            return self.send_intercepted(interceptors, &record, Some(Own::Token(token))).await.map(drop);
-        }
-        self.shared().accept(&record, &mut Some(notify), None).await.map(drop)
+        let (shared, mut waited) = (self.shared(), Waited::default());
+        let place = shared.place_of_outcome(record.topic(), &mut waited).await?;
+        let result = match &shared.extensions.interceptors {
+            Some(interceptors) => {
+                self.send_intercepted(interceptors, &record, Some(Own::Token(token)), waited).await
+            }
+            None => shared.accept_after(waited, &record, &mut Some(notify), None).await,
+        };
+        accepted(result, place)
     }
 
     /// As [`send_tagged`](Self::send_tagged), blocking the calling thread if it has to wait.
@@ -217,20 +255,26 @@ impl Producer {
         token: u64,
     ) -> Result<(), SendError> {
         let notify = self.notify_of(record, token)?;
-        if self.shared().extensions.interceptors.is_some() {
+        let extensions = &self.shared().extensions;
+        let place = extensions.acks.as_ref().map(|acks| acks.queue().places.try_take());
+        if extensions.interceptors.is_some() || matches!(place, Some(None)) {
+            drop(place);
             return block_on(self.send_tagged(record.clone(), token));
         }
         let mut notify = Some(notify);
-        match self.shared().accept_at_once(record, &mut notify) {
-            AtOnce::Done(result) => result.map(drop),
-            AtOnce::Waits(chosen) => block_on(self.shared().accept(record, &mut notify, chosen)).map(drop),
-        }
+        let result = match self.shared().accept_at_once(record, &mut notify) {
+            AtOnce::Done(result) => result,
+            AtOnce::Waits(chosen) => block_on(self.shared().accept(record, &mut notify, chosen)),
+        };
+        accepted(result, place.flatten())
     }
 
     fn notify_of(&self, record: &ProducerRecord<'_>, token: u64) -> Result<Notify, SendError> {
-        match &self.shared().extensions.listener {
-            Some(_) => Ok(Notify::Token(token)),
-            None => {
+        let extensions = &self.shared().extensions;
+        let is_abandoned = extensions.acks.as_ref().is_some_and(|acks| acks.queue().is_abandoned());
+        match &extensions.listener {
+            Some(_) if !is_abandoned => Ok(Notify::Token(token)),
+            _ => {
                 let kind = SendErrorKind::NoListener;
                 Err(self.shared().telemetry.refuse(kind, record.topic(), Spent::default()))
             }
@@ -238,6 +282,19 @@ impl Producer {
     }
 
     /// Accepts a record if that takes no waiting; from anywhere, callbacks included.
+    ///
+    /// ```no_run
+    /// # fn example(producer: kp_producer::Producer) {
+    /// use kp_producer::{ProducerRecord, SendErrorKind};
+    /// match producer.try_send(ProducerRecord::to("orders").value("hello")) {
+    ///     Ok(delivery) => drop(delivery),
+    ///     Err(refused) if *refused.error.kind() == SendErrorKind::WouldBlock => {
+    ///         println!("later: {:?}", refused.record);
+    ///     }
+    ///     Err(refused) => eprintln!("{refused}"),
+    /// }
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`TrySendError`] gives the record back: [`WouldBlock`](crate::SendErrorKind::WouldBlock) when metadata or
@@ -281,6 +338,15 @@ impl Producer {
     ///
     /// Cancel safety: the closing goes on when the future is dropped.
     ///
+    /// ```no_run
+    /// # async fn example(producer: kp_producer::Producer) -> Result<(), kp_producer::WaitError> {
+    /// let closed = producer.close(std::time::Duration::from_secs(10)).await?;
+    /// if closed.undelivered > 0 {
+    ///     eprintln!("{} not delivered, {} of them perhaps written", closed.undelivered, closed.perhaps_written);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`WaitError::WouldDeadlock`] on the network thread, unless `within` is zero (then it does not wait, CL6).
     pub async fn close(&self, within: Duration) -> Result<Closed, WaitError> {
@@ -299,10 +365,16 @@ impl Producer {
         if !shared.is_network_thread() {
             shared.ended.wait().await;
         }
-        Ok(Closed { undelivered: shared.counters.undelivered.load(Ordering::Relaxed) })
+        Ok(Closed {
+            undelivered: shared.counters.undelivered.load(Ordering::Relaxed),
+            perhaps_written: shared.counters.perhaps_written.load(Ordering::Relaxed),
+            panicked: shared.ended.is_by_panic(),
+        })
     }
 
     /// Waits until any broker has answered a metadata request, at most `max.block.ms`: a readiness probe.
+    ///
+    /// Cancel safety: dropping the future ends the waiting; the producer goes on connecting.
     ///
     /// # Errors
     /// [`SendErrorKind::MetadataTimeout`](crate::SendErrorKind::MetadataTimeout) with the addresses and what each
@@ -312,6 +384,8 @@ impl Producer {
     }
 
     /// The partitions of a topic and their leaders, waiting for metadata like `send` (FA12).
+    ///
+    /// Cancel safety: dropping the future ends the waiting; the metadata comes all the same.
     ///
     /// # Errors
     /// As `send`, when the topic cannot be had.
@@ -354,6 +428,14 @@ impl Producer {
     #[must_use]
     pub fn notices(&self) -> Vec<String> {
         self.shared().notices.lock().clone()
+    }
+
+    /// The brokers that cannot be reached, each once, by address: for a line in a log when one comes onto this list, and one
+    /// when it leaves it, however many attempts lie between. Known from the second failed attempt in a row on, until one
+    /// succeeds. Empty is good; a cluster may work with some of its brokers here.
+    #[must_use]
+    pub fn unreachable(&self) -> Vec<UnreachableBroker> {
+        self.shared().unreachable.list(self.shared().clock.now())
     }
 
     /// The `client.id` in use, the generated one if none was set.
@@ -494,6 +576,15 @@ impl std::error::Error for TrySendError<'_> {
 enum Own {
     Call(Callback),
     Token(u64),
+}
+
+/// The place of an accepted record's outcome is free again when that is taken; a record that was refused needs none.
+fn accepted(result: Result<Delivery, SendError>, place: Option<Place>) -> Result<(), SendError> {
+    result.map(drop)?;
+    if let Some(place) = place {
+        place.keep();
+    }
+    Ok(())
 }
 
 /// A callback of the user's.

@@ -3,6 +3,32 @@
 use kp_protocol::records::{HeaderRef, RecordRef};
 use kp_protocol::{PartitionId, Timestamp};
 
+/// What a key, a value or a header is made of: bytes that somebody lends, or none.
+///
+/// `&B` for everything that can be seen as bytes: `&str`, `&[u8]`, `&Vec<u8>`, `&String`, `&Bytes`, `&[u8; N]`, `&Box<[u8]>`; and
+/// `Option<&B>` of the same, where `None` is null (FA16). For an `Option` that owns its bytes: `option.as_ref()` or
+/// `option.as_deref()`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not bytes that a record can borrow",
+    note = "lend it: `&text`, `&vector`, `&bytes`, `option.as_ref()`; a number as `&n.to_be_bytes()` or `&n.to_string()`"
+)]
+pub trait RecordBytes<'a> {
+    /// The bytes; `None` is null.
+    fn record_bytes(self) -> Option<&'a [u8]>;
+}
+
+impl<'a, B: AsRef<[u8]> + ?Sized> RecordBytes<'a> for &'a B {
+    fn record_bytes(self) -> Option<&'a [u8]> {
+        Some(self.as_ref())
+    }
+}
+
+impl<'a, B: AsRef<[u8]> + ?Sized> RecordBytes<'a> for Option<&'a B> {
+    fn record_bytes(self) -> Option<&'a [u8]> {
+        self.map(B::as_ref)
+    }
+}
+
 /// A record to be sent: topic, optional key, value, partition, timestamp and headers, all borrowed.
 ///
 /// The bytes are copied once, into the open batch, before `send` returns; so nothing here needs to be `'static`,
@@ -31,15 +57,22 @@ impl<'a> ProducerRecord<'a> {
         Self { topic, partition: None, timestamp_ms: None, key: None, value: None, headers: Vec::new() }
     }
 
-    /// The key: decides the partition unless one is named. An empty key is a key.
-    pub fn key<B: AsRef<[u8]> + ?Sized>(mut self, key: &'a B) -> Self {
-        self.key = Some(key.as_ref());
+    /// The key: decides the partition unless one is named. An empty key is a key, `None` is none.
+    pub fn key(mut self, key: impl RecordBytes<'a>) -> Self {
+        self.key = key.record_bytes();
         self
     }
 
-    /// The value.
-    pub fn value<B: AsRef<[u8]> + ?Sized>(mut self, value: &'a B) -> Self {
-        self.value = Some(value.as_ref());
+    /// The value. An empty value is a value, `None` is null: a tombstone on a compacted topic.
+    ///
+    /// ```
+    /// use kp_producer::ProducerRecord;
+    /// let (text, state): (String, Option<Vec<u8>>) = ("shipped".into(), None);
+    /// let event = ProducerRecord::to("events").key("order-17").value(&text);
+    /// let state = ProducerRecord::to("states").key("order-17").value(state.as_ref());
+    /// ```
+    pub fn value(mut self, value: impl RecordBytes<'a>) -> Self {
+        self.value = value.record_bytes();
         self
     }
 
@@ -56,9 +89,9 @@ impl<'a> ProducerRecord<'a> {
         self
     }
 
-    /// Adds a header; order and duplicates are kept (KIP-82).
-    pub fn header<B: AsRef<[u8]> + ?Sized>(mut self, name: &'a str, value: &'a B) -> Self {
-        self.headers.push(HeaderRef { name, value: Some(value.as_ref()) });
+    /// Adds a header; order and duplicates are kept, `None` is null (KIP-82).
+    pub fn header(mut self, name: &'a str, value: impl RecordBytes<'a>) -> Self {
+        self.headers.push(HeaderRef { name, value: value.record_bytes() });
         self
     }
 
@@ -109,6 +142,35 @@ impl<'a> ProducerRecord<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // FA16
+    #[test]
+    fn keys_values_and_headers_are_lent_by_whatever_holds_bytes_and_none_is_null() {
+        let (slice, vector, array, boxed) = (&b"s"[..], vec![1u8, 2], [3u8; 4], Box::<[u8]>::from(&b"x"[..]));
+        let (text, string, bytes) = ("t", String::from("st"), bytes::Bytes::from_static(b"by"));
+        let cow = std::borrow::Cow::Borrowed(slice);
+        let (some, none): (Option<String>, Option<Vec<u8>>) = (Some(String::new()), None);
+        let lent = ProducerRecord::to("t")
+            .header("str", text)
+            .header("slice", slice)
+            .header("vector", &vector)
+            .header("array", &array)
+            .header("boxed", &boxed)
+            .header("string", &string)
+            .header("bytes", &bytes)
+            .header("cow", &cow)
+            .header("some", Some(text))
+            .header("empty", some.as_ref())
+            .header("none", none.as_deref());
+        let values: Vec<_> = lent.headers().iter().map(|header| header.value).collect();
+        let expected: [&[u8]; 10] = [b"t", b"s", &[1, 2], &[3; 4], b"x", b"st", b"by", b"s", b"t", b""];
+        assert_eq!(values[..10], expected.map(Some));
+        assert_eq!(values[10], None);
+        let record = ProducerRecord::to("t").key(some.as_deref()).value(none.as_ref());
+        assert_eq!((record.key_bytes(), record.value_bytes()), (Some(&[][..]), None));
+        let record = ProducerRecord::to("t").value(&vector).value(None::<&str>);
+        assert_eq!(record.value_bytes(), None, "the last word counts");
+    }
 
     #[test]
     fn a_record_borrows_every_kind_of_bytes() {

@@ -46,6 +46,8 @@ impl Topic {
 
     /// As [`Producer::send`]. A record of another topic goes there.
     ///
+    /// Cancel safety: a dropped future means "not accepted".
+    ///
     /// # Errors
     /// As [`Producer::send`].
     pub async fn send(&self, record: ProducerRecord<'_>) -> Result<Delivery, SendError> {

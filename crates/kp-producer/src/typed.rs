@@ -6,7 +6,7 @@ use crate::error::{BuildError, DeliveryError, SendError, SendErrorKind};
 use crate::extension::{BoxError, Configured, words_of};
 use crate::parker::block_on;
 use crate::producer::Producer;
-use crate::record::ProducerRecord;
+use crate::record::{ProducerRecord, RecordBytes};
 use crate::serializer::{RecordHeaders, Serialized, Serializer};
 use crate::shared::{AtOnce, Closer};
 use kp_accumulator::Spent;
@@ -84,7 +84,7 @@ impl<'a, K: ?Sized, V: ?Sized> TypedRecord<'a, K, V> {
     }
 
     /// As [`ProducerRecord::header`].
-    pub fn header<B: AsRef<[u8]> + ?Sized>(mut self, name: &'a str, value: &'a B) -> Self {
+    pub fn header(mut self, name: &'a str, value: impl RecordBytes<'a>) -> Self {
         self.record = self.record.header(name, value);
         self
     }
@@ -124,6 +124,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> TypedProducer<K, V> {
 
     /// As [`Producer::send`]; the values are serialized before anything is waited for.
     ///
+    /// Cancel safety: a dropped future means "not accepted"; serializers may have run.
+    ///
     /// # Errors
     /// [`SendError`], with [`SendErrorKind::Serializer`] if a value has no bytes.
     pub async fn send(&self, record: TypedRecord<'_, K, V>) -> Result<Delivery, SendError> {
@@ -138,6 +140,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> TypedProducer<K, V> {
     }
 
     /// As [`Producer::send_with`].
+    ///
+    /// Cancel safety: a dropped future means "not accepted", and the callback will not run.
     ///
     /// # Errors
     /// As [`send`](Self::send); the callback will not run then.

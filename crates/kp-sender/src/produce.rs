@@ -387,6 +387,13 @@ mod tests {
         assert_eq!(answer.throttle, Duration::from_millis(250));
         assert_eq!(answer.endpoints[0].id, BrokerId(2));
         assert_eq!(answers[0].leader, Some((BrokerId(2), LeaderEpoch(7))));
+        for (leader_id, leader_epoch) in [(2, -1), (-1, 7)] {
+            let mut half = response.clone();
+            half.responses[0].partition_responses[0].current_leader =
+                LeaderIdAndEpoch { leader_id, leader_epoch, ..Default::default() };
+            let body = Bytes::from(encode_body(10, &half).unwrap().concat());
+            assert_eq!(decode(&body, 10, &topics(&["t"])).unwrap().1[0].leader, None, "half a hint is none");
+        }
         let expected = Refusal {
             code: ErrorCode::INVALID_RECORD,
             message: Some("bad".into()),

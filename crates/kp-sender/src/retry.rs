@@ -322,6 +322,43 @@ mod tests {
     }
 
     #[test]
+    fn a_numbered_batch_that_may_be_there_already_is_not_split() {
+        // design 1.4, rule iii
+        let now = now();
+        let too_large = refused(ErrorCode::MESSAGE_TOO_LARGE);
+        let unknown = Attempt { is_ever_unknown: true, ..attempt() };
+        assert_eq!(decide(now, &unknown, &too_large), Decision::Split, "without numbers nobody is confused");
+        let numbered = Attempt { standing: Standing::Lowest, ..attempt() };
+        assert_eq!(decide(now, &numbered, &too_large), Decision::Split);
+        let both = Attempt { is_ever_unknown: true, ..numbered };
+        let fail = Decision::Fail(FailureKind::Refused(ErrorCode::MESSAGE_TOO_LARGE));
+        assert_eq!(decide(now, &both, &too_large), fail);
+    }
+
+    #[test]
+    fn one_record_that_is_too_large_is_that_also_where_nothing_may_be_split() {
+        // BB29
+        let one = Attempt { records: 1, may_split: false, ..attempt() };
+        let decision = decide(now(), &one, &refused(ErrorCode::MESSAGE_TOO_LARGE));
+        assert_eq!(decision, Decision::Fail(FailureKind::RecordTooLarge));
+    }
+
+    #[test]
+    fn only_an_answer_about_leaders_waits_for_a_leader() {
+        // AC14
+        let waits = ErrorCode::all().filter(|code| waits_for_leader(&refused(*code)));
+        let mut waits: Vec<_> = waits.collect();
+        waits.sort_unstable();
+        let leaders = [
+            ErrorCode::LEADER_NOT_AVAILABLE,
+            ErrorCode::NOT_LEADER_OR_FOLLOWER,
+            ErrorCode::FENCED_LEADER_EPOCH,
+        ];
+        assert_eq!(waits, leaders);
+        assert!(!waits_for_leader(&lost(true)) && !waits_for_leader(&Verdict::NotSent));
+    }
+
+    #[test]
     fn what_is_not_retriable_fails_with_its_code() {
         // protocol.md section 5
         let now = now();

@@ -3,6 +3,7 @@
 
 use kp_accumulator::{Batch, BatchFailure, InFlight, Outcome, Sealed};
 use kp_protocol::TopicPartition;
+use std::time::Instant;
 
 /// A batch that has ended. Run it exactly once; dropping it fails the batch as unknown or not written.
 #[derive(Debug)]
@@ -58,6 +59,33 @@ impl Settlement {
         match &self.batch {
             Ended::Queued(batch) => batch.topic_partition(),
             Ended::InFlight(batch) => batch.topic_partition(),
+        }
+    }
+
+    /// Bytes of its records, before compression.
+    #[must_use]
+    pub fn raw_size(&self) -> usize {
+        match &self.batch {
+            Ended::Queued(batch) => batch.raw_size(),
+            Ended::InFlight(batch) => batch.raw_size(),
+        }
+    }
+
+    /// How often it was sent.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        match &self.batch {
+            Ended::Queued(batch) => batch.attempts(),
+            Ended::InFlight(batch) => batch.attempts(),
+        }
+    }
+
+    /// When its first record was accepted.
+    #[must_use]
+    pub fn created(&self) -> Instant {
+        match &self.batch {
+            Ended::Queued(batch) => batch.created(),
+            Ended::InFlight(batch) => batch.created(),
         }
     }
 

@@ -4,5 +4,6 @@
 mod ledger;
 mod stage;
 
+mod outage;
 mod snapshot;
 mod told;

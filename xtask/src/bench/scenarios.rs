@@ -80,19 +80,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ),
     Scenario::new(
         "kib",
-        500_000,
+        2_000_000,
         "--size 1024 --linger 5 --batch 131072 --no-latency",
         "1 KiB, batches of 128 KiB",
     ),
     Scenario::new(
         "kib8",
-        500_000,
+        2_000_000,
         "--size 1024 --linger 5 --batch 131072 --buffer 8388608 --no-latency",
         "the same with a buffer of 8 MiB",
     ),
     Scenario::new(
         "tenk",
-        60_000,
+        300_000,
         "--size 10240 --linger 5 --batch 131072 --no-latency",
         "10 KiB, batches of 128 KiB",
     ),
@@ -119,6 +119,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         100_000,
         "--size 100 --linger 0 --rate 20000 --acks all --idempotence",
         "100 B, 20,000 records a second, linger 0, idempotent: latency",
+    ),
+    Scenario::new(
+        "rate-ticks",
+        100_000,
+        "--size 100 --linger 0 --rate 20000 --tick 1000 --acks all --idempotence",
+        "the same, 20 records each millisecond: every program wakes equally often",
     ),
     Scenario::new("timed", 2_000_000, "--size 100 --linger 5", "100 B, as fast as it goes: latency"),
     Scenario::new("one-partition", 4_000_000, "--size 100 --linger 5 --no-latency", "100 B, one partition")

@@ -30,7 +30,7 @@ const BELOW: &[(&str, &[&str])] = &[
 const FEATURES: &[(&str, &[&str])] = &[
     ("kp-cli", &["default", "zstd"]),
     ("kp-network", &["default", "tokio"]),
-    ("kp-producer", &["default", "gzip", "lz4", "serde", "snappy", "tokio", "zstd"]),
+    ("kp-producer", &["default", "futures", "gzip", "lz4", "serde", "snappy", "tokio", "tracing", "zstd"]),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
     ("kp-sim", &["default", "tcp"]),
 ];

@@ -47,22 +47,40 @@ impl Connection {
     }
 
     fn open_within(host: &str, port: u16, answer_within: Duration) -> Result<Self, ReaderError> {
-        let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-        let stream =
-            dial(host, port).map_err(|source| ReaderError::Connect { address: address.clone(), source })?;
-        let mut connection = Self {
-            address,
-            stream,
-            frames: FrameReader::default(),
-            read_into: vec![0; READ_SIZE].into(),
-            versions: BrokerVersions::fixed([(ApiKey::ApiVersions, VersionRange::new(0, API_VERSIONS))]),
-            next_correlation_id: 0,
-            answer_within,
-        };
+        let versions = BrokerVersions::fixed([(ApiKey::ApiVersions, VersionRange::new(0, API_VERSIONS))]);
+        let mut connection = Self::connected(host, port, versions, answer_within)?;
         let response = connection.api_versions()?;
         ReaderError::check(&connection.address, response.error_code, None)?;
         connection.versions = BrokerVersions::from_response(&response);
         Ok(connection)
+    }
+
+    /// Connects to a broker of which is known what it speaks: it is not asked.
+    ///
+    /// # Errors
+    /// The address and what it said.
+    pub(crate) fn open_unasked(host: &str, port: u16, versions: BrokerVersions) -> Result<Self, ReaderError> {
+        Self::connected(host, port, versions, ANSWER_WITHIN)
+    }
+
+    fn connected(
+        host: &str,
+        port: u16,
+        versions: BrokerVersions,
+        answer_within: Duration,
+    ) -> Result<Self, ReaderError> {
+        let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let stream =
+            dial(host, port).map_err(|source| ReaderError::Connect { address: address.clone(), source })?;
+        Ok(Self {
+            address,
+            stream,
+            frames: FrameReader::default(),
+            read_into: vec![0; READ_SIZE].into(),
+            versions,
+            next_correlation_id: 0,
+            answer_within,
+        })
     }
 
     /// Host and port, as they were given.

@@ -233,8 +233,9 @@ impl KeyInfo {
         self.key.starts_with("ssl.") || self.key.starts_with("sasl.") || self.key.starts_with("security.")
     }
 
-    /// What a value may be, in words: the second half of "a bad value" error.
-    pub(super) fn allowed(&self) -> String {
+    /// What a value may be, in words: type and range, as in the error for a bad value.
+    #[must_use]
+    pub fn allowed(&self) -> String {
         let kind = self.kind.described();
         match self.valid {
             Valid::Any => kind.to_owned(),

@@ -1,11 +1,34 @@
 //! "Did you mean …?": the known key nearest to a mistyped one.
-//! Pure; used only for warnings, so a wrong guess costs a smile.
+//! Pure; used only for words to a person, so a wrong guess costs a smile.
 
 use super::table::KEYS;
 
+/// How many keys are named at most.
+const SUGGESTED: usize = 5;
+
+/// The known keys that `given` may have meant, the likeliest first, five at most: those spelt almost alike, then those
+/// that have it in them. For a person who asked for a key that is none.
+#[must_use]
+pub fn nearest_keys(given: &str) -> Vec<&'static str> {
+    let mut found: Vec<&'static str> = nearest_key(given).into_iter().collect();
+    let part = normal(given);
+    // Fewer letters are in almost everything.
+    if part.len() >= 3 {
+        let mut holding: Vec<&'static str> = KEYS
+            .iter()
+            .map(|info| info.key)
+            .filter(|key| key.contains(&part) && !found.contains(key))
+            .collect();
+        holding.sort_by_key(|key| key.len());
+        found.extend(holding);
+    }
+    found.truncate(SUGGESTED);
+    found
+}
+
 /// The known key nearest to `given`, if it is near enough to be what was meant.
 pub(super) fn nearest_key(given: &str) -> Option<&'static str> {
-    let given = given.trim().to_ascii_lowercase().replace(['_', '-'], ".");
+    let given = normal(given);
     // A third of the letters wrong is another word.
     let tolerance = (given.chars().count() / 3).clamp(1, 6);
     KEYS.iter()
@@ -13,6 +36,11 @@ pub(super) fn nearest_key(given: &str) -> Option<&'static str> {
         .filter(|(distance, _)| *distance <= tolerance)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, key)| key)
+}
+
+/// As keys are written.
+fn normal(given: &str) -> String {
+    given.trim().to_ascii_lowercase().replace(['_', '-'], ".")
 }
 
 /// Edits that turn `a` into `b`: a letter more, less or changed, or two neighbours swapped.
@@ -53,6 +81,15 @@ mod tests {
         assert_eq!(nearest_key("auto.offset.reset"), None);
         assert_eq!(nearest_key("x"), None);
         assert_eq!(nearest_key(""), None);
+    }
+
+    #[test]
+    fn a_part_of_a_key_finds_the_keys_that_have_it() {
+        assert_eq!(nearest_keys("linger"), ["linger.ms"]);
+        assert_eq!(nearest_keys("lingre.ms"), ["linger.ms"]);
+        assert_eq!(nearest_keys("max.idle"), ["metadata.max.idle.ms", "connections.max.idle.ms"]);
+        assert_eq!(nearest_keys("ssl.").len(), SUGGESTED);
+        assert!(nearest_keys("ms").is_empty() && nearest_keys("auto.offset.reset").is_empty());
     }
 
     #[test]

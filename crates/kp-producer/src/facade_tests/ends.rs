@@ -1,7 +1,8 @@
 //! Calls that may not wait: on the network thread, in a forked process, after the end.
 
 use crate::scripted::{Pace, Rig};
-use crate::{FailureKind, ProducerRecord, SendErrorKind, WaitError};
+use crate::{Certainty, FailureKind, ProduceError, ProducerRecord, SendErrorKind, WaitError, blocking};
+use kp_network::Readiness;
 use parking_lot::Mutex;
 use std::future::Future;
 use std::pin::pin;
@@ -18,6 +19,11 @@ fn now<F: Future>(future: F) -> Option<F::Output> {
         Poll::Ready(output) => Some(output),
         Poll::Pending => None,
     }
+}
+
+/// A broker that cannot be reached any more.
+fn gone() -> Readiness {
+    Readiness::Failed { reason: Arc::from("it is gone"), retry_at: None }
 }
 
 // FA9, CL2, CL6
@@ -82,6 +88,68 @@ fn in_a_forked_process_every_call_is_refused_and_nothing_is_touched() {
     assert_eq!(now(producer.close(Duration::ZERO)), Some(Err(WaitError::Forked)));
     assert_eq!(producer.buffer_available_bytes(), free);
     drop((producer, topic));
+}
+
+// CL4
+#[test]
+fn a_close_that_is_out_of_time_tells_what_may_be_in_the_log_and_what_cannot() {
+    let mut rig = Rig::new(Pace::SILENT, &[("linger.ms", "0")]);
+    let producer = rig.producer.clone();
+    let under_way = [0, 0].map(|partition| ProducerRecord::to("a").partition(partition).value("v"));
+    let under_way = rig.run(producer.send_all(under_way)).expect("accepted");
+    rig.stepper.turn();
+    rig.stepper.turn();
+    *rig.mood.lock() = Some(gone());
+    let kept_back = ProducerRecord::to("a").partition(1).value("v");
+    let kept_back = rig.run(producer.send(kept_back)).expect("accepted");
+    let closed = rig.run(producer.close(MS(1000))).expect("it may wait here");
+    assert_eq!((closed.undelivered, closed.perhaps_written, closed.panicked), (3, 2, false));
+    let told = under_way.wait().errors().map(|(_, error)| error.certainty()).collect::<Vec<_>>();
+    assert_eq!(told, [Certainty::Unknown; 2]);
+    assert_eq!(kept_back.wait().expect_err("it was not sent").certainty(), Certainty::NotWritten);
+}
+
+// CL9
+#[test]
+fn after_a_panic_of_the_network_thread_close_says_so() {
+    let Rig { producer, stepper, .. } = Rig::new(Pace::SILENT, &[]);
+    drop(stepper);
+    let closed = now(producer.close(MS(1000))).expect("it is over").expect("it may wait here");
+    assert!(closed.panicked);
+    assert_eq!((closed.undelivered, closed.perhaps_written), (0, 0));
+}
+
+// FA4, FA5
+#[test]
+fn a_record_that_is_waited_for_tells_where_on_its_way_it_failed() {
+    let mut rig = Rig::new(QUICK, &[("delivery.timeout.ms", "40000")]);
+    let producer = rig.producer.clone();
+    let record = || ProducerRecord::to("a").partition(2).value("v");
+    assert_eq!(rig.run(producer.send_wait(record())).expect("written").partition(), 2);
+    let refused = rig.run(producer.send_wait(record().partition(-1))).expect_err("no such partition");
+    assert!(matches!(&refused, ProduceError::Refused(error) if error.topic() == "a"), "{refused}");
+    assert_eq!((refused.certainty(), refused.is_retriable()), (Certainty::NotWritten, false));
+    *rig.mood.lock() = Some(gone());
+    let failed = rig.run(producer.send_wait(record())).expect_err("nobody answers");
+    let ProduceError::Failed(error) = &failed else { panic!("it was accepted: {failed}") };
+    assert_eq!((*error.kind(), failed.certainty()), (FailureKind::Expired, error.certainty()));
+    assert_eq!((failed.is_retriable(), failed.is_fatal(), failed.needs_abort()), (true, false, false));
+    assert_eq!(failed.spent().total(), MS(40_000));
+    assert_eq!(failed.to_string(), error.to_string());
+}
+
+// CL2
+#[test]
+fn a_callback_that_would_wait_for_its_record_has_sent_none() {
+    let mut rig = Rig::new(QUICK, &[]);
+    let (producer, told) = (rig.producer.clone(), Arc::new(Mutex::new(None)));
+    let (inside, note) = (blocking::Producer::from(producer.clone()), Arc::clone(&told));
+    let callback = move |_| *note.lock() = inside.send_wait(ProducerRecord::to("a").value("v")).err();
+    rig.run(producer.send_with(ProducerRecord::to("a").value("v"), callback)).expect("accepted");
+    rig.run(producer.flush()).expect("it may wait here");
+    let Some(ProduceError::Refused(error)) = told.lock().take() else { panic!("it is refused") };
+    assert_eq!(*error.kind(), SendErrorKind::WouldDeadlock);
+    assert_eq!(producer.acknowledged_records(), 1);
 }
 
 // FA9

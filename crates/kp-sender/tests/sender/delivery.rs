@@ -412,3 +412,62 @@ fn records_gather_while_they_linger_and_leave_when_it_is_over() {
     assert_eq!(harness.produces().len(), 1);
     assert!(Arc::ptr_eq(&sent[0], &sent[1]), "one batch");
 }
+
+#[test]
+fn topics_are_told_apart_by_their_ids_whatever_the_order_of_their_names() {
+    // SN16
+    let mut harness = Harness::with(Plan::default());
+    // The ids grow while the names fall.
+    for name in ["c", "b", "a"] {
+        harness.add_topic(name, &[1]);
+        harness.want(name);
+    }
+    harness.run();
+    let sent = ["a", "b", "c"].map(|topic| harness.send_to(topic, 0));
+    harness.run();
+    let taken = harness.take_produce();
+    assert_eq!((taken.request.version, taken.parsed.topic_data.len()), (13, 3));
+    harness.acknowledge(&taken);
+    assert!(sent.iter().all(|sent| offset(sent) == Some(40)));
+}
+
+#[test]
+fn an_election_is_waited_for_without_a_growing_backoff() {
+    // AC14, but for elections
+    let mut harness = Harness::knowing(Plan::default(), &[1]);
+    harness.send(0);
+    harness.run();
+    for _ in 0..5 {
+        let taken = harness.take_produce();
+        harness.answer(&taken, |_| refused(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+        harness.advance(MS(121));
+        assert_eq!(harness.produces().len(), 1, "by 100 ms and a fifth, each time");
+    }
+}
+
+#[test]
+fn a_leader_as_old_as_the_one_that_was_asked_does_not_end_the_backoff() {
+    // AC15
+    let mut harness = Harness::knowing(Plan::default(), &[1]);
+    harness.send(0);
+    harness.run();
+    let taken = harness.take_produce();
+    harness.answer(&taken, |_| moved(2, 4));
+    assert!(harness.produces().is_empty(), "epoch 5 is known");
+}
+
+#[test]
+fn each_batch_fails_for_its_own_reason() {
+    // SN13
+    let mut harness = Harness::knowing(Plan::default(), &[1, 1]);
+    let sent = [harness.send(0), harness.send(1)];
+    harness.run();
+    let taken = harness.take_produce();
+    let codes = [ErrorCode::NOT_ENOUGH_REPLICAS, ErrorCode::NOT_LEADER_OR_FOLLOWER];
+    harness.answer(&taken, |partition| refused(codes[partition as usize]));
+    harness.input(Input::CloseNow);
+    harness.run();
+    for (sent, code) in sent.iter().zip(codes) {
+        assert_eq!(failure(sent).last.as_ref().expect("a broker's word").code, code);
+    }
+}

@@ -7,6 +7,7 @@ use kp_protocol::api::{InitProducerIdRequest, InitProducerIdResponse, PartitionP
 use kp_protocol::records::BatchHeader;
 use kp_protocol::{ApiKey, ErrorCode, Message, encode_body};
 use kp_sender::{IdempotenceSetting, Input, SenderSettings};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -432,4 +433,113 @@ fn closing_ends_while_a_producer_id_is_asked_for() {
     assert!(!harness.is_closed);
     harness.advance(MS(600));
     assert!(harness.is_closed && failure(&sent).kind == FailureKind::Closed);
+}
+
+// ID9, ID3
+#[test]
+fn a_duplicate_is_the_first_success_that_opens_the_window() {
+    let mut harness = Harness::knowing(plan(), &[1]);
+    harness.send(0);
+    harness.run();
+    answer_identity(&mut harness, ErrorCode::NONE);
+    let first = harness.take_produce();
+    let later: Vec<_> = (0..5).map(|_| harness.send(0)).collect();
+    harness.run();
+    assert!(harness.produces().is_empty(), "one until the first success");
+    harness.answer(&first, |_| refused(ErrorCode::DUPLICATE_SEQUENCE_NUMBER));
+    assert_eq!(harness.produces().len(), later.len());
+}
+
+// ID1
+#[test]
+fn the_core_asks_to_be_woken_when_a_producer_id_is_to_be_asked_for_again() {
+    let mut harness = Harness::knowing(plan(), &[1]);
+    harness.send(0);
+    harness.run();
+    answer_identity(&mut harness, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+    let woken = harness.core.poll_timeout().expect("it has something to do");
+    assert!((MS(80)..=MS(120)).contains(&(woken - harness.now())), "{:?}", woken - harness.now());
+}
+
+// ID1
+#[test]
+fn half_a_producer_id_is_none_and_is_asked_for_again() {
+    for half in [(-1, 0), (900, -1)] {
+        let mut harness = Harness::knowing(plan(), &[1]);
+        harness.send(0);
+        harness.run();
+        answer_identity_with(&mut harness, half);
+        assert!(harness.produces().is_empty(), "{half:?}");
+        harness.advance(MS(200));
+        answer_identity(&mut harness, ErrorCode::NONE);
+        assert_eq!(harness.produces().len(), 1);
+    }
+}
+
+/// Records gather for 5 ms in batches of 1,000 bytes, which may grow to ten times that.
+fn growing(change: impl FnOnce(&mut SenderSettings)) -> Plan {
+    let mut plan = plan();
+    change(&mut plan.sender);
+    plan.accumulator =
+        AccumulatorSettings { batch_size: 1_000, linger: MS(5), growth_max: 10_000, ..Default::default() };
+    plan
+}
+
+fn send_3000_bytes(harness: &mut Harness) -> BTreeSet<*const Completion> {
+    let sent = (0..30).map(|n| Arc::as_ptr(&harness.append("t", 0, &[n; 100]).completion));
+    sent.collect()
+}
+
+// decision 0012
+#[test]
+fn batches_grow_while_there_is_no_producer_id_and_not_while_the_way_is_free() {
+    let mut harness = Harness::knowing(growing(|_| {}), &[1]);
+    assert_eq!(send_3000_bytes(&mut harness).len(), 1, "nobody has looked yet");
+    harness.run();
+    answer_identity(&mut harness, ErrorCode::NONE);
+    let first = harness.take_produce();
+    harness.acknowledge(&first);
+    harness.append("t", 0, b"looked at, and the window has room");
+    harness.advance(MS(5));
+    assert!(send_3000_bytes(&mut harness).len() > 2);
+}
+
+// decision 0012
+#[test]
+fn batches_grow_while_the_broker_has_as_many_requests_as_it_may_have() {
+    let unnumbered = |s: &mut SenderSettings| {
+        s.idempotence = IdempotenceSetting::Off;
+        s.guarantee_one_in_flight = false;
+        s.max_in_flight = 2;
+    };
+    let batches_behind = |requests: usize| {
+        let mut harness = Harness::knowing(growing(unnumbered), &[1]);
+        for _ in 0..requests {
+            harness.append("t", 0, b"looked at");
+            harness.advance(MS(5));
+        }
+        assert_eq!(harness.produces().len(), requests);
+        send_3000_bytes(&mut harness).len()
+    };
+    assert!(batches_behind(1) > 2, "one of two");
+    assert_eq!(batches_behind(2), 1);
+}
+
+// ID4, decision 0012
+#[test]
+fn what_gathers_behind_a_full_window_goes_as_one_batch() {
+    let mut harness = Harness::knowing(growing(|_| {}), &[1]);
+    harness.append("t", 0, b"first");
+    harness.advance(MS(5));
+    answer_identity(&mut harness, ErrorCode::NONE);
+    let first = harness.take_produce();
+    let mut behind = BTreeSet::new();
+    for n in 0..5 {
+        behind.insert(Arc::as_ptr(&harness.append("t", 0, &[n; 10]).completion));
+        harness.advance(MS(10));
+    }
+    assert_eq!(behind.len(), 1, "alone until the first success: nothing is closed in vain");
+    harness.acknowledge(&first);
+    assert_eq!(numbers(&harness.take_produce()), (900, 0, 1));
+    assert!(harness.produces().is_empty());
 }

@@ -183,3 +183,34 @@ fn a_request_stays_within_its_size_and_the_rest_follows() {
     harness.run();
     assert_eq!(harness.produces().len(), 3, "each batch alone is most of a request");
 }
+
+#[test]
+fn where_batches_may_overtake_each_other_and_nothing_is_retried_a_batch_is_not_split() {
+    // BB25: its parts would come behind what was sent later
+    for (retries, guarantee_one_in_flight, splits) in [(0, false, false), (0, true, true), (1, false, true)] {
+        let mut plan = plan(|s| (s.retries, s.guarantee_one_in_flight) = (retries, guarantee_one_in_flight));
+        plan.accumulator = AccumulatorSettings { linger: MS(5), ..Default::default() };
+        let mut harness = Harness::knowing(plan, &[1]);
+        let sent = [harness.send(0), harness.send(0)];
+        harness.advance(MS(5));
+        let taken = harness.take_produce();
+        harness.answer(&taken, |_| refused(ErrorCode::MESSAGE_TOO_LARGE));
+        assert_eq!(!harness.produces().is_empty(), splits, "{retries} retries, {guarantee_one_in_flight}");
+        if !splits {
+            assert_eq!(failure(&sent[0]).kind, FailureKind::Refused(ErrorCode::MESSAGE_TOO_LARGE));
+        }
+    }
+}
+
+#[test]
+fn the_core_asks_to_be_woken_for_what_expires_in_flight_and_takes_it_also_when_it_comes_late() {
+    // SN9
+    let mut harness = Harness::knowing(plan(|s| s.request_timeout = Duration::from_secs(300)), &[1]);
+    let sent = harness.send(0);
+    let expiry = harness.now() + Duration::from_secs(120);
+    harness.run();
+    assert_eq!(harness.core.poll_timeout(), Some(expiry));
+    harness.clock.advance(Duration::from_secs(121));
+    harness.run();
+    assert_eq!((failure(&sent).kind, failure(&sent).certainty), (FailureKind::Expired, Certainty::Unknown));
+}

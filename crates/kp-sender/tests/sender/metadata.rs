@@ -1,8 +1,11 @@
 //! Finding out about the cluster: whom to ask, when, and what to say if nobody answers.
 
 use crate::harness::*;
-use kp_protocol::{ApiKey, BrokerId, ErrorCode};
+use bytes::Bytes;
+use kp_protocol::api::MetadataResponse;
+use kp_protocol::{ApiKey, BrokerId, BrokerVersions, ErrorCode, VersionRange, encode_body};
 use kp_sender::Input;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[test]
@@ -215,6 +218,7 @@ fn a_connection_that_nobody_wanted_ends_without_a_refresh() {
     });
     harness.advance(Duration::from_secs(2));
     assert_eq!(harness.clusters.len(), before);
+    assert!(harness.metadata_failures.is_empty(), "it is nobody's failure");
 }
 
 #[test]
@@ -267,4 +271,89 @@ fn a_backoff_of_zero_does_not_make_the_core_spin() {
     let taken = harness.take_produce();
     harness.acknowledge(&taken);
     assert!(offset(&sent).is_some());
+}
+
+/// Asks for metadata anew and answers it with this.
+fn answer_anew(harness: &mut Harness, response: &MetadataResponse) {
+    harness.answers_metadata = false;
+    harness.advance(Duration::from_secs(1));
+    harness.want("another");
+    harness.run();
+    let request = harness.requests.remove(0);
+    assert_eq!(request.api_key, ApiKey::Metadata);
+    let body = Bytes::from(encode_body(request.version, response).unwrap().concat());
+    harness.input(Input::Answered { token: request.token, body });
+    harness.run();
+}
+
+#[test]
+fn a_broker_that_asks_to_start_over_gets_every_connection_closed_and_the_bootstrap_list_back() {
+    // MD24
+    let mut harness = Harness::knowing(Plan::default(), &[1]);
+    let start_over = MetadataResponse { error_code: ErrorCode::REBOOTSTRAP_REQUIRED, ..Default::default() };
+    answer_anew(&mut harness, &start_over);
+    assert_eq!(harness.disconnected, [BrokerId(1), BrokerId(2)]);
+    assert!(harness.listed.iter().all(|broker| broker.id.is_bootstrap()), "{:?}", harness.listed);
+    assert!(harness.metadata_failures.is_empty(), "that is no failure");
+}
+
+#[test]
+fn another_error_of_the_whole_answer_keeps_what_is_known_and_tells_the_reason() {
+    // MD2
+    let mut harness = Harness::knowing(Plan::default(), &[1]);
+    let before = harness.clusters.len();
+    let failed = MetadataResponse { error_code: ErrorCode::UNKNOWN_SERVER_ERROR, ..Default::default() };
+    answer_anew(&mut harness, &failed);
+    assert!(harness.disconnected.is_empty());
+    assert_eq!(harness.clusters.len(), before);
+    assert!(harness.metadata_failures.last().unwrap().contains("UNKNOWN_SERVER_ERROR"));
+}
+
+#[test]
+fn a_throttled_metadata_answer_is_honoured_from_the_version_on_that_leaves_it_to_the_client() {
+    // KIP-219
+    for (newest, throttled) in [(13, 1), (6, 1), (5, 0)] {
+        let mut harness = Harness::new();
+        let metadata = (ApiKey::Metadata, VersionRange::new(0, newest));
+        let produce = (ApiKey::Produce, VersionRange::new(0, 9));
+        harness.versions = Arc::new(BrokerVersions::fixed([metadata, produce]));
+        harness.run();
+        answer_anew(&mut harness, &MetadataResponse { throttle_time_ms: 300, ..Default::default() });
+        assert_eq!(harness.throttled.len(), throttled, "version {newest}");
+    }
+    let mut harness = Harness::new();
+    harness.run();
+    answer_anew(&mut harness, &MetadataResponse::default());
+    assert!(harness.throttled.is_empty());
+}
+
+#[test]
+fn an_answer_to_a_request_that_is_not_under_way_is_nobodys() {
+    let mut harness = Harness::new();
+    harness.answers_metadata = false;
+    harness.run();
+    harness.input(Input::Answered { token: 9_999, body: Bytes::from_static(b"?") });
+    harness.run();
+    assert!(harness.disconnected.is_empty());
+    harness.answers_metadata = true;
+    harness.run();
+    assert!(!harness.cluster().is_bootstrap(), "the request that is under way is still answered");
+}
+
+#[test]
+fn whoever_asks_for_the_cluster_gets_it_at_once_if_it_is_known() {
+    // MD22
+    let mut harness = Harness::new();
+    harness.answers_metadata = false;
+    harness.run();
+    harness.input(Input::WantMetadata);
+    harness.run();
+    assert!(harness.clusters.iter().all(|cluster| cluster.is_bootstrap()));
+    assert!(harness.clusters.len() <= 1, "nothing is known yet");
+    harness.answers_metadata = true;
+    harness.run();
+    let before = harness.clusters.len();
+    harness.input(Input::WantMetadata);
+    harness.run();
+    assert_eq!(harness.clusters.len(), before + 1);
 }

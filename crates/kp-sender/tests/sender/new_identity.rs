@@ -5,6 +5,7 @@ use crate::idempotence::*;
 use kp_accumulator::{Certainty, Completion, FailureKind};
 use kp_protocol::api::PartitionProduceResponse;
 use kp_protocol::{ApiKey, BrokerId, ErrorCode};
+use kp_sender::Input;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -254,4 +255,23 @@ fn the_broker_with_the_least_to_do_is_asked_for_the_id() {
     harness.run();
     let asked: Vec<BrokerId> = harness.requests.iter().map(|request| request.broker).collect();
     assert_eq!(asked, [BrokerId(2)]);
+}
+
+// ID17, design 1.4 rule iii
+#[test]
+fn a_producer_that_had_an_id_never_goes_on_without_one() {
+    let (mut harness, sent) = waiting_for_a_new_id();
+    let token = harness.requests.remove(0).token;
+    // A broker that is older than those before it.
+    harness.versions = Arc::new(up_to(9));
+    harness.input(Input::Failed { token, written: true, timed_out: false, reason: "reset".into() });
+    harness.advance(Duration::from_secs(2));
+    assert!(harness.produces().is_empty() && harness.without_idempotence.is_empty());
+    harness.versions = Arc::new(newest());
+    harness.advance(Duration::from_secs(2));
+    answer_identity_with(&mut harness, (901, 0));
+    let taken = harness.take_produce();
+    assert_eq!(numbers(&taken), (901, 0, 0));
+    harness.acknowledge(&taken);
+    assert!(offset(&sent).is_some());
 }

@@ -99,7 +99,7 @@ async fn run(args: Args) -> Result<(), Failure> {
             }
             outcomes
         });
-        let pacer = Pacer::new(args.rate);
+        let pacer = Pacer::new(&args);
         for number in 0..records {
             if let Some(ahead) = pacer.ahead(number) {
                 tokio::time::sleep(ahead).await;

@@ -103,7 +103,7 @@ fn callbacks(args: &Args, config: &ClientConfig) -> Result<(), Failure> {
     producer.flush(Duration::from_secs(120))?;
     reports.counts.store(true, Ordering::Release);
     let start = Instant::now();
-    let pacer = Pacer::new(args.rate);
+    let pacer = Pacer::new(args);
     let threads = args.threads.max(1);
     let run = |thread: u64| {
         (thread..args.records).step_by(threads as usize).try_for_each(|number| {

@@ -286,6 +286,9 @@ fn a_topic_that_was_created_again_is_proven_again() {
     };
     let anew = TopicId([8; 16]);
     let turn = |bench: &mut Bench| bench.sequences.next_turn(&mut bench.known, QUEUE, &head, LEADER, anew);
+    let last = bench.send(1);
+    assert_eq!(turn(&mut bench), Turn::NotYet, "the old log owes an answer");
+    bench.acknowledge(&last);
     assert!(matches!(turn(&mut bench), Turn::Send(_)));
     assert_eq!(turn(&mut bench), Turn::NotYet, "alone until the new log has answered");
 }
@@ -332,4 +335,55 @@ fn numbers_below_an_acknowledged_one_are_never_given_again() {
     bench.acknowledge_at(&second, 0);
     let next = bench.send(1);
     assert_eq!(number(&next), (0, 2), "the broker expects what follows");
+}
+
+// ID4
+#[test]
+fn numbers_above_an_acknowledged_one_that_reached_no_log_are_given_again() {
+    let mut bench = Bench::new();
+    let first = bench.send(1);
+    bench.acknowledge(&first);
+    let (low, high) = (bench.send(2), bench.send(3));
+    bench.sequences.attempted(QUEUE, &high, Attempted::NotSent);
+    bench.fail(&high, true);
+    bench.acknowledge(&low);
+    assert_eq!(number(&bench.send(1)), (0, 3), "the broker expects what the failed batch had");
+}
+
+// ID7, ID9
+#[test]
+fn the_lowest_open_batch_is_proven_by_an_acknowledgement_without_an_offset() {
+    let mut bench = Bench::new();
+    let first = bench.send(1);
+    bench.acknowledge(&first);
+    let (low, _high) = (bench.send(1), bench.send(1));
+    bench.sequences.attempted(QUEUE, &low, Attempted::Acknowledged { base_offset: None });
+    assert_eq!(bench.sequences.standing(QUEUE, Some(&low)), Standing::Proven);
+}
+
+// ID8
+#[test]
+fn whatever_the_order_of_the_answers_nothing_stays_open_and_a_new_epoch_may_begin() {
+    let mut bench = Bench::new();
+    let first = bench.send(1);
+    bench.acknowledge(&first);
+    let sent: Vec<_> = (1..=3).map(|records| bench.send(records)).collect();
+    for index in [1, 2, 0] {
+        bench.acknowledge(&sent[index]);
+    }
+    bench.known.epoch = 1;
+    assert_eq!(number(&bench.send(1)), (1, 0));
+}
+
+// ID8
+#[test]
+fn a_new_identity_waits_until_nothing_is_open_under_the_old_one() {
+    let mut bench = Bench::new();
+    let first = bench.send(1);
+    bench.acknowledge(&first);
+    let open = bench.send(1);
+    bench.come_back(&open);
+    bench.known.epoch = 1;
+    let Turn::Send(behind) = bench.turn(LEADER, 1, None, false) else { panic!("it is alone") };
+    assert_eq!(number(&behind), (0, 2), "what waits to be sent again has the old numbers");
 }

@@ -1,0 +1,170 @@
+//! `kp doctor`: what keeps a producer from working, step by step, in plain words, each with what to change.
+//! Owns: the course. Nothing is written to any topic, and none is created, unless `--write` says so.
+
+mod cluster;
+mod listener;
+mod produce;
+mod release;
+mod report;
+mod topic;
+
+use std::io;
+
+use kp_producer::config::Settings;
+use kp_protocol::{ApiKey, BrokerVersions, api::MetadataResponse};
+
+use self::{
+    listener::{Source, Spoken},
+    report::{Ailment, Report},
+    topic::Asked,
+};
+use crate::{
+    Failure,
+    args::{DoctorArgs, OutputArgs},
+    configure::producer_config,
+    reader::Connection,
+};
+
+/// # Errors
+/// A bad configuration is wrong usage. What the doctor finds is exit code 1, not an error.
+pub(crate) fn run(args: &DoctorArgs, output: &OutputArgs) -> Result<u8, Failure> {
+    let config = producer_config(&args.config).map_err(Failure::usage)?;
+    let validated = config.validate().map_err(Failure::usage)?;
+    let mut report = Report::new(output.json);
+    for warning in &validated.warnings {
+        let remedy = "`kp config KEY` says what the key may be";
+        report.warning("config", Ailment::new(warning.to_string(), remedy));
+    }
+    let done = visit(&mut report, args, &config, &validated.settings).and_then(|()| report.conclude());
+    match done {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("stdout: {error}")))
+        }
+        _ => Ok(u8::from(!report.is_healthy())),
+    }
+}
+
+/// # Errors
+/// Stdout is gone.
+fn visit(
+    report: &mut Report,
+    args: &DoctorArgs,
+    config: &kp_producer::ProducerConfig,
+    settings: &Settings,
+) -> io::Result<()> {
+    let known = settings.broker_version_fallback.map(|old| old.versions());
+    let mut first: Option<Spoken> = None;
+    for (host, port) in &settings.bootstrap_servers {
+        if let Some(spoken) = knock(report, host, *port, known.as_ref()) {
+            match &first {
+                None => first = Some(spoken),
+                Some(first) => same_cluster(report, &first.metadata, &spoken, host, *port),
+            }
+        }
+        // A producer needs one of the list; with one, the others are worth a warning.
+        if first.is_some() {
+            report.forgive();
+        }
+    }
+    report.tell()?;
+    let Some(mut spoken) = first else {
+        report.skipped("listeners", "no broker answers as one");
+        return Ok(());
+    };
+    speaks(report, &spoken);
+    let works =
+        cluster::try_advertised(report, &settings.bootstrap_servers, &spoken.metadata, known.as_ref());
+    report.tell()?;
+    if let Some(name) = &args.topic {
+        let (broker, host, port) = match works.iter().next() {
+            Some((id, (host, port))) => (*id, host.clone(), *port),
+            None => (-1, settings.bootstrap_servers[0].0.clone(), settings.bootstrap_servers[0].1),
+        };
+        let tells_configs = spoken.connection.version(ApiKey::DescribeConfigs).is_ok();
+        let asked = Asked { broker, host: &host, port, tells_configs };
+        topic::examine(report, &asked, &mut spoken.connection, name, &works, settings);
+        report.tell()?;
+    }
+    produce::try_dry(report, &mut spoken.connection, settings);
+    report.tell()?;
+    if let (Some(name), true) = (&args.topic, args.write) {
+        if report.is_healthy() {
+            produce::write_one(report, config, name);
+        } else {
+            report.skipped("produce", "no record is written before the rest works");
+        }
+    }
+    Ok(())
+}
+
+/// Name, address, and the first words with one entry of the bootstrap list.
+fn knock(report: &mut Report, host: &str, port: u16, known: Option<&BrokerVersions>) -> Option<Spoken> {
+    let addresses = match listener::resolve(host, port) {
+        Ok(addresses) => addresses,
+        Err(error) => {
+            report.failed("resolve", Ailment::new(
+                format!("{host}: {error}"),
+                "is the name right? Does this machine's DNS (or /etc/hosts) know it? Inside a container, names are the container's",
+            ));
+            return None;
+        }
+    };
+    let listed: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
+    match listed.as_slice() {
+        [address] if address == host => report.ok("resolve", format!("{host} is an address, not a name")),
+        listed => report.ok("resolve", format!("{host} is {}", listed.join(", "))),
+    }
+    match listener::connect(&addresses) {
+        Ok((address, took, refusals)) => {
+            let took = took.as_secs_f64() * 1000.0;
+            report.ok("connect", format!("{address} takes connections, in {took:.1} ms{refusals}"));
+        }
+        Err(ailment) => {
+            report.failed("connect", ailment);
+            return None;
+        }
+    }
+    listener::speak(host, port, known).map_err(|ailment| report.failed("kafka", ailment)).ok()
+}
+
+/// Two entries of one list lead to one cluster.
+fn same_cluster(report: &mut Report, first: &MetadataResponse, spoken: &Spoken, host: &str, port: u16) {
+    if first.cluster_id != spoken.metadata.cluster_id {
+        let id = |metadata: &MetadataResponse| {
+            metadata.cluster_id.as_ref().map_or("none", |id| id.as_str()).to_owned()
+        };
+        report.warning(
+            "kafka",
+            Ailment::new(
+                format!(
+                    "{} belongs to another cluster ({}) than the first that answered ({})",
+                    listener::written(host, port),
+                    id(&spoken.metadata),
+                    id(first)
+                ),
+                "take the entries of one cluster out of bootstrap.servers",
+            ),
+        );
+    }
+}
+
+/// Which Kafka it is, and what kp will use.
+fn speaks(report: &mut Report, spoken: &Spoken) {
+    let connection: &Connection = &spoken.connection;
+    let versions = connection.versions();
+    let (kafka, known_by) = match (spoken.versions_known_by, release::release(versions)) {
+        (Source::TakenFor09, _) => {
+            ("0.9", ", which does not know ApiVersions: broker.version.fallback=0.9.0 spares it the question")
+        }
+        (Source::Configured, _) => ("what broker.version.fallback says", ", not asked"),
+        (Source::Asked, Some(release)) => (release, " by its API versions"),
+        (Source::Asked, None) => ("a version that kp does not recognize", ""),
+    };
+    let uses = match versions.negotiate(ApiKey::Produce) {
+        Some(version) => format!("kp will use Produce v{version}"),
+        None => "kp and it have no version of Produce in common".to_owned(),
+    };
+    let cluster =
+        spoken.metadata.cluster_id.as_ref().map_or_else(String::new, |id| format!(", cluster {id}"));
+    report.ok("kafka", format!("{} is Kafka {kafka}{known_by}{cluster}; {uses}", connection.address()));
+}

@@ -1,0 +1,96 @@
+//! What the brokers say about themselves: where clients are to find them, and whether that is so from here.
+//! The classic trap: `advertised.listeners` names a host that only the broker's own machine knows.
+
+use std::collections::BTreeMap;
+
+use kp_protocol::{BrokerVersions, api::MetadataResponse};
+
+use super::{
+    listener,
+    report::{Ailment, Report},
+};
+use crate::reader::Bootstrap;
+
+const STEP: &str = "listeners";
+
+/// Tries every broker where it wants to be found. Answers host and port of those that work, by their number.
+pub(super) fn try_advertised(
+    report: &mut Report,
+    bootstrap: &Bootstrap,
+    metadata: &MetadataResponse,
+    known: Option<&BrokerVersions>,
+) -> BTreeMap<i32, (String, u16)> {
+    let mut works = BTreeMap::new();
+    let asked_elsewhere = !bootstrap.iter().all(|(host, _)| is_loopback(host));
+    for broker in &metadata.brokers {
+        let (id, host) = (broker.node_id, broker.host.as_str());
+        let port = u16::try_from(broker.port).unwrap_or_default();
+        let at = listener::written(host, port);
+        match try_one(host, port, known) {
+            Ok(()) if is_loopback(host) && asked_elsewhere => {
+                report.warning(STEP, Ailment::new(
+                    format!("broker {id} tells clients to use {at}, which is this machine; something answers here, but is it that broker?"),
+                    remedy(id),
+                ));
+                works.insert(id, (host.to_owned(), port));
+            }
+            Ok(()) => {
+                report.ok(STEP, format!("broker {id} tells clients to use {at}, and answers there"));
+                works.insert(id, (host.to_owned(), port));
+            }
+            Err(why) => {
+                let found = format!(
+                    "broker {id} tells clients to use {at}, and that does not work from here: {}",
+                    why.found
+                );
+                report.failed(STEP, Ailment::new(found, format!("{}; {}", remedy(id), why.remedy)));
+            }
+        }
+    }
+    if metadata.brokers.is_empty() {
+        report.failed(
+            STEP,
+            Ailment::new(
+                "the metadata names no broker",
+                "the cluster is starting, or no broker is registered: look into the brokers' logs",
+            ),
+        );
+    }
+    works
+}
+
+fn remedy(id: i32) -> String {
+    format!("set advertised.listeners of broker {id} to a host and port that its clients can reach")
+}
+
+fn try_one(host: &str, port: u16, known: Option<&BrokerVersions>) -> Result<(), Ailment> {
+    let addresses = listener::resolve(host, port).map_err(|error| {
+        Ailment::new(
+            format!("the name {host} cannot be resolved ({error})"),
+            "or let DNS or /etc/hosts know that name",
+        )
+    })?;
+    listener::connect(&addresses)?;
+    listener::speak(host, port, known).map(drop)
+}
+
+/// Whether a host is the machine itself, by name or by number.
+pub(super) fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machine_itself_has_many_names() {
+        for host in ["localhost", "LocalHost", "127.0.0.1", "127.1.2.3", "::1"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["kafka-1", "10.0.0.1", "localhost.example.org", "::2"] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! A topic: is it there, may this client write to it, do its partitions have leaders and copies enough.
+//! Nothing is created by asking.
+
+use std::collections::BTreeMap;
+
+use kp_producer::{Acks, config::Settings};
+use kp_protocol::{
+    ApiKey, ErrorCode,
+    api::{
+        DescribeConfigsRequest, DescribeConfigsResource, MetadataRequest, MetadataRequestTopic,
+        MetadataResponseTopic,
+    },
+};
+
+use super::report::{Ailment, Report};
+use crate::reader::{Connection, ReaderError};
+
+const STEP: &str = "topic";
+
+/// From this version on, Metadata says whether asking may create.
+const ASKS_WITHOUT_CREATING: i16 = 4;
+
+/// Kinds of resources in DescribeConfigs.
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+
+/// The bit of "write" among the operations that are allowed (KIP-430).
+const WRITE: i32 = 1 << 4;
+
+/// A broker to ask, and its number.
+pub(super) struct Asked<'a> {
+    pub(super) broker: i32,
+    pub(super) host: &'a str,
+    pub(super) port: u16,
+    /// Whether it knows DescribeConfigs (0.11 and newer do).
+    pub(super) tells_configs: bool,
+}
+
+/// Looks at the topic. `works` are the brokers that can be reached.
+pub(super) fn examine(
+    report: &mut Report,
+    asked: &Asked<'_>,
+    connection: &mut Connection,
+    name: &str,
+    works: &BTreeMap<i32, (String, u16)>,
+    settings: &Settings,
+) {
+    match describe(connection, name) {
+        Err(error) => report.failed(STEP, Ailment::new(error.to_string(), "look into the broker's log")),
+        Ok(Some(topic)) if topic.error_code.is_ok() || !topic.partitions.is_empty() => {
+            may_write(report, &topic, name);
+            let configs = configs(asked, TOPIC, name, &["min.insync.replicas", "max.message.bytes"]);
+            partitions(report, &topic, name, works, settings, &configs);
+            sizes(report, name, settings, &configs);
+        }
+        Ok(topic) => absent(report, asked, name, topic.map(|topic| topic.error_code)),
+    }
+}
+
+/// What the cluster says of the topic; `None` if it is not among its topics.
+fn describe(connection: &mut Connection, name: &str) -> Result<Option<MetadataResponseTopic>, ReaderError> {
+    let version = connection.version(ApiKey::Metadata)?;
+    let wanted = MetadataRequestTopic { name: Some(name.into()), ..MetadataRequestTopic::default() };
+    let mut request = MetadataRequest {
+        topics: Some(vec![wanted]),
+        allow_auto_topic_creation: false,
+        include_topic_authorized_operations: version >= 8,
+        ..MetadataRequest::default()
+    };
+    if version < ASKS_WITHOUT_CREATING {
+        // An old broker creates what is asked for by name: ask for all.
+        request.allow_auto_topic_creation = true;
+        request.topics = if version == 0 { Some(Vec::new()) } else { None };
+    }
+    let response = connection.call(version, &request)?;
+    ReaderError::check("the cluster's metadata", response.error_code, None)?;
+    Ok(response.topics.into_iter().find(|topic| topic.name.as_ref().is_some_and(|is| is.as_str() == name)))
+}
+
+fn absent(report: &mut Report, asked: &Asked<'_>, name: &str, code: Option<ErrorCode>) {
+    let create =
+        format!("create it: kafka-topics.sh --create --topic {name} --partitions … --bootstrap-server …");
+    match code {
+        None | Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) => {
+            let broker = asked.broker.to_string();
+            let creates = configs(asked, BROKER, &broker, &["auto.create.topics.enable"]);
+            match creates.get("auto.create.topics.enable").map(String::as_str) {
+                Some("true") => report.warning(STEP, Ailment::new(
+                    format!("{name} is not there; the first send would create it, with the brokers' defaults"),
+                    format!("if that is not what you want, {create}"),
+                )),
+                Some(_) => report.failed(STEP, Ailment::new(
+                    format!("{name} is not there, and brokers do not create topics by themselves (auto.create.topics.enable=false)"),
+                    create,
+                )),
+                None => report.failed(STEP, Ailment::new(
+                    format!("{name} is not there; whether the first send would create it, the brokers do not tell"),
+                    format!("is the name right? Else {create}"),
+                )),
+            }
+        }
+        Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED) => {
+            report.failed(
+                STEP,
+                Ailment::new(format!("{name}: this client may not even see it"), allow_writing(name)),
+            );
+        }
+        Some(ErrorCode::INVALID_TOPIC_EXCEPTION) => report.failed(
+            STEP,
+            Ailment::new(
+                format!("{name} is no name for a topic"),
+                "letters, digits, dots, hyphens and underscores, at most 249 of them",
+            ),
+        ),
+        Some(code) => {
+            report.failed(STEP, Ailment::new(format!("{name}: {code}"), "look into the brokers' logs"))
+        }
+    }
+}
+
+fn allow_writing(name: &str) -> String {
+    format!(
+        "allow it: kafka-acls.sh --add --producer --topic {name} --allow-principal User:… --bootstrap-server …"
+    )
+}
+
+/// Says nothing where the broker does not: before 2.3.
+fn may_write(report: &mut Report, topic: &MetadataResponseTopic, name: &str) {
+    let allowed = topic.topic_authorized_operations;
+    if allowed != i32::MIN && allowed & WRITE == 0 {
+        report.failed(
+            STEP,
+            Ailment::new(format!("{name}: this client may see it, but not write to it"), allow_writing(name)),
+        );
+    }
+}
+
+fn partitions(
+    report: &mut Report,
+    topic: &MetadataResponseTopic,
+    name: &str,
+    works: &BTreeMap<i32, (String, u16)>,
+    settings: &Settings,
+    configs: &BTreeMap<String, String>,
+) {
+    let count = topic.partitions.len();
+    let numbers = |is: &dyn Fn(&kp_protocol::api::MetadataResponsePartition) -> bool| {
+        let mut found: Vec<i32> =
+            topic.partitions.iter().filter(|it| is(it)).map(|it| it.partition_index).collect();
+        found.sort_unstable();
+        found
+    };
+    let leaderless = numbers(&|it| it.leader_id < 0);
+    let unreachable = numbers(&|it| it.leader_id >= 0 && !works.contains_key(&it.leader_id));
+    let behind = numbers(&|it| it.isr_nodes.len() < it.replica_nodes.len());
+    let least: Option<usize> = configs.get("min.insync.replicas").and_then(|text| text.parse().ok());
+    let refusing = numbers(&|it| least.is_some_and(|least| it.isr_nodes.len() < least));
+    let needs_isr = settings.acks == Acks::All;
+    let mut is_fine = true;
+    let mut ill = |partitions: &[i32], is_failure: bool, what: &str, remedy: &str| {
+        if partitions.is_empty() {
+            return;
+        }
+        is_fine = false;
+        let ailment = Ailment::new(
+            format!("{name}: {} of {count} partitions {what}: {}", partitions.len(), some_of(partitions)),
+            remedy,
+        );
+        if is_failure { report.failed(STEP, ailment) } else { report.warning(STEP, ailment) }
+    };
+    ill(&leaderless, true, "have no leader", "all brokers with an in-sync copy are down: start them");
+    ill(&unreachable, true, "have a leader that cannot be reached", "mend what `listeners` says above");
+    let least = least.unwrap_or(0);
+    ill(
+        &refusing,
+        needs_isr,
+        &format!(
+            "have fewer than min.insync.replicas={least} copies in sync, and refuse records sent with acks=all"
+        ),
+        "start the brokers that are missing, or let the others catch up",
+    );
+    let only_behind: Vec<i32> =
+        behind.into_iter().filter(|it| !leaderless.contains(it) && !refusing.contains(it)).collect();
+    ill(
+        &only_behind,
+        false,
+        "have copies that are not in sync",
+        "is a broker down, or does one not keep up?",
+    );
+    if is_fine {
+        let least = configs.get("min.insync.replicas").map(|least| format!(", min.insync.replicas={least}"));
+        let copies = topic.partitions.first().map_or(0, |partition| partition.replica_nodes.len());
+        let found = format!(
+            "{name}: {count} partitions, each with a leader and all {copies} copies in sync{}",
+            least.unwrap_or_default()
+        );
+        report.ok(STEP, found);
+    }
+}
+
+/// The first few numbers of a list.
+fn some_of(numbers: &[i32]) -> String {
+    const SHOWN: usize = 8;
+    let shown: Vec<String> = numbers.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = if numbers.len() > SHOWN { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
+
+fn sizes(report: &mut Report, name: &str, settings: &Settings, configs: &BTreeMap<String, String>) {
+    let allowed: Option<usize> = configs.get("max.message.bytes").and_then(|text| text.parse().ok());
+    if let Some(allowed) = allowed.filter(|allowed| *allowed < settings.max_request_size) {
+        let wanted = settings.max_request_size;
+        report.warning(STEP, Ailment::new(
+            format!("{name}: takes batches of at most max.message.bytes={allowed}, this producer sends up to max.request.size={wanted}"),
+            format!("records above {allowed} bytes will be refused by the broker: set max.request.size={allowed}, or raise the topic's limit"),
+        ));
+    }
+}
+
+/// Some settings of a topic or a broker, as far as the cluster has them and tells this client. On a connection of its
+/// own: a refusal may end it.
+fn configs(asked: &Asked<'_>, resource_type: i8, name: &str, keys: &[&str]) -> BTreeMap<String, String> {
+    if !asked.tells_configs {
+        return BTreeMap::new();
+    }
+    let ask = || -> Result<BTreeMap<String, String>, ReaderError> {
+        let mut connection = Connection::open(asked.host, asked.port)?;
+        let version = connection.version(ApiKey::DescribeConfigs)?;
+        let resource = DescribeConfigsResource {
+            resource_type,
+            resource_name: name.into(),
+            configuration_keys: Some(keys.iter().map(|key| (*key).into()).collect()),
+            ..Default::default()
+        };
+        let request = DescribeConfigsRequest { resources: vec![resource], ..Default::default() };
+        let answer = connection.call(version, &request)?;
+        let configs = answer
+            .results
+            .into_iter()
+            .filter(|result| result.error_code.is_ok())
+            .flat_map(|result| result.configs);
+        Ok(configs.filter_map(|config| Some((config.name.to_string(), config.value?.to_string()))).collect())
+    };
+    // Not to be told is no ailment: what is known without is said.
+    ask().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_of_partitions_is_cut() {
+        assert_eq!(some_of(&[1, 2]), "1, 2");
+        assert_eq!(some_of(&(0..100).collect::<Vec<_>>()), "0, 1, 2, 3, 4, 5, 6, 7, …");
+    }
+}

@@ -1,0 +1,233 @@
+//! `kp perf` as it is run, against the embedded broker and the double on a TCP port: the figures have to add up.
+
+#![allow(clippy::disallowed_methods, reason = "a program is started and waited for")]
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+};
+
+use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
+use serde_json::Value;
+
+fn start(args: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_kp"))
+        .arg("perf")
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn perf(args: &[&str]) -> Output {
+    start(args).wait_with_output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(output)))
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+/// The sum of a field over all samples.
+fn sum(result: &Value, field: &str) -> u64 {
+    result["series"].as_array().unwrap().iter().map(|sample| sample[field].as_u64().unwrap()).sum()
+}
+
+/// A file of one test, removed at its end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("kp-perf-{}-{name}", std::process::id())))
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// What holds of every result: the records, the bytes, the samples and the percentiles fit each other.
+fn assert_adds_up(result: &Value) {
+    let totals = &result["totals"];
+    let count = |name: &str| totals[name].as_u64().unwrap_or_else(|| panic!("{name} in {totals}"));
+    assert_eq!(count("sent"), count("acked") + count("failed") + count("unknown"), "{totals}");
+    assert_eq!((sum(result, "records"), sum(result, "bytes")), (count("acked"), count("bytes")));
+    assert_eq!(sum(result, "failed"), count("failed") + count("unknown"));
+    let rate = count("acked") as f64 / number(&totals["seconds"]);
+    assert!((rate / number(&totals["records_per_second"]) - 1.0).abs() < 1e-6, "{totals}");
+    let latency = &result["latency_ms"];
+    let steps: Vec<f64> =
+        ["min", "p50", "p90", "p99", "p999", "max"].iter().map(|name| number(&latency[name])).collect();
+    assert!(steps.is_sorted() && steps[0] > 0.0, "{latency}");
+    let curve: Vec<(f64, f64)> = serde_json::from_value(result["latency_curve"].clone()).unwrap();
+    assert!(curve.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1), "{curve:?}");
+    assert_eq!(curve.last().unwrap(), &(1.0, steps[5]), "the curve ends with the slowest record");
+    let shares: f64 =
+        result["brokers"].as_array().unwrap().iter().map(|broker| number(&broker["share"])).sum();
+    assert!((shares - 1.0).abs() < 1e-6, "{shares}");
+    let ends: Vec<f64> =
+        result["series"].as_array().unwrap().iter().map(|sample| number(&sample["seconds"])).collect();
+    assert!(ends.is_sorted());
+}
+
+#[test]
+fn an_embedded_run_adds_up_and_draws_a_report() {
+    let report = Scratch::new("report.html");
+    let args = ["--embedded", "--records", "20000", "--json", "--report", report.path()];
+    let output = perf(&[&args[..], &["--warm-up", "500", "--brokers", "3", "--keys", "50"]].concat());
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let result = json(&output);
+    assert_adds_up(&result);
+    let totals = &result["totals"];
+    assert_eq!((&totals["sent"], &totals["acked"]), (&20_000.into(), &20_000.into()), "without the warm-up");
+    // A value has 100 bytes, a key two digits.
+    assert_eq!(totals["bytes"], 20_000 * 106);
+    let in_requests = number(&totals["requests"]) * number(&totals["records_per_request"]);
+    assert!((in_requests - 20_000.0).abs() < 1e-3, "each record was in one request: {in_requests}");
+    assert_eq!(result["brokers"].as_array().unwrap().len(), 3);
+    let page = fs::read_to_string(report.path()).unwrap();
+    assert_eq!(page.matches("<svg").count(), 5);
+    assert!(page.contains("20,000") && page.contains("broker 3"));
+}
+
+#[test]
+fn the_table_is_for_people_and_goes_to_stdout() {
+    let output = perf(&["--embedded", "-n", "1000", "--size", "10..20", "--producers", "3", "--quiet"]);
+    assert_eq!((code(&output), said(&output).as_str()), (0, ""));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("records acknowledged      1,000\n"), "{text}");
+    assert!(text.contains("latency p99.9") && text.contains("broker 1"), "{text}");
+}
+
+#[test]
+fn every_record_reaches_the_topic_with_what_was_asked_for() {
+    let broker =
+        EmbeddedBroker::start(EmbeddedOptions { default_partitions: 2, ..Default::default() }).unwrap();
+    let lines = Scratch::new("lines.txt");
+    fs::write(&lines.0, "a\nbb\nccc\n").unwrap();
+    let servers = broker.bootstrap();
+    let args = ["-b", &servers, "-t", "t", "-n", "3000", "--payload-file", lines.path(), "--json"];
+    let output = perf(&[&args[..], &["--codec", "lz4", "--acks", "1", "--warm-up", "30"]].concat());
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let result = json(&output);
+    assert_adds_up(&result);
+    assert_eq!(broker.cluster().lock().record_count("t"), 3030, "the warm-up is written, and not measured");
+    assert_eq!(result["totals"]["bytes"], 6000);
+    assert!(number(&result["totals"]["compression"]) < 1.0);
+    let setting = |name: &str| {
+        let settings = result["settings"].as_array().unwrap();
+        settings.iter().find(|setting| setting["name"] == name).unwrap()["value"].clone()
+    };
+    assert_eq!((setting("acks"), setting("compression.type")), ("1".into(), "lz4".into()));
+    assert_eq!((setting("partitions"), setting("warm-up")), ("2".into(), "30 records".into()));
+}
+
+#[test]
+fn a_rate_is_kept_and_its_records_are_counted_even_if_they_are_missed() {
+    let output = perf(&["--embedded", "-d", "300ms", "-r", "1000/s", "--producers", "2", "--json"]);
+    let result = json(&output);
+    assert_adds_up(&result);
+    let totals = &result["totals"];
+    let due = totals["sent"].as_u64().unwrap() + totals["missed"].as_u64().unwrap();
+    assert_eq!(due, 300, "however slow this machine is, as many were due");
+    assert!(
+        number(&totals["seconds"]) >= 0.3,
+        "the last record was due before the end, and the rest of the time counts"
+    );
+    assert_eq!(code(&output), 0, "{}", said(&output));
+}
+
+#[test]
+fn records_that_are_not_delivered_are_counted_told_and_exit_1() {
+    let options = EmbeddedOptions { max_message_bytes: 1000, ..Default::default() };
+    let broker = EmbeddedBroker::start(options).unwrap();
+    let servers = broker.bootstrap();
+    let output = perf(&["-b", &servers, "-t", "t", "-n", "5", "--size", "3000", "--json"]);
+    assert_eq!(code(&output), 1, "{}", said(&output));
+    let result = json(&output);
+    let totals = &result["totals"];
+    assert_eq!((&totals["acked"], &totals["failed"]), (&0.into(), &5.into()), "{totals}");
+    assert_eq!((&result["latency_ms"], sum(&result, "failed")), (&Value::Null, 5));
+    let told: u64 =
+        result["errors"].as_array().unwrap().iter().map(|error| error["records"].as_u64().unwrap()).sum();
+    assert_eq!(told, 5, "{}", result["errors"]);
+}
+
+#[test]
+fn what_keeps_it_from_beginning_is_said_once() {
+    let broker =
+        EmbeddedBroker::start(EmbeddedOptions { auto_create_topics: false, ..Default::default() }).unwrap();
+    let servers = broker.bootstrap();
+    let output = perf(&["-b", &servers, "-t", "nowhere", "-n", "5", "-X", "max.block.ms=200"]);
+    assert_eq!((code(&output), output.stdout.len()), (1, 0));
+    assert_eq!(said(&output).matches("nowhere").count(), 1, "{}", said(&output));
+    let output = perf(&["--embedded", "--report", "/nowhere/to/be/found.html"]);
+    assert_eq!(code(&output), 2);
+    assert!(said(&output).contains("no such directory"), "{}", said(&output));
+}
+
+#[test]
+fn two_results_are_compared_and_drawn() {
+    let (first, second) = (Scratch::new("a.json"), Scratch::new("b.json"));
+    for (file, size) in [(&first, "100"), (&second, "200")] {
+        let output = perf(&["--embedded", "-n", "2000", "--size", size, "--json"]);
+        fs::write(&file.0, output.stdout).unwrap();
+    }
+    let report = Scratch::new("compared.html");
+    let args = ["--compare", first.path(), second.path()];
+    let output = perf(&[&args[..], &["--report", report.path()]].concat());
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let volume = text.lines().find(|line| line.starts_with("volume ")).unwrap();
+    assert_eq!(
+        volume.split_whitespace().collect::<Vec<_>>(),
+        ["volume", "200.0", "kB", "400.0", "kB", "2.00"]
+    );
+    assert!(text.contains("they differ in values"), "{text}");
+    assert!(fs::read_to_string(report.path()).unwrap().contains("data-name=\"B p99\""));
+    let compared = json(&perf(&[&args[..], &["--json"]].concat()));
+    assert_eq!(compared["figures"]["volume"]["ratio"], 2.0);
+    assert_eq!(code(&perf(&["--compare", first.path(), "/nowhere.json"])), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_delivers_what_was_accepted_prints_the_results_and_exits_130() {
+    let broker = EmbeddedBroker::start(EmbeddedOptions::default()).unwrap();
+    let servers = broker.bootstrap();
+    let child = start(&["-b", &servers, "-t", "t", "-d", "1h", "--json", "--producers", "2"]);
+    while broker.cluster().lock().record_count("t") == 0 {
+        std::thread::yield_now();
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 130, "{}", said(&output));
+    let result = json(&output);
+    assert_adds_up(&result);
+    assert_eq!(result["interrupted"], true);
+    let acked = result["totals"]["acked"].as_u64().unwrap();
+    assert_eq!(
+        (acked, &result["totals"]["sent"]),
+        (broker.cluster().lock().record_count("t"), &acked.into())
+    );
+}
