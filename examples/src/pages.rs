@@ -20,6 +20,7 @@ pages! {
     SimReadme "crates/kp-sim/README.md";
     Errors "docs/errors.md";
     GettingStarted "docs/getting-started.md";
+    FromOthers "docs/migrating/README.md";
     FromJava "docs/migrating/java.md";
     FromKrafka "docs/migrating/krafka.md";
     FromRskafka "docs/migrating/rskafka.md";
@@ -33,6 +34,7 @@ pages! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
     use std::path::{Path, PathBuf};
 
     fn root() -> PathBuf {
@@ -55,6 +57,47 @@ mod tests {
     fn openings(text: &str) -> Vec<&str> {
         let fences = text.lines().filter_map(|line| line.strip_prefix("```"));
         fences.step_by(2).collect()
+    }
+
+    /// Keys of topics and brokers that the pages name.
+    const KEYS_OF_OTHERS: &[&str] = &["max.message.bytes", "min.insync.replicas"];
+
+    /// The configuration keys that `docs/configuration.md` lists, which is printed from their table.
+    fn known_keys() -> BTreeSet<String> {
+        let text = std::fs::read_to_string(root().join("docs/configuration.md")).expect("it is printed");
+        let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        rows.map(str::to_owned).collect()
+    }
+
+    /// What stands between backticks in a text and looks like a configuration key, without a value.
+    fn keys_in(text: &str) -> impl Iterator<Item = &str> {
+        let is_word = |word: &str| {
+            word.starts_with(|c: char| c.is_ascii_lowercase())
+                && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+        };
+        let quoted = text.split('`').skip(1).step_by(2);
+        let keys = quoted.map(|quoted| quoted.split('=').next().unwrap_or(quoted));
+        keys.filter(move |key| key.contains('.') && key.split('.').all(is_word))
+    }
+
+    #[test]
+    fn every_key_that_a_page_says_is_kps_is_one() {
+        let known = known_keys();
+        assert!(known.len() > 100 && known.contains("linger.ms"));
+        let mut seen = 0;
+        for page in PAGES {
+            let text = std::fs::read_to_string(root().join(page)).expect("a page is text");
+            let is_table = page.starts_with("docs/migrating/") && !page.ends_with("java.md");
+            for line in text.lines().filter(|line| !is_table || line.starts_with("| ")) {
+                // The others' keys are in the first column; kp's in those behind it.
+                let line = if is_table { line.splitn(3, '|').nth(2).unwrap_or_default() } else { line };
+                for key in keys_in(line).filter(|key| !KEYS_OF_OTHERS.contains(key)) {
+                    assert!(known.contains(key), "{page}: {key} is no key of kp's\n{line}");
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen > 60, "only {seen} keys were found in the pages");
     }
 
     #[test]

@@ -112,6 +112,11 @@ pub(super) fn check_manifests(packages: &[Package]) -> Vec<Finding> {
         if package.is_crate() && (package.description.is_none() || package.license.is_none()) {
             find("description", "lacks description or license", "a published crate needs both");
         }
+        let folder = package.manifest_path.parent();
+        let lacks = |name: &&str| folder.is_some_and(|folder| !folder.join(name).is_file());
+        if package.is_crate() && ["LICENSE-APACHE", "LICENSE-MIT"].iter().any(lacks) {
+            find("license", "lacks its licences", "link them: ../../LICENSE-APACHE, ../../LICENSE-MIT");
+        }
         let expected = FEATURES.iter().filter(|(name, _)| *name == package.name).flat_map(|(_, list)| *list);
         let expected: BTreeSet<&str> = expected.copied().collect();
         let found: BTreeSet<&str> = package.features.keys().map(String::as_str).collect();
