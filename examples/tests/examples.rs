@@ -25,6 +25,7 @@ macro_rules! examples {
 
 // Its topic, how many records must be there then (none: it has a broker of its own), and what it must say.
 examples! {
+    acks => "kp-acks", 5_000, "5000 acknowledged";
     async_send => "kp-async-send", 5, "message 4: kp-async-send-0 @ Some(";
     blocking => "kp-blocking", 10, "kp-blocking has 1 partition(s)";
     callback => "kp-callback", 10, "10 of 10 acknowledged";
@@ -36,6 +37,7 @@ examples! {
     keyed_with_headers => "kp-keyed", 7, "tombstone for customer-0: partition 0";
     many_tasks => "kp-requests", 500, "500 requests answered";
     own_partitioner => "kp-countries", 4, "xx-1 was not accepted: ";
+    send_all => "kp-all", 1_001, "1 accepted, 2 came back: ";
     swapped_network => "kp-counted", 3, "3 × Produce v";
     testing_with_a_mock => "", 0, "the broker has Some(\"customer-4\") = Some(\"{\\\"item\\\":\\\"tea\\\"}\")";
     token => "kp-lines", 1_000, "1000 lines done, 0 failed";
