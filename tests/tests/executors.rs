@@ -108,3 +108,31 @@ fn without_a_future() {
         112
     });
 }
+
+/// Whoever waits for a place is always woken: a wake-up that is lost shows as a record that is refused after `max.block.ms`.
+#[test]
+fn many_threads_that_wait_for_one_consumer_lose_no_outcome() {
+    const THREADS: u64 = 4;
+    const EACH: u64 = 800;
+    let broker = MockBroker::automatic();
+    broker.create_topic("orders", 3).expect("a new topic");
+    let (builder, mut acks) = blocking::Producer::builder(config()).client(broker.client()).acks(8);
+    let producer = builder.build().expect("a good configuration");
+    let send = |thread: u64| {
+        let producer = producer.clone();
+        std::thread::spawn(move || {
+            for token in thread * EACH..(thread + 1) * EACH {
+                let record = ProducerRecord::to("orders").value("v");
+                producer.send_tagged(record, token).expect("the consumer takes outcomes all the time");
+            }
+        })
+    };
+    let senders: Vec<_> = (0..THREADS).map(send).collect();
+    let mut tokens: Vec<_> =
+        (0..THREADS * EACH).filter_map(|_| acks.recv_blocking()).map(|ack| ack.token()).collect();
+    senders.into_iter().for_each(|sender| sender.join().expect("it ends well"));
+    tokens.sort_unstable();
+    assert_eq!(tokens, Vec::from_iter(0..THREADS * EACH));
+    let closed = producer.close(Duration::from_secs(30)).expect("not on the network thread");
+    assert_eq!((closed.undelivered, acks.recv_blocking().is_none()), (0, true));
+}
