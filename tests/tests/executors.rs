@@ -108,3 +108,30 @@ fn without_a_future() {
         112
     });
 }
+
+/// Whoever waits for a place is always woken: a wake-up that is lost shows as a record that is refused after `max.block.ms`.
+#[test]
+fn many_threads_that_wait_for_one_consumer_lose_no_outcome() {
+    const THREADS: u64 = 4;
+    const EACH: u64 = 800;
+    let broker = MockBroker::automatic();
+    broker.create_topic("orders", 3).expect("a new topic");
+    let (builder, mut acks) = blocking::Producer::builder(config()).client(broker.client()).acks(8);
+    let producer = builder.build().expect("a good configuration");
+    let mut tokens: Vec<_> = std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let producer = &producer;
+            scope.spawn(move || {
+                for token in thread * EACH..(thread + 1) * EACH {
+                    let record = ProducerRecord::to("orders").value("v");
+                    producer.send_tagged(record, token).expect("the consumer takes outcomes all the time");
+                }
+            });
+        }
+        (0..THREADS * EACH).filter_map(|_| acks.recv_blocking()).map(|ack| ack.token()).collect()
+    });
+    tokens.sort_unstable();
+    assert_eq!(tokens, Vec::from_iter(0..THREADS * EACH));
+    let closed = producer.close(Duration::from_secs(30)).expect("not on the network thread");
+    assert_eq!((closed.undelivered, acks.recv_blocking().is_none()), (0, true));
+}
