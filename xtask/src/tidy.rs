@@ -107,6 +107,7 @@ pub fn run() -> Result<(), XtaskError> {
     total += report("planted bugs still apply", &check_plants()?);
     let behaviours = Behaviours::read(&files);
     total += report("every behaviour has a test or a reason", &behaviours.check());
+    total += report("no public item is missing in docs/public-api", &crate::api::check(&packages, &files));
     total += report("generated docs are fresh", &check_generated(&tables, &behaviours));
     if total == 0 { Ok(()) } else { Err(XtaskError::Failed(format!("tidy: {total} to mend"))) }
 }

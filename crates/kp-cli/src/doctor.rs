@@ -71,7 +71,10 @@ fn visit(
         report.skipped("listeners", "no broker answers as one");
         return Ok(());
     };
-    speaks(report, &spoken);
+    speaks(report, &spoken, settings);
+    // Its fellows are as old: asking each would only cost time.
+    let is_old = spoken.versions_known_by == Source::TakenFor09;
+    let known = if is_old { Some(spoken.connection.versions().clone()) } else { known };
     let works =
         cluster::try_advertised(report, &settings.bootstrap_servers, &spoken.metadata, known.as_ref());
     report.tell()?;
@@ -149,14 +152,15 @@ fn same_cluster(report: &mut Report, first: &MetadataResponse, spoken: &Spoken, 
 }
 
 /// Which Kafka it is, and what kp will use.
-fn speaks(report: &mut Report, spoken: &Spoken) {
+fn speaks(report: &mut Report, spoken: &Spoken, settings: &Settings) {
+    let configured = settings.broker_version_fallback.map_or("", |old| old.name());
     let connection: &Connection = &spoken.connection;
     let versions = connection.versions();
     let (kafka, known_by) = match (spoken.versions_known_by, release::release(versions)) {
         (Source::TakenFor09, _) => {
             ("0.9", ", which does not know ApiVersions: broker.version.fallback=0.9.0 spares it the question")
         }
-        (Source::Configured, _) => ("what broker.version.fallback says", ", not asked"),
+        (Source::Configured, _) => (configured, " as broker.version.fallback says, and not asked"),
         (Source::Asked, Some(release)) => (release, " by its API versions"),
         (Source::Asked, None) => ("a version that kp does not recognize", ""),
     };

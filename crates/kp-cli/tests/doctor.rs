@@ -23,7 +23,7 @@ use kp_protocol::{
     decode_request_header, encode_response,
 };
 use kp_sim::{
-    ClusterSettings, KafkaVersion, TopicSettings,
+    ClusterSettings, Fault, KafkaVersion, TopicSettings,
     tcp::{EmbeddedBroker, EmbeddedOptions},
 };
 use serde_json::Value;
@@ -69,7 +69,8 @@ fn a_healthy_cluster_is_healthy_and_nothing_is_written() {
         assert!(text.contains(word), "{word}: {text}");
     }
     assert!(
-        text.contains("orders: 1 partitions, each with a leader") && text.ends_with("\nnothing is wrong\n"),
+        text.contains("orders: 1 partition, each with a leader and 1 copy, all in sync")
+            && text.ends_with("\nnothing is wrong\n"),
         "{text}"
     );
     assert_eq!(broker.cluster().lock().record_count("orders"), 0);
@@ -124,6 +125,19 @@ fn listeners_of_other_protocols_are_named() {
 }
 
 #[test]
+fn an_http_server_that_hangs_up_on_other_bytes_is_found_by_a_get() {
+    let server = Server::start(|mut stream| {
+        let mut request = [0; 512];
+        if stream.read(&mut request).is_ok_and(|read| read > 0) && request.starts_with(b"GET ") {
+            let _ = stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n");
+        }
+    });
+    let (code, report) = examined(&["-b", &server.address.to_string()]);
+    assert_eq!(code, 1);
+    assert!(steps(&report, "kafka").contains("is an HTTP server"), "{report}");
+}
+
+#[test]
 fn a_tls_listener_that_only_closes_on_other_bytes_is_found_by_a_hello() {
     let server = Server::start(|mut stream| {
         let mut request = [0; 512];
@@ -153,6 +167,31 @@ fn a_listener_that_wants_sasl_is_told_with_its_mechanisms() {
     let (code, report) = examined(&["-b", &server.address.to_string()]);
     assert_eq!(code, 1);
     assert!(steps(&report, "kafka").contains("wants SASL authentication (SCRAM-SHA-512, PLAIN)"), "{report}");
+}
+
+#[test]
+fn a_controller_is_told_from_a_broker() {
+    let only = ApiVersion { api_key: ApiKey::ApiVersions.key(), max_version: 3, ..Default::default() };
+    let server = Server::of_kafka(move |header| {
+        Some(answer(header, &ApiVersionsResponse { api_keys: vec![only.clone()], ..Default::default() }))
+    });
+    let (code, report) = examined(&["-b", &server.address.to_string()]);
+    assert_eq!(code, 1);
+    assert!(steps(&report, "kafka").contains("a KRaft controller?"), "{report}");
+}
+
+#[test]
+fn a_cluster_that_is_not_ready_yet_is_asked_again() {
+    let broker = broker(EmbeddedOptions::default());
+    let not_yet = Fault::RefuseProducerId { code: ErrorCode::COORDINATOR_LOAD_IN_PROGRESS };
+    broker.cluster().lock().inject(not_yet, 1);
+    let (code, report) = examined(&["-b", &broker.bootstrap()]);
+    assert_eq!((code, broker.cluster().lock().faults_left()), (0, 0), "{report}");
+    let never = Fault::RefuseProducerId { code: ErrorCode::CLUSTER_AUTHORIZATION_FAILED };
+    broker.cluster().lock().inject(never, 1);
+    let (code, report) = examined(&["-b", &broker.bootstrap()]);
+    assert_eq!(code, 1);
+    assert!(steps(&report, "produce").contains("IdempotentWrite"), "{report}");
 }
 
 #[test]
@@ -203,7 +242,11 @@ fn a_broker_that_cannot_be_asked_is_taken_for_what_the_configuration_says() {
     let set = ["-b", &broker.bootstrap(), "-t", "orders", "-X", "broker.version.fallback=0.9.0"];
     let (code, report) = examined(&set);
     assert_eq!(code, 0, "{report}");
-    assert!(steps(&report, "kafka").contains("kp will use Produce v1\""), "{report}");
+    let kafka = steps(&report, "kafka");
+    assert!(
+        kafka.contains("is Kafka 0.9.0 as broker.version.fallback says") && kafka.contains("Produce v1\""),
+        "{kafka}"
+    );
     assert!(steps(&report, "produce").starts_with("warning: \"the broker gives no producer ids"), "{report}");
     let (code, _) = examined(&[&set[..], &["-X", "enable.idempotence=true"]].concat());
     assert_eq!(code, 1);

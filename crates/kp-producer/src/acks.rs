@@ -138,7 +138,8 @@ impl Drop for AckStream {
             self.queue.is_abandoned.store(true, Ordering::Release);
             std::mem::take(&mut state.ready)
         };
-        self.queue.places.give_back(left.len() + self.taken.len());
+        drop(left);
+        // Nobody gets a place from now on, so none is given back.
         self.queue.places.close();
     }
 }
@@ -242,8 +243,7 @@ impl AckQueue {
         let RecordOutcome { partition, result, .. } = report.into_outcome();
         let mut state = self.state.lock();
         if self.is_abandoned() {
-            drop(state);
-            return self.places.give_back(1);
+            return;
         }
         state.ready.push_back(Ack { token, partition: partition.clone(), result });
         let consumer = state.consumer.take();

@@ -117,7 +117,7 @@ fn send_each<'a>(
 }
 
 /// Why not all of the records were accepted: which went in, which came back.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SendAllError<'a> {
     /// Why the first record of `rest` was refused.
     pub error: SendError,
@@ -159,7 +159,7 @@ impl std::error::Error for SendAllError<'_> {
 /// Cancel safety: dropping it at any time loses only the view of the outcomes; the records go their way. A `&mut` to it can be
 /// awaited again and again. What was told once is gone: then it is empty.
 #[must_use = "what became of the records is only known to who looks"]
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct BulkDelivery {
     waiting: Deliveries,
     /// The outcomes of the oldest, as they came.

@@ -42,7 +42,7 @@ use std::task::{Poll, Waker};
 /// # Ok(()) }
 /// ```
 #[must_use = "what became of the records is only known to who looks"]
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Deliveries {
     /// Oldest first.
     runs: VecDeque<Run>,
@@ -183,6 +183,20 @@ impl Run {
             })
         });
         overlaps.collect()
+    }
+}
+
+impl Extend<Delivery> for Deliveries {
+    fn extend<I: IntoIterator<Item = Delivery>>(&mut self, deliveries: I) {
+        deliveries.into_iter().for_each(|delivery| self.push(delivery));
+    }
+}
+
+impl FromIterator<Delivery> for Deliveries {
+    fn from_iter<I: IntoIterator<Item = Delivery>>(deliveries: I) -> Self {
+        let mut all = Self::new();
+        all.extend(deliveries);
+        all
     }
 }
 

@@ -20,17 +20,28 @@ const STATE: &str = "tracestate";
 /// let producer = Producer::builder(config).interceptor(TraceContext::new(current)).build()?;
 /// # Ok(()) }
 /// ```
-/// With OpenTelemetry the closure asks for the current span:
-/// ```text
-/// || {
-///     let context = opentelemetry::Context::current();
-///     let span = context.span().span_context().clone();
-///     TraceParent::new(
-///         u128::from_be_bytes(span.trace_id().to_bytes()),
-///         u64::from_be_bytes(span.span_id().to_bytes()),
-///         span.is_sampled(),
-///     )
+/// With OpenTelemetry, `TraceContext::new(current)` where
+/// ```
+/// # use kp_producer::TraceParent;
+/// use opentelemetry::{Context, trace::TraceContextExt as _};
+///
+/// fn current() -> Option<TraceParent> {
+///     let context = Context::current();
+///     let span = context.span();
+///     let span = span.span_context();
+///     let trace_id = u128::from_be_bytes(span.trace_id().to_bytes());
+///     let span_id = u64::from_be_bytes(span.span_id().to_bytes());
+///     let parent = TraceParent::new(trace_id, span_id, span.is_sampled())?;
+///     Some(parent.with_state(span.trace_state().header()))
 /// }
+/// # use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+/// # assert_eq!(current(), None);
+/// # let (trace, span) = (TraceId::from_bytes([1; 16]), SpanId::from_bytes([2; 8]));
+/// # let state = TraceState::from_key_value([("vendor", "1")]).unwrap();
+/// # let span = SpanContext::new(trace, span, TraceFlags::SAMPLED, true, state);
+/// # let _attached = Context::new().with_remote_span_context(span).attach();
+/// # let expected = TraceParent::new(0x0101_0101_0101_0101_0101_0101_0101_0101, 0x0202_0202_0202_0202, true);
+/// # assert_eq!(current(), expected.map(|parent| parent.with_state("vendor=1")));
 /// ```
 /// Brokers before 0.11 take no headers: `send` refuses records that have one.
 pub struct TraceContext<F> {

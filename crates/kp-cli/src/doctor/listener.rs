@@ -95,12 +95,15 @@ pub(super) fn speak(host: &str, port: u16, known: Option<&BrokerVersions>) -> Re
     let mut connection = match Connection::open(host, port) {
         Ok(connection) => connection,
         Err(error) => {
+            if let Some(ailment) = other_protocol(host, port) {
+                return Err(ailment);
+            }
             let is_mute = matches!(
                 error,
                 ReaderError::Silent { .. } | ReaderError::Closed { .. } | ReaderError::Broken { .. }
             );
             let old = is_mute.then(|| ask_unasked(host, port, kafka_0_9(), Source::TakenFor09));
-            return old.and_then(Result::ok).ok_or_else(|| who_is_it(host, port, &error));
+            return old.and_then(Result::ok).ok_or_else(|| no_broker(host, port, &error));
         }
     };
     match cluster(&mut connection) {
@@ -141,16 +144,16 @@ fn cluster(connection: &mut Connection) -> Result<MetadataResponse, ReaderError>
     Ok(response)
 }
 
-/// Something takes connections, and does not answer as a broker does.
-fn who_is_it(host: &str, port: u16, error: &ReaderError) -> Ailment {
+/// What speaks first, or answers to the first words of another protocol.
+fn other_protocol(host: &str, port: u16) -> Option<Ailment> {
     let at = written(host, port);
-    let to_kafka = first_bytes(host, port, &api_versions_request());
-    if let Some(ailment) = known_by(&at, &to_kafka) {
-        return ailment;
-    }
-    if is_tls(&first_bytes(host, port, &CLIENT_HELLO)) {
-        return speaks_tls(&at);
-    }
+    let hellos = [&api_versions_request()[..], &CLIENT_HELLO, b"GET / HTTP/1.0\r\n\r\n"];
+    hellos.iter().find_map(|hello| known_by(&at, &first_bytes(host, port, hello)))
+}
+
+/// Something takes connections, and does not answer as a broker does, nor as anything else that is known here.
+fn no_broker(host: &str, port: u16, error: &ReaderError) -> Ailment {
+    let at = written(host, port);
     match error {
         ReaderError::Closed { .. } | ReaderError::Broken { .. } => Ailment::new(
             format!("{at} closes the connection at the first request"),
@@ -199,6 +202,12 @@ fn speaks_tls(at: &str) -> Ailment {
 /// ApiVersions is answered before anybody has to say who he is; nothing else is.
 fn refused_after_versions(host: &str, port: u16, error: &ReaderError) -> Ailment {
     let at = written(host, port);
+    if matches!(error, ReaderError::NoVersion { .. }) {
+        return Ailment::new(
+            format!("{at} speaks Kafka, but not to producers: a KRaft controller?"),
+            "give the port of a broker's listener for clients, not that of `controller.listener.names`",
+        );
+    }
     match sasl_mechanisms(host, port) {
         Some(mechanisms) => Ailment::new(
             format!("{at} wants SASL authentication ({}), which kp cannot do yet", mechanisms.join(", ")),

@@ -1,20 +1,30 @@
 //! Producing, as far as it can be tried: without writing anything, or with one record.
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use kp_producer::{
     ProducerConfig, ProducerRecord, blocking,
     config::{Idempotence, Settings},
 };
-use kp_protocol::{ApiKey, ErrorCode, api::InitProducerIdRequest};
+use kp_protocol::{
+    ApiKey, ErrorCode,
+    api::{InitProducerIdRequest, InitProducerIdResponse},
+};
 
 use super::report::{Ailment, Report};
-use crate::reader::Connection;
+use crate::reader::{Connection, ReaderError};
 
 const STEP: &str = "produce";
 
 /// What the record says that `--write` writes.
 const RECORD: &str = "written by kp doctor --write";
+
+/// How often a producer id is asked for, and how long is waited in between.
+const ATTEMPTS: u32 = 20;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(250);
 
 /// How long a record may take here, where the configuration says nothing about time.
 const PATIENCE: [(&str, &str); 3] =
@@ -50,15 +60,30 @@ pub(super) fn try_dry(report: &mut Report, connection: &mut Connection, settings
         }
         return;
     };
-    let request =
-        InitProducerIdRequest { transaction_timeout_ms: i32::MAX, ..InitProducerIdRequest::default() };
-    match connection.call(version, &request) {
+    match ask_for_a_producer_id(connection, version) {
         Ok(answer) if answer.error_code.is_ok() => {
             report.ok(STEP, "the broker gives a producer id, so idempotence works; nothing was written");
         }
         Ok(answer) => report.failed(STEP, no_producer_id(answer.error_code)),
         Err(error) => report.failed(STEP, Ailment::new(error.to_string(), "look into the broker's log")),
     }
+}
+
+/// With a little of a producer's patience: a fresh cluster says "not yet" for a moment.
+fn ask_for_a_producer_id(
+    connection: &mut Connection,
+    version: i16,
+) -> Result<InitProducerIdResponse, ReaderError> {
+    let request =
+        InitProducerIdRequest { transaction_timeout_ms: i32::MAX, ..InitProducerIdRequest::default() };
+    for _ in 1..ATTEMPTS {
+        let answer = connection.call(version, &request)?;
+        if !answer.error_code.is_retriable() {
+            return Ok(answer);
+        }
+        thread::sleep(BETWEEN_ATTEMPTS);
+    }
+    connection.call(version, &request)
 }
 
 fn no_producer_id(code: ErrorCode) -> Ailment {

@@ -190,11 +190,21 @@ fn partitions(
     if is_fine {
         let least = configs.get("min.insync.replicas").map(|least| format!(", min.insync.replicas={least}"));
         let copies = topic.partitions.first().map_or(0, |partition| partition.replica_nodes.len());
+        let (partitions, copies) = (counted(count, "partition"), counted(copies, "copy"));
         let found = format!(
-            "{name}: {count} partitions, each with a leader and all {copies} copies in sync{}",
+            "{name}: {partitions}, each with a leader and {copies}, all in sync{}",
             least.unwrap_or_default()
         );
         report.ok(STEP, found);
+    }
+}
+
+/// A number of things, in words.
+fn counted(count: usize, thing: &str) -> String {
+    match (count, thing.strip_suffix('y')) {
+        (1, _) => format!("1 {thing}"),
+        (_, Some(stem)) => format!("{count} {stem}ies"),
+        (_, None) => format!("{count} {thing}s"),
     }
 }
 
@@ -248,6 +258,12 @@ fn configs(asked: &Asked<'_>, resource_type: i8, name: &str, keys: &[&str]) -> B
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_thing_is_not_many() {
+        assert_eq!([counted(1, "partition"), counted(6, "partition")], ["1 partition", "6 partitions"]);
+        assert_eq!([counted(1, "copy"), counted(3, "copy")], ["1 copy", "3 copies"]);
+    }
 
     #[test]
     fn a_long_list_of_partitions_is_cut() {

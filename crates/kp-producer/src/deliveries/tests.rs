@@ -38,9 +38,9 @@ fn offsets(delivered: Delivered) -> Option<Range<i64>> {
 #[test]
 fn neighbours_of_one_batch_are_one_run_and_come_out_in_the_order_of_the_pushes() {
     let (first, second) = (completion(0), completion(1));
-    let mut deliveries = Deliveries::new();
-    push(&mut deliveries, &first, 0..3);
-    push(&mut deliveries, &second, 0..2);
+    let mut deliveries: Deliveries =
+        (0..3).map(|index| Delivery::new(Arc::clone(&first), index, 7)).collect();
+    deliveries.extend((0..2).map(|index| Delivery::new(Arc::clone(&second), index, 7)));
     push(&mut deliveries, &first, 3..5);
     assert_eq!((deliveries.len(), deliveries.runs.len()), (7, 3), "one entry for each run");
     second.publish(written(90));

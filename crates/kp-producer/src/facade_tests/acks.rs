@@ -121,10 +121,12 @@ fn a_send_that_waits_for_the_consumer_is_released_by_close() {
     let mut waits = pin!(producer.send_tagged(to(0), 2));
     let mut context = Context::from_waker(Waker::noop());
     assert!(waits.as_mut().poll(&mut context).is_pending());
-    let closed = rig.run(producer.close(MS(100))).expect("it may wait here");
-    assert_eq!(closed.undelivered, 1);
+    let mut closing = pin!(producer.close(MS(100)));
+    assert!(closing.as_mut().poll(&mut context).is_pending());
     let Poll::Ready(Err(error)) = waits.as_mut().poll(&mut context) else { panic!("it is released") };
     assert_eq!(*error.kind(), SendErrorKind::Closed);
+    let closed = rig.run(closing).expect("it may wait here");
+    assert_eq!(closed.undelivered, 1);
     let failed = acks.recv_blocking().and_then(|ack| ack.error()).expect("it was not acknowledged");
     assert_eq!(failed.certainty(), Certainty::Unknown);
     assert!(acks.recv_blocking().is_none());

@@ -27,6 +27,8 @@ pub fn render_markdown() -> String {
          drops idle ones itself. A network thread that panicked tells nothing more.\n\
          - **Two producers of one `client.id`** in a process add up in the counters, and overwrite each other's gauges: \
          give each a name of its own.\n\
+         - **To look at them**: `kp produce --metrics ADDR` answers Prometheus, the example `prometheus` shows how a program \
+         does, and `grafana/kp-producer.json` is a dashboard over these names.\n\
          - `metrics.recording.level` (`INFO`, `DEBUG`, `TRACE`) says what is shown; what is counted does not change.\n",
     );
     for (scope, title) in [
