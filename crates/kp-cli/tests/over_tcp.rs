@@ -3,14 +3,16 @@
 
 #![allow(clippy::disallowed_methods, reason = "a program is started and waited for")]
 
+mod program;
+
 use std::{
     fs,
     io::Write as _,
-    path::PathBuf,
     process::{Child, Command, Output, Stdio},
 };
 
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
+use program::{Scratch, code, json, said};
 use serde_json::Value;
 
 fn broker() -> EmbeddedBroker {
@@ -34,39 +36,6 @@ fn kp(args: &[&str], stdin: &[u8]) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(output)))
-}
-
-/// A file of one test, removed at its end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str, bytes: &[u8]) -> Self {
-        let path = std::env::temp_dir().join(format!("kp-cli-{}-{name}", std::process::id()));
-        fs::write(&path, bytes).unwrap();
-        Self(path)
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
 #[test]
 fn the_demo_finds_everything_it_sent() {
     let output = kp(&["demo", "--records", "20000", "--json"], b"");
@@ -79,7 +48,7 @@ fn the_demo_finds_everything_it_sent() {
 
 #[test]
 fn the_demo_takes_a_file_and_draws_its_latencies() {
-    let file = Scratch::new("demo.txt", b"one\n\xff\n\nlast");
+    let file = Scratch::new("demo.txt").holding(b"one\n\xff\n\nlast");
     let output = kp(&["demo", file.path()], b"");
     assert_eq!(code(&output), 0, "{}", said(&output));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -113,7 +82,8 @@ fn what_is_produced_is_read_back_byte_for_byte() {
 #[test]
 fn a_bad_line_of_json_is_told_with_file_line_and_what_and_the_rest_is_sent() {
     let broker = broker();
-    let file = Scratch::new("bad.ndjson", b"{\"value\":1}\n{\"value\":\n{\"value\":\"x\",\"partition\":2}\n");
+    let file = Scratch::new("bad.ndjson")
+        .holding(b"{\"value\":1}\n{\"value\":\n{\"value\":\"x\",\"partition\":2}\n");
     let servers = broker.bootstrap();
     let output =
         kp(&["produce", "-b", &servers, "-t", "t", "--format", "ndjson", "--json", file.path()], b"");
@@ -129,7 +99,7 @@ fn a_bad_line_of_json_is_told_with_file_line_and_what_and_the_rest_is_sent() {
 #[test]
 fn outcomes_have_one_line_per_record() {
     let broker = broker();
-    let outcomes = Scratch::new("outcomes.jsonl", b"");
+    let outcomes = Scratch::new("outcomes.jsonl").holding(b"");
     let big = [&b"good\n"[..], &[b'x'; 2000], b"\nalso good\n"].concat();
     let output = kp(
         &[
@@ -203,7 +173,7 @@ fn wrong_usage_is_exit_code_2() {
 #[test]
 fn a_file_that_is_not_there_is_found_before_anything_is_sent() {
     let broker = broker();
-    let good = Scratch::new("good.txt", b"line\n");
+    let good = Scratch::new("good.txt").holding(b"line\n");
     let args = ["produce", "-b", &broker.bootstrap(), "-t", "t", good.path(), "no/such/file"];
     let output = kp(&args, b"");
     assert_eq!(code(&output), 1);
@@ -292,7 +262,8 @@ fn a_broker_that_goes_and_comes_back_loses_nothing() {
 #[test]
 fn an_array_is_no_record_and_is_told_with_file_and_line() {
     let broker = broker();
-    let file = Scratch::new("array.ndjson", b"{\"value\":1}\n[\"k\",null,\"v\",null,{},0,0,null,null]\n");
+    let file =
+        Scratch::new("array.ndjson").holding(b"{\"value\":1}\n[\"k\",null,\"v\",null,{},0,0,null,null]\n");
     let args = ["produce", "-b", &broker.bootstrap(), "-t", "t", "--format", "ndjson", file.path()];
     let output = kp(&args, b"");
     assert_eq!(code(&output), 1);
@@ -309,7 +280,7 @@ fn the_help_says_which_signals_are_as_ctrl_c() {
 
 #[test]
 fn outcomes_are_never_written_over_an_input() {
-    let file = Scratch::new("same.txt", b"one\ntwo\n");
+    let file = Scratch::new("same.txt").holding(b"one\ntwo\n");
     let name = file.0.file_name().unwrap();
     let detour = file.0.parent().unwrap().join(".").join(name);
     let output =
@@ -322,8 +293,8 @@ fn outcomes_are_never_written_over_an_input() {
 #[cfg(unix)]
 #[test]
 fn a_hard_link_and_stdin_are_the_same_file_too() {
-    let file = Scratch::new("linked.txt", b"one\n");
-    let link = Scratch::new("link.txt", b"");
+    let file = Scratch::new("linked.txt").holding(b"one\n");
+    let link = Scratch::new("link.txt").holding(b"");
     fs::remove_file(&link.0).unwrap();
     fs::hard_link(&file.0, &link.0).unwrap();
     let outcomes = ["produce", "-b", "h:1", "-t", "t", "--outcomes", link.path()];
@@ -376,7 +347,7 @@ fn ctrl_c_ends_a_wait_for_metadata_and_the_line_was_never_sent() {
 #[test]
 fn a_second_ctrl_c_says_what_is_in_doubt_and_leaves_whole_lines() {
     let mut broker = broker();
-    let outcomes = Scratch::new("left.jsonl", b"");
+    let outcomes = Scratch::new("left.jsonl").holding(b"");
     let servers = broker.bootstrap();
     let mut child = start(&["produce", "-b", &servers, "-t", "t", "--json", "--outcomes", outcomes.path()]);
     let mut stdin = child.stdin.take().unwrap();

@@ -2,13 +2,15 @@
 
 #![allow(clippy::disallowed_methods, reason = "a program is started and waited for")]
 
+mod program;
+
 use std::{
     fs,
-    path::PathBuf,
     process::{Child, Command, Output, Stdio},
 };
 
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
+use program::{Scratch, code, json, said};
 use serde_json::Value;
 
 fn start(args: &[&str]) -> Child {
@@ -26,18 +28,6 @@ fn perf(args: &[&str]) -> Output {
     start(args).wait_with_output().unwrap()
 }
 
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(output)))
-}
-
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
 }
@@ -45,25 +35,6 @@ fn number(value: &Value) -> f64 {
 /// The sum of a field over all samples.
 fn sum(result: &Value, field: &str) -> u64 {
     result["series"].as_array().unwrap().iter().map(|sample| sample[field].as_u64().unwrap()).sum()
-}
-
-/// A file of one test, removed at its end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        Self(std::env::temp_dir().join(format!("kp-perf-{}-{name}", std::process::id())))
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
 }
 
 /// What holds of every result: the records, the bytes, the samples and the percentiles fit each other.
@@ -123,8 +94,7 @@ fn the_table_is_for_people_and_goes_to_stdout() {
 fn every_record_reaches_the_topic_with_what_was_asked_for() {
     let broker =
         EmbeddedBroker::start(EmbeddedOptions { default_partitions: 2, ..Default::default() }).unwrap();
-    let lines = Scratch::new("lines.txt");
-    fs::write(&lines.0, "a\nbb\nccc\n").unwrap();
+    let lines = Scratch::new("lines.txt").holding(b"a\nbb\nccc\n");
     let servers = broker.bootstrap();
     let args = ["-b", &servers, "-t", "t", "-n", "3000", "--payload-file", lines.path(), "--json"];
     let output = perf(&[&args[..], &["--codec", "lz4", "--acks", "1", "--warm-up", "30"]].concat());
