@@ -1,5 +1,5 @@
 //! Files that are printed from the code: `docs/configuration.md` and `docs/metrics.md` from their tables,
-//! `docs/behaviours.md` from its tests, the figures of `README.md` from `docs/performance.md`.
+//! `docs/behaviours` from the tests, the figures of `README.md` from `docs/performance.md`.
 //!
 //! The tables are read by running `xtask/examples/print_tables.rs`, which depends on the crates; this one does not.
 
@@ -37,12 +37,13 @@ impl Tables {
     pub(crate) fn files(&self, behaviours: &Behaviours) -> Vec<Generated> {
         let file = |name: &str, text: String| Generated { path: workspace::root().join(name), text };
         let page = |name: &str| std::fs::read_to_string(workspace::root().join(name)).unwrap_or_default();
-        vec![
+        let mut files = vec![
             file("README.md", figures::woven(&page("README.md"), &page("docs/performance.md"))),
             file("docs/configuration.md", self.configuration.clone()),
             file("docs/metrics.md", self.metrics.clone()),
-            file("docs/behaviours.md", behaviours.render()),
-        ]
+        ];
+        files.extend(behaviours.pages().into_iter().map(|(path, text)| file(&path, text)));
+        files
     }
 }
 
@@ -79,6 +80,10 @@ pub fn run(check: bool) -> Result<(), XtaskError> {
                 stale.push(name);
             }
             Some(_) => {
+                if let Some(folder) = file.path.parent() {
+                    std::fs::create_dir_all(folder)
+                        .doing(|| format!("making {}", workspace::shown(folder)))?;
+                }
                 std::fs::write(&file.path, file.text).doing(|| format!("writing {name}"))?;
                 println!("{name}: written");
             }

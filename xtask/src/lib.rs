@@ -26,7 +26,7 @@ mod packages;
 pub mod plants;
 pub mod programs;
 pub mod report;
-mod shape;
+pub mod shape;
 pub mod test;
 pub mod tidy;
 pub mod workspace;

@@ -7,6 +7,7 @@ pub(crate) mod schema;
 mod sources;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use self::schema::{Difference, Table};
@@ -61,13 +62,18 @@ impl SourceFile {
 
 /// All text files that git tracks, or would with `git add`.
 pub(crate) fn source_files() -> Result<Vec<SourceFile>, XtaskError> {
+    source_files_of(&workspace::root())
+}
+
+/// The same of another checkout.
+pub(crate) fn source_files_of(root: &Path) -> Result<Vec<SourceFile>, XtaskError> {
     let mut git = Command::new("git");
     git.args(["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    let listed = output_of(git.current_dir(workspace::root()).stdin(Stdio::null()))?;
+    let listed = output_of(git.current_dir(root).stdin(Stdio::null()))?;
     let mut files = Vec::new();
     for path in String::from_utf8_lossy(&listed).split('\0').filter(|path| !path.is_empty()) {
         // What is not UTF-8, or was deleted and is still listed, holds nothing to check.
-        if let Ok(text) = std::fs::read_to_string(workspace::root().join(path)) {
+        if let Ok(text) = std::fs::read_to_string(root.join(path)) {
             files.push(SourceFile { path: path.to_owned(), text });
         }
     }
@@ -101,13 +107,17 @@ pub fn run() -> Result<(), XtaskError> {
     for line in &shape.report {
         println!("  {line}");
     }
+    for aim in shape::Rooms::measure(&files).check() {
+        println!("  not yet: {}: {}", aim.place, aim.problem);
+    }
     let tables = Tables::read()?;
     let wire = format!("wire rows are the schemas' ({} messages)", tables.wire.len());
     total += report(&wire, &check_wire(&tables.wire, &files)?);
     total += report("planted bugs still apply", &check_plants()?);
     let behaviours = Behaviours::read(&files);
     total += report("every behaviour has a test or a reason", &behaviours.check());
-    total += report("no public item is missing in docs/public-api", &crate::api::check(&packages, &files));
+    total += report("every page of behaviours has its chapter", &behaviours.check_pages(&files));
+    total += report("no public item is missing in api/", &crate::api::check(&packages, &files));
     total += report("generated docs are fresh", &check_generated(&tables, &behaviours));
     if total == 0 { Ok(()) } else { Err(XtaskError::Failed(format!("tidy: {total} to mend"))) }
 }
