@@ -12,6 +12,7 @@ mod behaviours;
 pub mod bench;
 pub mod book;
 pub mod chaos;
+mod codemap;
 mod consumers;
 pub mod deny;
 pub mod error;

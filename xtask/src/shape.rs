@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+pub(crate) use self::code::without_test_files;
 pub(crate) use self::rooms::Rooms;
 use crate::error::XtaskError;
 use crate::tidy::{self, Finding, SourceFile};

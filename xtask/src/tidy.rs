@@ -3,6 +3,7 @@
 
 mod arrows;
 mod links;
+mod pointers;
 pub(crate) mod schema;
 mod sources;
 
@@ -17,8 +18,8 @@ use crate::generate::{Generated, Tables};
 use crate::packages::{self, output_of};
 use crate::{shape, workspace};
 
-/// One thing to mend.
-#[derive(Debug, PartialEq, Eq)]
+/// One thing to correct.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     /// `file:line`.
     pub(crate) place: String,
@@ -90,6 +91,12 @@ pub fn run() -> Result<(), XtaskError> {
     let packages = packages::packages()?;
     let files = source_files()?;
     let shape = shape::measure(&files);
+    let not_yet = [
+        shape::Rooms::measure(&files).check(),
+        pointers::check_comments(&files),
+        pointers::check_architecture(&files),
+    ]
+    .concat();
     let mut total = 0;
     total += report("crates import only what is below them", &arrows::check_imports(&packages));
     total += report("manifests and features", &arrows::check_manifests(&packages));
@@ -107,7 +114,7 @@ pub fn run() -> Result<(), XtaskError> {
     for line in &shape.report {
         println!("  {line}");
     }
-    for aim in shape::Rooms::measure(&files).check() {
+    for aim in not_yet {
         println!("  not yet: {}: {}", aim.place, aim.problem);
     }
     let tables = Tables::read()?;
@@ -118,13 +125,14 @@ pub fn run() -> Result<(), XtaskError> {
     total += report("every behaviour has a test or a reason", &behaviours.check());
     total += report("every page of behaviours has its chapter", &behaviours.check_pages(&files));
     total += report("no public item is missing in api/", &crate::api::check(&packages, &files));
-    total += report("generated docs are fresh", &check_generated(&tables, &behaviours));
-    if total == 0 { Ok(()) } else { Err(XtaskError::Failed(format!("tidy: {total} to mend"))) }
+    total += report("generated docs are fresh", &check_generated(&tables, &behaviours, &files));
+    if total == 0 { Ok(()) } else { Err(XtaskError::Failed(format!("tidy: {total} to correct"))) }
 }
 
 /// Prints how a check went; answers how many findings it has.
 fn report(name: &str, findings: &[Finding]) -> usize {
-    let verdict = if findings.is_empty() { "ok".to_owned() } else { format!("{} to mend", findings.len()) };
+    let verdict =
+        if findings.is_empty() { "ok".to_owned() } else { format!("{} to correct", findings.len()) };
     println!("{name:<45} {verdict}");
     for finding in findings {
         println!("  {}: {}\n      {}", finding.place, finding.problem, finding.remedy);
@@ -139,7 +147,7 @@ fn check_plants() -> Result<Vec<Finding>, XtaskError> {
     Ok(crate::plants::stale_patches()?.into_iter().map(finding).collect())
 }
 
-fn check_generated(tables: &Tables, behaviours: &Behaviours) -> Vec<Finding> {
+fn check_generated(tables: &Tables, behaviours: &Behaviours, sources: &[SourceFile]) -> Vec<Finding> {
     let stale = |file: &Generated| {
         let line = file.first_stale_line()?;
         Some(Finding::new(
@@ -149,7 +157,7 @@ fn check_generated(tables: &Tables, behaviours: &Behaviours) -> Vec<Finding> {
             "run `cargo xtask docs`",
         ))
     };
-    tables.files(behaviours).iter().filter_map(stale).collect()
+    tables.files(behaviours, sources).iter().filter_map(stale).collect()
 }
 
 fn check_wire(tables: &[Table], files: &[SourceFile]) -> Result<Vec<Finding>, XtaskError> {
@@ -163,7 +171,7 @@ fn check_wire(tables: &[Table], files: &[SourceFile]) -> Result<Vec<Finding>, Xt
             path,
             line,
             format!("{name}: {}", difference.what),
-            "the schemas in xtask/schemas are right; mend the row",
+            "the schemas in xtask/schemas are right; correct the row",
         )
     };
     Ok(differences.into_iter().map(finding).collect())

@@ -10,7 +10,7 @@ pub(super) struct CodeLine<'a> {
 }
 
 /// The files of a crate's sources, by their path below `src`, without those that only tests see.
-pub(super) fn without_test_files(files: Vec<(String, &str)>) -> Vec<(String, &str)> {
+pub(crate) fn without_test_files(files: Vec<(String, &str)>) -> Vec<(String, &str)> {
     let tests: Vec<String> = files.iter().flat_map(|(path, text)| test_modules(path, text)).collect();
     let is_test = |path: &str| {
         let module = path.trim_end_matches(".rs").trim_end_matches("/mod");
