@@ -92,16 +92,37 @@ mod tests {
 
     #[test]
     fn terminal_escapes_do_not_reach_the_terminal() {
-        assert_eq!(text("\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m"), "\\u{1b}[2J\\u{1b}]0;title\\u{7}\\u{9b}31m");
+        assert_eq!(
+            text("\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m"),
+            "\\u{1b}[2J\\u{1b}]0;title\\u{7}\\u{9b}31m"
+        );
         assert_eq!(text("a\0b\u{7f}\u{8}"), "a\\0b\\u{7f}\\u{8}");
     }
 
     #[test]
     fn marks_that_turn_or_hide_text_are_shown_by_number() {
         let marks = [
-            '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202b}', '\u{202c}',
-            '\u{202d}', '\u{202e}', '\u{2060}', '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}', '\u{61c}',
-            '\u{feff}', '\u{ad}', '\u{e0041}', '\u{fe0f}', '\u{301}',
+            '\u{200b}',
+            '\u{200c}',
+            '\u{200d}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{202a}',
+            '\u{202b}',
+            '\u{202c}',
+            '\u{202d}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2067}',
+            '\u{2068}',
+            '\u{2069}',
+            '\u{61c}',
+            '\u{feff}',
+            '\u{ad}',
+            '\u{e0041}',
+            '\u{fe0f}',
+            '\u{301}',
         ];
         for mark in marks {
             assert_eq!(text(&format!("a{mark}b")), format!("a\\u{{{:x}}}b", u32::from(mark)));
