@@ -29,7 +29,8 @@ use crate::{
     interrupt::{EXIT_INTERRUPTED, on_interrupt},
     produce::{
         self,
-        outcomes::{Outcomes, Place},
+        outcome_line::Place,
+        outcomes::Outcomes,
         summary::{Summary, megabytes, per_second, thousands},
     },
     reader::{self, Bootstrap, Position, ReaderError, TopicReader},

@@ -3,6 +3,7 @@
 //! the main thread, here, samples them ([`series`]), waits for the end or for Ctrl-C, and sums up ([`result`]).
 
 mod compare;
+mod event;
 mod live;
 pub(crate) mod options;
 mod pace;
@@ -30,6 +31,7 @@ use kp_producer::{Producer, blocking};
 
 use self::{
     compare::Comparison,
+    event::Event,
     live::Live,
     options::PerfArgs,
     pace::Pace,
@@ -55,18 +57,6 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(10);
 
 /// How often is looked at what happened.
 const TICK: Duration = Duration::from_millis(100);
-
-/// What can happen to a run.
-enum Event {
-    /// A sender has found its topic and is warmed up.
-    Ready { partitions: usize },
-    /// A sender sends nothing more: its end, or the reason.
-    Ended(Option<String>),
-    /// The first Ctrl-C.
-    Interrupted,
-    /// Everything is settled, and the producers closed with so many records undelivered.
-    Closed(u64),
-}
 
 /// # Errors
 /// What kept it from being begun, or the results from being written.

@@ -5,10 +5,12 @@
 pub(crate) mod feeder;
 pub(crate) mod gate;
 pub(crate) mod input;
+pub(crate) mod input_record;
 pub(crate) mod lines;
 pub(crate) mod ndjson;
 pub(crate) mod outages;
 pub(crate) mod outcome_file;
+pub(crate) mod outcome_line;
 pub(crate) mod outcomes;
 pub(crate) mod progress;
 pub(crate) mod summary;

@@ -10,9 +10,9 @@ use kp_producer::{BuildError, Producer, ProducerConfig, config::Value};
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
 
 use super::{
-    options::{LARGEST_PAYLOAD, PerfArgs},
+    options::PerfArgs,
     pace::Target,
-    payload::{Values, key_length},
+    payload::{LARGEST_PAYLOAD, Values, key_length},
     result::Setting,
     tally::Tally,
 };

@@ -13,7 +13,7 @@ use std::{
 
 use kp_producer::{Certainty, DeliveryReport, SendError};
 
-use super::options::LARGEST_PAYLOAD;
+use super::payload::LARGEST_PAYLOAD;
 use crate::histogram::Latencies;
 
 /// A token is the record's beginning in microseconds, in 40 bits, and below it its bytes, in 24: so nothing has to be

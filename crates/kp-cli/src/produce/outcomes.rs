@@ -13,7 +13,7 @@ use std::{
 
 use kp_producer::{Certainty, DeliveryError, RecordMetadata, SendError};
 
-use super::outcome_file::FileLine;
+use super::outcome_line::{OutcomeLine, Place};
 use crate::histogram::Latencies;
 
 /// Records accepted and not done with. It bounds the memory that callbacks and waiting outcome lines take; at a
@@ -53,15 +53,6 @@ impl Tally {
     }
 }
 
-/// Where a record stands in the input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// Which input, from 0.
-    pub(crate) source: u32,
-    /// Which line, from 1.
-    pub(crate) line: u64,
-}
-
 /// What the callback of a record takes along: small, because there are many.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sent {
@@ -79,13 +70,13 @@ pub(crate) struct Outcomes {
     outstanding: AtomicU64,
     tally: Mutex<Tally>,
     room: Condvar,
-    file: Option<mpsc::Sender<FileLine>>,
+    file: Option<mpsc::Sender<OutcomeLine>>,
     /// What the inputs are called, by [`Place::source`].
     sources: Vec<String>,
 }
 
 impl Outcomes {
-    pub(crate) fn new(sources: Vec<String>, file: Option<mpsc::Sender<FileLine>>) -> Self {
+    pub(crate) fn new(sources: Vec<String>, file: Option<mpsc::Sender<OutcomeLine>>) -> Self {
         Self {
             sources,
             started: Instant::now(),
@@ -135,7 +126,7 @@ impl Outcomes {
                 tally.latencies.record(latency);
                 drop(tally);
                 let (partition, offset) = (metadata.partition(), metadata.offset());
-                self.done(|| FileLine::acked(sent.place, partition, offset, latency));
+                self.done(|| OutcomeLine::acked(sent.place, partition, offset, latency));
             }
             Err(error) => self.failed(sent.place, error.certainty(), error.to_string()),
         }
@@ -176,13 +167,13 @@ impl Outcomes {
             tally.untold.push(format!("{}: {error}", self.locate(place)));
         }
         drop(tally);
-        self.done(|| FileLine::failed(place, certainty, error));
+        self.done(|| OutcomeLine::failed(place, certainty, error));
     }
 
     /// A line of the file is the last thing a record needs; without a file it is done now.
-    fn done(&self, line: impl FnOnce() -> FileLine) {
+    fn done(&self, line: impl FnOnce() -> OutcomeLine) {
         match &self.file {
-            // The writer lives until `FileLine::End`; if it is gone, the record is done all the same.
+            // The writer lives until `OutcomeLine::End`; if it is gone, the record is done all the same.
             Some(file) if file.send(line()).is_ok() => {}
             _ => self.release(),
         }
@@ -230,7 +221,7 @@ impl Outcomes {
     pub(crate) fn end_file(&self) {
         if let Some(file) = &self.file {
             // Already gone is as good as ended.
-            let _ = file.send(FileLine::End);
+            let _ = file.send(OutcomeLine::End);
         }
     }
 
@@ -293,10 +284,10 @@ mod tests {
         let outcomes = Outcomes::new(Vec::new(), Some(sender));
         outcomes.rejected(place(1), "bad".to_owned());
         assert_eq!(outcomes.outstanding.load(Ordering::Relaxed), 1);
-        assert!(matches!(lines.recv().unwrap(), FileLine::Failed { .. }));
+        assert!(matches!(lines.recv().unwrap(), OutcomeLine::Failed { .. }));
         outcomes.release();
         assert_eq!(outcomes.outstanding.load(Ordering::Relaxed), 0);
         outcomes.end_file();
-        assert!(matches!(lines.recv().unwrap(), FileLine::End));
+        assert!(matches!(lines.recv().unwrap(), OutcomeLine::End));
     }
 }
