@@ -264,7 +264,7 @@ impl Run {
         ending
     }
 
-    /// Everybody is ready: the measurement begins, unless it was stopped before.
+    /// All senders are ready: the measurement begins, unless it was stopped before.
     fn begin(&mut self, setup: &Setup, console: &Console) {
         if self.starts.is_empty() {
             return;
@@ -280,7 +280,7 @@ impl Run {
 
     /// From here on nothing more is accepted.
     fn halt(&mut self) {
-        // First, so that nobody waits for a beginning any more.
+        // First, so that no sender waits for the beginning any more.
         self.starts.clear();
         self.gates.iter().for_each(|gate| gate.shut());
     }

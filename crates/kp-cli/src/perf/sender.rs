@@ -80,7 +80,7 @@ impl Sender {
             match pace.step(sent, Instant::now()) {
                 Step::Send(start) => self.send(start, waiter)?,
                 Step::WaitUntil(due) => {
-                    // Whoever shuts the gate wakes it.
+                    // Shutting the gate wakes it.
                     thread::park_timeout(due.saturating_duration_since(Instant::now()));
                     continue;
                 }

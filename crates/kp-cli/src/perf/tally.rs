@@ -1,5 +1,5 @@
 //! What became of the records of one producer.
-//! Touched by the thread that sends, the network thread (the listener) and whoever samples. Lock: one, held for a few
+//! Touched by the thread that sends, the network thread (the listener) and the sampler. Lock: one, held for a few
 //! nanoseconds per record; a sampler swaps the histogram under it and looks at it elsewhere.
 
 use std::{
@@ -175,7 +175,7 @@ impl Tally {
         self.sent.fetch_sub(1, Relaxed);
     }
 
-    /// Records that were due, and that nobody will send.
+    /// Records that were due and will not be sent.
     pub(crate) fn missed(&self, records: u64) {
         self.missed.fetch_add(records, Relaxed);
     }

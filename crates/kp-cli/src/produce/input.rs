@@ -64,7 +64,7 @@ pub(crate) struct Sources {
     pub(crate) total_bytes: Option<u64>,
     /// Bytes read so far.
     pub(crate) bytes_read: Arc<AtomicU64>,
-    /// Somebody types.
+    /// Input comes from a keyboard.
     pub(crate) is_terminal: bool,
 }
 

@@ -1,5 +1,5 @@
 //! What became of each record: counted by the callbacks, asked by the progress bar and the summary.
-//! Touched by the thread that sends, the network thread (callbacks) and whoever draws. Lock: one, held for a few
+//! Touched by the thread that sends, the network thread (callbacks) and the thread that draws. Lock: one, held for a few
 //! nanoseconds per record; nothing is written or printed under it.
 
 use std::{
@@ -38,7 +38,7 @@ pub(crate) struct Tally {
     pub(crate) latencies: Latencies,
     /// Failures not told yet.
     told: u64,
-    untold: Vec<String>,
+    unreported: Vec<String>,
 }
 
 impl Tally {
@@ -89,7 +89,7 @@ impl Outcomes {
                 acked_bytes: 0,
                 latencies: Latencies::new(),
                 told: 0,
-                untold: Vec::new(),
+                unreported: Vec::new(),
             }),
             room: Condvar::new(),
             file,
@@ -164,7 +164,7 @@ impl Outcomes {
         }
         if tally.told < TOLD_FAILURES {
             tally.told += 1;
-            tally.untold.push(format!("{}: {error}", self.locate(place)));
+            tally.unreported.push(format!("{}: {error}", self.locate(place)));
         }
         drop(tally);
         self.done(|| OutcomeLine::failed(place, certainty, error));
@@ -212,9 +212,9 @@ impl Outcomes {
         (tally.acked, tally.failures())
     }
 
-    /// The first few failures that nobody has been told yet.
-    pub(crate) fn take_untold(&self) -> Vec<String> {
-        std::mem::take(&mut self.lock().untold)
+    /// Of the first few failures those that were not reported yet.
+    pub(crate) fn take_unreported(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock().unreported)
     }
 
     /// Ends the file of outcomes.
@@ -272,9 +272,9 @@ mod tests {
     fn only_the_first_failures_are_told_and_the_rest_counted() {
         let outcomes = Outcomes::new(vec!["a.ndjson".to_owned()], None);
         (1..=8).for_each(|line| outcomes.rejected(place(line), "bad".to_owned()));
-        let told = outcomes.take_untold();
+        let told = outcomes.take_unreported();
         assert_eq!((told.len(), told[4].as_str()), (5, "a.ndjson, line 5: bad"));
-        assert!(outcomes.take_untold().is_empty());
+        assert!(outcomes.take_unreported().is_empty());
         assert_eq!(outcomes.tally().silent_failures(), 3);
     }
 
