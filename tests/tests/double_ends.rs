@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const LONG: Duration = Duration::from_secs(60);
 
 fn brokers(count: i32) -> EmbeddedBroker {
-    let options = EmbeddedOptions { brokers: count as _, default_partitions: 3, ..Default::default() };
+    let options = EmbeddedOptions::new().with_brokers(count as _).with_default_partitions(3);
     EmbeddedBroker::start(options).expect("free ports")
 }
 
@@ -153,7 +153,7 @@ impl Wake for Broken {
     }
 }
 
-/// Promise 8: somebody's executor may panic; who waits for another record of the batch is woken all the same.
+/// An application's executor may panic; a waiter for another record of the batch is woken all the same.
 #[test]
 fn a_waker_that_panics_leaves_the_others_woken() {
     let broker = brokers(1);

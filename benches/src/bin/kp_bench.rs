@@ -56,7 +56,7 @@ fn embedded_broker(args: &mut Args) -> Result<Option<EmbeddedBroker>, Failure> {
         return Ok(None);
     }
     let options =
-        EmbeddedOptions { default_partitions: 6, retain: false, check_records: false, ..Default::default() };
+        EmbeddedOptions::new().with_default_partitions(6).with_retain(false).with_check_records(false);
     let broker = EmbeddedBroker::start(options)?;
     args.bootstrap = broker.bootstrap();
     Ok(Some(broker))
@@ -225,7 +225,7 @@ impl Told {
         Self { start: Instant::now(), ok, failed, latency: Mutex::new(histogram()) }
     }
 
-    /// The token is the moment of sending in nanoseconds since the start, or 0 if nobody wants to know.
+    /// The token is the moment of sending in nanoseconds since the start, or 0 if it is not measured.
     fn take(&self, token: u64, is_written: bool) {
         let counter = if is_written { &self.ok } else { &self.failed };
         counter.fetch_add(1, Ordering::Relaxed);

@@ -1,9 +1,10 @@
-//! How a cluster and its topics are set up: plain values, filled in by whoever hosts the double.
+//! How a cluster and its topics are set up: plain values, filled in by the host of the double.
 
 use kp_protocol::records::TimestampType;
 use kp_protocol::{ApiKey, VersionRange};
 
-use crate::{KafkaVersion, ReplicationLag};
+use crate::follower_lag::ReplicationLag;
+use crate::kafka_version::KafkaVersion;
 
 /// Settings of a whole cluster. Each names the broker key it stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use kp_producer::{BuildError, Producer, ProducerConfig, config::Value};
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
 
 use super::{
-    options::{LARGEST_PAYLOAD, PerfArgs},
+    options::PerfArgs,
     pace::Target,
-    payload::{Values, key_length},
+    payload::{LARGEST_PAYLOAD, Values, key_length},
     result::Setting,
     tally::Tally,
 };
@@ -116,7 +116,7 @@ impl Setup {
         Ok(producers)
     }
 
-    /// What was asked for, for whoever looks at the result later. `partitions` are the topic's.
+    /// What was asked for, for the reader of the result. `partitions` are the topic's.
     pub(crate) fn settings(&self, partitions: usize) -> Vec<Setting> {
         let servers =
             self.config.get("bootstrap.servers").map(|servers| servers.to_string()).unwrap_or_default();
@@ -212,12 +212,10 @@ fn integer(config: &ProducerConfig, key: &str) -> Option<i64> {
 
 /// Batches are checked and counted, and not kept: a long run would fill the memory.
 fn start_broker(args: &PerfArgs) -> Result<EmbeddedBroker, Failure> {
-    let options = EmbeddedOptions {
-        brokers: args.brokers.into(),
-        default_partitions: args.partitions,
-        retain: false,
-        ..EmbeddedOptions::default()
-    };
+    let options = EmbeddedOptions::new()
+        .with_brokers(args.brokers.into())
+        .with_default_partitions(args.partitions)
+        .with_retain(false);
     EmbeddedBroker::start(options).map_err(|error| Failure::failed(format!("the embedded broker: {error}")))
 }
 

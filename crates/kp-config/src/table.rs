@@ -1,0 +1,342 @@
+//! Every configuration key, once: [`KEYS`], [`Settings`] and the typed setters all come from the rows below.
+//!
+//! A row reads: key, `as field: Type` if a room of kp takes the value, type, default today, what 0.9 had, the
+//! values allowed, whether it works, what it does. The facts are those of kafka-clients 4.4.0, read off the
+//! running class (`testdata/java-4.4.0.csv`, which a test compares).
+
+use std::time::Duration;
+
+use kp_protocol::{Acks, OldKafka, compression::Compression};
+
+use crate::{
+    ConfigError, ProducerConfig, RecordingLevel,
+    idempotence::Idempotence,
+    key::Classic::{Absent, AbsentActing, Same, Was, WasNull},
+    key::DefaultValue::{Is, Null, Required},
+    key::KeyInfo,
+    key::KeyType::{Boolean, Class, Double, Int, List, Long, Password, Short, Text},
+    key::State::{FixedAt, Gone, Jvm, NotPlanned, NotYet, OnlyAt, Refused, Security, Works},
+    key::Valid::{Any, AtLeast, Between, BetweenOr, Fraction, NonEmpty, NonEmptyList, OneOf, OneOfAnyCase},
+    partitioning::PartitionerClass,
+};
+
+const TRANSACTIONS: &str = "transactions come with a later version";
+const TLS: &str = "TLS comes with a later version";
+const SASL: &str = "SASL comes with a later version";
+const KERBEROS: &str = "Kerberos is not planned";
+const BROKER_SIDE: &str = "only brokers use it";
+const METRICS: &str = "Java's windowed metrics are not planned";
+
+macro_rules! config {
+    ($( $section:literal { $(
+        $key:literal $( as $field:ident : $type:ty )?,
+        $kind:expr, $default:expr, $classic:expr, $valid:expr, $state:expr, $doc:literal;
+    )* } )*) => {
+        /// Every key that kp knows, section by section.
+        pub const KEYS: &[KeyInfo] = &[ $( $( KeyInfo {
+            key: $key, section: $section, kind: $kind, default: $default, classic: $classic,
+            valid: $valid, state: $state, doc: $doc,
+        }, )* )* ];
+
+        /// What the rooms of kp take from a configuration that has been checked: plain, typed values.
+        /// Made by [`ProducerConfig::validate`].
+        #[derive(Debug, Clone)]
+        #[non_exhaustive]
+        pub struct Settings {
+            /// `bootstrap.servers`, split into host (an IPv6 address without its brackets) and port. Not empty.
+            pub bootstrap_servers: Vec<(String, u16)>,
+            /// `client.id`, or the name that was made up in its place.
+            pub client_id: String,
+            /// What `enable.idempotence`, `acks`, `retries` and `transactional.id` come to.
+            pub idempotence: Idempotence,
+            /// `metadata.recovery.strategy`: whether to go back to the bootstrap list.
+            pub metadata_rebootstrap: bool,
+            /// `partitioner.class`: who chooses partitions.
+            pub partitioner: PartitionerClass,
+            /// Whether batches expire as in 0.9, by `request.timeout.ms` in the queue: the classic profile without a
+            /// `delivery.timeout.ms` of its own (AC25).
+            pub classic_expiry: bool,
+            /// `broker.version.fallback`: what brokers are taken to be without asking them; `None` = ask.
+            pub broker_version_fallback: Option<OldKafka>,
+            $( $( $(
+                #[doc = concat!("`", $key, "`: ", $doc)]
+                pub $field: $type,
+            )? )* )*
+        }
+
+        impl Settings {
+            /// Reads the typed keys; what needs a rule over several keys is the caller's.
+            pub(crate) fn read(
+                config: &ProducerConfig,
+                bootstrap_servers: Vec<(String, u16)>,
+                client_id: String,
+                idempotence: Idempotence,
+                metadata_rebootstrap: bool,
+                broker_version_fallback: Option<OldKafka>,
+            ) -> Result<Self, ConfigError> {
+                Ok(Self {
+                    bootstrap_servers,
+                    client_id,
+                    idempotence,
+                    metadata_rebootstrap,
+                    partitioner: config.partitioner(),
+                    classic_expiry: config.is_classic() && !config.is_set("delivery.timeout.ms"),
+                    broker_version_fallback,
+                    $( $( $( $field: config.typed::<$type>($key)?, )? )* )*
+                })
+            }
+        }
+
+        /// The typed setters. A value out of range is told by [`ProducerConfig::validate`].
+        impl ProducerConfig {
+            $( $( $(
+                #[doc = concat!("Sets `", $key, "`: ", $doc)]
+                #[must_use]
+                pub fn $field(self, value: $type) -> Self {
+                    self.with($key, value)
+                }
+            )? )* )*
+        }
+    };
+}
+
+config! {
+    "Bootstrap, identity, delivery" {
+        "bootstrap.servers", List, Required, Same, NonEmptyList, Works,
+            "Where to ask for the cluster first: `host:port`, comma-separated, IPv6 in brackets. One that answers is enough; metadata names the rest.";
+        "bootstrap.resolve.timeout.ms", Long, Is("0"), Absent, AtLeast(0),
+            FixedAt("0", "names are resolved when a connection is made, within `max.block.ms`"),
+            "Resolve bootstrap names in the background, for at most this long.";
+        "client.id", Text, Is(""), Same, Any, Works,
+            "The name brokers log and the network thread carries. Unset: `producer-1`, `producer-2`, … in this process, or `producer-<transactional.id>`; set to nothing it stays empty.";
+        "client.rack" as client_rack: String, Text, Is(""), Absent, Any, Works,
+            "The rack this client is in.";
+        "acks" as acks: Acks, Text, Is("all"), Was("1"), OneOf(&["all", "-1", "0", "1"]), Works,
+            "Whose word makes a record written: `all` in-sync replicas (`-1` is the same), the leader (`1`), or nobody (`0`: no answer, no offset).";
+        "retries" as retries: u32, Int, Is("2147483647"), Was("0"), Between(0, 2_147_483_647), Works,
+            "How often a batch may be sent again. `delivery.timeout.ms` ends it earlier in practice; 0 turns idempotence off.";
+        "delivery.timeout.ms" as delivery_timeout: Duration, Int, Is("120000"), Absent, AtLeast(0), Works,
+            "The longest a record may take from the return of `send` to its outcome: lingering, retries and flight together.";
+        "linger.ms" as linger: Duration, Long, Is("5"), Was("0"), AtLeast(0), Works,
+            "How long an open batch waits for company before it leaves half full.";
+        "batch.size" as batch_size: usize, Int, Is("16384"), Same, AtLeast(0), Works,
+            "Bytes at which a batch of one partition is full. A larger record travels alone; 0 batches nothing.";
+        "buffer.memory" as buffer_memory: usize, Long, Is("33554432"), Same, AtLeast(0), Works,
+            "Bytes that all unsettled batches may take together. When they are used up, `send` waits.";
+        "buffer.memory.allocation.strategy", Text, Is("full"), Absent, OneOfAnyCase(&["FULL", "INCREMENTAL"]),
+            NotPlanned("internal to Java's client; kp's batches grow page by page"),
+            "Whether a batch takes all its memory at once or as it grows.";
+        "max.block.ms" as max_block: Duration, Long, Is("60000"), Same, AtLeast(0), Works,
+            "The longest a call may wait for metadata and memory together.";
+        "max.request.size" as max_request_size: usize, Int, Is("1048576"), Same, AtLeast(0), Works,
+            "Bytes that one record, or the batches of one request, may have. A record above it is refused.";
+        "request.timeout.ms" as request_timeout: Duration, Int, Is("30000"), Same, AtLeast(0), Works,
+            "How long to wait for an answer before the connection is given up and its batches are tried again; also what the broker may take to gather `acks`.";
+        "retry.backoff.ms" as retry_backoff: Duration, Long, Is("100"), Same, AtLeast(0), Works,
+            "The first wait before another attempt. It doubles, give or take a fifth (KIP-580).";
+        "retry.backoff.max.ms" as retry_backoff_max: Duration, Long, Is("1000"), Absent, AtLeast(0), Works,
+            "Where the doubling of `retry.backoff.ms` ends. The classic profile does not double.";
+        "max.in.flight.requests.per.connection" as max_in_flight_requests_per_connection: u32,
+            Int, Is("5"), Same, AtLeast(1), Works,
+            "Unanswered requests per connection. At most 5 with idempotence; 1 keeps order without it.";
+        "enable.idempotence" as enable_idempotence: bool, Boolean, Is("true"), AbsentActing("false"), Any, Works,
+            "Numbers batches so that brokers drop what they already have: no duplicates, no reordering (KIP-98).";
+    }
+    "Serializing, partitioning, intercepting" {
+        "key.serializer", Class, Required, Same, Any, Jvm("a `TypedProducer` has a `Serializer` for keys; a plain one takes a key's bytes"),
+            "How a key becomes bytes.";
+        "value.serializer", Class, Required, Same, Any, Jvm("a `TypedProducer` has a `Serializer` for values; a plain one takes a value's bytes"),
+            "How a value becomes bytes.";
+        "partitioner.class", Class, Null, Was("DefaultPartitioner"), Any, Works,
+            "Who chooses the partition of a record that names none: `DefaultPartitioner` (what is built in), `RoundRobinPartitioner`, `UniformStickyPartitioner`; any other is handed to the builder.";
+        "partitioner.ignore.keys" as partitioner_ignore_keys: bool, Boolean, Is("false"), Absent, Any, Works,
+            "Spread records with a key as if they had none.";
+        "partitioner.adaptive.partitioning.enable" as partitioner_adaptive: bool, Boolean, Is("true"), Absent, Any, Works,
+            "Give partitions of slow brokers fewer keyless records (KIP-794).";
+        "partitioner.availability.timeout.ms" as partitioner_availability_timeout: Duration, Long, Is("0"), Absent, AtLeast(0), Works,
+            "Leave out partitions whose broker has taken nothing for this long; 0 leaves none out.";
+        "partitioner.rack.aware" as partitioner_rack_aware: bool, Boolean, Is("false"), Absent, Any, Works,
+            "Prefer partitions led from `client.rack`.";
+        "interceptor.classes", List, Is(""), Absent, Any, Jvm("hand interceptors to `ProducerBuilder::interceptor`"),
+            "Code that sees each record before it is serialized and each outcome.";
+    }
+    "Compression" {
+        "compression.type" as compression: Compression, Text, Is("none"), Same,
+            OneOf(&["none", "gzip", "snappy", "lz4", "zstd"]), Works,
+            "The codec of each batch. `zstd` needs the Cargo feature `zstd`, and brokers of 2.1 or newer.";
+        "compression.gzip.level" as gzip_level: i32, Int, Is("-1"), Absent, BetweenOr(1, 9, -1), Works,
+            "How hard gzip tries; -1 is the library's own choice (KIP-390).";
+        "compression.lz4.level" as lz4_level: i32, Int, Is("9"), Absent, Between(1, 17),
+            FixedAt("9", "pure Rust has the fast compressor only, which is what 9 means in Java; it is used"),
+            "How hard lz4 tries.";
+        "compression.zstd.level" as zstd_level: i32, Int, Is("3"), Absent, Between(-131_072, 22), Works,
+            "How hard zstd tries.";
+    }
+    "Transactions" {
+        "transactional.id", Text, Null, Absent, NonEmpty, Refused(TRANSACTIONS),
+            "The name under which a restarted producer fences its former self; turns transactions on.";
+        "transaction.timeout.ms", Int, Is("60000"), Absent, Any, NotYet(TRANSACTIONS),
+            "After this long the coordinator aborts a transaction left open.";
+        "transaction.two.phase.commit.enable", Boolean, Is("false"), Absent, Any,
+            OnlyAt("false", "two-phase commit (KIP-939) is not planned"),
+            "Let somebody outside decide when a transaction ends.";
+    }
+    "Metadata" {
+        "metadata.max.age.ms" as metadata_max_age: Duration, Long, Is("300000"), Same, AtLeast(0), Works,
+            "Metadata older than this is asked for again, even if nothing went wrong.";
+        "metadata.max.idle.ms" as metadata_max_idle: Duration, Long, Is("300000"), Absent, AtLeast(5000), Works,
+            "A topic without a record for this long is no longer asked about (KIP-526).";
+        "metadata.recovery.strategy", Text, Is("rebootstrap"), Absent, OneOfAnyCase(&["REBOOTSTRAP", "NONE"]),
+            Works,
+            "What to do when no known broker can be used: go back to `bootstrap.servers`, or keep trying (KIP-899).";
+        "metadata.recovery.rebootstrap.trigger.ms" as metadata_rebootstrap_trigger: Duration,
+            Long, Is("300000"), Absent, AtLeast(0), Works,
+            "Go back to `bootstrap.servers` when metadata could not be had for this long (KIP-1102).";
+        "metadata.cluster.check.enable", Boolean, Is("true"), Absent, Any,
+            NotPlanned("brokers that know KIP-1242 are newer than what kp speaks; nothing is checked"),
+            "Let a broker notice that it was reached by mistake.";
+        "client.dns.lookup", Text, Is("use_all_dns_ips"), Absent,
+            OneOf(&["use_all_dns_ips", "resolve_canonical_bootstrap_servers_only"]),
+            FixedAt("use_all_dns_ips", "canonical names are for Kerberos and not planned; every address of a name is tried in turn"),
+            "How many addresses of a name are tried.";
+    }
+    "Connections" {
+        "connections.max.idle.ms" as connections_max_idle: Option<Duration>, Long, Is("540000"), Same, Any, Works,
+            "A connection without traffic for this long is closed; negative: never.";
+        "reconnect.backoff.ms" as reconnect_backoff: Duration, Long, Is("50"), Same, AtLeast(0), Works,
+            "The first wait before a broker is connected to again.";
+        "reconnect.backoff.max.ms" as reconnect_backoff_max: Duration, Long, Is("1000"), Absent, AtLeast(0), Works,
+            "Where that wait stops doubling. If only `reconnect.backoff.ms` is set, the wait is constant (KIP-144).";
+        "socket.connection.setup.timeout.ms" as connection_setup_timeout: Duration, Long, Is("10000"), Absent, Any, Works,
+            "How long the first attempt to connect may take; it doubles with each failure (KIP-601).";
+        "socket.connection.setup.timeout.max.ms" as connection_setup_timeout_max: Duration, Long, Is("30000"), Absent, Any, Works,
+            "Where that doubling ends.";
+        "send.buffer.bytes" as send_buffer: Option<usize>, Int, Is("131072"), Same, AtLeast(-1), Works,
+            "The socket's send buffer (SO_SNDBUF); -1 leaves it to the system.";
+        "receive.buffer.bytes" as receive_buffer: Option<usize>, Int, Is("32768"), Same, AtLeast(-1), Works,
+            "The socket's receive buffer (SO_RCVBUF); -1 leaves it to the system.";
+    }
+    "Metrics and sources" {
+        "metric.reporters", List, Is("JmxReporter"), Was(""), Any, Jvm("install a recorder of the `metrics` crate, or ask `Producer::metrics`; see metrics.md"),
+            "Plug-ins that are told every metric.";
+        "metrics.num.samples", Int, Is("2"), Same, AtLeast(1), NotPlanned(METRICS), "Windows behind a rate or an average.";
+        "metrics.sample.window.ms", Long, Is("30000"), Same, AtLeast(0), NotPlanned(METRICS), "Length of such a window.";
+        "metrics.recording.level" as metrics_recording_level: RecordingLevel,
+            Text, Is("INFO"), Absent, OneOf(&["INFO", "DEBUG", "TRACE"]), Works,
+            "The finest metrics shown: what Java has (`INFO`), or also kp's own workings (`DEBUG`, `TRACE`).";
+        "enable.metrics.push", Boolean, Is("true"), Absent, Any,
+            FixedAt("false", "metrics are not pushed to brokers (KIP-714) by this version"),
+            "Send the client's metrics to brokers that subscribe to them (KIP-714).";
+        "config.providers", List, Is(""), Absent, Any, Jvm("`${provider:path:key}` is taken as it stands; put the value itself in the file"),
+            "Where values come from that are not in the file.";
+        "security.providers", Text, Null, Absent, Any, Jvm("there is no such thing outside a JVM"), "Security providers of a JVM.";
+    }
+    "Security: protocol and TLS" {
+        "security.protocol", Text, Is("PLAINTEXT"), Same, OneOfAnyCase(&["SASL_SSL", "PLAINTEXT", "SSL", "SASL_PLAINTEXT"]),
+            OnlyAt("PLAINTEXT", "TLS and SASL come with later versions"),
+            "Whether connections are encrypted (`SSL`) and authenticated (`SASL_…`).";
+        "ssl.protocol", Text, Is("TLSv1.3"), Was("TLS"), Any, Jvm(TLS), "The newest TLS version allowed.";
+        "ssl.enabled.protocols", List, Is("TLSv1.2,TLSv1.3"), Was("TLSv1.2,TLSv1.1,TLSv1"), Any, Security(TLS), "The TLS versions offered.";
+        "ssl.cipher.suites", List, Is(""), WasNull, Any, Security(TLS), "The cipher suites offered; none named: all that are sound.";
+        "ssl.endpoint.identification.algorithm", Text, Is("https"), WasNull, Any, Security(TLS),
+            "`https` checks that the certificate is the host's; empty checks nothing.";
+        "ssl.provider", Text, Null, Same, Any, Jvm("kp will use rustls"), "The TLS implementation of a JVM.";
+        "ssl.secure.random.implementation", Text, Null, Absent, Any, Jvm("the system's generator is used"), "The random generator of a JVM.";
+        "ssl.keymanager.algorithm", Text, Is("SunX509"), Same, Any, Jvm("kp will use rustls"), "A JVM's key manager.";
+        "ssl.trustmanager.algorithm", Text, Is("PKIX"), Same, Any, Jvm("kp will use rustls"), "A JVM's trust manager.";
+        "ssl.engine.factory.class", Class, Null, Absent, Any, Jvm("kp will take a finished TLS configuration"), "Who makes TLS engines.";
+        "ssl.keystore.type", Text, Is("JKS"), Same, Any, Security(TLS), "The format of the key store; PEM and PKCS12 exist outside Java too.";
+        "ssl.keystore.location", Text, Null, Same, Any, Security(TLS), "The file with this client's own key and certificates.";
+        "ssl.keystore.password", Password, Null, Same, Any, Security(TLS), "Opens the key store.";
+        "ssl.key.password", Password, Null, Same, Any, Security(TLS), "Opens the private key.";
+        "ssl.keystore.key", Password, Null, Absent, Any, Security(TLS), "The private key itself, as PEM.";
+        "ssl.keystore.certificate.chain", Password, Null, Absent, Any, Security(TLS), "The certificates of that key themselves, as PEM.";
+        "ssl.truststore.type", Text, Is("JKS"), Same, Any, Security(TLS), "The format of the trust store.";
+        "ssl.truststore.location", Text, Null, Same, Any, Security(TLS), "The file with the authorities to trust; unset: the system's.";
+        "ssl.truststore.password", Password, Null, Same, Any, Security(TLS), "Opens the trust store.";
+        "ssl.truststore.certificates", Password, Null, Absent, Any, Security(TLS), "The authorities themselves, as PEM.";
+    }
+    "Security: SASL" {
+        "sasl.mechanism", Text, Is("GSSAPI"), Absent, Any, Security(SASL), "How the client proves who it is: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER.";
+        "sasl.jaas.config", Password, Null, Absent, Any, Jvm("SASL comes with a later version, with `sasl.username` and `sasl.password`"), "A login line of a JVM, with the credentials.";
+        "sasl.client.callback.handler.class", Class, Null, Absent, Any, Jvm(SASL), "Code that answers the broker's challenges.";
+        "sasl.login.callback.handler.class", Class, Null, Absent, Any, Jvm(SASL), "Code that fetches credentials.";
+        "sasl.login.class", Class, Null, Absent, Any, Jvm(SASL), "Code that logs in.";
+        "sasl.kerberos.service.name", Text, Null, Same, Any, NotPlanned(KERBEROS), "The principal brokers run under.";
+        "sasl.kerberos.kinit.cmd", Text, Is("/usr/bin/kinit"), Same, Any, NotPlanned(KERBEROS), "The program that renews tickets.";
+        "sasl.kerberos.ticket.renew.window.factor", Double, Is("0.8"), Same, Any, NotPlanned(KERBEROS), "The part of a ticket's life after which it is renewed.";
+        "sasl.kerberos.ticket.renew.jitter", Double, Is("0.05"), Same, Any, NotPlanned(KERBEROS), "Chance added to that moment.";
+        "sasl.kerberos.min.time.before.relogin", Long, Is("60000"), Same, Any, NotPlanned(KERBEROS), "The least time between renewals.";
+        "sasl.login.refresh.window.factor", Double, Is("0.8"), Absent, Fraction(0.5, 1.0), Security(SASL), "The part of a token's life after which a new one is fetched.";
+        "sasl.login.refresh.window.jitter", Double, Is("0.05"), Absent, Fraction(0.0, 0.25), Security(SASL), "Chance added to that moment.";
+        "sasl.login.refresh.min.period.seconds", Short, Is("60"), Absent, Between(0, 900), Security(SASL), "The least time between two fetches.";
+        "sasl.login.refresh.buffer.seconds", Short, Is("300"), Absent, Between(0, 3600), Security(SASL), "How long before its end a token is replaced at the latest.";
+        "sasl.login.connect.timeout.ms", Int, Null, Absent, Any, Security(SASL), "Limit for connecting to the token endpoint.";
+        "sasl.login.read.timeout.ms", Int, Null, Absent, Any, Security(SASL), "Limit for its answer.";
+        "sasl.login.retry.backoff.ms", Long, Is("100"), Absent, Any, Security(SASL), "First wait before the endpoint is asked again.";
+        "sasl.login.retry.backoff.max.ms", Long, Is("10000"), Absent, Any, Security(SASL), "Longest such wait.";
+    }
+    "Security: OAUTHBEARER" {
+        "sasl.oauthbearer.token.endpoint.url", Text, Null, Absent, Any, Security(SASL), "Who issues tokens: an https address, or a `file:` that holds one.";
+        "sasl.oauthbearer.client.credentials.client.id", Text, Null, Absent, Any, Security(SASL), "The id to ask for a token with.";
+        "sasl.oauthbearer.client.credentials.client.secret", Password, Null, Absent, Any, Security(SASL), "The secret that goes with it.";
+        "sasl.oauthbearer.scope", Text, Null, Absent, Any, Security(SASL), "The scope to ask for.";
+        "sasl.oauthbearer.header.urlencode", Boolean, Is("false"), Absent, Any, Security(SASL), "Percent-encode id and secret in the header.";
+        "sasl.oauthbearer.jwt.retriever.class", Class, Is("DefaultJwtRetriever"), Absent, Any, Jvm(SASL), "Code that fetches the token.";
+        "sasl.oauthbearer.jwt.validator.class", Class, Is("DefaultJwtValidator"), Absent, Any, Jvm(SASL), "Code that looks at the token before it is used.";
+        "sasl.oauthbearer.assertion.algorithm", Text, Is("RS256"), Absent, OneOfAnyCase(&["ES256", "RS256"]), Security(SASL), "How an assertion is signed.";
+        "sasl.oauthbearer.assertion.private.key.file", Text, Null, Absent, Any, Security(SASL), "The PEM key that signs it.";
+        "sasl.oauthbearer.assertion.private.key.passphrase", Password, Null, Absent, Any, Security(SASL), "Opens that key.";
+        "sasl.oauthbearer.assertion.file", Text, Null, Absent, Any, Security(SASL), "A finished assertion, in place of all the other `assertion` keys.";
+        "sasl.oauthbearer.assertion.template.file", Text, Null, Absent, Any, Security(SASL), "JSON with further claims.";
+        "sasl.oauthbearer.assertion.claim.aud", Text, Null, Absent, Any, Security(SASL), "Whom the assertion is for.";
+        "sasl.oauthbearer.assertion.claim.iss", Text, Null, Absent, Any, Security(SASL), "Who issues it.";
+        "sasl.oauthbearer.assertion.claim.sub", Text, Null, Absent, Any, Security(SASL), "Whom it is about.";
+        "sasl.oauthbearer.assertion.claim.exp.seconds", Int, Is("300"), Absent, Between(0, 86_400), Security(SASL), "How long it lives.";
+        "sasl.oauthbearer.assertion.claim.nbf.seconds", Int, Is("60"), Absent, Between(0, 3600), Security(SASL), "How far back its life begins.";
+        "sasl.oauthbearer.assertion.claim.jti.include", Boolean, Is("false"), Absent, Any, Security(SASL), "Give each a number of its own.";
+        "sasl.oauthbearer.scope.claim.name", Text, Is("scope"), Absent, Any, Security(SASL), "The claim that holds the scope.";
+        "sasl.oauthbearer.sub.claim.name", Text, Is("sub"), Absent, Any, Security(SASL), "The claim that holds the principal.";
+        "sasl.oauthbearer.clock.skew.seconds", Int, Is("30"), Absent, Any, NotPlanned(BROKER_SIDE), "How far clocks may differ.";
+        "sasl.oauthbearer.expected.audience", List, Is(""), Absent, Any, NotPlanned(BROKER_SIDE), "The audiences accepted.";
+        "sasl.oauthbearer.expected.issuer", Text, Null, Absent, Any, NotPlanned(BROKER_SIDE), "The issuer accepted.";
+        "sasl.oauthbearer.allow.unverified.audience", Boolean, Is("false"), Absent, Any, NotPlanned(BROKER_SIDE), "Accept any audience.";
+        "sasl.oauthbearer.allow.unverified.issuer", Boolean, Is("false"), Absent, Any, NotPlanned(BROKER_SIDE), "Accept any issuer.";
+        "sasl.oauthbearer.jwks.endpoint.url", Text, Null, Absent, Any, NotPlanned(BROKER_SIDE), "Where the issuer's keys are.";
+        "sasl.oauthbearer.jwks.endpoint.refresh.ms", Long, Is("3600000"), Absent, Any, NotPlanned(BROKER_SIDE), "How often they are fetched.";
+        "sasl.oauthbearer.jwks.endpoint.retry.backoff.ms", Long, Is("100"), Absent, Any, NotPlanned(BROKER_SIDE), "First wait after a failed fetch.";
+        "sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms", Long, Is("10000"), Absent, Any, NotPlanned(BROKER_SIDE), "Longest such wait.";
+    }
+    "Keys that newer Java clients no longer have" {
+        "timeout.ms", Int, Null, Was("30000"), Any, Gone("use `request.timeout.ms`"),
+            "How long the broker may take to gather `acks`.";
+        "metadata.fetch.timeout.ms", Long, Null, Was("60000"), Any, Gone("use `max.block.ms`"),
+            "How long the first `send` to a topic may wait for metadata.";
+        "block.on.buffer.full", Boolean, Null, Was("false"), Any, Gone("use `max.block.ms`; `true` meant to wait without end"),
+            "Wait, rather than fail, when memory is used up.";
+        "auto.include.jmx.reporter", Boolean, Null, Absent, Any, Gone("use `metric.reporters`, which only a JVM has"),
+            "Report metrics through JMX without being asked to.";
+        "internal.auto.downgrade.txn.commit", Boolean, Null, Absent, Any, Gone("nothing has to; versions are negotiated"),
+            "Commit offsets in an older form if the broker needs it.";
+    }
+    "kp's own keys, and those it shares with librdkafka" {
+        "sasl.username", Text, Null, Absent, Any, Security(SASL), "The user of PLAIN and SCRAM.";
+        "sasl.password", Password, Null, Absent, Any, Security(SASL), "The password of PLAIN and SCRAM.";
+        "ssl.ca.location", Text, Null, Absent, Any, Security(TLS), "PEM file with the authorities to trust.";
+        "ssl.certificate.location", Text, Null, Absent, Any, Security(TLS), "PEM file with this client's certificates.";
+        "ssl.key.location", Text, Null, Absent, Any, Security(TLS), "PEM file with this client's private key.";
+        "broker.version.fallback", Text, Null, Absent,
+            OneOf(&["0.9.0", "0.9.0.0", "0.9.0.1", "0.10.0", "0.10.0.0", "0.10.0.1"]), Works,
+            "Take every broker to be of this version and do not ask it what it speaks. Unset: kp asks, and finds out a 0.9 cluster by itself; but the question can cost such brokers requests of other clients.";
+        "kp.defaults", Text, Null, Absent, OneOf(&["0.9"]), Works,
+            "`0.9`: the defaults of the classic producer for delivery, for every key that is not set.";
+        "kp.batch.growth.max.bytes" as batch_growth_max_bytes: usize, Int, Is("1000000"), AbsentActing("0"), AtLeast(0),
+            Works,
+            "How far the last batch of a partition may grow past `batch.size` while the partition may not send because its window is full; at most `max.request.size` by default; 0 is Java's strict way.";
+    }
+}
+
+/// The row of a key.
+pub(crate) fn info(key: &str) -> Option<&'static KeyInfo> {
+    KEYS.iter().find(|info| info.key == key)
+}

@@ -1,0 +1,269 @@
+//! Values: parsed by the type and range of their key, typed for the settings, hidden if they are secrets.
+//! Owns: the one place where text becomes a value. Never: a rule over two keys (that is `validate.rs`).
+
+use std::{fmt, hint::black_box, time::Duration};
+
+use kp_protocol::{Acks, compression::Compression};
+
+use crate::{
+    ConfigError, RecordingLevel,
+    key::{KeyInfo, KeyType, Valid},
+};
+
+/// The value of one key.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Value {
+    /// Of a boolean key.
+    Boolean(bool),
+    /// Of a short, int or long key.
+    Integer(i64),
+    /// Of a double key.
+    Double(f64),
+    /// Of a string or class key.
+    Text(String),
+    /// Of a list key.
+    List(Vec<String>),
+    /// Of a password key.
+    Password(Secret),
+}
+
+/// As it would stand in a file; a password is `[hidden]`.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Boolean(value) => value.fmt(f),
+            Self::Integer(value) => value.fmt(f),
+            Self::Double(value) => write!(f, "{value:?}"),
+            Self::Text(value) => value.fmt(f),
+            Self::List(entries) => f.write_str(&entries.join(",")),
+            Self::Password(secret) => secret.fmt(f),
+        }
+    }
+}
+
+/// A password. Printed as `[hidden]` by `Debug` and `Display`; its bytes are overwritten when it is dropped.
+///
+/// Overwriting is as good as safe code can make it: copies that the operating system or the reader of a file
+/// made are out of reach.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Takes the text over; it is not copied.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text.into_bytes())
+    }
+
+    /// The secret itself. Do not log it.
+    #[must_use]
+    pub fn reveal(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[hidden]")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[hidden]")
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.fill(0);
+        // Without a reader the compiler may drop the stores above.
+        black_box(&self.0);
+    }
+}
+
+impl KeyInfo {
+    /// Turns the text of a file into a value, by the type and the range of the key.
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidValue`] with the key, the text and what is allowed.
+    pub(crate) fn parse(&self, text: String) -> Result<Value, ConfigError> {
+        // Java trims numbers, booleans, lists and class names, and takes strings and passwords as they are.
+        let value = match self.kind {
+            KeyType::Password => return Ok(Value::Password(Secret::new(text))),
+            KeyType::Text => Some(Value::Text(text.clone())),
+            KeyType::Class => Some(Value::Text(text.trim().to_owned())),
+            KeyType::Boolean => parse_boolean(text.trim()).map(Value::Boolean),
+            KeyType::Short => text.trim().parse::<i16>().ok().map(|n| Value::Integer(n.into())),
+            KeyType::Int => text.trim().parse::<i32>().ok().map(|n| Value::Integer(n.into())),
+            KeyType::Long => text.trim().parse::<i64>().ok().map(Value::Integer),
+            KeyType::Double => text.trim().parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::Double),
+            KeyType::List => parse_list(&text).map(Value::List),
+        };
+        match value {
+            Some(value) if self.allows(&value) => Ok(value),
+            Some(_) | None => Err(self.invalid(text)),
+        }
+    }
+
+    /// Whether a value of the right type lies in the range of the key.
+    pub(crate) fn allows(&self, value: &Value) -> bool {
+        let in_type = match (self.kind, value) {
+            (KeyType::Short, Value::Integer(n)) => i16::try_from(*n).is_ok(),
+            (KeyType::Int, Value::Integer(n)) => i32::try_from(*n).is_ok(),
+            _ => true,
+        };
+        in_type
+            && match (self.valid, value) {
+                (Valid::AtLeast(low), Value::Integer(n)) => *n >= low,
+                (Valid::Between(low, high), Value::Integer(n)) => (low..=high).contains(n),
+                (Valid::BetweenOr(low, high, also), Value::Integer(n)) => {
+                    (low..=high).contains(n) || *n == also
+                }
+                (Valid::Fraction(low, high), Value::Double(n)) => (low..=high).contains(n),
+                (Valid::OneOf(values), Value::Text(text)) => values.contains(&text.as_str()),
+                (Valid::OneOfAnyCase(values), Value::Text(text)) => {
+                    values.iter().any(|allowed| allowed.eq_ignore_ascii_case(text))
+                }
+                (Valid::NonEmpty, Value::Text(text)) => !text.is_empty(),
+                // An empty bootstrap list is V1's to refuse: it is the same error as none at all.
+                _ => true,
+            }
+    }
+
+    pub(crate) fn invalid(&self, value: String) -> ConfigError {
+        ConfigError::InvalidValue { key: self.key, value, allowed: self.allowed() }
+    }
+}
+
+fn parse_boolean(text: &str) -> Option<bool> {
+    if text.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if text.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+fn parse_list(text: &str) -> Option<Vec<String>> {
+    if text.trim().is_empty() {
+        return Some(Vec::new());
+    }
+    text.split(',').map(|entry| Some(entry.trim()).filter(|e| !e.is_empty()).map(str::to_owned)).collect()
+}
+
+/// A Rust type that stands for the value of a key in [`Settings`](crate::Settings) and in the typed setters.
+pub(crate) trait Setting: Sized {
+    /// `None` if the value has another type, which the table and its test rule out.
+    fn from_value(value: &Value) -> Option<Self>;
+    fn into_value(self) -> Value;
+}
+
+impl Setting for bool {
+    fn from_value(value: &Value) -> Option<Self> {
+        if let Value::Boolean(value) = value { Some(*value) } else { None }
+    }
+    fn into_value(self) -> Value {
+        Value::Boolean(self)
+    }
+}
+
+impl Setting for String {
+    fn from_value(value: &Value) -> Option<Self> {
+        if let Value::Text(text) = value { Some(text.clone()) } else { None }
+    }
+    fn into_value(self) -> Value {
+        Value::Text(self)
+    }
+}
+
+impl Setting for Vec<String> {
+    fn from_value(value: &Value) -> Option<Self> {
+        if let Value::List(entries) = value { Some(entries.clone()) } else { None }
+    }
+    fn into_value(self) -> Value {
+        Value::List(self)
+    }
+}
+
+/// Saturating at both ends; the range of the key has been checked before.
+macro_rules! integer_setting {
+    ($($type:ty),*) => { $(
+        impl Setting for $type {
+            fn from_value(value: &Value) -> Option<Self> {
+                let Value::Integer(value) = value else { return None };
+                Some(Self::try_from(*value).unwrap_or(if *value < 0 { Self::MIN } else { Self::MAX }))
+            }
+            fn into_value(self) -> Value {
+                Value::Integer(i64::try_from(self).unwrap_or(i64::MAX))
+            }
+        }
+    )* };
+}
+integer_setting!(i32, u32, usize);
+
+/// Whole milliseconds; a negative number is none.
+impl Setting for Duration {
+    fn from_value(value: &Value) -> Option<Self> {
+        let Value::Integer(value) = value else { return None };
+        Some(Self::from_millis(u64::try_from(*value).unwrap_or(0)))
+    }
+    fn into_value(self) -> Value {
+        Value::Integer(i64::try_from(self.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// Negative is `None`: never (`connections.max.idle.ms`), or left to the system (`send.buffer.bytes`).
+impl<T: Setting> Setting for Option<T> {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Integer(..0) => Some(None),
+            _ => T::from_value(value).map(Some),
+        }
+    }
+    fn into_value(self) -> Value {
+        self.map_or(Value::Integer(-1), T::into_value)
+    }
+}
+
+impl Setting for Acks {
+    fn from_value(value: &Value) -> Option<Self> {
+        let Value::Text(text) = value else { return None };
+        match text.as_str() {
+            "0" => Some(Self::None),
+            "1" => Some(Self::Leader),
+            "all" | "-1" => Some(Self::All),
+            _ => None,
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Text(
+            match self {
+                Self::None => "0",
+                Self::Leader => "1",
+                Self::All => "all",
+            }
+            .to_owned(),
+        )
+    }
+}
+
+impl Setting for RecordingLevel {
+    fn from_value(value: &Value) -> Option<Self> {
+        if let Value::Text(text) = value { Self::from_name(text) } else { None }
+    }
+    fn into_value(self) -> Value {
+        Value::Text(self.name().to_owned())
+    }
+}
+
+impl Setting for Compression {
+    fn from_value(value: &Value) -> Option<Self> {
+        if let Value::Text(text) = value { text.parse().ok() } else { None }
+    }
+    fn into_value(self) -> Value {
+        Value::Text(self.name().to_owned())
+    }
+}
