@@ -135,7 +135,7 @@ pub(super) fn check_manifests(packages: &[Package]) -> Vec<Finding> {
         let expected: BTreeSet<&str> = expected.copied().collect();
         let found: BTreeSet<&str> = package.features.keys().map(String::as_str).collect();
         if package.is_crate() && found != expected {
-            let remedy = "mend it, or FEATURES in xtask/src/tidy/arrows.rs and the docs";
+            let remedy = "correct it, or FEATURES in xtask/src/tidy/arrows.rs and the docs";
             find("[features]", &format!("has the features {found:?}, expected {expected:?}"), remedy);
         }
     }
