@@ -23,6 +23,7 @@ use kp_protocol::compression::Compression;
 use kp_protocol::{BrokerAddress, BrokerId};
 use kp_sender::{IdempotenceSetting, SenderCore, SenderSettings};
 use kp_time::{Backoff, Clock, Jitter};
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,12 @@ pub struct ProducerBuilder {
     partitioner: Option<Box<dyn Partitioner>>,
     listener: Option<Arc<Listener>>,
     acks: Option<AckSource>,
+}
+
+impl fmt::Debug for ProducerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProducerBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
 }
 
 impl ProducerBuilder {

@@ -71,6 +71,7 @@ mod explain;
 mod extension;
 #[cfg(test)]
 mod facade_tests;
+mod forked;
 mod guarantees;
 mod interceptor;
 mod metadata_wait;
@@ -103,8 +104,8 @@ pub use deliveries::{Delivered, Deliveries, WrittenRange};
 pub use delivery::{Delivery, RecordMetadata};
 pub use delivery_report::DeliveryReport;
 pub use ended::Closed;
-pub use error::{BuildError, DeliveryError, SendError, SendErrorKind, WaitError};
-pub use explain::{Explanation, PartitionExplanation, WhyWaiting};
+pub use error::{BuildError, ConnectError, DeliveryError, SendError, SendErrorKind, WaitError};
+pub use explain::{Explanation, NetworkThread, PartitionExplanation, WhyWaiting};
 pub use extension::BoxError;
 pub use guarantees::Guarantees;
 pub use interceptor::{InterceptedRecord, ProducerInterceptor, SentRecord};
@@ -116,7 +117,7 @@ pub use kp_protocol::PartitionId;
 pub use kp_protocol::compression::Compression;
 pub use metrics::{MetricValue, ProducerMetrics, RecordingLevel};
 pub use owned_record::OwnedRecord;
-pub use producer::{PartitionInfo, Producer, TrySendError};
+pub use producer::{PartitionInfo, Producer};
 pub use record::{ProducerRecord, RecordBytes};
 pub use send_wait::ProduceError;
 pub use serializer::{

@@ -9,7 +9,7 @@ use kp_protocol::api::{
     MetadataResponsePartition, MetadataResponseTopic, PartitionProduceResponse, ProduceRequest,
     ProduceResponse, TopicProduceResponse,
 };
-use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, Message, VersionRange, encode_body};
+use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, ErrorCode, Message, VersionRange, encode_body};
 use kp_time::{Clock, ManualClock};
 use parking_lot::Mutex;
 use std::future::Future;
@@ -29,6 +29,8 @@ pub(crate) struct Pace {
     pub(crate) producer_id: Option<Duration>,
     /// What it asks for with each answer to Produce (KIP-219).
     pub(crate) throttle_ms: i32,
+    /// What it says to each batch.
+    pub(crate) produce_error: ErrorCode,
 }
 
 /// What the network says of the broker, for a test to change.
@@ -38,7 +40,13 @@ impl Pace {
     pub(crate) const QUICK: Self = Self { produce: Some(Duration::from_millis(10)), ..Self::SILENT };
     /// It describes the cluster and answers nothing else.
     pub(crate) const SILENT: Self =
-        Self { metadata: Duration::from_millis(1), produce: None, producer_id: None, throttle_ms: 0 };
+        Self {
+            metadata: Duration::from_millis(1),
+            produce: None,
+            producer_id: None,
+            throttle_ms: 0,
+            produce_error: ErrorCode::NONE,
+        };
 }
 
 pub(crate) struct Scripted {
@@ -106,6 +114,12 @@ impl Rig {
         Arc::clone(&self.woken).wake();
     }
 
+    /// Whether a call waits for memory or for metadata.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let shared = self.producer.shared();
+        shared.pool.has_waiters() || shared.waiters.next_deadline().is_some()
+    }
+
     /// Turns the producer until the future is done; time passes where nothing else happens.
     pub(crate) fn run<F: Future>(&mut self, future: F) -> F::Output {
         let mut future = pin!(future);
@@ -165,6 +179,7 @@ impl Scripted {
                         .iter()
                         .map(|partition| PartitionProduceResponse {
                             index: partition.index,
+                            error_code: self.pace.produce_error,
                             ..Default::default()
                         })
                         .collect(),
