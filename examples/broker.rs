@@ -11,7 +11,7 @@ use std::io::Read;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port = std::env::args().nth(1).map_or(Ok(9092), |port| port.parse())?;
-    let options = EmbeddedOptions { port, default_partitions: 3, ..EmbeddedOptions::default() };
+    let options = EmbeddedOptions::new().with_port(port).with_default_partitions(3);
     let broker = EmbeddedBroker::start(options)?;
     println!("bootstrap.servers={}", broker.bootstrap());
 

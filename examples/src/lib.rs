@@ -24,7 +24,7 @@ impl Kafka {
         match std::env::var("KP_BOOTSTRAP") {
             Ok(bootstrap) => Ok(Self { bootstrap, _embedded: None }),
             Err(_) => {
-                let options = EmbeddedOptions { default_partitions: 3, ..EmbeddedOptions::default() };
+                let options = EmbeddedOptions::new().with_default_partitions(3);
                 let broker = EmbeddedBroker::start(options)?;
                 Ok(Self { bootstrap: broker.bootstrap(), _embedded: Some(broker) })
             }

@@ -17,12 +17,11 @@ use std::time::Duration;
 const LONG: Duration = Duration::from_secs(60);
 
 fn broker() -> EmbeddedBroker {
-    EmbeddedBroker::start(EmbeddedOptions { default_partitions: 3, ..Default::default() })
-        .expect("a free port")
+    EmbeddedBroker::start(EmbeddedOptions::new().with_default_partitions(3)).expect("a free port")
 }
 
 fn three_brokers() -> EmbeddedBroker {
-    let options = EmbeddedOptions { brokers: 3, default_partitions: 3, ..Default::default() };
+    let options = EmbeddedOptions::new().with_brokers(3).with_default_partitions(3);
     EmbeddedBroker::start(options).expect("free ports")
 }
 
@@ -210,7 +209,7 @@ fn addresses_that_say_nothing_are_named_too() {
 #[test]
 fn an_unknown_topic_without_auto_creation_is_an_error_that_says_so() {
     // MD21
-    let options = EmbeddedOptions { auto_create_topics: false, ..Default::default() };
+    let options = EmbeddedOptions::new().with_auto_create_topics(false);
     let broker = EmbeddedBroker::start(options).expect("a free port");
     let producer = producer(&broker.bootstrap(), &[("max.block.ms", "300"), ("retry.backoff.max.ms", "100")]);
     let error = producer.send(ProducerRecord::to("nowhere").value("v")).expect_err("no such topic");
@@ -245,7 +244,7 @@ fn a_record_above_max_request_size_is_refused_by_send() {
 #[test]
 fn a_record_that_the_broker_finds_too_large_fails_as_not_written() {
     // BB29
-    let options = EmbeddedOptions { max_message_bytes: 10_000, ..Default::default() };
+    let options = EmbeddedOptions::new().with_max_message_bytes(10_000);
     let broker = EmbeddedBroker::start(options).expect("a free port");
     let producer = producer(&broker.bootstrap(), &[]);
     let large = vec![b'x'; 20_000];
@@ -263,7 +262,7 @@ fn a_record_that_the_broker_finds_too_large_fails_as_not_written() {
 #[test]
 fn a_batch_that_the_broker_finds_too_large_is_split_and_every_record_arrives_in_order() {
     // BB25
-    let options = EmbeddedOptions { max_message_bytes: 2_000, ..Default::default() };
+    let options = EmbeddedOptions::new().with_max_message_bytes(2_000);
     let broker = EmbeddedBroker::start(options).expect("a free port");
     let producer = producer(&broker.bootstrap(), &[("batch.size", "16384"), ("linger.ms", "50")]);
     let deliveries = send_numbered(&producer, 0, 1_000);
@@ -584,7 +583,7 @@ fn an_older_kafka_is_spoken_to_in_its_own_versions() {
     for version in ["3.9", "4.3"] {
         let kafka_version = version.parse().expect("a version the double knows");
         let broker =
-            EmbeddedBroker::start(EmbeddedOptions { kafka_version, ..Default::default() }).expect("a port");
+            EmbeddedBroker::start(EmbeddedOptions::new().with_kafka_version(kafka_version)).expect("a port");
         let producer = producer(&broker.bootstrap(), &[]);
         send_numbered(&producer, 0, 100)
             .into_iter()

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const LONG: Duration = Duration::from_secs(60);
 
 fn brokers(count: i32) -> EmbeddedBroker {
-    let options = EmbeddedOptions { brokers: count as _, default_partitions: 3, ..Default::default() };
+    let options = EmbeddedOptions::new().with_brokers(count as _).with_default_partitions(3);
     EmbeddedBroker::start(options).expect("free ports")
 }
 

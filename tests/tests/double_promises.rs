@@ -6,7 +6,7 @@ use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
 
 /// Brokers that give no producer ids.
 fn old_brokers() -> EmbeddedBroker {
-    let options = EmbeddedOptions { producer_ids: false, ..Default::default() };
+    let options = EmbeddedOptions::new().with_producer_ids(false);
     EmbeddedBroker::start(options).expect("free ports")
 }
 

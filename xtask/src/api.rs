@@ -1,4 +1,4 @@
-//! `cargo xtask api`: the public API of each published library as text, in `docs/public-api`: what a change does to users stands
+//! `cargo xtask api`: the public API of each published library as text, in `api`: what a change does to users stands
 //! in its diff. Made by cargo-public-api from what a nightly rustdoc says of the crate, with all its features.
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use crate::workspace;
 const PUBLIC_API: Tool = Tool { name: "cargo-public-api", version: "0.52.0", flags: &[] };
 
 /// Where the texts are.
-const FOLDER: &str = "docs/public-api";
+const FOLDER: &str = "api";
 
 /// Whether to write.
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! `docs/behaviours.md`: every numbered statement of `xtask/behaviours.txt`, and the tests that prove it.
+//! `docs/behaviours`: every numbered statement of `xtask/behaviours.txt`, and the tests that prove it; a page a chapter.
 //!
 //! A test names its numbers in the comments directly above `#[test]` or first in its body: `// BP7, BP13`. A number
 //! without a test has a row in `docs/differences.md`, or stands on a `later` line of the list; else it is a gap.
@@ -10,6 +10,8 @@ use crate::tidy::{Finding, SourceFile};
 
 const LIST: &str = "xtask/behaviours.txt";
 const DIFFERENCES: &str = "docs/differences.md";
+/// Where the pages are.
+const FOLDER: &str = "docs/behaviours";
 const TEST_ATTRIBUTES: [&str; 2] = ["#[test]", "#[tokio::test"];
 /// Numbers that tests may cite although the list has no such section yet.
 const SECTIONS_TO_COME: [&str; 2] = ["TX", "TE"];
@@ -59,15 +61,42 @@ impl Behaviours {
         Self { sections, tests, differing: parse_differences(text(DIFFERENCES)), later }
     }
 
-    /// `docs/behaviours.md`.
-    pub(crate) fn render(&self) -> String {
+    /// The pages, by path from the root: the contents, and one for each chapter.
+    pub(crate) fn pages(&self) -> Vec<(String, String)> {
+        let chapter = |section: &Section| (section.path(), self.chapter(section));
+        let contents = (format!("{FOLDER}/README.md"), self.contents());
+        std::iter::once(contents).chain(self.sections.iter().map(chapter)).collect()
+    }
+
+    /// Pages of chapters that the list does not have (any more).
+    pub(crate) fn check_pages(&self, files: &[SourceFile]) -> Vec<Finding> {
+        let pages = self.pages();
+        let is_page = |file: &&SourceFile| {
+            file.path.strip_prefix(FOLDER).is_some_and(|rest| rest.starts_with('/'))
+                && !pages.iter().any(|(path, _)| *path == file.path)
+        };
+        let finding = |file: &SourceFile| {
+            Finding::new(&file.path, 1, format!("is the page of no chapter of {LIST}"), "delete it")
+        };
+        files.iter().filter(is_page).map(finding).collect()
+    }
+
+    fn contents(&self) -> String {
         let mut page = String::from(HEAD);
         for section in &self.sections {
-            let _ =
-                write!(page, "\n## {}\n\n| number | what holds | shown by |\n|---|---|---|\n", section.title);
-            for statement in &section.statements {
-                let Statement { number, text, .. } = statement;
-                let _ = writeln!(page, "| {number} | {text} | {} |", self.shown_by(number));
+            let prefix = section.prefix();
+            let (title, file, count) = (&section.title, section.file_name(), section.statements.len());
+            let _ = writeln!(page, "| {prefix} | [{title}]({file}) | {count} |");
+        }
+        page
+    }
+
+    fn chapter(&self, section: &Section) -> String {
+        let mut page = format!("{GENERATED}# {}\n", section.title);
+        for Statement { number, text, .. } in &section.statements {
+            let _ = write!(page, "\n## {number}\n{text}\n\n");
+            for line in self.shown_by(number) {
+                let _ = writeln!(page, "- {line}");
             }
         }
         page
@@ -87,7 +116,7 @@ impl Behaviours {
         for (number, tests) in unknown {
             findings.extend(tests.iter().map(|test| {
                 let problem = format!("{number} is cited by {} and is not in {LIST}", test.name);
-                Finding::new(&test.path, test.line, problem, "mend the number")
+                Finding::new(&test.path, test.line, problem, "correct the number")
             }));
         }
         findings
@@ -105,29 +134,60 @@ impl Behaviours {
         })
     }
 
-    fn shown_by(&self, number: &str) -> String {
-        let mut cells: Vec<String> = self.tests.get(number).into_iter().flatten().map(link).collect();
+    /// What shows a statement, a line each.
+    fn shown_by(&self, number: &str) -> Vec<String> {
+        let mut lines: Vec<String> = self.tests.get(number).into_iter().flatten().map(link).collect();
         if let Some(reason) = self.differing.get(number) {
-            cells.push(format!("differs: {reason} ([differences](differences.md))"));
+            let reason = one_folder_down(reason);
+            lines.push(format!("differs: {reason} ([differences](../differences.md))"));
         }
-        if cells.is_empty() {
-            cells.push(self.later.get(number).map_or("**gap**".to_owned(), |why| format!("not yet: {why}")));
+        if lines.is_empty() {
+            lines.push(self.later.get(number).map_or("**gap**".to_owned(), |why| format!("not yet: {why}")));
         }
-        cells.join("<br>")
+        lines
     }
 }
+
+impl Section {
+    /// The letters that the numbers of a chapter begin with.
+    fn prefix(&self) -> &str {
+        let number = self.statements.first().map_or("", |statement| statement.number.as_str());
+        number.trim_end_matches(|c: char| c.is_ascii_digit())
+    }
+
+    fn file_name(&self) -> String {
+        let words = self.title.to_lowercase().replace('\'', "");
+        let words = words.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        format!("{}.md", words.collect::<Vec<_>>().join("-"))
+    }
+
+    fn path(&self) -> String {
+        format!("{FOLDER}/{}", self.file_name())
+    }
+}
+
+const GENERATED: &str =
+    "<!-- Generated by `cargo xtask docs` from xtask/behaviours.txt and the tests; do not edit. -->\n";
 
 const HEAD: &str = "\
 <!-- Generated by `cargo xtask docs` from xtask/behaviours.txt and the tests; do not edit. -->
 # What the producer does, and the tests that show it
 
-Each statement has a number. A test names the numbers it proves in a comment above it or first in its body. What is
-done otherwise than by the Java producer, or left out, stands in [differences.md](differences.md) with the reason.
+Each statement has a number: two letters for the chapter, and a count. A test names the numbers that it proves in a
+comment above it or first in its body (`// BP7, BP13`). What kp does otherwise than the Java producer, or leaves out,
+stands in [differences](../differences.md) with the reason.
+
+| numbers | chapter | statements |
+|---|---|---|
 ";
 
+/// The text of a page of `docs` for a page of a folder in it: its links to other pages begin there.
+fn one_folder_down(text: &str) -> String {
+    text.replace("](", "](../").replace("](../http", "](http")
+}
+
 fn link(test: &TestFn) -> String {
-    let short = test.path.strip_prefix("crates/").unwrap_or(&test.path);
-    format!("`{}` in [{short}](../{})", test.name, test.path)
+    format!("[`{}`](../../{})", test.name, test.path)
 }
 
 /// `## Title`, `BP1 text`, `later BP1 BP2: why`, `# comment`.
@@ -211,8 +271,8 @@ fn numbers_in(text: &str) -> Vec<String> {
 }
 
 fn is_number(word: &str) -> bool {
-    const PREFIXES: [&str; 14] =
-        ["BP", "AC", "BB", "PA", "MD", "NC", "SN", "ID", "TX", "FA", "IN", "CL", "ME", "TE"];
+    const PREFIXES: [&str; 15] =
+        ["BP", "AC", "BB", "PA", "MD", "NC", "SN", "ID", "TX", "FA", "IN", "CL", "ME", "TE", "KP"];
     let rest = PREFIXES.iter().find_map(|prefix| word.strip_prefix(prefix));
     rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
@@ -245,23 +305,31 @@ mod tests {
             file(LIST, LISTED),
             file(
                 DIFFERENCES,
-                "| number | Java | kp | reason |\n|---|---|---|---|\n| BP2 | a | b | better |\n",
+                "| number | Java | kp | reason |\n|---|---|---|---|\n| BP2 | a | b | better ([why](x.md)) |\n",
             ),
             file("crates/kp-x/src/a.rs", "// BP1\n#[test]\nfn one() {\n}\n"),
         ]);
         let found = behaviours.check();
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].problem.starts_with("BP3") && found[0].place.ends_with(":4"), "{found:?}");
-        let page = behaviours.render();
-        assert!(
-            page.contains("| BP1 | One holds. | `one` in [kp-x/src/a.rs](../crates/kp-x/src/a.rs) |"),
-            "{page}"
-        );
-        assert!(
-            page.contains("| BP2 | Two holds. | differs: better ([differences](differences.md)) |"),
-            "{page}"
-        );
-        assert!(page.contains("| BP4 | Four holds. | not yet: to come |"), "{page}");
+        let [(_, contents), (path, page)] = &behaviours.pages()[..] else {
+            panic!("contents and one chapter");
+        };
+        assert!(contents.ends_with("| BP | [Pool](pool.md) | 4 |\n"), "{contents}");
+        assert_eq!(path, "docs/behaviours/pool.md");
+        let one = "\n## BP1\nOne holds.\n\n- [`one`](../../crates/kp-x/src/a.rs)\n";
+        let two =
+            "\n## BP2\nTwo holds.\n\n- differs: better ([why](../x.md)) ([differences](../differences.md))\n";
+        assert!(page.contains(one) && page.contains(two), "{page}");
+        assert!(page.contains("\n- not yet: to come\n"), "{page}");
+    }
+
+    #[test]
+    fn a_page_of_a_chapter_that_the_list_lacks_is_found() {
+        let files = ["README.md", "pool.md", "sink.md"].map(|name| file(&format!("{FOLDER}/{name}"), ""));
+        let behaviours = Behaviours::read(&[file(LIST, LISTED)]);
+        let found: Vec<_> = behaviours.check_pages(&files).into_iter().map(|found| found.place).collect();
+        assert_eq!(found, ["docs/behaviours/sink.md:1"]);
     }
 
     #[test]

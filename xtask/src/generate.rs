@@ -1,5 +1,5 @@
 //! Files that are printed from the code: `docs/configuration.md` and `docs/metrics.md` from their tables,
-//! `docs/behaviours.md` from its tests, the figures of `README.md` from `docs/performance.md`.
+//! `docs/behaviours` from the tests, `docs/codemap.md` from the files, the figures of `README.md` from `docs/performance.md`.
 //!
 //! The tables are read by running `xtask/examples/print_tables.rs`, which depends on the crates; this one does not.
 
@@ -10,8 +10,9 @@ use serde::Deserialize;
 use crate::behaviours::Behaviours;
 use crate::error::{Doing, XtaskError};
 use crate::packages::{cargo, output_of};
+use crate::tidy::SourceFile;
 use crate::tidy::schema::Table;
-use crate::{figures, tidy, workspace};
+use crate::{codemap, figures, tidy, workspace};
 
 /// What the crates say of themselves.
 #[derive(Debug, Deserialize)]
@@ -34,15 +35,17 @@ impl Tables {
     }
 
     /// All generated files.
-    pub(crate) fn files(&self, behaviours: &Behaviours) -> Vec<Generated> {
+    pub(crate) fn files(&self, behaviours: &Behaviours, sources: &[SourceFile]) -> Vec<Generated> {
         let file = |name: &str, text: String| Generated { path: workspace::root().join(name), text };
         let page = |name: &str| std::fs::read_to_string(workspace::root().join(name)).unwrap_or_default();
-        vec![
+        let mut files = vec![
             file("README.md", figures::woven(&page("README.md"), &page("docs/performance.md"))),
             file("docs/configuration.md", self.configuration.clone()),
             file("docs/metrics.md", self.metrics.clone()),
-            file("docs/behaviours.md", behaviours.render()),
-        ]
+        ];
+        files.push(file("docs/codemap.md", codemap::render(sources)));
+        files.extend(behaviours.pages().into_iter().map(|(path, text)| file(&path, text)));
+        files
     }
 }
 
@@ -70,7 +73,8 @@ impl Generated {
 /// The crates do not compile, a file cannot be written, or with `check`: is stale.
 pub fn run(check: bool) -> Result<(), XtaskError> {
     let mut stale = Vec::new();
-    for file in Tables::read()?.files(&Behaviours::read(&tidy::source_files()?)) {
+    let sources = tidy::source_files()?;
+    for file in Tables::read()?.files(&Behaviours::read(&sources), &sources) {
         let name = workspace::shown(&file.path);
         match file.first_stale_line() {
             None => println!("{name}: fresh"),
@@ -79,6 +83,10 @@ pub fn run(check: bool) -> Result<(), XtaskError> {
                 stale.push(name);
             }
             Some(_) => {
+                if let Some(folder) = file.path.parent() {
+                    std::fs::create_dir_all(folder)
+                        .doing(|| format!("making {}", workspace::shown(folder)))?;
+                }
                 std::fs::write(&file.path, file.text).doing(|| format!("writing {name}"))?;
                 println!("{name}: written");
             }

@@ -15,6 +15,7 @@ use xtask::golden::Golden;
 use xtask::kafka::commands::KafkaCommand;
 use xtask::plants::PlantsArgs;
 use xtask::report::ReportArgs;
+use xtask::shape::ShapeArgs;
 use xtask::test::TestArgs;
 
 /// Development tasks of kp: real Kafka clusters, tests, checks, generated files.
@@ -45,6 +46,8 @@ enum Task {
     Report(ReportArgs),
     /// Check what a compiler does not: who imports whom, wire rows, generated docs, file shape.
     Tidy,
+    /// Print the table of shape: each crate's files, functions, structs, imports between files, circles.
+    Shape(ShapeArgs),
     /// Write the docs that are printed from the code.
     Docs {
         /// Write nothing; fail if a file is stale.
@@ -53,7 +56,7 @@ enum Task {
     },
     /// Build the pages of `docs` as a book (installs mdBook if it is not there).
     Book,
-    /// Write the public API of each published library to `docs/public-api` (needs a nightly toolchain; installs cargo-public-api).
+    /// Write the public API of each published library to `api` (needs a nightly toolchain; installs cargo-public-api).
     Api(ApiArgs),
     /// Check the licences, sources and advisories of everything in the tree (installs cargo-deny if it is not there).
     Deny(DenyArgs),
@@ -73,6 +76,7 @@ fn run(task: Task) -> Result<(), XtaskError> {
         Task::Full(args) => xtask::full::run(&args),
         Task::Bench(command) => command.run(),
         Task::Report(args) => xtask::report::run(&args),
+        Task::Shape(args) => xtask::shape::run(&args),
         Task::Tidy => xtask::tidy::run(),
         Task::Docs { check } => xtask::generate::run(check),
         Task::Book => xtask::book::run(),

@@ -1,7 +1,19 @@
 //! The shape of the code: lines per file and per function. Long files are errors; long functions, and files that
-//! grow, are listed for a reader to judge.
+//! grow, are listed for a reader to judge. `cargo xtask shape` prints the table of all crates.
 
-use crate::tidy::{Finding, SourceFile};
+mod code;
+mod imports;
+mod rooms;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+pub(crate) use self::code::without_test_files;
+pub(crate) use self::rooms::Rooms;
+use crate::error::XtaskError;
+use crate::tidy::{self, Finding, SourceFile};
+use crate::workspace;
 
 /// A file of more lines is an error.
 const LONGEST_FILE: usize = 700;
@@ -9,6 +21,24 @@ const LONGEST_FILE: usize = 700;
 const LONG_FILE: usize = 500;
 /// A function of more lines is listed.
 const LONG_FUNCTION: usize = 80;
+
+/// Which tree to measure.
+#[derive(Debug, Args)]
+pub struct ShapeArgs {
+    /// Another checkout: the shape of an older commit, to compare with.
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+}
+
+/// Prints the table of shape.
+///
+/// # Errors
+/// The files cannot be listed: the tree is no git checkout.
+pub fn run(args: &ShapeArgs) -> Result<(), XtaskError> {
+    let root = args.root.clone().unwrap_or_else(workspace::root);
+    print!("{}", Rooms::measure(&tidy::source_files_of(&root)?).render());
+    Ok(())
+}
 
 /// What there is to say about the shape.
 #[derive(Debug, Default)]

@@ -56,7 +56,7 @@ fn embedded_broker(args: &mut Args) -> Result<Option<EmbeddedBroker>, Failure> {
         return Ok(None);
     }
     let options =
-        EmbeddedOptions { default_partitions: 6, retain: false, check_records: false, ..Default::default() };
+        EmbeddedOptions::new().with_default_partitions(6).with_retain(false).with_check_records(false);
     let broker = EmbeddedBroker::start(options)?;
     args.bootstrap = broker.bootstrap();
     Ok(Some(broker))

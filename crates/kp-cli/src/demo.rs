@@ -57,7 +57,7 @@ pub(crate) fn run(args: &DemoArgs, output: &OutputArgs, console: &Console) -> Re
     let (embedded, servers) = if config.is_set("bootstrap.servers") {
         (None, config.get("bootstrap.servers").map(|servers| servers.to_string()).unwrap_or_default())
     } else {
-        let options = EmbeddedOptions { default_partitions: PARTITIONS, ..EmbeddedOptions::default() };
+        let options = EmbeddedOptions::new().with_default_partitions(PARTITIONS);
         let broker = EmbeddedBroker::start(options)
             .map_err(|error| Failure::failed(format!("the embedded broker: {error}")))?;
         let servers = broker.bootstrap();

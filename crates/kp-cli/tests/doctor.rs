@@ -59,7 +59,7 @@ fn broker(options: EmbeddedOptions) -> EmbeddedBroker {
 
 #[test]
 fn a_healthy_cluster_is_healthy_and_nothing_is_written() {
-    let broker = broker(EmbeddedOptions { brokers: 2, ..EmbeddedOptions::default() });
+    let broker = broker(EmbeddedOptions::new().with_brokers(2));
     let output = doctor(&["-b", &broker.bootstrap(), "-t", "orders"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
@@ -209,7 +209,7 @@ fn a_missing_topic_is_missed_and_not_created() {
 
 #[test]
 fn advertised_listeners_that_lead_nowhere_are_told_with_the_key_to_change() {
-    let broker = broker(EmbeddedOptions { brokers: 3, ..EmbeddedOptions::default() });
+    let broker = broker(EmbeddedOptions::new().with_brokers(3));
     broker.cluster().lock().advertise(BrokerId(2), "kafka-2.invalid", 9092).unwrap();
     broker.cluster().lock().advertise(BrokerId(3), "127.0.0.1", 1).unwrap();
     let first = broker.addresses().next().unwrap().1.to_string();
@@ -227,8 +227,7 @@ fn advertised_listeners_that_lead_nowhere_are_told_with_the_key_to_change() {
 
 #[test]
 fn a_partition_without_a_leader_is_told() {
-    let mut broker =
-        broker(EmbeddedOptions { brokers: 2, default_replication_factor: 1, ..EmbeddedOptions::default() });
+    let mut broker = broker(EmbeddedOptions::new().with_brokers(2).with_default_replication_factor(1));
     let gone = broker.cluster().lock().topic("orders").unwrap().partitions()[0].leader().unwrap();
     broker.stop_broker(gone).unwrap();
     let (code, report) = examined(&["-b", &broker.bootstrap(), "-t", "orders"]);
@@ -238,7 +237,7 @@ fn a_partition_without_a_leader_is_told() {
 
 #[test]
 fn a_broker_that_cannot_be_asked_is_taken_for_what_the_configuration_says() {
-    let broker = broker(EmbeddedOptions { kafka_version: KafkaVersion::V0_9, ..EmbeddedOptions::default() });
+    let broker = broker(EmbeddedOptions::new().with_kafka_version(KafkaVersion::V0_9));
     let set = ["-b", &broker.bootstrap(), "-t", "orders", "-X", "broker.version.fallback=0.9.0"];
     let (code, report) = examined(&set);
     assert_eq!(code, 0, "{report}");

@@ -16,7 +16,7 @@ use program::{Scratch, code, json, said};
 use serde_json::Value;
 
 fn broker() -> EmbeddedBroker {
-    EmbeddedBroker::start(EmbeddedOptions { default_partitions: 3, ..EmbeddedOptions::default() }).unwrap()
+    EmbeddedBroker::start(EmbeddedOptions::new().with_default_partitions(3)).unwrap()
 }
 
 fn start(args: &[&str]) -> Child {

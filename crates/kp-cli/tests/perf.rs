@@ -92,8 +92,7 @@ fn the_table_is_for_people_and_goes_to_stdout() {
 
 #[test]
 fn every_record_reaches_the_topic_with_what_was_asked_for() {
-    let broker =
-        EmbeddedBroker::start(EmbeddedOptions { default_partitions: 2, ..Default::default() }).unwrap();
+    let broker = EmbeddedBroker::start(EmbeddedOptions::new().with_default_partitions(2)).unwrap();
     let lines = Scratch::new("lines.txt").holding(b"a\nbb\nccc\n");
     let servers = broker.bootstrap();
     let args = ["-b", &servers, "-t", "t", "-n", "3000", "--payload-file", lines.path(), "--json"];
@@ -129,7 +128,7 @@ fn a_rate_is_kept_and_its_records_are_counted_even_if_they_are_missed() {
 
 #[test]
 fn records_that_are_not_delivered_are_counted_told_and_exit_1() {
-    let options = EmbeddedOptions { max_message_bytes: 1000, ..Default::default() };
+    let options = EmbeddedOptions::new().with_max_message_bytes(1000);
     let broker = EmbeddedBroker::start(options).unwrap();
     let servers = broker.bootstrap();
     let output = perf(&["-b", &servers, "-t", "t", "-n", "5", "--size", "3000", "--json"]);
@@ -145,8 +144,7 @@ fn records_that_are_not_delivered_are_counted_told_and_exit_1() {
 
 #[test]
 fn what_keeps_it_from_beginning_is_said_once() {
-    let broker =
-        EmbeddedBroker::start(EmbeddedOptions { auto_create_topics: false, ..Default::default() }).unwrap();
+    let broker = EmbeddedBroker::start(EmbeddedOptions::new().with_auto_create_topics(false)).unwrap();
     let servers = broker.bootstrap();
     let output = perf(&["-b", &servers, "-t", "nowhere", "-n", "5", "-X", "max.block.ms=200"]);
     assert_eq!((code(&output), output.stdout.len()), (1, 0));

@@ -19,7 +19,7 @@ impl SimCluster {
             if !is_software_name(name) || !is_software_name(version) {
                 let response =
                     ApiVersionsResponse { error_code: ErrorCode::INVALID_REQUEST, ..Default::default() };
-                return Self::answer(header, &response);
+                return Reply::to(header, &response);
             }
             self.clients
                 .insert(connection, ClientSoftware { name: name.to_owned(), version: version.to_owned() });
@@ -39,7 +39,7 @@ impl SimCluster {
             finalized_features_epoch: 0,
             ..Default::default()
         };
-        Self::answer(header, &response)
+        Reply::to(header, &response)
     }
 
     /// A version that this Kafka does not know is answered in version 0, with the range it does know (KIP-511).
@@ -51,7 +51,7 @@ impl SimCluster {
             api_keys: named.map(|range| row(ApiKey::ApiVersions, range.min, range.max)).into_iter().collect(),
             ..Default::default()
         };
-        Self::answer_in(0, header.correlation_id, &response)
+        Reply::in_version(0, header.correlation_id, &response)
     }
 }
 

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use kp_protocol::{BrokerAddress, BrokerId, KafkaString, TopicId, TopicName, TopicPartition};
 use kp_time::Jitter;
 
-use crate::faults::Faults;
+use crate::error::SimError;
+use crate::faults::{Fault, Faults};
+use crate::follower_lag::ReplicationLag;
 use crate::log::StoredBatch;
+use crate::settings::{ClusterSettings, TopicSettings};
 use crate::topic::{Partition, Topic};
-use crate::{ClusterSettings, Fault, ReplicationLag, RequestReader, SimError, TopicSettings};
 
-/// What the double calls its cluster, so that nobody takes it for Apache Kafka.
+/// What the double calls its cluster, so that no reader of its metadata takes it for Apache Kafka.
 pub const CLUSTER_ID: &str = "kp-embedded-development-broker";
 
 /// One broker: where it says it is, and whether it runs.
@@ -94,12 +96,6 @@ impl SimCluster {
     #[must_use]
     pub fn settings(&self) -> &ClusterSettings {
         &self.settings
-    }
-
-    /// Reads frames for this cluster; a host does that without holding the cluster's lock.
-    #[must_use]
-    pub fn reader(&self) -> RequestReader {
-        RequestReader::new(&self.settings)
     }
 
     // ---- brokers -----------------------------------------------------------------------------------------------

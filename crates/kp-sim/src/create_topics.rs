@@ -35,7 +35,7 @@ impl SimCluster {
             }
         }
         let throttle_time_ms = self.faults.throttle(ApiKey::CreateTopics);
-        Self::answer(header, &CreateTopicsResponse { throttle_time_ms, topics, ..Default::default() })
+        Reply::to(header, &CreateTopicsResponse { throttle_time_ms, topics, ..Default::default() })
     }
 
     fn create_as_asked(

@@ -2,17 +2,17 @@
 //! The double keeps no fetch sessions: it answers session id 0, as a broker does whose session cache is full.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use kp_protocol::api::{
-    FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchableTopicResponse, LeaderIdAndEpoch,
-    NodeEndpoint, PartitionData,
+    FetchPartition, FetchResponse, FetchTopic, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint,
+    PartitionData,
 };
-use kp_protocol::{ApiKey, BrokerId, ErrorCode, ReceivedHeader, Records};
+use kp_protocol::{ApiKey, BrokerId, ErrorCode, Records};
 
-use crate::request::Moment;
+use crate::cluster::SimCluster;
+use crate::reply::{Moment, Reply};
 use crate::topic::Partition;
-use crate::{Reply, SimCluster, Waiting};
+use crate::waiting::{Waiting, WaitingFetch};
 
 /// The first version that names topics by id (KIP-516).
 const TOPIC_ID_FROM: i16 = 13;
@@ -21,26 +21,6 @@ const LEADER_FROM: i16 = 12;
 const ENDPOINTS_FROM: i16 = 16;
 /// No answer is larger, whatever is asked for (Kafka's default of `fetch.max.bytes`).
 const FETCH_MAX_BYTES: usize = 55 * 1024 * 1024;
-
-/// A Fetch request that waits for bytes.
-#[derive(Clone, Debug)]
-pub struct WaitingFetch {
-    pub(crate) broker: BrokerId,
-    header: ReceivedHeader,
-    request: FetchRequest,
-    deadline: Instant,
-}
-
-impl WaitingFetch {
-    pub(crate) fn new(now: Instant, broker: BrokerId, header: ReceivedHeader, request: FetchRequest) -> Self {
-        let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
-        Self { broker, header, request, deadline: now + wait }
-    }
-
-    pub(crate) fn deadline(&self) -> Instant {
-        self.deadline
-    }
-}
 
 /// What is left of the limits of one answer.
 struct Budget {
@@ -55,7 +35,7 @@ impl SimCluster {
         if request.session_id != 0 {
             let response =
                 FetchResponse { error_code: ErrorCode::FETCH_SESSION_ID_NOT_FOUND, ..Default::default() };
-            return Self::answer(header, &response);
+            return Reply::to(header, &response);
         }
         let at_most = |bytes: i32| usize::try_from(bytes).unwrap_or(0).min(FETCH_MAX_BYTES);
         let mut budget = Budget { bytes_left: at_most(request.max_bytes), bytes_found: 0, failed: false };
@@ -72,7 +52,7 @@ impl SimCluster {
         let throttle_time_ms = self.faults.throttle(ApiKey::Fetch);
         let node_endpoints =
             if header.version >= ENDPOINTS_FROM { endpoints.into_values().collect() } else { Vec::new() };
-        Self::answer(
+        Reply::to(
             header,
             &FetchResponse { throttle_time_ms, responses, node_endpoints, ..Default::default() },
         )

@@ -28,7 +28,7 @@ impl SimCluster {
                 self.next_producer_id += 1;
             }
         }
-        Self::answer(header, &response)
+        Reply::to(header, &response)
     }
 }
 

@@ -6,8 +6,8 @@
 //! It answers as real brokers were seen to answer, wrong checksums, sequence gaps and silence after `acks=0` included,
 //! and [`Fault`]s make it fail on demand.
 //!
-//! [`conformance`] asks the same questions of the double and of a real broker, so that it cannot drift into agreeing with
-//! nobody but itself.
+//! [`conformance`] asks the same questions of the double and of a real broker, so that the double cannot drift away from Kafka
+//! unnoticed.
 //!
 //! It speaks Produce (3 and newer), Fetch (4 and newer), ListOffsets, Metadata, ApiVersions, CreateTopics and
 //! InitProducerId (idempotence). It has no transactions, no groups and no security. All copies of a partition are one
@@ -23,6 +23,7 @@ mod create_topics;
 mod error;
 mod faults;
 mod fetch;
+mod follower_lag;
 mod incoming_batch;
 mod init_producer_id;
 mod kafka_version;
@@ -34,6 +35,7 @@ mod network;
 mod produce;
 mod producer_state;
 mod replication;
+mod reply;
 mod request;
 mod settings;
 #[cfg(feature = "tcp")]
@@ -45,13 +47,15 @@ pub use clock::SimClock;
 pub use cluster::{CLUSTER_ID, ClientSoftware, SimCluster};
 pub use error::SimError;
 pub use faults::Fault;
+pub use follower_lag::ReplicationLag;
 pub use kafka_version::KafkaVersion;
 pub use kp_protocol::records::TimestampType;
 pub use log::{PartitionLog, StoredBatch};
 pub use mock_producer::{MockBroker, MockClient, MockRecord};
 pub use network::{SimNetwork, SimSelectable, Weather};
-pub use replication::{Lost, ReplicationLag};
-pub use request::{IncomingRequest, Reply, RequestReader};
+pub use replication::Lost;
+pub use reply::Reply;
+pub use request::{IncomingRequest, RequestReader};
 pub use settings::{ClusterSettings, TopicSettings};
 pub use topic::{Partition, Topic};
 pub use waiting::Waiting;

@@ -54,7 +54,7 @@ impl SimCluster {
         });
         let topics = topics.collect();
         let throttle_time_ms = self.faults.throttle(ApiKey::ListOffsets);
-        Self::answer(header, &ListOffsetsResponse { throttle_time_ms, topics, ..Default::default() })
+        Reply::to(header, &ListOffsetsResponse { throttle_time_ms, topics, ..Default::default() })
     }
 }
 

@@ -37,7 +37,7 @@ impl SimCluster {
             topics,
             ..Default::default()
         };
-        Self::answer(header, &response)
+        Reply::to(header, &response)
     }
 
     fn all_topics(&mut self) -> Vec<MetadataResponseTopic> {

@@ -17,10 +17,10 @@ use kp_protocol::{
 use crate::incoming_batch::{BatchContent, IncomingBatch, RecordsFound};
 use crate::log::AppendAs;
 use crate::producer_state::{AppendedBatch, Verdict};
-use crate::replication::{Awaited, WaitingProduce};
-use crate::request::Moment;
+use crate::reply::{Moment, Reply};
 use crate::topic::Partition;
-use crate::{KafkaVersion, Reply, SimCluster, TopicSettings};
+use crate::waiting::{Awaited, WaitingProduce};
+use crate::{KafkaVersion, SimCluster, TopicSettings};
 
 /// The first version that answers with the leader to go to (KIP-951).
 const LEADER_HINT_FROM: i16 = 10;
@@ -126,7 +126,7 @@ impl SimCluster {
             let waiting = WaitingProduce::new(broker, header.clone(), response, awaited, at.now + timeout);
             return self.resume_produce(at.now, waiting);
         }
-        Self::answer(header, &response)
+        Reply::to(header, &response)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one partition of one request, as the loops above have it")]
@@ -258,7 +258,7 @@ fn append(rules: &Rules<'_>, partition: &mut Partition, content: &BatchContent) 
                     log_append_time: Timestamp(first.timestamp_ms),
                     log_start_offset,
                     leader_epoch: partition.leader_epoch,
-                    replicated_at: partition.behind.until(rules.at.now, first.base_offset),
+                    replicated_at: partition.unreplicated.until(rules.at.now, first.base_offset),
                 });
             }
             Verdict::Refuse(code) => {
@@ -282,14 +282,14 @@ fn append(rules: &Rules<'_>, partition: &mut Partition, content: &BatchContent) 
         );
     }
     if !rules.lag.is_zero() && rules.replicas_up > 1 {
-        partition.behind.note(rules.at.now, rules.lag, base_offset);
+        partition.unreplicated.note(rules.at.now, rules.lag, base_offset);
     }
     Ok(Appended {
         base_offset,
         log_append_time: log_append_time.unwrap_or(Timestamp::NONE),
         log_start_offset: partition.log.start_offset(),
         leader_epoch: partition.leader_epoch,
-        replicated_at: partition.behind.until(rules.at.now, base_offset),
+        replicated_at: partition.unreplicated.until(rules.at.now, base_offset),
     })
 }
 

@@ -4,99 +4,17 @@
 //! them a drawn while after the leader appended it. A leader that fails takes with it what they lack, or some of it: the
 //! next leader may have fetched a batch that was never acknowledged.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use kp_protocol::api::{PartitionProduceResponse, ProduceResponse};
-use kp_protocol::{BrokerId, ErrorCode, LeaderEpoch, ReceivedHeader, TopicId, TopicPartition};
+use kp_protocol::api::PartitionProduceResponse;
+use kp_protocol::{BrokerId, ErrorCode, TopicId, TopicPartition};
 use kp_time::Jitter;
 
+use crate::cluster::SimCluster;
+use crate::error::SimError;
+use crate::reply::Reply;
 use crate::topic::Partition;
-use crate::{Reply, SimCluster, SimError, Waiting};
-
-/// How long a batch takes from the leader to the last in-sync follower.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplicationLag {
-    /// At least.
-    pub least: Duration,
-    /// At most.
-    pub most: Duration,
-}
-
-impl ReplicationLag {
-    /// Followers have everything at once.
-    pub const NONE: Self = Self { least: Duration::ZERO, most: Duration::ZERO };
-
-    pub(crate) fn draw(self, dice: &mut Jitter) -> Duration {
-        let spread = self.most.saturating_sub(self.least).as_nanos();
-        self.least + Duration::from_nanos(dice.below(u64::try_from(spread).unwrap_or(u64::MAX)))
-    }
-}
-
-/// What of a log the followers lack.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Behind {
-    /// Base offsets, and when the batch will be everywhere; both ascending.
-    batches: VecDeque<(i64, Instant)>,
-}
-
-impl Behind {
-    pub(crate) fn note(&mut self, now: Instant, lag: Duration, base_offset: i64) {
-        self.catch_up(now);
-        // Followers fetch in order.
-        let at = self.batches.back().map_or(now + lag, |(_, last)| (now + lag).max(*last));
-        self.batches.push_back((base_offset, at));
-    }
-
-    /// When the batch at `base_offset` will be everywhere; `None` if it is.
-    pub(crate) fn until(&self, now: Instant, base_offset: i64) -> Option<Instant> {
-        let found = self.batches.iter().find(|(offset, _)| *offset == base_offset);
-        found.map(|(_, at)| *at).filter(|at| *at > now)
-    }
-
-    fn catch_up(&mut self, now: Instant) {
-        while self.batches.front().is_some_and(|(_, at)| *at <= now) {
-            self.batches.pop_front();
-        }
-    }
-}
-
-/// One partition of an answer that waits for its followers.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Awaited {
-    /// Topic and partition, by their places in the answer.
-    pub(crate) place: (usize, usize),
-    pub(crate) leader_epoch: LeaderEpoch,
-    pub(crate) until: Instant,
-}
-
-/// A Produce request with `acks=all` that waits for its followers.
-#[derive(Clone, Debug)]
-pub struct WaitingProduce {
-    pub(crate) broker: BrokerId,
-    header: ReceivedHeader,
-    response: ProduceResponse,
-    awaited: Vec<Awaited>,
-    /// `timeout_ms` of the request.
-    gives_up_at: Instant,
-}
-
-impl WaitingProduce {
-    pub(crate) fn new(
-        broker: BrokerId,
-        header: ReceivedHeader,
-        response: ProduceResponse,
-        awaited: Vec<Awaited>,
-        gives_up_at: Instant,
-    ) -> Self {
-        Self { broker, header, response, awaited, gives_up_at }
-    }
-
-    pub(crate) fn deadline(&self) -> Instant {
-        let last = self.awaited.iter().map(|awaited| awaited.until).max();
-        last.unwrap_or(self.gives_up_at).min(self.gives_up_at)
-    }
-}
+use crate::waiting::{Awaited, Waiting, WaitingProduce};
 
 /// What a partition lost with its leader.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +50,7 @@ impl SimCluster {
             verdict.is_none()
         });
         if awaited.is_empty() {
-            return Self::answer(&waiting.header, &waiting.response);
+            return Reply::to(&waiting.header, &waiting.response);
         }
         waiting.awaited = awaited;
         Reply::Later(Box::new(Waiting::Produce(waiting)))
@@ -245,9 +163,8 @@ const UNCLEAN_LOSS: u64 = 4;
 impl Partition {
     /// The next leader takes over with what it has. Answers what is gone.
     fn fail_over(&mut self, now: Instant, unclean: bool, dice: &mut Jitter) -> Option<Gone> {
-        self.behind.catch_up(now);
         let batches = self.log.batches();
-        let lacking = self.behind.batches.len().min(batches.len());
+        let lacking = self.unreplicated.count(now).min(batches.len());
         let lost_of_lacking = dice.below(lacking as u64 + 1) as usize;
         let acknowledged = batches.len() - lacking;
         let acknowledged_batches = if unclean && lost_of_lacking == lacking {
@@ -256,38 +173,11 @@ impl Partition {
             0
         };
         let kept = batches.len() - lost_of_lacking - acknowledged_batches;
-        // What the new leader has is what there is: from now on everybody gets it from there.
-        self.behind.batches.clear();
+        self.unreplicated.forget_all();
         let from = batches.get(kept)?.base_offset();
         let to = self.log.end_offset();
         self.log.truncate_to(from);
         self.producers.truncate_to(from, &self.log);
         Some(Gone { from, to, acknowledged_batches })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use kp_time::{Clock, ManualClock};
-
-    const MS: fn(u64) -> Duration = Duration::from_millis;
-
-    #[test]
-    fn followers_catch_up_in_order_however_the_lags_fall() {
-        let now = ManualClock::new().now();
-        let mut behind = Behind::default();
-        behind.note(now, MS(9), 0);
-        behind.note(now, MS(2), 1);
-        assert_eq!(behind.until(now, 1), Some(now + MS(9)), "not before the batch in front of it");
-        assert_eq!(behind.until(now + MS(9), 1), None);
-    }
-
-    #[test]
-    fn a_lag_lies_between_its_bounds() {
-        let lag = ReplicationLag { least: MS(2), most: MS(5) };
-        let mut dice = Jitter::seeded(1);
-        assert!((0..100).map(|_| lag.draw(&mut dice)).all(|drawn| (MS(2)..MS(5)).contains(&drawn)));
-        assert_eq!(ReplicationLag::NONE.draw(&mut dice), Duration::ZERO);
     }
 }

@@ -8,36 +8,14 @@ use kp_protocol::api::{
     ApiVersionsRequest, CreateTopicsRequest, FetchRequest, InitProducerIdRequest, ListOffsetsRequest,
     MetadataRequest, ProduceRequest,
 };
-use kp_protocol::{ApiKey, BrokerId, Message, ReceivedHeader, decode_request_header, encode_response};
+use kp_protocol::{ApiKey, BrokerId, Message, ReceivedHeader, decode_request_header};
 
-use crate::fetch::WaitingFetch;
+use crate::cluster::SimCluster;
 use crate::incoming_batch::IncomingBatch;
-use crate::{ClusterSettings, KafkaVersion, SimCluster, Waiting};
-
-/// What a host does with a request's outcome.
-#[derive(Clone, Debug)]
-#[must_use]
-pub enum Reply {
-    /// Send this frame (size included), in these pieces, before the answer to any later request of the connection.
-    Answer(Vec<Bytes>),
-    /// Send nothing (`acks=0`), and go on with the next request.
-    Silence,
-    /// Close the connection.
-    Close,
-    /// Keep the connection open, and neither read nor answer anything on it any more.
-    Stall,
-    /// Nothing to answer yet: ask again with [`SimCluster::resume`], when something was appended or at the latest at
-    /// [`Waiting::deadline`]. Later requests of the connection wait meanwhile.
-    Later(Box<Waiting>),
-}
-
-/// When a request is carried out, as the host's clock says.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment {
-    pub(crate) now: Instant,
-    /// Wall clock in milliseconds since the Unix epoch, for LogAppendTime.
-    pub(crate) timestamp_ms: i64,
-}
+use crate::kafka_version::KafkaVersion;
+use crate::reply::{Moment, Reply};
+use crate::settings::ClusterSettings;
+use crate::waiting::{Waiting, WaitingFetch};
 
 /// Reads frames for a cluster. Holds no state; copies are as good as the original.
 #[derive(Clone, Copy, Debug)]
@@ -136,6 +114,12 @@ impl RequestReader {
 }
 
 impl SimCluster {
+    /// Reads frames for this cluster; a host does that without holding the cluster's lock.
+    #[must_use]
+    pub fn reader(&self) -> RequestReader {
+        RequestReader::new(&self.settings)
+    }
+
     /// Takes a frame (without its size) that arrived at `broker` on `connection`, and carries it out.
     ///
     /// `timestamp_ms` is the wall clock in milliseconds since the Unix epoch; `connection` is any number that the host
@@ -198,19 +182,14 @@ impl SimCluster {
         }
     }
 
-    /// The answer to a request of this header.
-    pub(crate) fn answer<M: Message>(header: &ReceivedHeader, response: &M) -> Reply {
-        Self::answer_in(header.version, header.correlation_id, response)
-    }
-
-    /// The answer in another version than the one asked in.
-    pub(crate) fn answer_in<M: Message>(version: i16, correlation_id: i32, response: &M) -> Reply {
-        match encode_response(version, correlation_id, response) {
-            Ok(segments) => Reply::Answer(segments.into_vec()),
-            Err(error) => {
-                debug_assert!(false, "the double filled a field that v{version} lacks: {error}");
-                Reply::Close
+    /// Asks again about a request that was answered [`Reply::Later`].
+    pub fn resume(&mut self, now: Instant, timestamp_ms: i64, waiting: Waiting) -> Reply {
+        match waiting {
+            Waiting::Fetch(waiting) if self.is_up(waiting.broker) => {
+                self.fetch(Moment { now, timestamp_ms }, waiting)
             }
+            Waiting::Produce(waiting) if self.is_up(waiting.broker) => self.resume_produce(now, waiting),
+            Waiting::Fetch(_) | Waiting::Produce(_) => Reply::Close,
         }
     }
 }

@@ -3,7 +3,8 @@
 use kp_protocol::records::TimestampType;
 use kp_protocol::{ApiKey, VersionRange};
 
-use crate::{KafkaVersion, ReplicationLag};
+use crate::follower_lag::ReplicationLag;
+use crate::kafka_version::KafkaVersion;
 
 /// Settings of a whole cluster. Each names the broker key it stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,85 +6,18 @@
 mod connection;
 mod handle;
 mod listener;
+mod options;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use kp_protocol::BrokerId;
 
-use crate::{ClusterSettings, KafkaVersion, SimCluster, SimError};
+use crate::{SimCluster, SimError};
 pub use handle::{ClusterGuard, ClusterHandle};
 use listener::Listener;
-
-/// How to start an [`EmbeddedBroker`]. The fields without a word here are those of [`ClusterSettings`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EmbeddedOptions {
-    /// How many brokers, each with a port of its own; at least one.
-    pub brokers: usize,
-    /// See [`ClusterSettings::default_partitions`].
-    pub default_partitions: i32,
-    /// See [`ClusterSettings::default_replication_factor`]; 0 stands for as many as there are brokers, at most three.
-    pub default_replication_factor: i16,
-    /// See [`ClusterSettings::auto_create_topics`].
-    pub auto_create_topics: bool,
-    /// See [`ClusterSettings::max_message_bytes`].
-    pub max_message_bytes: usize,
-    /// See [`ClusterSettings::kafka_version`].
-    pub kafka_version: KafkaVersion,
-    /// See [`ClusterSettings::producer_ids`].
-    pub producer_ids: bool,
-    /// See [`ClusterSettings::retain`].
-    pub retain: bool,
-    /// See [`ClusterSettings::check_records`].
-    pub check_records: bool,
-    /// See [`ClusterSettings::seed`].
-    pub seed: u64,
-    /// The first broker's port, the others take the next ones; 0 = any free ports.
-    pub port: u16,
-}
-
-impl Default for EmbeddedOptions {
-    fn default() -> Self {
-        let cluster = ClusterSettings::default();
-        Self {
-            brokers: 1,
-            default_partitions: cluster.default_partitions,
-            default_replication_factor: 0,
-            auto_create_topics: cluster.auto_create_topics,
-            max_message_bytes: cluster.max_message_bytes,
-            kafka_version: cluster.kafka_version,
-            producer_ids: cluster.producer_ids,
-            retain: cluster.retain,
-            check_records: cluster.check_records,
-            seed: cluster.seed,
-            port: 0,
-        }
-    }
-}
-
-impl EmbeddedOptions {
-    fn cluster(&self) -> ClusterSettings {
-        let settings = ClusterSettings::default().with_brokers(self.brokers);
-        let default_replication_factor = match self.default_replication_factor {
-            ..=0 => settings.default_replication_factor,
-            copies => copies,
-        };
-        ClusterSettings {
-            default_partitions: self.default_partitions,
-            default_replication_factor,
-            auto_create_topics: self.auto_create_topics,
-            max_message_bytes: self.max_message_bytes,
-            kafka_version: self.kafka_version,
-            producer_ids: self.producer_ids,
-            retain: self.retain,
-            check_records: self.check_records,
-            seed: self.seed,
-            ..settings
-        }
-    }
-}
+pub use options::EmbeddedOptions;
 
 /// One broker's place: its number, its address, and its threads while it runs.
 #[derive(Debug)]
@@ -99,7 +32,7 @@ struct Seat {
 ///
 /// ```
 /// use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
-/// let broker = EmbeddedBroker::start(EmbeddedOptions { default_partitions: 6, ..Default::default() })?;
+/// let broker = EmbeddedBroker::start(EmbeddedOptions::new().with_default_partitions(6))?;
 /// assert!(broker.bootstrap().starts_with("127.0.0.1:"));
 /// assert_eq!(broker.cluster().lock().record_count("no such topic"), 0);
 /// broker.shutdown();
@@ -222,6 +155,3 @@ fn bind_any() -> io::Result<TcpListener> {
     });
     free.map_or_else(|| bind(0), Ok)
 }
-
-/// What the threads of one broker share.
-type Cluster = Arc<handle::Shared>;

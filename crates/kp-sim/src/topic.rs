@@ -2,10 +2,10 @@
 
 use kp_protocol::{BrokerId, LeaderEpoch, TopicId, TopicName};
 
-use crate::TopicSettings;
+use crate::follower_lag::Unreplicated;
 use crate::log::PartitionLog;
 use crate::producer_state::ProducerStates;
-use crate::replication::Behind;
+use crate::settings::TopicSettings;
 
 /// A topic as the cluster keeps it.
 #[derive(Clone, Debug)]
@@ -60,8 +60,8 @@ pub struct Partition {
     pub(crate) leader_epoch: LeaderEpoch,
     pub(crate) log: PartitionLog,
     pub(crate) producers: ProducerStates,
-    pub(crate) behind: Behind,
-    /// Who led last, while nobody does: only it has everything.
+    pub(crate) unreplicated: Unreplicated,
+    /// The last leader, while there is none: only it has everything.
     pub(crate) last_leader: Option<BrokerId>,
 }
 
@@ -73,7 +73,7 @@ impl Partition {
             leader_epoch: LeaderEpoch(0),
             log: PartitionLog::default(),
             producers: ProducerStates::default(),
-            behind: Behind::default(),
+            unreplicated: Unreplicated::default(),
             last_leader: leader,
         }
     }

@@ -1,11 +1,10 @@
 //! A request that cannot be answered yet: a Fetch that waits for bytes, a Produce that waits for followers.
+//! Plain values: `fetch.rs` and `replication.rs` look at them again.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::fetch::WaitingFetch;
-use crate::replication::WaitingProduce;
-use crate::request::Moment;
-use crate::{Reply, SimCluster};
+use kp_protocol::api::{FetchRequest, ProduceResponse};
+use kp_protocol::{BrokerId, LeaderEpoch, ReceivedHeader};
 
 /// A request that waits. A host keeps it and asks again with [`SimCluster::resume`]; dropping it forgets the request.
 #[derive(Clone, Debug)]
@@ -27,15 +26,59 @@ impl Waiting {
     }
 }
 
-impl SimCluster {
-    /// Asks again about a request that was answered [`Reply::Later`].
-    pub fn resume(&mut self, now: Instant, timestamp_ms: i64, waiting: Waiting) -> Reply {
-        match waiting {
-            Waiting::Fetch(waiting) if self.is_up(waiting.broker) => {
-                self.fetch(Moment { now, timestamp_ms }, waiting)
-            }
-            Waiting::Produce(waiting) if self.is_up(waiting.broker) => self.resume_produce(now, waiting),
-            Waiting::Fetch(_) | Waiting::Produce(_) => Reply::Close,
-        }
+/// A Fetch request that waits for bytes.
+#[derive(Clone, Debug)]
+pub struct WaitingFetch {
+    pub(crate) broker: BrokerId,
+    pub(crate) header: ReceivedHeader,
+    pub(crate) request: FetchRequest,
+    pub(crate) deadline: Instant,
+}
+
+impl WaitingFetch {
+    pub(crate) fn new(now: Instant, broker: BrokerId, header: ReceivedHeader, request: FetchRequest) -> Self {
+        let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+        Self { broker, header, request, deadline: now + wait }
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+}
+
+/// One partition of an answer that waits for its followers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Awaited {
+    /// Topic and partition, by their places in the answer.
+    pub(crate) place: (usize, usize),
+    pub(crate) leader_epoch: LeaderEpoch,
+    pub(crate) until: Instant,
+}
+
+/// A Produce request with `acks=all` that waits for its followers.
+#[derive(Clone, Debug)]
+pub struct WaitingProduce {
+    pub(crate) broker: BrokerId,
+    pub(crate) header: ReceivedHeader,
+    pub(crate) response: ProduceResponse,
+    pub(crate) awaited: Vec<Awaited>,
+    /// `timeout_ms` of the request.
+    pub(crate) gives_up_at: Instant,
+}
+
+impl WaitingProduce {
+    pub(crate) fn new(
+        broker: BrokerId,
+        header: ReceivedHeader,
+        response: ProduceResponse,
+        awaited: Vec<Awaited>,
+        gives_up_at: Instant,
+    ) -> Self {
+        Self { broker, header, response, awaited, gives_up_at }
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        let last = self.awaited.iter().map(|awaited| awaited.until).max();
+        last.unwrap_or(self.gives_up_at).min(self.gives_up_at)
     }
 }

@@ -18,7 +18,12 @@ pub(super) fn check_links(files: &[SourceFile]) -> Vec<Finding> {
     for page in pages {
         for (line, link) in links(&page.text) {
             if let Some(problem) = broken(page, &link, &headings) {
-                findings.push(Finding::new(&page.path, line, problem, "mend the link, or what it points to"));
+                findings.push(Finding::new(
+                    &page.path,
+                    line,
+                    problem,
+                    "correct the link, or what it points to",
+                ));
             }
         }
     }

@@ -212,12 +212,10 @@ fn integer(config: &ProducerConfig, key: &str) -> Option<i64> {
 
 /// Batches are checked and counted, and not kept: a long run would fill the memory.
 fn start_broker(args: &PerfArgs) -> Result<EmbeddedBroker, Failure> {
-    let options = EmbeddedOptions {
-        brokers: args.brokers.into(),
-        default_partitions: args.partitions,
-        retain: false,
-        ..EmbeddedOptions::default()
-    };
+    let options = EmbeddedOptions::new()
+        .with_brokers(args.brokers.into())
+        .with_default_partitions(args.partitions)
+        .with_retain(false);
     EmbeddedBroker::start(options).map_err(|error| Failure::failed(format!("the embedded broker: {error}")))
 }
 

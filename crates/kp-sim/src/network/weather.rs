@@ -27,8 +27,15 @@ pub struct Weather {
     pub swallowed: f64,
     /// That a name is not resolved.
     pub unresolved: f64,
-    /// That the first address of a name is one where nobody lives.
+    /// That the first address of a name is one where no broker listens.
     pub dead_address: f64,
+}
+
+impl Default for Weather {
+    /// [`Weather::FINE`].
+    fn default() -> Self {
+        Self::FINE
+    }
 }
 
 impl Weather {

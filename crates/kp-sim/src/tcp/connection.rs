@@ -7,8 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kp_protocol::{BrokerId, DEFAULT_MAX_FRAME};
 
-use super::Cluster;
-use super::handle::now;
+use super::handle::{Cluster, now};
 use crate::Reply;
 
 /// Small frames come in by the dozen with one read; a large one is read straight into its own memory.
@@ -34,7 +33,7 @@ impl Connection {
         Self { stream, broker, number: cluster.new_connection(), cluster }
     }
 
-    /// Serves the connection until either side closes it. How it failed is nobody's business: the client sees it.
+    /// Serves the connection until either side closes it. An error is not reported: the client sees the connection end.
     pub(super) fn serve(self, is_stopped: &dyn Fn() -> bool) {
         drop(self.serve_requests(is_stopped));
         drop(self.stream.shutdown(Shutdown::Both));

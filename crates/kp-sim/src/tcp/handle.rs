@@ -15,6 +15,9 @@ struct State {
     waiting: usize,
 }
 
+/// What the threads of one broker share.
+pub(super) type Cluster = Arc<Shared>;
+
 #[derive(Debug)]
 pub(super) struct Shared {
     state: Mutex<State>,
@@ -69,7 +72,7 @@ impl Shared {
 
     /// Wakes every waiting thread, to look whether it is stopped.
     pub(super) fn wake_all(&self) {
-        // Under the lock, so that nobody is between looking and waiting.
+        // Under the lock, so that no thread is between looking and waiting.
         drop(self.lock());
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use kp_protocol::BrokerId;
 
 use super::connection::Connection;
-use super::{Cluster, ClusterHandle};
+use super::handle::{Cluster, ClusterHandle};
 
 /// More connections than that at once are closed as they come.
 const MAX_CONNECTIONS: usize = 1024;

@@ -21,7 +21,7 @@ use crate::client::{batch, fetch_request, values};
 const FIRST: BrokerId = BrokerId(1);
 
 fn start(brokers: usize) -> EmbeddedBroker {
-    let broker = EmbeddedBroker::start(EmbeddedOptions { brokers, ..Default::default() }).unwrap();
+    let broker = EmbeddedBroker::start(EmbeddedOptions::new().with_brokers(brokers)).unwrap();
     let mut cluster = broker.cluster().lock();
     let settings = TopicSettings::of(cluster.settings());
     cluster.create_topic("t", settings).unwrap();
