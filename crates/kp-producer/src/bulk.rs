@@ -59,7 +59,7 @@ impl Producer {
             };
             match result {
                 Ok(delivery) => accepted.push(delivery),
-                Err(error) => return Err(SendAllError { error, accepted, refused: record.into() }),
+                Err(error) => return Err(SendAllError { error, accepted, refused: Box::new(record.into()) }),
             }
         }
         Ok(accepted)
@@ -111,7 +111,7 @@ fn send_each<'a>(
     for record in records {
         match send(&record) {
             Ok(delivery) => accepted.push(delivery),
-            Err(error) => return Err(SendAllError { error, accepted, refused: record.into() }),
+            Err(error) => return Err(SendAllError { error, accepted, refused: Box::new(record.into()) }),
         }
     }
     Ok(accepted)
@@ -126,7 +126,7 @@ pub struct SendAllError {
     /// The records before it, which were accepted and stay so.
     pub accepted: BulkDelivery,
     /// A copy of the record that was refused. Neither it nor what the iterator still holds was or will be written.
-    pub refused: OwnedRecord,
+    pub refused: Box<OwnedRecord>,
 }
 
 impl fmt::Display for SendAllError {

@@ -83,8 +83,8 @@ fn without_waiting_nothing_is_taken_that_would_have_to_wait() {
 fn errors_of_a_send_can_be_boxed_and_go_to_another_thread() {
     fn boxed(producer: &Producer) -> Result<(), Box<dyn std::error::Error + Send + Sync + 'static>> {
         let text = String::from("borrowed");
-        let _ = producer.try_send(ProducerRecord::to("a").value(&text))?;
-        let _ = producer.try_send_all([ProducerRecord::to("a").value(&text)])?;
+        drop(producer.try_send(ProducerRecord::to("a").value(&text))?);
+        drop(producer.try_send_all([ProducerRecord::to("a").value(&text)])?);
         Ok(())
     }
     let rig = Rig::new(QUICK, &[]);

@@ -1,5 +1,7 @@
 //! `max.block.ms` (FA2), and what a send that is given up leaves behind.
 
+#![allow(clippy::disallowed_methods, reason = "a caller that blocks needs a thread of its own")]
+
 use crate::scripted::{Pace, Rig};
 use crate::{ProducerRecord, SendErrorKind, blocking};
 use std::future::Future;
