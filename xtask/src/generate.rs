@@ -19,9 +19,9 @@ use crate::{codemap, figures, tidy, workspace};
 pub(crate) struct Tables {
     /// The messages of kp-protocol.
     pub(crate) wire: Vec<Table>,
-    /// `docs/configuration.md`, from kp-producer's keys.
+    /// `docs/configuration.md`, from kp-config's keys.
     configuration: String,
-    /// `docs/metrics.md`, from its metrics.
+    /// `docs/metrics.md`, from kp-producer's metrics.
     metrics: String,
 }
 

@@ -32,7 +32,8 @@ pub struct TestArgs {
 }
 
 /// Features that a crate's own tests need beside its default ones.
-const FEATURES_FOR_TESTS: &[(&str, &str)] = &[("kp-producer", "futures,tracing"), ("kp-sim", "tcp")];
+const FEATURES_FOR_TESTS: &[(&str, &str)] =
+    &[("kp-config", "serde"), ("kp-producer", "futures,tracing"), ("kp-sim", "tcp")];
 
 /// The package whose tests use several crates together.
 const TEST_PACKAGE: &str = "kp-tests";

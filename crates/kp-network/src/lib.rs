@@ -14,7 +14,6 @@ mod counters;
 mod kafka_client;
 mod known_cluster;
 mod network_client;
-mod old_kafka;
 mod selectable;
 mod settings;
 #[cfg(feature = "tokio")]
@@ -27,7 +26,7 @@ pub use kafka_client::{
     ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Refused, WaitReason,
     Written,
 };
+pub use kp_protocol::OldKafka;
 pub use network_client::NetworkClient;
-pub use old_kafka::OldKafka;
 pub use selectable::{Selectable, SelectorEvent, Wait};
 pub use settings::NetworkSettings;

@@ -2,7 +2,7 @@
 //! No I/O happens here; names are resolved and sockets made on the network thread.
 
 use crate::acks::AckSource;
-use crate::config::{Idempotence, PartitionerClass, ProducerConfig, Settings};
+use crate::config::{ConfigError, Idempotence, PartitionerClass, ProducerConfig, Settings};
 use crate::delivery_report::{DeliveryReport, Listener};
 use crate::driver::Driver;
 use crate::error::BuildError;
@@ -228,6 +228,16 @@ struct Parts {
     sealers: Vec<Sealer>,
 }
 
+/// A configuration names a class that only a JVM has, and the builder was given no partitioner in its place.
+fn no_partitioner(class: &str) -> ConfigError {
+    ConfigError::NotImplemented {
+        key: "partitioner.class",
+        value: class.to_owned(),
+        note: "kp has DefaultPartitioner, RoundRobinPartitioner and UniformStickyPartitioner; hand any other to \
+               ProducerBuilder::partitioner, or leave the key out",
+    }
+}
+
 /// Configures the user's own parts; if one does not like it, those before it are closed (FA13, FA14).
 fn extensions(
     config: &ProducerConfig,
@@ -236,9 +246,9 @@ fn extensions(
     partitioner: Option<Box<dyn Partitioner>>,
 ) -> Result<Extensions, BuildError> {
     if let (PartitionerClass::Foreign(class), None) = (&settings.partitioner, &partitioner) {
-        return Err(BuildError::Config(PartitionerClass::missing(class)));
+        return Err(BuildError::Config(no_partitioner(class)));
     }
-    let mut config = config.as_set();
+    let mut config = config.to_map();
     config.insert("client.id".to_owned(), settings.client_id.clone());
     let interceptors = Configured::configure(
         interceptors,
@@ -311,8 +321,8 @@ fn accumulator_settings(settings: &Settings, is_classic: bool, seed: u64) -> Acc
             PartitionerClass::RoundRobin => Spread::RoundRobin,
             PartitionerClass::UniformSticky => Spread::Sticky,
             // PA15: 0.9 had a counter for records without a key.
-            PartitionerClass::BuiltIn | PartitionerClass::Foreign(_) if is_classic => Spread::RoundRobin,
-            PartitionerClass::BuiltIn | PartitionerClass::Foreign(_) => Spread::Sticky,
+            _ if is_classic => Spread::RoundRobin,
+            _ => Spread::Sticky,
         },
         adaptive: settings.partitioner_adaptive,
         availability_timeout: settings.partitioner_availability_timeout,

@@ -60,7 +60,6 @@ mod acks;
 pub mod blocking;
 mod builder;
 mod bulk;
-pub mod config;
 mod deliveries;
 mod delivery;
 mod delivery_report;
@@ -99,7 +98,6 @@ mod unreachable;
 pub use acks::{Ack, AckStream};
 pub use builder::ProducerBuilder;
 pub use bulk::{BulkDelivery, Outcomes, SendAllError};
-pub use config::{ConfigError, ConfigWarning, ProducerConfig};
 pub use deliveries::{Delivered, Deliveries, WrittenRange};
 pub use delivery::{Delivery, RecordMetadata};
 pub use delivery_report::DeliveryReport;
@@ -112,6 +110,9 @@ pub use interceptor::{InterceptedRecord, ProducerInterceptor, SentRecord};
 pub use kp_accumulator::{
     BatchFailure, Certainty, FailureKind, PartitionRequest, Partitioner, Spent, murmur2, partition_for_key,
 };
+#[doc(inline)]
+pub use kp_config as config;
+pub use kp_config::{ConfigError, ConfigWarning, ProducerConfig};
 pub use kp_protocol::Acks;
 pub use kp_protocol::PartitionId;
 pub use kp_protocol::compression::Compression;

@@ -26,9 +26,10 @@ mod table;
 mod telemetry;
 
 pub use docs::render_markdown;
+pub use kp_config::RecordingLevel;
 pub(crate) use publisher::Publisher;
 pub(crate) use reading::Reading;
 pub use snapshot::{Metric, MetricSummary, MetricValue, ProducerMetrics};
 pub(crate) use stopwatch::{Stopwatch, adding_to};
-pub use table::{MetricInfo, MetricKind, MetricScope, MetricUnit, RecordingLevel, metric_infos};
+pub use table::{MetricInfo, MetricKind, MetricScope, MetricUnit, metric_infos};
 pub(crate) use telemetry::Telemetry;

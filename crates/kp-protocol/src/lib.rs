@@ -57,6 +57,7 @@ mod golden_values;
 mod kafka_string;
 #[cfg(test)]
 mod message_tests;
+mod old_kafka;
 mod primitive;
 mod produce_wire;
 mod producer_identity;
@@ -82,6 +83,7 @@ pub use frame::{
     decode_response_header, encode_body, encode_request, encode_response, request_head, request_head_in,
 };
 pub use kafka_string::KafkaString;
+pub use old_kafka::OldKafka;
 pub use produce_wire::{PlainAck, ProduceBody, ProduceWriter, read_plain_acks};
 pub use producer_identity::{Acks, BatchIdentity, ProducerIdentity, Sequence};
 pub use record_data::Records;

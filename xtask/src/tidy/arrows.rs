@@ -11,12 +11,13 @@ use crate::workspace;
 const BELOW: &[(&str, &[&str])] = &[
     ("kp-time", &[]),
     ("kp-protocol", &[]),
+    ("kp-config", &["kp-protocol"]),
     ("kp-memory", &["kp-time"]),
     ("kp-metadata", &["kp-time", "kp-protocol"]),
     ("kp-accumulator", &["kp-memory", "kp-metadata", "kp-protocol", "kp-time"]),
     ("kp-sender", &["kp-accumulator", "kp-metadata", "kp-protocol", "kp-time"]),
     ("kp-network", &["kp-protocol", "kp-time"]),
-    ("kp-producer", &["kp-sender", "kp-network"]),
+    ("kp-producer", &["kp-config", "kp-sender", "kp-network"]),
     ("kp-sim", &["kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),
     // Not published. The tests may reach everything; benches need a broker that costs little, tools what a user may.
@@ -29,6 +30,7 @@ const BELOW: &[(&str, &[&str])] = &[
 /// The features of each crate that has any. A new one is added here on purpose, with its entry in the docs.
 const FEATURES: &[(&str, &[&str])] = &[
     ("kp-cli", &["default", "zstd"]),
+    ("kp-config", &["serde"]),
     ("kp-network", &["default", "tokio"]),
     ("kp-producer", &["default", "futures", "gzip", "lz4", "serde", "snappy", "tokio", "tracing", "zstd"]),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
@@ -39,6 +41,7 @@ const FEATURES: &[(&str, &[&str])] = &[
 const WITHOUT_RUNTIME: &[&str] = &[
     "kp-time",
     "kp-protocol",
+    "kp-config",
     "kp-memory",
     "kp-metadata",
     "kp-accumulator",
@@ -48,8 +51,16 @@ const WITHOUT_RUNTIME: &[&str] = &[
     "kp-sim",
 ];
 /// Those whose tree holds none even with default features.
-const NEVER_A_RUNTIME: &[&str] =
-    &["kp-time", "kp-protocol", "kp-memory", "kp-metadata", "kp-accumulator", "kp-sender", "kp-sim"];
+const NEVER_A_RUNTIME: &[&str] = &[
+    "kp-time",
+    "kp-protocol",
+    "kp-config",
+    "kp-memory",
+    "kp-metadata",
+    "kp-accumulator",
+    "kp-sender",
+    "kp-sim",
+];
 const RUNTIME: &[&str] = &["tokio", "mio", "socket2", "rustls"];
 
 /// All crates that `name` may import.

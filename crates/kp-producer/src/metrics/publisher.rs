@@ -7,12 +7,11 @@
 
 use super::reading::Reading;
 use super::snapshot::node_label;
-use super::table::{
-    MetricInfo, MetricKind, MetricUnit, NODE, PRODUCER, Read, RecordingLevel, Row, TOPIC, metric_infos,
-};
+use super::table::{MetricInfo, MetricKind, MetricUnit, NODE, PRODUCER, Read, Row, TOPIC, metric_infos};
 use super::telemetry::Board;
 use crate::shared::Shared;
 use ::metrics::{Key, KeyName, Label, Level, Metadata, Recorder, Unit};
+use kp_config::RecordingLevel;
 use kp_network::KafkaClient;
 use kp_protocol::{BrokerId, TopicName};
 use kp_sender::SenderCore;

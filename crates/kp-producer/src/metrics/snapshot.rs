@@ -1,7 +1,8 @@
 //! The metrics of a producer at one moment, as plain values.
 
 use super::reading::Reading;
-use super::table::{MetricInfo, NODE, PRODUCER, Read, RecordingLevel, Row, TOPIC};
+use super::table::{MetricInfo, NODE, PRODUCER, Read, Row, TOPIC};
+use kp_config::RecordingLevel;
 use kp_protocol::{BrokerId, TopicName};
 use std::fmt;
 use std::sync::Arc;

@@ -5,22 +5,11 @@
 
 use super::reading::{NodeReading, ProducerReading};
 use kp_accumulator::TopicCounters;
+use kp_config::RecordingLevel;
 use kp_sender::Histogram;
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-
-/// How detailed the metrics are that are shown (`metrics.recording.level`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RecordingLevel {
-    /// What Java's producer has, and what an operator needs.
-    #[default]
-    Info,
-    /// Also what tells something of kp's own workings.
-    Debug,
-    /// As `Debug`: there is nothing finer yet.
-    Trace,
-}
 
 /// What a metric is about; with it go its labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,28 +238,6 @@ fn compression_rate(topic: &TopicCounters) -> Option<f64> {
 
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-impl RecordingLevel {
-    /// As it stands in a configuration.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Info => "INFO",
-            Self::Debug => "DEBUG",
-            Self::Trace => "TRACE",
-        }
-    }
-
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::Info, Self::Debug, Self::Trace].into_iter().find(|level| level.name() == name)
-    }
-
-    /// Whether a producer at this level shows a metric of `other`.
-    #[must_use]
-    pub fn shows(self, other: Self) -> bool {
-        other <= self
-    }
 }
 
 impl MetricScope {

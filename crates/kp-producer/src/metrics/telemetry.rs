@@ -1,9 +1,9 @@
 //! What the facade itself measures, and where the network thread lays out what only it can read.
 //! Touched by every calling thread (adds) and by the network thread. Lock: the board's, for a copy.
 
-use super::table::RecordingLevel;
 use crate::error::{SendError, SendErrorKind};
 use kp_accumulator::Spent;
+use kp_config::RecordingLevel;
 use kp_network::NetworkSnapshot;
 use kp_protocol::BrokerId;
 use kp_sender::{Histogram, SenderCounters};

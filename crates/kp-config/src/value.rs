@@ -5,10 +5,8 @@ use std::{fmt, hint::black_box, time::Duration};
 
 use kp_protocol::{Acks, compression::Compression};
 
-use crate::metrics::RecordingLevel;
-
-use super::{
-    ConfigError,
+use crate::{
+    ConfigError, RecordingLevel,
     key::{KeyInfo, KeyType, Valid},
 };
 
@@ -90,7 +88,7 @@ impl KeyInfo {
     ///
     /// # Errors
     /// [`ConfigError::InvalidValue`] with the key, the text and what is allowed.
-    pub(super) fn parse(&self, text: String) -> Result<Value, ConfigError> {
+    pub(crate) fn parse(&self, text: String) -> Result<Value, ConfigError> {
         // Java trims numbers, booleans, lists and class names, and takes strings and passwords as they are.
         let value = match self.kind {
             KeyType::Password => return Ok(Value::Password(Secret::new(text))),
@@ -110,7 +108,7 @@ impl KeyInfo {
     }
 
     /// Whether a value of the right type lies in the range of the key.
-    pub(super) fn allows(&self, value: &Value) -> bool {
+    pub(crate) fn allows(&self, value: &Value) -> bool {
         let in_type = match (self.kind, value) {
             (KeyType::Short, Value::Integer(n)) => i16::try_from(*n).is_ok(),
             (KeyType::Int, Value::Integer(n)) => i32::try_from(*n).is_ok(),
@@ -134,7 +132,7 @@ impl KeyInfo {
             }
     }
 
-    pub(super) fn invalid(&self, value: String) -> ConfigError {
+    pub(crate) fn invalid(&self, value: String) -> ConfigError {
         ConfigError::InvalidValue { key: self.key, value, allowed: self.allowed() }
     }
 }
@@ -156,8 +154,8 @@ fn parse_list(text: &str) -> Option<Vec<String>> {
     text.split(',').map(|entry| Some(entry.trim()).filter(|e| !e.is_empty()).map(str::to_owned)).collect()
 }
 
-/// A Rust type that stands for the value of a key in [`Settings`](super::Settings) and in the typed setters.
-pub(super) trait Setting: Sized {
+/// A Rust type that stands for the value of a key in [`Settings`](crate::Settings) and in the typed setters.
+pub(crate) trait Setting: Sized {
     /// `None` if the value has another type, which the table and its test rule out.
     fn from_value(value: &Value) -> Option<Self>;
     fn into_value(self) -> Value;

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-/// One row of [`KEYS`](super::KEYS): everything kp knows about a configuration key.
+/// One row of [`KEYS`](crate::KEYS): everything kp knows about a configuration key.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct KeyInfo {
@@ -67,7 +67,7 @@ impl KeyType {
     }
 
     /// What a value of this type is, in words, for an error message.
-    pub(super) const fn described(self) -> &'static str {
+    pub(crate) const fn described(self) -> &'static str {
         match self {
             Self::Boolean => "true or false",
             Self::Short => "a whole number of 16 bits",
@@ -229,7 +229,7 @@ impl State {
 
 impl KeyInfo {
     /// Whether the key belongs to TLS or SASL, whose defaults are today's in both profiles.
-    pub(super) fn is_security(&self) -> bool {
+    pub(crate) fn is_security(&self) -> bool {
         self.key.starts_with("ssl.") || self.key.starts_with("sasl.") || self.key.starts_with("security.")
     }
 

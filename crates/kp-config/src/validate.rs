@@ -7,15 +7,13 @@ use std::{
     time::Duration,
 };
 
-use kp_network::OldKafka;
-use kp_protocol::compression::Compression;
+use kp_protocol::{OldKafka, compression::Compression};
 
-use super::{
+use crate::{
     ConfigError, ConfigWarning, ProducerConfig, Settings, Value, bootstrap,
     idempotence::{self, Idempotence},
-    key::{KeyInfo, State},
+    key::State,
     suggest,
-    table::KEYS,
 };
 
 /// The producers of this process that had to be given a name.
@@ -76,7 +74,7 @@ impl ProducerConfig {
         self.adjust_timeouts(&mut settings, &mut warnings)?;
         self.adjust_backoffs(&mut settings, &mut warnings);
         self.adjust_sizes(&mut settings, &mut warnings);
-        warnings.extend(self.unknown.keys().map(|key| unknown_key(key)));
+        warnings.extend(self.unknown_keys().map(unknown_key));
         Ok(Validated { settings, warnings })
     }
 
@@ -370,13 +368,8 @@ fn conflict(rule: &'static str, key: &'static str, message: String) -> ConfigErr
     ConfigError::Conflict { rule, key, message }
 }
 
-/// The row of a key.
-pub(super) fn info(key: &str) -> Option<&'static KeyInfo> {
-    KEYS.iter().find(|info| info.key == key)
-}
-
 impl ProducerConfig {
-    pub(super) fn text(&self, key: &str) -> Option<String> {
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
         match self.get(key) {
             Some(Value::Text(text)) => Some(text),
             _ => None,

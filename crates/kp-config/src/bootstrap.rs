@@ -1,13 +1,13 @@
 //! `bootstrap.servers`: text to hosts and ports.
 //! Pure; names are resolved by the network, when it connects.
 
-use super::ConfigError;
+use crate::ConfigError;
 
 /// Splits entries of `host:port`; an IPv6 host loses its brackets, a repeated entry is taken once.
 ///
 /// # Errors
 /// [`ConfigError::InvalidValue`] for an entry without a host or a port (V1).
-pub(super) fn parse(key: &'static str, entries: &[String]) -> Result<Vec<(String, u16)>, ConfigError> {
+pub(crate) fn parse(key: &'static str, entries: &[String]) -> Result<Vec<(String, u16)>, ConfigError> {
     let mut servers = Vec::with_capacity(entries.len());
     for entry in entries {
         let server = split(entry).map_err(|problem| ConfigError::InvalidValue {

@@ -4,21 +4,21 @@
 //! Bytes are taken as UTF-8 (a file in plain ASCII is both UTF-8 and the ISO-8859-1 of old); `\uXXXX` works in
 //! either. Anything else is an error that names the line, not a guess.
 
-use super::ConfigError;
+use crate::ConfigError;
 
 /// One `key=value`, and the line (from 1) on which it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Property {
-    pub(super) key: String,
-    pub(super) value: String,
-    pub(super) line: usize,
+pub(crate) struct Property {
+    pub(crate) key: String,
+    pub(crate) value: String,
+    pub(crate) line: usize,
 }
 
 /// The text of a file.
 ///
 /// # Errors
 /// The line of the first byte that is not UTF-8.
-pub(super) fn decode(bytes: &[u8]) -> Result<&str, ConfigError> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<&str, ConfigError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let valid = &bytes[..error.valid_up_to()];
         let byte = bytes[error.valid_up_to()];
@@ -34,7 +34,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, ConfigError> {
 ///
 /// # Errors
 /// A malformed `\uXXXX`, with its line.
-pub(super) fn parse(text: &str) -> Result<Vec<Property>, ConfigError> {
+pub(crate) fn parse(text: &str) -> Result<Vec<Property>, ConfigError> {
     let mut properties = Vec::new();
     let mut lines = natural_lines(text).enumerate();
     while let Some((index, line)) = lines.next() {

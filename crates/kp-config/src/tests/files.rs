@@ -4,15 +4,15 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use kp_protocol::{Acks, compression::Compression};
 
-use super::super::*;
+use crate::*;
 
 /// A file as it runs beside a Java producer: 25 keys, comments, a continued line, every separator.
-const JAVA: &str = include_str!("../testdata/producer.properties");
+const JAVA: &str = include_str!("../../testdata/producer.properties");
 
 #[test]
 fn a_java_producers_file_loads_as_it_is() {
     let config: ProducerConfig = JAVA.parse().unwrap();
-    assert_eq!(config.set.len(), 25);
+    assert_eq!(config.to_map().len(), 25);
     if !Compression::Lz4.is_available() {
         assert!(matches!(config.validate(), Err(ConfigError::FeatureOff { feature: "lz4", .. })));
         return;

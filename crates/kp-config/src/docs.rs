@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{
+use crate::{
     key::{DefaultValue, State},
     table::KEYS,
 };
@@ -12,7 +12,7 @@ use super::{
 pub fn render_markdown() -> String {
     let mut page = String::from(
         "# Configuration\n\n\
-         <!-- Printed by `cargo xtask docs` from crates/kp-producer/src/config/table.rs. Do not edit. -->\n\n\
+         <!-- Printed by `cargo xtask docs` from crates/kp-config/src/table.rs. Do not edit. -->\n\n\
          Keys, types and defaults are those of Kafka's Java producer, so its `.properties` files load as they are. \
          The column 0.9 tells what the classic producer had: *same*, *absent*, or another default; \
          `kp.defaults=0.9` (or `ProducerConfig::kafka_0_9()`) takes that column for every key that is not set, \

@@ -6,13 +6,10 @@
 
 use std::time::Duration;
 
-use kp_network::OldKafka;
-use kp_protocol::{Acks, compression::Compression};
+use kp_protocol::{Acks, OldKafka, compression::Compression};
 
-use crate::metrics::RecordingLevel;
-
-use super::{
-    ConfigError, ProducerConfig,
+use crate::{
+    ConfigError, ProducerConfig, RecordingLevel,
     idempotence::Idempotence,
     key::Classic::{Absent, AbsentActing, Same, Was, WasNull},
     key::DefaultValue::{Is, Null, Required},
@@ -69,7 +66,7 @@ macro_rules! config {
 
         impl Settings {
             /// Reads the typed keys; what needs a rule over several keys is the caller's.
-            pub(super) fn read(
+            pub(crate) fn read(
                 config: &ProducerConfig,
                 bootstrap_servers: Vec<(String, u16)>,
                 client_id: String,
@@ -337,4 +334,9 @@ config! {
             Works,
             "How far the last batch of a partition may grow past `batch.size` while the partition may not send because its window is full; at most `max.request.size` by default; 0 is Java's strict way.";
     }
+}
+
+/// The row of a key.
+pub(crate) fn info(key: &str) -> Option<&'static KeyInfo> {
+    KEYS.iter().find(|info| info.key == key)
 }

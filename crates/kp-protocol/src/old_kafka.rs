@@ -1,14 +1,14 @@
 //! Brokers from before one could ask a broker what it speaks, or that are taken for such: what they are known to speak.
-//! Owner of these facts: this table. Who speaks to them is found out by `connection`, or said by the configuration.
+//! Owner of these facts: this table. Which brokers are such is found out by the network, or said by the configuration.
 
-use kp_protocol::{ApiKey, BrokerVersions, VersionRange};
 use std::fmt;
+
+use crate::{ApiKey, BrokerVersions, VersionRange};
 
 /// A version of Kafka that is spoken to without asking it (`broker.version.fallback`).
 ///
 /// ```
-/// use kp_network::OldKafka;
-/// use kp_protocol::{ApiKey, VersionRange};
+/// use kp_protocol::{ApiKey, OldKafka, VersionRange};
 /// let old = OldKafka::named("0.9.0.1").unwrap();
 /// assert_eq!(old, OldKafka::V0_9_0);
 /// assert_eq!(old.versions().range(ApiKey::Produce), Some(VersionRange::new(0, 1)));

@@ -4,7 +4,7 @@ mod files;
 mod rules;
 mod table;
 
-use super::*;
+use crate::*;
 
 /// A configuration that could be built, with these keys set.
 fn config(pairs: &[(&str, &str)]) -> ProducerConfig {

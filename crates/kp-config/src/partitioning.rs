@@ -1,6 +1,6 @@
 //! What the keys of partitioning come to: `partitioner.class` by the names that Java's client knows, and the rack (V7).
 
-use super::{ConfigError, ProducerConfig};
+use crate::{ConfigError, ProducerConfig};
 
 /// Who chooses the partition of a record that names none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +13,7 @@ pub enum PartitionerClass {
     UniformSticky,
     /// One record to each partition in turn, whatever its key (`RoundRobinPartitioner`).
     RoundRobin,
-    /// A class that only a JVM has. [`ProducerBuilder::partitioner`](crate::ProducerBuilder::partitioner) must give one in its
-    /// place.
+    /// A class that only a JVM has. The builder of the producer must be given a partitioner in its place.
     Foreign(String),
 }
 
@@ -33,16 +32,6 @@ impl PartitionerClass {
             _ => Self::Foreign(class.to_owned()),
         }
     }
-
-    /// The error of who builds a producer without a partitioner in the place of a foreign class.
-    pub(crate) fn missing(class: &str) -> ConfigError {
-        ConfigError::NotImplemented {
-            key: "partitioner.class",
-            value: class.to_owned(),
-            note: "kp has DefaultPartitioner, RoundRobinPartitioner and UniformStickyPartitioner; hand any other to \
-                   ProducerBuilder::partitioner, or leave the key out",
-        }
-    }
 }
 
 impl ProducerConfig {
@@ -53,12 +42,12 @@ impl ProducerConfig {
         self.with("partitioner.class", class.into())
     }
 
-    pub(super) fn partitioner(&self) -> PartitionerClass {
+    pub(crate) fn partitioner(&self) -> PartitionerClass {
         PartitionerClass::named(&self.text("partitioner.class").unwrap_or_default())
     }
 
     /// V7.
-    pub(super) fn check_rack(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check_rack(&self) -> Result<(), ConfigError> {
         let rack_aware = self.typed::<bool>("partitioner.rack.aware")?;
         if rack_aware && self.text("client.rack").unwrap_or_default().is_empty() {
             return Err(ConfigError::Conflict {

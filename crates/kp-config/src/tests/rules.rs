@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use kp_protocol::{Acks, compression::Compression};
 
-use super::{super::*, config, refused, rule, settings, warned, warnings};
+use super::{config, refused, rule, settings, warned, warnings};
+use crate::*;
 
 fn bad(key: &str, value: &str) -> String {
     let mut config = ProducerConfig::default();

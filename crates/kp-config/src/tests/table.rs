@@ -4,10 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use kp_protocol::{Acks, compression::Compression};
 
-use super::{super::*, settings};
+use super::settings;
+use crate::{table::info, *};
 
 /// Read off the running class of kafka-clients 4.4.0 (and 0.9.0.1 for the fourth column).
-const JAVA: &str = include_str!("../testdata/java-4.4.0.csv");
+const JAVA: &str = include_str!("../../testdata/java-4.4.0.csv");
 
 fn rows() -> Vec<Vec<&'static str>> {
     JAVA.lines().filter(|line| !line.starts_with('#')).map(|line| line.split(';').collect()).collect()
@@ -19,7 +20,7 @@ fn every_key_of_java_stands_in_the_table_as_java_has_it() {
     assert_eq!(rows.len(), 120);
     for row in rows {
         let [key, kind, default, classic, valid] = row[..] else { panic!("{row:?}") };
-        let info = validate::info(key).unwrap_or_else(|| panic!("{key} is not in the table"));
+        let info = info(key).unwrap_or_else(|| panic!("{key} is not in the table"));
         assert_eq!(info.kind.name(), kind, "type of {key}");
         assert_eq!(info.default.to_string(), default, "default of {key}");
         assert_eq!(info.classic.to_string(), classic, "0.9 default of {key}");
@@ -79,13 +80,13 @@ fn every_default_is_a_value_of_its_own_key() {
 
 #[test]
 fn a_version_to_fall_back_on_is_one_of_those_that_cannot_be_asked() {
-    use kp_network::OldKafka;
+    use kp_protocol::OldKafka;
     assert_eq!(settings(&[]).broker_version_fallback, None);
     for (text, old) in [("0.9.0", OldKafka::V0_9_0), ("0.10.0.1", OldKafka::V0_10_0)] {
         let settings = settings(&[("broker.version.fallback", text)]);
         assert_eq!(settings.broker_version_fallback, Some(old), "{text}");
     }
-    let Valid::OneOf(allowed) = validate::info("broker.version.fallback").unwrap().valid else { panic!() };
+    let Valid::OneOf(allowed) = info("broker.version.fallback").unwrap().valid else { panic!() };
     for text in allowed {
         assert!(OldKafka::named(text).is_some(), "{text}");
     }

@@ -1,51 +1,11 @@
-//! The configuration of a producer: Java's keys, typed and checked.
-//! Owns: which keys there are, what they may be, what they come to together. Never: a socket, a clock, a thread.
-//!
-//! One table (`config/table.rs`) holds every key with its type, both columns of defaults, its range and its
-//! state; [`KEYS`], [`Settings`], the typed setters and `docs/configuration.md` all come from it.
-//!
-//! ```
-//! use std::time::Duration;
-//! use kp_producer::ProducerConfig;
-//!
-//! let mut config = ProducerConfig::default()
-//!     .bootstrap_servers("localhost:9092")
-//!     .linger(Duration::from_millis(20));
-//! config.set("max.request.size", "2000000")?;
-//! let validated = config.validate()?;
-//! assert_eq!(validated.settings.linger, Duration::from_millis(20));
-//! # Ok::<(), kp_producer::ConfigError>(())
-//! ```
-
-mod bootstrap;
-mod docs;
-mod error;
-mod idempotence;
-mod key;
-mod partitioning;
-mod properties;
-#[cfg(feature = "serde")]
-mod serde;
-mod suggest;
-mod table;
-#[cfg(test)]
-mod tests;
-mod validate;
-mod value;
+//! The configuration as it is set: keys to values, from pairs, files or typed setters.
+//! Owns: which keys the user set. Never: a rule over two keys (that is `validate.rs`).
 
 use std::{collections::BTreeMap, fmt, fs, path::Path, str::FromStr};
 
-pub use docs::render_markdown;
-pub use error::{ConfigError, ConfigWarning};
-pub use idempotence::Idempotence;
-pub use key::{Classic, DefaultValue, KeyInfo, KeyType, State, Valid};
-pub use partitioning::PartitionerClass;
-pub use suggest::nearest_keys;
-pub use table::{KEYS, Settings};
-pub use validate::Validated;
-pub use value::{Secret, Value};
-
-use value::Setting;
+use crate::{
+    Classic, ConfigError, DefaultValue, KeyInfo, Secret, Value, properties, table::info, value::Setting,
+};
 
 /// The configuration of a producer. It knows which keys the user has set; all others are at the default of the
 /// chosen column (today's, or 0.9's).
@@ -98,7 +58,7 @@ impl ProducerConfig {
     /// [`ConfigError::InvalidValue`] if the text does not fit the type or the range of the key.
     pub fn set(&mut self, key: impl AsRef<str>, value: impl Into<String>) -> Result<(), ConfigError> {
         let (key, value) = (key.as_ref(), value.into());
-        match validate::info(key) {
+        match info(key) {
             Some(info) => {
                 let value = info.parse(value)?;
                 self.set.insert(info.key, value);
@@ -159,7 +119,7 @@ impl ProducerConfig {
             .map_err(|source| ConfigError::InFile { path: path.to_owned(), source: Box::new(source) })
     }
 
-    fn apply_properties(&mut self, text: &str) -> Result<(), ConfigError> {
+    pub(crate) fn apply_properties(&mut self, text: &str) -> Result<(), ConfigError> {
         // As in Java, of two lines with one key only the last is looked at.
         let mut last: BTreeMap<String, (usize, String)> = BTreeMap::new();
         for property in properties::parse(text)? {
@@ -175,8 +135,10 @@ impl ProducerConfig {
         Ok(())
     }
 
-    /// Every key as it was set, in text, those that kp does not know included; passwords are hidden.
-    pub(crate) fn as_set(&self) -> BTreeMap<String, String> {
+    /// Every key as it was set, in text, those that kp does not know included: what a plug-in is configured with.
+    /// Passwords of the table are `[hidden]`; the value of a key that kp does not know is shown, whatever it holds.
+    #[must_use]
+    pub fn to_map(&self) -> BTreeMap<String, String> {
         let known = self.set.iter().map(|(key, value)| ((*key).to_owned(), value.to_string()));
         let unknown = self.unknown.iter().map(|(key, value)| {
             let text = match value {
@@ -198,7 +160,7 @@ impl ProducerConfig {
     /// neither, and for a key that kp does not know.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Value> {
-        self.value(validate::info(key)?)
+        self.value(info(key)?)
     }
 
     /// Whether the classic column (`kp.defaults=0.9`) gives the defaults.
@@ -208,8 +170,13 @@ impl ProducerConfig {
     }
 
     /// Every key that is set and known, with its row, in the order of the names.
-    fn set_values(&self) -> impl Iterator<Item = (&'static KeyInfo, &Value)> {
-        self.set.iter().filter_map(|(key, value)| Some((validate::info(key)?, value)))
+    pub(crate) fn set_values(&self) -> impl Iterator<Item = (&'static KeyInfo, &Value)> {
+        self.set.iter().filter_map(|(key, value)| Some((info(key)?, value)))
+    }
+
+    /// Keys that are set and that kp does not know.
+    pub(crate) fn unknown_keys(&self) -> impl Iterator<Item = &str> {
+        self.unknown.keys().map(String::as_str)
     }
 
     fn value(&self, info: &KeyInfo) -> Option<Value> {
@@ -231,16 +198,16 @@ impl ProducerConfig {
     }
 
     /// A key of the table as the Rust type that its row names.
-    fn typed<T: Setting>(&self, key: &'static str) -> Result<T, ConfigError> {
+    pub(crate) fn typed<T: Setting>(&self, key: &'static str) -> Result<T, ConfigError> {
         let value = self.get(key);
         value.as_ref().and_then(T::from_value).ok_or_else(|| ConfigError::InvalidValue {
             key,
             value: value.map_or_else(|| "nothing".to_owned(), |value| value.to_string()),
-            allowed: validate::info(key).map(KeyInfo::allowed).unwrap_or_default(),
+            allowed: info(key).map(KeyInfo::allowed).unwrap_or_default(),
         })
     }
 
-    fn with<T: Setting>(mut self, key: &'static str, value: T) -> Self {
+    pub(crate) fn with<T: Setting>(mut self, key: &'static str, value: T) -> Self {
         self.set.insert(key, value.into_value());
         self
     }

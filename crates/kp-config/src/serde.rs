@@ -6,7 +6,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ProducerConfig, suggest, validate};
+use crate::{ProducerConfig, suggest, table::info};
 
 /// From a map of keys by Kafka's names (`"linger.ms"`) to texts, numbers, booleans, or lists of texts. A key that kp does not
 /// know is an error, since nobody sees a warning there; so is a key that stands twice.
@@ -20,9 +20,9 @@ impl<'de> Deserialize<'de> for ProducerConfig {
 /// password: what is written is for people, or for producers without secrets. Keys that kp does not know are left out.
 impl Serialize for ProducerConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.set.len()))?;
-        for (key, value) in &self.set {
-            map.serialize_entry(key, &value.to_string())?;
+        let mut map = serializer.serialize_map(Some(self.set_values().count()))?;
+        for (info, value) in self.set_values() {
+            map.serialize_entry(info.key, &value.to_string())?;
         }
         map.end()
     }
@@ -40,7 +40,7 @@ impl<'de> Visitor<'de> for Keys {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ProducerConfig, A::Error> {
         let mut config = ProducerConfig::default();
         while let Some((key, Scalar(value))) = map.next_entry::<String, Scalar>()? {
-            if validate::info(&key).is_none() {
+            if info(&key).is_none() {
                 let nearest = suggest::nearest_key(&key);
                 let hint = nearest.map(|key| format!(", did you mean {key}?")).unwrap_or_default();
                 return Err(A::Error::custom(format!("there is no key {key:?}{hint}")));

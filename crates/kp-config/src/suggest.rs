@@ -1,7 +1,7 @@
 //! "Did you mean …?": the known key nearest to a mistyped one.
 //! Pure; used only for words to a person, so a wrong guess costs a smile.
 
-use super::table::KEYS;
+use crate::table::KEYS;
 
 /// How many keys are named at most.
 const SUGGESTED: usize = 5;
@@ -27,7 +27,7 @@ pub fn nearest_keys(given: &str) -> Vec<&'static str> {
 }
 
 /// The known key nearest to `given`, if it is near enough to be what was meant.
-pub(super) fn nearest_key(given: &str) -> Option<&'static str> {
+pub(crate) fn nearest_key(given: &str) -> Option<&'static str> {
     let given = normal(given);
     // A third of the letters wrong is another word.
     let tolerance = (given.chars().count() / 3).clamp(1, 6);

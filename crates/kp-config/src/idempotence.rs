@@ -4,14 +4,14 @@
 
 use kp_protocol::Acks;
 
-use super::{ConfigError, ConfigWarning, ProducerConfig};
+use crate::{ConfigError, ConfigWarning, ProducerConfig};
 
 /// More unanswered requests than this cannot be told apart by a broker (KIP-98: it remembers five batches).
 const MAX_IN_FLIGHT: u32 = 5;
 
-/// How a producer keeps order, and whether it may write a record twice.
+/// How a producer keeps order, and whether it may write a record twice. Complete: numbers are demanded, wished for, or given
+/// up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Idempotence {
     /// Asked for by name: batches are numbered, no duplicates, no reordering; where the cluster cannot do that, no record is
     /// accepted.
@@ -24,7 +24,7 @@ pub enum Idempotence {
 }
 
 /// Decides, and says in at most one warning what is lost.
-pub(super) fn decide(config: &ProducerConfig) -> Result<(Idempotence, Option<ConfigWarning>), ConfigError> {
+pub(crate) fn decide(config: &ProducerConfig) -> Result<(Idempotence, Option<ConfigWarning>), ConfigError> {
     let wanted = config.typed::<bool>("enable.idempotence")?;
     let named = config.is_set("enable.idempotence");
     let acks = config.typed::<Acks>("acks")?;
