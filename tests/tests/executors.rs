@@ -128,7 +128,10 @@ fn many_threads_that_wait_for_one_consumer_lose_no_outcome() {
                 }
             });
         }
-        (0..THREADS * EACH).filter_map(|_| acks.recv_blocking().expect("it may wait here")).map(|ack| ack.token()).collect()
+        (0..THREADS * EACH)
+            .filter_map(|_| acks.recv_blocking().expect("it may wait here"))
+            .map(|ack| ack.token())
+            .collect()
     });
     tokens.sort_unstable();
     assert_eq!(tokens, Vec::from_iter(0..THREADS * EACH));

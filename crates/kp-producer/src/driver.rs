@@ -144,11 +144,7 @@ impl Driver {
     }
 
     fn sleep_until(&self) -> Option<Instant> {
-        let moments = [
-            self.core.poll_timeout(),
-            self.shared.next_wait_deadline(),
-            self.publisher.next(),
-        ];
+        let moments = [self.core.poll_timeout(), self.shared.next_wait_deadline(), self.publisher.next()];
         moments.into_iter().flatten().min()
     }
 

@@ -191,10 +191,7 @@ impl SendErrorKind {
     #[must_use]
     pub fn is_fatal(&self) -> bool {
         match self {
-            Self::Closed
-            | Self::NetworkThreadGone
-            | Self::Forked
-            | Self::Fatal { .. } => true,
+            Self::Closed | Self::NetworkThreadGone | Self::Forked | Self::Fatal { .. } => true,
             Self::MetadataTimeout { .. }
             | Self::NoSuchPartition { .. }
             | Self::BufferExhausted { .. }

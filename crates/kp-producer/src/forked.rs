@@ -1,7 +1,7 @@
 //! In which process something is: a forked child has a copy of its parent's producer, and no network thread that turns it.
 //!
 //! Two ways to find out, for two prices. A record on its way in asks [`Origin::is_forked`]: one relaxed load of a counter that
-//! the child's side of `fork` raises (`pthread_atfork`; `docs/decisions/0014-forked-processes.md`). A call that waits, and a
+//! the child's side of `fork` raises (`pthread_atfork`; `docs/decisions/0020-forked-processes.md`). A call that waits, and a
 //! delivery, compare process ids: a system call, which also sees a process that was cloned past the C library.
 
 /// The process that made a producer.

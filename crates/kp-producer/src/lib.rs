@@ -60,6 +60,7 @@ mod acks;
 pub mod blocking;
 mod builder;
 mod bulk;
+mod census;
 mod deliveries;
 mod delivery;
 mod delivery_report;

@@ -9,13 +9,15 @@ use kp_protocol::api::{
     MetadataResponsePartition, MetadataResponseTopic, PartitionProduceResponse, ProduceRequest,
     ProduceResponse, TopicProduceResponse,
 };
-use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, ErrorCode, Message, VersionRange, encode_body};
+use kp_protocol::{
+    ApiKey, BrokerAddress, BrokerId, BrokerVersions, ErrorCode, Message, VersionRange, encode_body,
+};
 use kp_time::{Clock, ManualClock};
 use parking_lot::Mutex;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -39,14 +41,13 @@ pub(crate) type Mood = Arc<Mutex<Option<Readiness>>>;
 impl Pace {
     pub(crate) const QUICK: Self = Self { produce: Some(Duration::from_millis(10)), ..Self::SILENT };
     /// It describes the cluster and answers nothing else.
-    pub(crate) const SILENT: Self =
-        Self {
-            metadata: Duration::from_millis(1),
-            produce: None,
-            producer_id: None,
-            throttle_ms: 0,
-            produce_error: ErrorCode::NONE,
-        };
+    pub(crate) const SILENT: Self = Self {
+        metadata: Duration::from_millis(1),
+        produce: None,
+        producer_id: None,
+        throttle_ms: 0,
+        produce_error: ErrorCode::NONE,
+    };
 }
 
 pub(crate) struct Scripted {
@@ -55,6 +56,7 @@ pub(crate) struct Scripted {
     events: Arc<Mutex<Vec<(Instant, Event)>>>,
     woken: Arc<Woken>,
     mood: Mood,
+    network: Arc<Woken>,
 }
 
 /// The application was woken and was not looked at since.
@@ -75,6 +77,7 @@ pub(crate) struct Rig {
     /// What the network says of the broker; `None` = ready.
     pub(crate) mood: Mood,
     woken: Arc<Woken>,
+    network: Weak<Woken>,
 }
 
 impl Rig {
@@ -102,16 +105,23 @@ impl Rig {
             events: Arc::default(),
             woken: Arc::clone(&woken),
             mood: Mood::default(),
+            network: Arc::default(),
         };
+        let network = Arc::downgrade(&client.network);
         let mood = Arc::clone(&client.mood);
         let builder = Producer::builder(config).client(client).clock(clock.clone()).seed(1);
         let (producer, stepper) = change(builder).build_stepped().expect("it is built");
-        Self { clock, producer, stepper, mood, woken }
+        Self { clock, producer, stepper, mood, woken, network }
     }
 
     /// The next poll lets no time pass.
     pub(crate) fn wake(&self) {
         Arc::clone(&self.woken).wake();
+    }
+
+    /// Whether anything still holds the network, as a socket is held.
+    pub(crate) fn holds_network(&self) -> bool {
+        self.network.strong_count() > 0
     }
 
     /// Whether a call waits for memory or for metadata.
@@ -243,7 +253,7 @@ impl KafkaClient for Scripted {
     }
 
     fn waker(&self) -> Waker {
-        Waker::noop().clone()
+        Waker::from(Arc::clone(&self.network))
     }
 
     fn close(&mut self, _within: Duration) {}

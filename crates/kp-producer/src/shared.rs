@@ -13,8 +13,8 @@ pub(crate) use self::extensions::{Closer, Extensions};
 pub(crate) use self::view::{CachedTopic, View};
 pub(crate) use self::waits::Waited;
 
-use crate::error::SendErrorKind;
 use crate::ended::Standing;
+use crate::error::SendErrorKind;
 use crate::explain::Question;
 use crate::forked::Origin;
 use crate::metadata_wait::MetadataWaiters;
@@ -29,8 +29,8 @@ use kp_protocol::TopicName;
 use kp_protocol::records::MessageFormat;
 use kp_time::{Clock, Deadline};
 use parking_lot::Mutex;
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::thread::ThreadId;
 use std::time::Duration;
@@ -100,8 +100,8 @@ pub(crate) struct Shared {
     pub(crate) ended: crate::ended::Ended,
     /// The thread that turns the driver; with a [`Stepper`](crate::Stepper), only while it does.
     pub(crate) network_thread: Mutex<Option<ThreadId>>,
-    /// Wakes the driver out of its `poll`.
-    pub(crate) waker: Waker,
+    /// Wakes the driver out of its `poll`; does nothing once that has ended.
+    waker: Mutex<Waker>,
     pub(crate) inbox: Mutex<Vec<Command>>,
 }
 
@@ -139,7 +139,7 @@ impl Shared {
             is_without_idempotence: AtomicBool::default(),
             ended: Default::default(),
             network_thread: Mutex::new(None),
-            waker,
+            waker: Mutex::new(waker),
             inbox: Mutex::new(Vec::new()),
         }
     }
@@ -189,6 +189,7 @@ impl Shared {
         if let Some(acks) = &self.extensions.acks {
             acks.end();
         }
+        self.forget_driver();
     }
 
     /// Keeps something that an operator should know, once.
@@ -219,7 +220,24 @@ impl Shared {
     /// Hands a command to the driver and wakes it.
     pub(crate) fn tell(&self, command: Command) {
         self.inbox.lock().push(command);
-        self.waker.wake_by_ref();
+        self.wake_driver();
+    }
+
+    /// Ends the driver's sleep.
+    pub(crate) fn wake_driver(&self) {
+        self.waker().wake();
+    }
+
+    /// The driver's waker, as long as there is a driver.
+    pub(crate) fn waker(&self) -> Waker {
+        self.waker.lock().clone()
+    }
+
+    /// The driver has ended: a handle that lives on keeps nothing of the network, whose waker may hold descriptors.
+    fn forget_driver(&self) {
+        *self.waker.lock() = Waker::noop().clone();
+        self.pool.set_driver_waker(Waker::noop().clone());
+        self.accumulator.set_driver_waker(Waker::noop().clone());
     }
 
     /// Whether this is the network thread, where waiting would never end.

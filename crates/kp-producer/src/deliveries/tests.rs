@@ -12,7 +12,9 @@ fn completion(partition: i32) -> Arc<Completion> {
 }
 
 fn push(deliveries: &mut Deliveries, completion: &Arc<Completion>, indexes: Range<u32>) {
-    indexes.for_each(|index| deliveries.push(Delivery::new(Arc::clone(completion), index, std::process::id(), 7)));
+    indexes.for_each(|index| {
+        deliveries.push(Delivery::new(Arc::clone(completion), index, std::process::id(), 7))
+    });
 }
 
 fn written(base: i64) -> Outcome {

@@ -1,7 +1,9 @@
 //! One consumer of all outcomes: nothing is lost, nothing is kept without a bound, and it ends when the producer does.
 
 use crate::scripted::{Pace, Rig};
-use crate::{AckStream, Certainty, Producer, ProducerConfig, ProducerRecord, SendErrorKind, WaitError, blocking};
+use crate::{
+    AckStream, Certainty, Producer, ProducerConfig, ProducerRecord, SendErrorKind, WaitError, blocking,
+};
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -127,7 +129,11 @@ fn a_send_that_waits_for_the_consumer_is_released_by_close() {
     assert_eq!(*error.kind(), SendErrorKind::Closed);
     let closed = rig.run(closing).expect("it may wait here");
     assert_eq!(closed.undelivered, 1);
-    let failed = acks.recv_blocking().expect("it may wait here").and_then(|ack| ack.error()).expect("it was not acknowledged");
+    let failed = acks
+        .recv_blocking()
+        .expect("it may wait here")
+        .and_then(|ack| ack.error())
+        .expect("it was not acknowledged");
     assert_eq!(failed.certainty(), Certainty::Unknown);
     assert!(matches!(acks.recv_blocking(), Ok(None)));
 }

@@ -130,6 +130,16 @@ fn after_a_close_every_call_says_so_and_another_close_tells_the_same() {
     assert!(producer.explain().to_string().contains("the producer is closed"), "{}", producer.explain());
 }
 
+#[test]
+fn a_closed_producer_holds_nothing_of_the_network_while_a_handle_lives() {
+    let mut rig = Rig::new(QUICK, &[]);
+    let producer = rig.producer.clone();
+    drop(rig.run(producer.send(ProducerRecord::to("a").value("v"))).expect("accepted"));
+    let _ = rig.run(producer.close(MS(1000))).expect("it may wait here");
+    assert!(!rig.stepper.turn() && !rig.holds_network());
+    assert_eq!(rig.producer.acknowledged_records(), 1, "it can be asked all the same");
+}
+
 // CL4
 #[test]
 fn a_close_that_is_out_of_time_tells_what_may_be_in_the_log_and_what_cannot() {

@@ -49,7 +49,7 @@ impl Shared {
         }
         let now = self.clock.now();
         let wait = acks.places.join(waited.until(now, self.limits.max_block));
-        self.waker.wake_by_ref();
+        self.wake_driver();
         let result = wait.await;
         let waited_now = self.clock.now().saturating_duration_since(now);
         waited.spent.memory += waited_now;
