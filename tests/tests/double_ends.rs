@@ -153,7 +153,7 @@ impl Wake for Broken {
     }
 }
 
-/// Promise 8: somebody's executor may panic; who waits for another record of the batch is woken all the same.
+/// An application's executor may panic; a waiter for another record of the batch is woken all the same.
 #[test]
 fn a_waker_that_panics_leaves_the_others_woken() {
     let broker = brokers(1);

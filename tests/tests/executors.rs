@@ -109,7 +109,7 @@ fn without_a_future() {
     });
 }
 
-/// Whoever waits for a place is always woken: a wake-up that is lost shows as a record that is refused after `max.block.ms`.
+/// A caller that waits for a place is always woken: a wake-up that is lost shows as a record that is refused after `max.block.ms`.
 #[test]
 fn many_threads_that_wait_for_one_consumer_lose_no_outcome() {
     const THREADS: u64 = 4;

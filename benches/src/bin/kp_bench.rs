@@ -225,7 +225,7 @@ impl Told {
         Self { start: Instant::now(), ok, failed, latency: Mutex::new(histogram()) }
     }
 
-    /// The token is the moment of sending in nanoseconds since the start, or 0 if nobody wants to know.
+    /// The token is the moment of sending in nanoseconds since the start, or 0 if it is not measured.
     fn take(&self, token: u64, is_written: bool) {
         let counter = if is_written { &self.ok } else { &self.failed };
         counter.fetch_add(1, Ordering::Relaxed);

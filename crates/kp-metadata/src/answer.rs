@@ -2,24 +2,31 @@
 //! A broker's bytes are not trusted: nothing here panics or allocates more than the response holds.
 
 use crate::Partition;
+use bytes::Bytes;
 use kp_protocol::api::{MetadataResponse, MetadataResponsePartition, MetadataResponseTopic};
-use kp_protocol::{BrokerAddress, BrokerId, ErrorCode, LeaderEpoch, TopicId, TopicName};
+use kp_protocol::{
+    BrokerAddress, BrokerId, ErrorCode, LeaderEpoch, Message, ProtocolError, TopicId, TopicName,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The first version whose leader epochs are trusted: brokers below may answer stale ones (MD11).
 const TRUSTED_EPOCHS_FROM: i16 = 9;
 
-/// A response as the machine reads it.
-pub(crate) struct Answer {
+/// A Metadata response as the machine reads it.
+#[derive(Debug)]
+pub struct Answer {
     pub(crate) brokers: BTreeMap<BrokerId, BrokerAddress>,
     pub(crate) cluster_id: Option<Arc<str>>,
     pub(crate) controller: Option<BrokerId>,
     pub(crate) topics: Vec<TopicAnswer>,
     pub(crate) error: Option<ErrorCode>,
+    throttle: Duration,
 }
 
 /// What it says about one topic.
+#[derive(Debug)]
 pub(crate) struct TopicAnswer {
     pub(crate) name: TopicName,
     pub(crate) id: TopicId,
@@ -28,7 +35,21 @@ pub(crate) struct TopicAnswer {
 }
 
 impl Answer {
-    pub(crate) fn read(response: &MetadataResponse, version: i16) -> Self {
+    /// Reads the body of a response, which must fill `body` exactly.
+    ///
+    /// # Errors
+    /// `version` is not known, or the bytes are no Metadata response.
+    pub fn parse(body: &Bytes, version: i16) -> Result<Self, ProtocolError> {
+        Ok(Self::read(&MetadataResponse::parse(body, version)?, version))
+    }
+
+    /// How long a quota asks this client to stay quiet (KIP-219); zero if it does not.
+    #[must_use]
+    pub fn throttle(&self) -> Duration {
+        self.throttle
+    }
+
+    fn read(response: &MetadataResponse, version: i16) -> Self {
         let brokers = response.brokers.iter().filter_map(|broker| {
             let id = BrokerId(broker.node_id);
             let port = u16::try_from(broker.port).ok()?;
@@ -41,6 +62,7 @@ impl Answer {
             controller: Some(BrokerId(response.controller_id)).filter(|id| id.0 >= 0),
             topics: response.topics.iter().filter_map(|topic| TopicAnswer::read(topic, version)).collect(),
             error: failed(response.error_code),
+            throttle: Duration::from_millis(u64::try_from(response.throttle_time_ms).unwrap_or(0)),
         }
     }
 }

@@ -122,7 +122,8 @@ impl Cluster {
         self.cluster_id.as_deref()
     }
 
-    /// The controller, if a broker told it (Metadata v1 and newer).
+    /// The controller, if a broker told it (Metadata v1 and newer), as of the last answer that changed anything else.
+    /// KRaft brokers name any live broker here.
     #[must_use]
     pub fn controller(&self) -> Option<BrokerId> {
         self.controller
@@ -194,10 +195,12 @@ impl Cluster {
     }
 
     /// Whether both say the same, whatever their versions.
+    ///
+    /// The controller does not count: a KRaft broker names any live broker as it (KIP-590), another in each answer, and
+    /// that must not end the backoff of answers that bring nothing new (MD3).
     pub(crate) fn same_content(&self, other: &Self) -> bool {
         self.is_bootstrap == other.is_bootstrap
             && self.cluster_id == other.cluster_id
-            && self.controller == other.controller
             && self.brokers == other.brokers
             && self.topics == other.topics
     }
