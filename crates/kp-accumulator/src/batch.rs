@@ -78,6 +78,8 @@ pub(crate) struct Core {
     converted: Option<Converted>,
     pub(crate) ever_unknown: bool,
     pub(crate) is_split: bool,
+    /// Why its last attempt failed.
+    last_error: Option<Box<BrokerError>>,
     spent: Spent,
     /// Since when it is in the phase that `spent` does not hold yet.
     since: Instant,
@@ -166,6 +168,17 @@ impl<S> Batch<S> {
         &self.core.completion
     }
 
+    /// Notes why its last attempt failed, for the failure that it may end with.
+    pub fn remember_error(&mut self, error: BrokerError) {
+        self.core.last_error = Some(Box::new(error));
+    }
+
+    /// Why its last attempt failed; `None` while none did. The parts of a split begin with that of the batch.
+    #[must_use]
+    pub fn last_error(&self) -> Option<&BrokerError> {
+        self.core.last_error.as_deref()
+    }
+
     /// Notes that an attempt ended with its outcome unknown. Certainty only weakens: this is never taken back.
     pub fn mark_unknown(&mut self) {
         self.core.ever_unknown = true;
@@ -252,6 +265,7 @@ impl Core {
             converted: None,
             ever_unknown: false,
             is_split: false,
+            last_error: None,
             spent: Spent::default(),
             since: created,
             waited_since: created,
@@ -265,6 +279,7 @@ impl Core {
     pub(crate) fn retire(&mut self, blank: &Arc<Completion>) -> Option<Arc<Completion>> {
         debug_assert!(self.settled, "nobody waits for it any more");
         self.converted = None;
+        self.last_error = None;
         match Arc::get_mut(&mut self.completion) {
             Some(completion) => {
                 completion.renew(blank.topic_partition().clone());
@@ -296,6 +311,7 @@ impl Core {
         part.place = (self.place.0, self.place.1 + first_index);
         part.ever_unknown = self.ever_unknown;
         part.is_split = true;
+        part.last_error.clone_from(&self.last_error);
         part.full_since = Some(now);
         part.spent = self.spent_by(now);
         part.since = now;
@@ -370,7 +386,7 @@ impl Core {
             attempts: self.attempts,
             waited: self.spent.total(),
             spent: self.spent,
-            last: None,
+            last: self.last_error.as_deref().cloned(),
             record_errors: Vec::new(),
         }
     }

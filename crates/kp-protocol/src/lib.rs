@@ -68,6 +68,7 @@ mod rule;
 #[cfg(test)]
 mod sample;
 mod schema;
+pub mod text;
 mod timestamp;
 mod topic_partition;
 mod unknown_tags;
