@@ -285,7 +285,7 @@ fn after_a_refusal_of_the_whole_producer_later_sends_fail_at_once_and_close_ends
     assert!(error.is_fatal() && error.certainty() == Certainty::NotWritten, "{error}");
     for error in [
         producer.send(record()).expect_err("it is over"),
-        producer.try_send(record()).expect_err("it is over").error,
+        producer.try_send(record()).expect_err("it is over"),
         producer.partitions_for("other").expect_err("it is over"),
     ] {
         assert!(matches!(error.kind(), SendErrorKind::Fatal { .. }) && error.is_fatal(), "{error}");

@@ -143,7 +143,7 @@ fn in_a_queue(args: &Args, producer: &Producer) -> Result<Outcomes, Failure> {
     }
     let finish = || -> Result<(), Failure> {
         QUEUE.with_borrow_mut(|(queue, outcomes)| {
-            while let Some(done) = queue.wait_next() {
+            while let Ok(Some(done)) = queue.wait_next() {
                 take(outcomes, done);
             }
             let mut all = all.lock().map_err(|_| "poisoned")?;
