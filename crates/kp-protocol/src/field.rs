@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::element_sink::Elements;
 use crate::error::{Fault, ProtocolError};
 use crate::wire_buf::WireBuf;
 
@@ -61,7 +62,7 @@ impl<'a> nom::error::ParseError<&'a [u8]> for ParseFault {
 }
 
 /// A value of one field. A type decides its own encoding.
-pub(crate) trait Field: Sized {
+pub(crate) trait Field: Sized + 'static {
     /// The least number of bytes any value takes; array counts are checked against it.
     fn min_size(form: Form) -> usize;
     fn size(&self, form: Form) -> Result<usize, ProtocolError>;
@@ -72,6 +73,16 @@ pub(crate) trait Field: Sized {
     fn put(&self, form: Form, out: &mut WireBuf);
     /// `input` is a slice of `frame`.
     fn parse<'a>(input: &'a [u8], frame: &'a Bytes, form: Form) -> Parsed<'a, Self>;
+    /// The same for a value that may hold arrays: their elements go to `elements` first.
+    #[inline(always)]
+    fn parse_each<'a, E: Elements>(
+        input: &'a [u8],
+        frame: &'a Bytes,
+        form: Form,
+        _: &mut E,
+    ) -> Parsed<'a, Self> {
+        Self::parse(input, frame, form)
+    }
     fn is_null(&self) -> bool {
         false
     }

@@ -48,6 +48,7 @@ mod api_key;
 mod broker_id;
 mod broker_versions;
 pub mod compression;
+mod element_sink;
 mod error;
 mod error_code;
 mod field;
@@ -69,6 +70,7 @@ mod rule;
 #[cfg(test)]
 mod sample;
 mod schema;
+pub mod text;
 mod timestamp;
 mod topic_partition;
 mod unknown_tags;
@@ -79,6 +81,7 @@ mod wire_buf;
 pub use api_key::{ApiKey, VersionRange};
 pub use broker_id::{BrokerAddress, BrokerId, LeaderEpoch};
 pub use broker_versions::BrokerVersions;
+pub use element_sink::ElementSink;
 pub use error::{Fault, ProtocolError};
 pub use error_code::ErrorCode;
 pub use frame::{

@@ -1,5 +1,6 @@
 //! The `wire!` table and the messages that come from it. Each message is written down once, row by row: struct, encoder,
-//! parser, exact size, documentation and the text that `cargo xtask tidy` compares with Kafka's schemas come from that row.
+//! parser,
+//! exact size, documentation and the text that `cargo xtask tidy` compares with Kafka's schemas come from that row.
 //!
 //! Sizing is the pass that can fail; what it let through, `put` can write. Parsing counts what is left before it
 //! allocates anything.
@@ -7,6 +8,7 @@
 use bytes::Bytes;
 
 use crate::api_key::{ApiKey, VersionRange};
+use crate::element_sink::{Elements, KeepAll};
 use crate::error::ProtocolError;
 use crate::field::{Field, Form, ParseFault};
 use crate::wire_buf::WireBuf;
@@ -82,10 +84,20 @@ pub(crate) fn check_version(
 /// A whole message, which must fill its input.
 #[inline]
 pub(crate) fn parse_message<M: Message + Field>(input: &Bytes, form: Form) -> Result<M, ProtocolError> {
+    parse_message_each(input, form, &mut KeepAll)
+}
+
+/// The same; the elements of its arrays go to `elements` first.
+#[inline]
+pub(crate) fn parse_message_each<M: Message + Field, E: Elements>(
+    input: &Bytes,
+    form: Form,
+    elements: &mut E,
+) -> Result<M, ProtocolError> {
     check_version(M::NAME, form.version, M::VERSIONS)?;
     let whole = crate::rule::Rule::new(0, i16::MAX);
     whole
-        .parse_tagged(input, input, form)
+        .parse_tagged(input, input, form, elements)
         .map_err(|fault| ParseFault::explain(fault, M::NAME, form.version, input.len()))
 }
 
@@ -387,12 +399,22 @@ macro_rules! wire_struct {
                 frame: &'a bytes::Bytes,
                 form: $crate::field::Form,
             ) -> $crate::field::Parsed<'a, Self> {
+                <Self as $crate::field::Field>::parse_each(input, frame, form, &mut $crate::element_sink::KeepAll)
+            }
+
+            #[inline]
+            fn parse_each<'a, E: $crate::element_sink::Elements>(
+                input: &'a [u8],
+                frame: &'a bytes::Bytes,
+                form: $crate::field::Form,
+                elements: &mut E,
+            ) -> $crate::field::Parsed<'a, Self> {
                 let mut rest = input;
                 $(
                     let mut $field: $ty = {
                         const RULE: $crate::rule::Rule = $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*);
                         if RULE.is_plain(form.version) {
-                            let (after, value) = RULE.parse(rest, frame, form)?;
+                            let (after, value) = RULE.parse(rest, frame, form, elements)?;
                             rest = after;
                             value
                         } else {
@@ -411,7 +433,7 @@ macro_rules! wire_struct {
                         $({
                             const RULE: $crate::rule::Rule = $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*);
                             if RULE.tag == Some(tag) && RULE.is_tagged(form) {
-                                $field = RULE.parse_tagged(section, frame, form)?;
+                                $field = RULE.parse_tagged(section, frame, form, elements)?;
                                 continue;
                             }
                         })*
