@@ -6,6 +6,7 @@ mod deadlines;
 mod ends;
 mod explained;
 mod extensions;
+pub(crate) mod scripted;
 #[cfg(feature = "futures")]
 mod streams;
 #[cfg(feature = "tracing")]
