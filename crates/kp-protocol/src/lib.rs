@@ -47,6 +47,7 @@ pub mod api;
 mod api_key;
 mod broker_id;
 pub mod compression;
+mod element_sink;
 mod error;
 mod error_code;
 mod frame;
@@ -67,6 +68,7 @@ mod rule;
 #[cfg(test)]
 mod sample;
 mod schema;
+pub mod text;
 mod timestamp;
 mod topic_partition;
 mod unknown_tags;
@@ -76,6 +78,7 @@ mod wire_buf;
 
 pub use api_key::{ApiKey, BrokerVersions, VersionRange};
 pub use broker_id::{BrokerAddress, BrokerId, LeaderEpoch};
+pub use element_sink::ElementSink;
 pub use error::{Fault, ProtocolError};
 pub use error_code::ErrorCode;
 pub use frame::{

@@ -8,6 +8,7 @@
 use bytes::Bytes;
 
 use crate::api_key::{ApiKey, VersionRange};
+use crate::element_sink::{Elements, KeepAll};
 use crate::error::{Fault, ProtocolError};
 use crate::wire_buf::WireBuf;
 
@@ -123,7 +124,7 @@ impl<'a> nom::error::ParseError<&'a [u8]> for ParseFault {
 }
 
 /// A value of one field. A type decides its own encoding.
-pub(crate) trait Field: Sized {
+pub(crate) trait Field: Sized + 'static {
     /// The least number of bytes any value takes; array counts are checked against it.
     fn min_size(form: Form) -> usize;
     fn size(&self, form: Form) -> Result<usize, ProtocolError>;
@@ -134,6 +135,16 @@ pub(crate) trait Field: Sized {
     fn put(&self, form: Form, out: &mut WireBuf);
     /// `input` is a slice of `frame`.
     fn parse<'a>(input: &'a [u8], frame: &'a Bytes, form: Form) -> Parsed<'a, Self>;
+    /// The same for a value that may hold arrays: their elements go to `elements` first.
+    #[inline(always)]
+    fn parse_each<'a, E: Elements>(
+        input: &'a [u8],
+        frame: &'a Bytes,
+        form: Form,
+        _: &mut E,
+    ) -> Parsed<'a, Self> {
+        Self::parse(input, frame, form)
+    }
     fn is_null(&self) -> bool {
         false
     }
@@ -160,10 +171,20 @@ pub(crate) fn check_version(
 /// A whole message, which must fill its input.
 #[inline]
 pub(crate) fn parse_message<M: Message + Field>(input: &Bytes, form: Form) -> Result<M, ProtocolError> {
+    parse_message_each(input, form, &mut KeepAll)
+}
+
+/// The same; the elements of its arrays go to `elements` first.
+#[inline]
+pub(crate) fn parse_message_each<M: Message + Field, E: Elements>(
+    input: &Bytes,
+    form: Form,
+    elements: &mut E,
+) -> Result<M, ProtocolError> {
     check_version(M::NAME, form.version, M::VERSIONS)?;
     let whole = crate::rule::Rule::new(0, i16::MAX);
     whole
-        .parse_tagged(input, input, form)
+        .parse_tagged(input, input, form, elements)
         .map_err(|fault| ParseFault::explain(fault, M::NAME, form.version, input.len()))
 }
 
@@ -465,12 +486,22 @@ macro_rules! wire_struct {
                 frame: &'a bytes::Bytes,
                 form: $crate::wire::Form,
             ) -> $crate::wire::Parsed<'a, Self> {
+                <Self as $crate::wire::Field>::parse_each(input, frame, form, &mut $crate::element_sink::KeepAll)
+            }
+
+            #[inline]
+            fn parse_each<'a, E: $crate::element_sink::Elements>(
+                input: &'a [u8],
+                frame: &'a bytes::Bytes,
+                form: $crate::wire::Form,
+                elements: &mut E,
+            ) -> $crate::wire::Parsed<'a, Self> {
                 let mut rest = input;
                 $(
                     let mut $field: $ty = {
                         const RULE: $crate::rule::Rule = $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*);
                         if RULE.is_plain(form.version) {
-                            let (after, value) = RULE.parse(rest, frame, form)?;
+                            let (after, value) = RULE.parse(rest, frame, form, elements)?;
                             rest = after;
                             value
                         } else {
@@ -489,7 +520,7 @@ macro_rules! wire_struct {
                         $({
                             const RULE: $crate::rule::Rule = $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*);
                             if RULE.tag == Some(tag) && RULE.is_tagged(form) {
-                                $field = RULE.parse_tagged(section, frame, form)?;
+                                $field = RULE.parse_tagged(section, frame, form, elements)?;
                                 continue;
                             }
                         })*
