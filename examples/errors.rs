@@ -34,13 +34,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         not_delivered("not allowed", &failed);
     }
 
-    // A passing trouble: the producer tries again by itself, under the same number; nobody has to do anything.
+    // A passing trouble: the producer tries again by itself, under the same number; the application has nothing to do.
     let delivery = producer.send(ProducerRecord::to("orders").value("b"))?;
     broker.fail_next(ErrorCode::NOT_ENOUGH_REPLICAS, WITHIN);
     broker.complete_next(WITHIN);
     println!("a passing trouble: written at {:?}", delivery.wait()?.offset());
 
-    // No answer at all: it may be in the log or not, and nobody can know.
+    // No answer at all: it may be in the log or not, and the producer cannot know.
     let delivery = producer.send(ProducerRecord::to("orders").value("c"))?;
     if let Err(failed) = delivery.wait() {
         not_delivered("no answer", &failed);
@@ -54,7 +54,7 @@ fn not_accepted(what: &str, error: &SendError) {
     let advice = match (error.is_fatal(), error.is_retriable()) {
         (true, _) => "build a new producer",
         (false, true) => "send it again later",
-        (false, false) => "mend the record or the configuration",
+        (false, false) => "correct the record or the configuration",
     };
     println!("{what}: {error}\n  -> {advice}");
 }

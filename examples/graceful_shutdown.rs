@@ -31,7 +31,7 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     println!("{accepted} accepted, {} acknowledged", producer.acknowledged_records());
     println!("closed, {} undelivered", closed.undelivered);
 
-    // Whoever still sends is told.
+    // A thread that still sends gets an error.
     let late = producer.send(ProducerRecord::to("kp-work").value("late")).await;
     let is_closed = late.is_err_and(|error| *error.kind() == SendErrorKind::Closed);
     println!("a late record is refused: {is_closed}");

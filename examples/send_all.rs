@@ -17,18 +17,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let lines: Vec<String> = (0..1_000).map(|number| format!("line {number}")).collect();
     let records = lines.iter().map(|line| ProducerRecord::to("kp-all").value(line));
-    let outcomes = producer.send_all(records).await.map_err(|refused| refused.error)?.await;
+    let outcomes = producer.send_all(records).await?.await;
     println!("{} of {} lines written", outcomes.written(), outcomes.len());
     for (line, error) in outcomes.errors() {
         println!("line {line}: {error}");
     }
 
-    // The second is too large: what was before it is accepted, it and the rest come back.
+    // The second is too large: what was before it is accepted, it comes back, and the rest is still in the iterator.
     let large = vec![0; 2_000_000];
-    let records = [&b"one"[..], &large, b"three"].map(|value| ProducerRecord::to("kp-all").value(value));
-    if let Err(refused) = producer.send_all(records).await {
-        println!("{} accepted, {} came back: {}", refused.accepted.len(), refused.rest.len(), refused.error);
+    let values = [&b"one"[..], &large, b"three"];
+    let mut records = values.iter().map(|value| ProducerRecord::to("kp-all").value(value));
+    if let Err(refused) = producer.send_all(records.by_ref()).await {
+        println!("{} accepted, one came back: {}", refused.accepted.len(), refused.error);
         println!("{} of those written", refused.accepted.await.written());
+        println!("{} of the rest written", producer.send_all(records).await?.await.written());
     }
 
     let closed = producer.close(Duration::from_secs(10)).await?;

@@ -41,7 +41,7 @@ impl<C: KafkaClient> KafkaClient for Counting<C> {
 
     fn send(&mut self, now: Instant, request: ClientRequest) -> Result<(), Refused> {
         let name = format!("{:?} v{}", request.api_key, request.version);
-        *self.counts.lock().expect("nobody panics with it").entry(name).or_default() += 1;
+        *self.counts.lock().expect("no thread panics with it").entry(name).or_default() += 1;
         self.inner.send(now, request)
     }
 
@@ -85,7 +85,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         producer.send(ProducerRecord::to("kp-counted").value(&value)).await?.await?;
     }
     let closed = producer.close(Duration::from_secs(10)).await?;
-    for (request, times) in &*counts.lock().expect("nobody panics with it") {
+    for (request, times) in &*counts.lock().expect("no thread panics with it") {
         println!("{times:>3} × {request}");
     }
     println!("closed, {} undelivered", closed.undelivered);

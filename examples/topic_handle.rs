@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         deliveries.push(readings.send_blocking(readings.record().value(&number.to_be_bytes()))?);
     }
     let mut written = 0;
-    while let Some(done) = deliveries.wait_next() {
+    while let Some(done) = deliveries.wait_next()? {
         written += done.into_result()?.len();
     }
     println!("{written} readings of 8 bytes written to {}", readings.name());

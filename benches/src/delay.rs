@@ -42,7 +42,7 @@ fn carry(mut from: TcpStream, to: TcpStream, one_way: Duration) {
                 break;
             }
         }
-        // Nobody writes to a client that has gone: the other direction ends through this too.
+        // The client has gone: the other direction ends through this too.
         let _ = from.shutdown(Shutdown::Read);
     });
 }

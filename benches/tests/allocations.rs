@@ -3,7 +3,7 @@
 //! each 16 KiB page (its shared handle); a request of more than three batches takes another (its list of segments).
 
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, reason = "figures are for somebody to read")]
+#![allow(clippy::print_stdout, reason = "figures are printed for a reader")]
 
 use kp_producer::blocking::Producer;
 use kp_producer::{Deliveries, Delivery, ProducerConfig, ProducerRecord};
@@ -46,7 +46,7 @@ const RECORDS: u64 = 400_000;
 const MOST: f64 = 0.01;
 
 /// Allocations for each record, when `send` sends one and takes outcomes as it likes. The best of three: how many batches a
-/// request carries is up to whoever else uses the machine.
+/// request carries depends on what else the machine does.
 fn measure(mut send: impl FnMut(u64)) -> f64 {
     (0..WARM_UP).for_each(&mut send);
     let mut one = |_| {

@@ -38,7 +38,7 @@ examples! {
     many_tasks => "kp-requests", 500, "500 requests answered";
     own_partitioner => "kp-countries", 4, "xx-1 was not accepted: ";
     prometheus => "kp-scraped", 10_000, "kafka_producer_record_send_total{client_id=\"orders\"} 10000";
-    send_all => "kp-all", 1_001, "1 accepted, 2 came back: ";
+    send_all => "kp-all", 1_002, "1 accepted, one came back: ";
     swapped_network => "kp-counted", 3, "3 × Produce v";
     testing_with_a_mock => "", 0, "the broker has Some(\"customer-4\") = Some(\"{\\\"item\\\":\\\"tea\\\"}\")";
     token => "kp-lines", 1_000, "1000 lines done, 0 failed";

@@ -283,7 +283,7 @@ mod tests {
         reordered.sent.get_mut(&10).unwrap().accepted = Some(5);
         assert_eq!(broken(&reordered), ["order per partition"]);
         reordered.remade_by_name.insert(place().0);
-        assert_eq!(broken(&reordered), [""; 0], "nobody can tell the topics apart");
+        assert_eq!(broken(&reordered), [""; 0], "the topics cannot be told apart");
 
         let mut silent = good();
         told(&mut silent, 10, vec![]);

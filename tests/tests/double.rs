@@ -428,14 +428,14 @@ fn a_full_pool_makes_send_wait_and_then_fail_with_the_reason() {
 }
 
 #[test]
-fn try_send_never_waits_and_gives_the_record_back() {
+fn try_send_never_waits() {
     let broker = broker();
     let producer = producer(&broker.bootstrap(), &[]);
-    let refused = producer.try_send(ProducerRecord::to("t").value("v")).expect_err("no metadata yet");
-    assert_eq!(refused.error.kind(), &SendErrorKind::WouldBlock);
-    assert_eq!(refused.record.topic(), "t");
+    let record = ProducerRecord::to("t").value("v");
+    let refused = producer.try_send(record.clone()).expect_err("no metadata yet");
+    assert_eq!(refused.kind(), &SendErrorKind::WouldBlock);
     producer.partitions_for("t").expect("metadata");
-    producer.try_send(refused.record).expect("accepted now").wait().expect("written");
+    producer.try_send(record).expect("accepted now").wait().expect("written");
 }
 
 #[test]
@@ -449,7 +449,7 @@ fn a_callback_may_try_send_but_what_would_wait_there_says_so() {
         let next = inner.try_send(ProducerRecord::to("t").partition(0).value("from the callback"));
         let other = inner.send(ProducerRecord::to("never seen").value("v")).map(drop);
         let closed = inner.close(LONG).map(drop);
-        let _ = tell.send((next.map_err(|refused| refused.error), other, inner.flush(), closed));
+        let _ = tell.send((next, other, inner.flush(), closed));
     };
     producer.send_with(ProducerRecord::to("t").partition(0).value("first"), callback).expect("accepted");
     let (next, other, flushed, closed) = told.recv_timeout(LONG).expect("the callback ran");

@@ -153,7 +153,7 @@ impl Wake for Broken {
     }
 }
 
-/// Promise 8: somebody's executor may panic; who waits for another record of the batch is woken all the same.
+/// An application's executor may panic; a waiter for another record of the batch is woken all the same.
 #[test]
 fn a_waker_that_panics_leaves_the_others_woken() {
     let broker = brokers(1);
@@ -285,7 +285,7 @@ fn after_a_refusal_of_the_whole_producer_later_sends_fail_at_once_and_close_ends
     assert!(error.is_fatal() && error.certainty() == Certainty::NotWritten, "{error}");
     for error in [
         producer.send(record()).expect_err("it is over"),
-        producer.try_send(record()).expect_err("it is over").error,
+        producer.try_send(record()).expect_err("it is over"),
         producer.partitions_for("other").expect_err("it is over"),
     ] {
         assert!(matches!(error.kind(), SendErrorKind::Fatal { .. }) && error.is_fatal(), "{error}");

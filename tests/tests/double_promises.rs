@@ -51,11 +51,13 @@ fn asked_for_by_name_no_call_accepts_a_record_and_each_says_why() {
     let record = || ProducerRecord::to("t").partition(0).value("v");
     let errors = [
         producer.send(record()).expect_err("refused"),
-        producer.try_send(record()).expect_err("refused").error,
-        producer.connect().expect_err("refused"),
+        producer.try_send(record()).expect_err("refused"),
         producer.partitions_for("t").expect_err("refused"),
         producer.send(record()).expect_err("still refused"),
     ];
+    let connect = producer.connect().expect_err("refused");
+    assert_eq!(connect.kind(), errors[0].kind());
+    assert!(!connect.is_retriable() && !connect.is_fatal());
     for error in errors {
         assert!(matches!(error.kind(), SendErrorKind::UnsupportedVersion { .. }), "{error}");
         let words = error.to_string();

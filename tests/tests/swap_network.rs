@@ -38,7 +38,7 @@ struct Bell {
 
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
-        *self.rung.lock().expect("nobody panics with it") = true;
+        *self.rung.lock().expect("no thread panics with it") = true;
         self.changed.notify_all();
     }
 }
@@ -110,7 +110,7 @@ impl KafkaClient for Script {
     #[expect(clippy::disallowed_methods, reason = "a network that waits for the system's clock")]
     fn poll(&mut self, until: Option<Instant>, events: &mut Vec<Event>) {
         let left = until.map_or(LONG, |until| until.saturating_duration_since(Instant::now()));
-        let mut rung = self.bell.rung.lock().expect("nobody panics with it");
+        let mut rung = self.bell.rung.lock().expect("no thread panics with it");
         if self.waiting.is_empty() {
             rung = self.bell.changed.wait_timeout_while(rung, left, |rung| !*rung).expect("as above").0;
         }

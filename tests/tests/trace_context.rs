@@ -1,4 +1,4 @@
-//! The trace context of whoever sends is in the record that a broker keeps.
+//! The trace context of the sender is in the record that a broker keeps.
 
 use kp_producer::blocking::Producer as BlockingProducer;
 use kp_producer::{Producer, ProducerConfig, ProducerRecord, TraceContext, TraceParent};

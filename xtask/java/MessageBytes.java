@@ -11,7 +11,7 @@
 //        mixed    null or not, zero to three elements, numbers at their ends, long and empty strings; mixed2 likewise
 //        unknown  as filled, and in each struct of a flexible version two tagged fields that no schema has
 //
-// A value follows from the hash of its path, "ProduceRequest 9 filled/TopicData/0/Name", so that whoever knows the
+// A value follows from the hash of its path, "ProduceRequest 9 filled/TopicData/0/Name", so that a test that knows the
 // rules (in Rust: src/golden_values.rs of kp-protocol) makes the same values without these bytes.
 import java.lang.reflect.Field;
 import java.lang.reflect.ParameterizedType;

@@ -208,7 +208,7 @@ impl CompareArgs {
                     })
                 });
                 if !reachable {
-                    return Err(XtaskError::Usage(format!("--bootstrap {address}: nobody answers there")));
+                    return Err(XtaskError::Usage(format!("--bootstrap {address}: no broker answers there")));
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! What can go wrong in a development task, with what the reader needs to mend it.
+//! What can go wrong in a development task, with what the reader needs to fix it.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
 //! The table of figures in `README.md`: some rows of `docs/performance.md`, which a program has measured. So the two never
-//! differ, and nobody types a figure.
+//! differ, and no figure is typed by hand.
 
 use std::fmt::Write;
 

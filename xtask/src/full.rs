@@ -35,8 +35,16 @@ const HACK: Tool = Tool { name: "cargo-hack", version: "0.6.46", flags: &[] };
 const ELSEWHERE: &str = "--target-dir target/full";
 
 /// The crates that decide and do no I/O: they are compiled where there is neither a socket nor a thread.
-const PURE: [&str; 7] =
-    ["kp-time", "kp-protocol", "kp-config", "kp-memory", "kp-metadata", "kp-accumulator", "kp-sender"];
+const PURE: [&str; 8] = [
+    "kp-time",
+    "kp-protocol",
+    "kp-config",
+    "kp-memory",
+    "kp-metadata",
+    "kp-accumulator",
+    "kp-client",
+    "kp-sender",
+];
 
 /// One step: its name, cargo's arguments, what is set for it, and what has to be there before.
 struct Step {

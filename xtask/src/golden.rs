@@ -79,7 +79,7 @@ impl Golden {
 type Subject<'a> = (&'a str, &'a str, i32, &'a str);
 
 fn subject(row: &str) -> Result<Subject<'_>, XtaskError> {
-    let unknown = || XtaskError::Usage(format!("a row that nobody knows: {row}"));
+    let unknown = || XtaskError::Usage(format!("an unknown row: {row}"));
     let words: Vec<_> = row.split(' ').collect();
     let (message, api, number, case) = match words[..] {
         ["Error", code, _, _] => ("Error", "", code, ""),

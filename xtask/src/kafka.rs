@@ -398,7 +398,7 @@ impl KafkaCluster {
 
 impl Drop for KafkaCluster {
     /// Ends the brokers of a cluster that lives with this process. Its directory is removed, unless a test is
-    /// failing and somebody may want to look at logs and data.
+    /// failing, and its reader may want to look at logs and data.
     fn drop(&mut self) {
         let state = self.state().clone();
         let is_mine = state.owner.is_some() && state.owner == ProcessId::of(std::process::id() as i32);
@@ -477,7 +477,7 @@ fn new_cluster_id(seed: u64) -> String {
     letters
 }
 
-/// Removes what clusters of dead processes left behind. Best effort: what cannot be removed harms nobody.
+/// Removes what clusters of dead processes left behind. Best effort: what cannot be removed does no harm.
 fn sweep() {
     for state in ClusterState::load_all().unwrap_or_default() {
         if state.is_abandoned() {

@@ -41,7 +41,7 @@ pub struct PlantsArgs {
 /// Plants the bugs and shows who noticed.
 ///
 /// # Errors
-/// [`XtaskError::Failed`] when a patch does not apply, a planted bug does not compile, or nobody notices it.
+/// [`XtaskError::Failed`] when a patch does not apply, a planted bug does not compile, or no law or test notices it.
 pub fn run(args: &PlantsArgs) -> Result<(), XtaskError> {
     let all = Plant::all()?;
     let plants = select(&all, args)?;

@@ -143,7 +143,7 @@ fn in_a_queue(args: &Args, producer: &Producer) -> Result<Outcomes, Failure> {
     }
     let finish = || -> Result<(), Failure> {
         QUEUE.with_borrow_mut(|(queue, outcomes)| {
-            while let Some(done) = queue.wait_next() {
+            while let Ok(Some(done)) = queue.wait_next() {
                 take(outcomes, done);
             }
             let mut all = all.lock().map_err(|_| "poisoned")?;
@@ -225,7 +225,7 @@ impl Told {
         Self { start: Instant::now(), ok, failed, latency: Mutex::new(histogram()) }
     }
 
-    /// The token is the moment of sending in nanoseconds since the start, or 0 if nobody wants to know.
+    /// The token is the moment of sending in nanoseconds since the start, or 0 if it is not measured.
     fn take(&self, token: u64, is_written: bool) {
         let counter = if is_written { &self.ok } else { &self.failed };
         counter.fetch_add(1, Ordering::Relaxed);

@@ -248,7 +248,7 @@ impl Loop {
                         let answer = InitProducerIdResponse { producer_id: 9, ..Default::default() };
                         Bytes::from(encode_body(request.version, &answer)?.concat())
                     }
-                    other => return Err(format!("a request that nobody expects: {other:?}").into()),
+                    other => return Err(format!("an unexpected request: {other:?}").into()),
                 };
                 self.core.handle_input(now, Input::Answered { token: request.token, body });
             }

@@ -38,7 +38,7 @@ fn main() -> std::io::Result<()> {
         let (stream, _) = listener.accept()?;
         std::thread::spawn(move || {
             if let Err(error) = sink.serve(stream) {
-                // Whoever reads it is gone, or it is said.
+                // Fails only if the reader is gone.
                 let _ = writeln!(std::io::stderr(), "kp-sink: a connection ended: {error}");
             }
         });

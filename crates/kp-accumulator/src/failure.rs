@@ -101,6 +101,8 @@ pub enum FailureKind {
     NetworkThreadGone,
     /// Not an end: the outcome was waited for on the thread that brings it. It is still to come.
     WouldDeadlock,
+    /// Not an end: the outcome was waited for in a forked child of the process whose producer it is. Only that one learns it.
+    Forked,
 }
 
 impl FailureKind {
@@ -116,7 +118,8 @@ impl FailureKind {
             | Self::UnsupportedVersion
             | Self::Closed
             | Self::NetworkThreadGone
-            | Self::WouldDeadlock => false,
+            | Self::WouldDeadlock
+            | Self::Forked => false,
         }
     }
 }
@@ -163,6 +166,7 @@ impl fmt::Display for FailureKind {
             Self::Closed => f.write_str("the producer was closed before it could be delivered"),
             Self::NetworkThreadGone => f.write_str("the producer's network thread has ended"),
             Self::WouldDeadlock => f.write_str("waited for on the network thread, which would never end"),
+            Self::Forked => f.write_str("waited for in a forked process, whose parent alone learns the outcome"),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use kp_producer::{ConfigError, ProducerConfig};
 
-use crate::args::ConfigArgs;
+use crate::config_args::ConfigArgs;
 
 /// The configuration that the flags describe; not checked as a whole yet.
 ///

@@ -40,7 +40,7 @@ impl Console {
         self.line(format_args!("kp: {text}"));
     }
 
-    /// Whether a progress bar may be drawn: somebody looks, and wants to.
+    /// Whether a progress bar may be drawn: stderr is a terminal, and the user did not refuse it.
     pub(crate) fn wants_progress(&self) -> bool {
         !self.quiet && io::stderr().is_terminal()
     }
@@ -51,7 +51,7 @@ impl Console {
     }
 
     fn line(&self, text: fmt::Arguments<'_>) {
-        // Nobody can be told that stderr is gone.
+        // There is no place left to report that stderr is gone.
         let print = || drop(writeln!(io::stderr().lock(), "{text}"));
         match &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(bar) => bar.suspend(print),

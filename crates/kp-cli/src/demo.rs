@@ -29,7 +29,8 @@ use crate::{
     interrupt::{EXIT_INTERRUPTED, on_interrupt},
     produce::{
         self,
-        outcomes::{Outcomes, Place},
+        outcome_line::Place,
+        outcomes::Outcomes,
         summary::{Summary, megabytes, per_second, thousands},
     },
     reader::{self, Bootstrap, Position, ReaderError, TopicReader},
@@ -85,7 +86,7 @@ pub(crate) fn run(args: &DemoArgs, output: &OutputArgs, console: &Console) -> Re
     Ok(u8::from(!report.is_good()))
 }
 
-/// A topic that nobody has.
+/// A topic name that is not taken.
 fn new_name() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("kp-demo-{}", since.as_millis())
@@ -130,7 +131,7 @@ fn send(
     });
     // Both refuse only on the network thread, which this is not.
     let closed = producer.flush().and_then(|()| producer.close(CLOSE_WITHIN)).map_err(Failure::failed)?;
-    outcomes.take_untold().iter().for_each(|failure| console.error(failure));
+    outcomes.take_unreported().iter().for_each(|failure| console.error(failure));
     fed.map_err(Failure::failed)?;
     if closed.undelivered > 0 {
         return Err(Failure::failed(format!("{} records undelivered", closed.undelivered)));

@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "a program is where clocks, threads and sockets come from")]
 
 mod args;
+mod config_args;
 mod config_help;
 mod configure;
 mod console;

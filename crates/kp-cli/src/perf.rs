@@ -3,6 +3,7 @@
 //! the main thread, here, samples them ([`series`]), waits for the end or for Ctrl-C, and sums up ([`result`]).
 
 mod compare;
+mod event;
 mod live;
 pub(crate) mod options;
 mod pace;
@@ -30,6 +31,7 @@ use kp_producer::{Producer, blocking};
 
 use self::{
     compare::Comparison,
+    event::Event,
     live::Live,
     options::PerfArgs,
     pace::Pace,
@@ -55,18 +57,6 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(10);
 
 /// How often is looked at what happened.
 const TICK: Duration = Duration::from_millis(100);
-
-/// What can happen to a run.
-enum Event {
-    /// A sender has found its topic and is warmed up.
-    Ready { partitions: usize },
-    /// A sender sends nothing more: its end, or the reason.
-    Ended(Option<String>),
-    /// The first Ctrl-C.
-    Interrupted,
-    /// Everything is settled, and the producers closed with so many records undelivered.
-    Closed(u64),
-}
 
 /// # Errors
 /// What kept it from being begun, or the results from being written.
@@ -274,7 +264,7 @@ impl Run {
         ending
     }
 
-    /// Everybody is ready: the measurement begins, unless it was stopped before.
+    /// All senders are ready: the measurement begins, unless it was stopped before.
     fn begin(&mut self, setup: &Setup, console: &Console) {
         if self.starts.is_empty() {
             return;
@@ -290,7 +280,7 @@ impl Run {
 
     /// From here on nothing more is accepted.
     fn halt(&mut self) {
-        // First, so that nobody waits for a beginning any more.
+        // First, so that no sender waits for the beginning any more.
         self.starts.clear();
         self.gates.iter().for_each(|gate| gate.shut());
     }

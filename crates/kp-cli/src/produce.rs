@@ -5,10 +5,12 @@
 pub(crate) mod feeder;
 pub(crate) mod gate;
 pub(crate) mod input;
+pub(crate) mod input_record;
 pub(crate) mod lines;
 pub(crate) mod ndjson;
 pub(crate) mod outages;
 pub(crate) mod outcome_file;
+pub(crate) mod outcome_line;
 pub(crate) mod outcomes;
 pub(crate) mod progress;
 pub(crate) mod summary;
@@ -62,7 +64,7 @@ enum Event {
     InputEnded(Option<Stopped>),
     /// The first Ctrl-C.
     Interrupted,
-    /// SIGUSR1: somebody wants to know why nothing goes out.
+    /// SIGUSR1: the user asks why nothing goes out.
     WantsToKnow,
     /// Everything is settled, and the producer closed with so many records undelivered.
     Closed(u64),
@@ -193,7 +195,7 @@ struct Run {
     outcomes: Arc<Outcomes>,
     console: Console,
     max_request_size: usize,
-    /// Held by whoever says the last word, which is said once.
+    /// Held while the summary is printed, so that it is printed once.
     is_reported: Arc<Mutex<bool>>,
 }
 
@@ -217,7 +219,7 @@ impl Run {
             let lately = samples.take(self.outcomes.counts().0);
             progress.show(bytes_read.load(Ordering::Relaxed), &self.outcomes, lately);
             outages.tell(&self.producer, &self.console);
-            self.outcomes.take_untold().iter().for_each(|failure| self.console.error(failure));
+            self.outcomes.take_unreported().iter().for_each(|failure| self.console.error(failure));
             match event {
                 Ok(Event::Closed(undelivered)) => {
                     if undelivered > 0 {
@@ -272,7 +274,7 @@ impl Run {
                 let _ = lines_ended.recv_timeout(LAST_LINES_WITHIN);
                 console.error(format_args!("left at once; records in doubt: {in_doubt}"));
                 if json {
-                    // Nobody is left to tell that stdout is gone.
+                    // There is no place left to report that stdout is gone.
                     let _ = writeln!(io::stdout(), "{}", summary.to_json());
                 }
             }
@@ -281,7 +283,7 @@ impl Run {
     }
 
     fn conclude(&self, is_interrupted: bool, stopped: Option<Stopped>) -> Summary {
-        self.outcomes.take_untold().iter().for_each(|failure| self.console.error(failure));
+        self.outcomes.take_unreported().iter().for_each(|failure| self.console.error(failure));
         let tally = self.outcomes.tally();
         let mut summary = Summary::new(self.outcomes.sent(), &tally, self.outcomes.elapsed());
         summary.interrupted = is_interrupted;
@@ -315,7 +317,7 @@ impl Run {
             let reason = std::panic::catch_unwind(run)
                 .unwrap_or_else(|_| Some(Stopped::because("the thread that reads the input has panicked")));
             drop(ended);
-            // Nobody listens any more only if the run is over.
+            // The receiver is gone only when the run is over.
             let _ = events.send(Event::InputEnded(reason));
         });
     }

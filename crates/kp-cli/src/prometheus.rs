@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The longest head of a request.
 const HEAD_BYTES: usize = 8 * 1024;
 
-/// How often distributions are brought in, should nobody scrape.
+/// How often distributions are brought in if no scrape does it.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// Upper ends of the buckets, by unit.
@@ -51,7 +51,7 @@ pub(crate) fn serve(address: &str) -> Result<SocketAddr, Failure> {
     });
     thread::spawn(move || {
         for stream in listener.incoming() {
-            // A client that went away has nobody to be told of.
+            // A client that went away is no error.
             let _ = stream.and_then(|stream| answer(stream, &handle));
         }
     });

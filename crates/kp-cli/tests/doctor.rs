@@ -275,7 +275,7 @@ fn what_a_cluster_tells_of_its_settings_and_rights_is_used() {
     assert!(found.contains("at most max.message.bytes=1000"), "{found}");
     assert!(!found.contains("not write to it"), "{found}");
     assert!(steps(&report, "produce").starts_with("skipped"), "{report}");
-    // Too few copies in sync matter to nobody who does not ask for them.
+    // Too few copies in sync matter only to a producer with acks=all.
     let (code, _) = examined(&[&["-b", &server.address.to_string(), "-X", "acks=1"], &args[..]].concat());
     assert_eq!(code, 0);
     let server = tells(1 << 8, true);

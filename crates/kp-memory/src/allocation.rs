@@ -2,9 +2,8 @@
 //! Owner: the caller. Queued when it is made, served by whoever frees, expired by [`BufferPool::expire`]: polling it
 //! makes no progress and is not needed for any (BP8).
 
-use crate::waiters::Ticket;
 use crate::{Buffer, BufferPool, MemoryError};
-use kp_time::{Clock, Deadline};
+use kp_time::{Clock, Deadline, Ticket};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;

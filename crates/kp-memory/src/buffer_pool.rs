@@ -1,16 +1,20 @@
 //! The pool: how much is left, which pages can be used again, who is served next.
-//! Touched by every thread that sends, and by whoever drops the last `Bytes` of a batch. One lock, never held while
-//! memory is made, dropped or waited for, nor while a waker runs (BP17).
+//! Touched by every thread that sends, and by the one that drops the last `Bytes` of a batch. One lock, never held while
+//! memory is made, dropped or waited for, nor while a waker is cloned, run or dropped (BP17).
 
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
-use crate::waiters::{Grant, Ticket, Waiters};
+use crate::waiters::{Answer, Grant, Wanted};
 use crate::{Allocation, Buffer, MemoryError, Reservation};
-use kp_time::Deadline;
+use kp_time::{Deadline, Left, Overdue, Ticket, WaitList, Wakers};
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
+
+/// Bookkeeping up to this share of the capacity, as a divisor, takes no memory from pages.
+const BOOKKEEPING_SHARE: usize = 8;
+/// Nor does it up to so many bytes, where the capacity is small.
+const LEAST_BOOKKEEPING: usize = 64 << 10;
 
 /// `buffer.memory`: one bound on everything that grows with load.
 ///
@@ -22,6 +26,11 @@ pub struct BufferPool {
     page_size: usize,
     /// Length of the queue, for a look without the lock. Written under the lock.
     waiting: AtomicUsize,
+    /// How many deadlines the queue has, likewise: also of memory that was granted and not fetched.
+    deadlines: AtomicUsize,
+    /// Bytes of bookkeeping, and how many of them stand beside the pages.
+    bookkeeping: AtomicUsize,
+    bookkeeping_beside: usize,
     exhausted_total: AtomicU64,
     waited_ns: AtomicU64,
     state: Mutex<State>,
@@ -36,25 +45,23 @@ struct State {
     free_pages: VecDeque<Vec<u8>>,
     /// Bytes that no allocation can get ([`BufferPool::set_aside`]).
     set_aside: usize,
-    waiters: Waiters,
+    waiters: WaitList<Wanted, Answer>,
     closed: bool,
-    driver: Option<Waker>,
+    /// Shared, so that taking one out under the lock clones no waker.
+    driver: Option<Arc<Waker>>,
 }
 
 /// What has to wait until the lock is released: memory to drop, threads and tasks to wake.
 #[derive(Default)]
 struct AfterUnlock {
     pages: Vec<Vec<u8>>,
-    wake: Vec<Waker>,
+    wakers: Wakers,
 }
 
 impl AfterUnlock {
     fn run(self) {
         drop(self.pages);
-        for waker in self.wake {
-            // Somebody's executor; its panic must not keep the others asleep.
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-        }
+        self.wakers.wake_all();
     }
 }
 
@@ -68,20 +75,23 @@ impl BufferPool {
             capacity,
             page_size: page_size.max(1),
             waiting: AtomicUsize::new(0),
+            deadlines: AtomicUsize::new(0),
+            bookkeeping: AtomicUsize::new(0),
+            bookkeeping_beside: (capacity / BOOKKEEPING_SHARE).max(LEAST_BOOKKEEPING),
             exhausted_total: AtomicU64::new(0),
             waited_ns: AtomicU64::new(0),
             state: Mutex::new(State {
                 unreserved: capacity as i64,
                 free_pages: VecDeque::new(),
                 set_aside: 0,
-                waiters: Waiters::default(),
+                waiters: WaitList::new(),
                 closed: false,
                 driver: None,
             }),
         })
     }
 
-    /// Takes `bytes` if they are there now and nobody waits already; `None` means it would have to wait.
+    /// Takes `bytes` if they are there now and no caller waits already; `None` means it would have to wait.
     ///
     /// # Errors
     /// [`MemoryError::TooLarge`] when it could never fit, [`MemoryError::Closed`] after [`close`](Self::close),
@@ -111,10 +121,10 @@ impl BufferPool {
             let grant =
                 if state.waiters.is_empty() { state.take(bytes, self.page_size, &mut after) } else { None };
             grant.ok_or_else(|| {
-                let ticket = state.waiters.join(bytes, deadline);
+                let ticket = state.waiters.join(Wanted { needed: bytes, granted: 0 }, deadline);
                 // What is left goes to the head at once, piecemeal.
                 state.hand_over(self.page_size, &mut after);
-                self.waiting.store(state.waiters.len(), Ordering::SeqCst);
+                self.publish(&state);
                 (ticket, state.driver.clone())
             })
         };
@@ -122,13 +132,13 @@ impl BufferPool {
         match grant {
             Ok(grant) => Ok(Allocation::served(Arc::clone(self), self.lend(bytes, grant)?, deadline)),
             Err((ticket, driver)) => {
-                driver.inspect(Waker::wake_by_ref);
+                driver.inspect(|driver| driver.wake_by_ref());
                 Ok(Allocation::queued(Arc::clone(self), bytes, ticket, deadline))
             }
         }
     }
 
-    /// Counts `bytes` that have no page, without waiting. `None` when they are not there, or when somebody waits.
+    /// Counts `bytes` that have no page, without waiting. `None` when they are not there, or when a caller waits.
     #[must_use]
     pub fn reserve(self: &Arc<Self>, bytes: usize) -> Option<Reservation> {
         let mut after = AfterUnlock::default();
@@ -146,6 +156,13 @@ impl BufferPool {
     pub fn reserve_over(self: &Arc<Self>, bytes: usize) -> Reservation {
         self.take_over(bytes, false);
         Reservation::new(Arc::clone(self), bytes, false)
+    }
+
+    /// Counts `bytes` of bookkeeping: what a batch takes in memory besides its pages. Up to an eighth of the capacity (64 KiB at
+    /// least) stands beside the pages; what is more takes the place of pages, also when none is free. Never waits.
+    pub fn bookkeep(self: &Arc<Self>, bytes: usize) -> Reservation {
+        self.add_bookkeeping(bytes);
+        Reservation::bookkeeping(Arc::clone(self), bytes)
     }
 
     /// As [`reserve_over`](Self::reserve_over), with the memory: for records that were accepted already and have to be
@@ -167,22 +184,43 @@ impl BufferPool {
         Reservation::new(Arc::clone(self), bytes, true)
     }
 
-    /// Fails the waiters whose deadline is past. Called by the owner of the clock, at [`next_deadline`](Self::next_deadline).
+    /// Fails the waiters whose deadline is past, and takes back what was granted to a waiter that has not fetched it by then.
+    /// Called by the owner of the clock, at [`next_deadline`](Self::next_deadline).
     pub fn expire(&self, now: Instant) {
+        if self.deadlines.load(Ordering::SeqCst) == 0 {
+            return;
+        }
         self.change(|state, after| {
-            let (freed, count) = state.waiters.expire(now, &mut after.wake);
-            state.unreserved += freed as i64;
-            self.exhausted_total.fetch_add(count, Ordering::Relaxed);
+            let State { waiters, free_pages, unreserved, .. } = state;
+            let end = |overdue: Overdue<Wanted, Answer>, deadline: Deadline| {
+                let (requested, grant) = match overdue {
+                    Overdue::Waiting(Wanted { needed, granted }) => {
+                        (needed, Grant { bytes: granted, page: None })
+                    }
+                    Overdue::NotTaken(Ok(grant)) => (grant.bytes, grant),
+                    Overdue::NotTaken(Err(error)) => return Err(error),
+                };
+                match grant.page {
+                    Some(page) => free_pages.push_back(page),
+                    None => *unreserved += grant.bytes as i64,
+                }
+                self.count_exhausted();
+                Err(MemoryError::Exhausted { requested, key: deadline.key() })
+            };
+            waiters.expire(now, end, &mut after.wakers);
         });
     }
 
-    /// The earliest deadline among the waiters.
+    /// The earliest deadline: of the waiters, and of memory that was granted and not fetched.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        if self.has_waiters() { self.state.lock().waiters.next_deadline() } else { None }
+        if self.deadlines.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
+        self.state.lock().waiters.next_deadline()
     }
 
-    /// Whether anybody waits for memory: then every batch may be sent at once (AC11). One atomic load.
+    /// Whether a caller waits for memory: then every batch may be sent at once (AC11). One atomic load.
     #[must_use]
     pub fn has_waiters(&self) -> bool {
         self.waiting() > 0
@@ -218,6 +256,13 @@ impl BufferPool {
         self.capacity.saturating_sub(self.state.lock().set_aside)
     }
 
+    /// The size to ask for where `needed` bytes are needed and a whole page is wanted: at least `needed`, and a page or the most
+    /// that one allocation can get.
+    #[must_use]
+    pub fn buffer_size(&self, needed: usize) -> usize {
+        needed.max(self.page_size.min(self.largest_allocation()))
+    }
+
     /// How many waits have ended without memory (BP9).
     #[must_use]
     pub fn exhausted_total(&self) -> u64 {
@@ -230,25 +275,31 @@ impl BufferPool {
         Duration::from_nanos(self.waited_ns.load(Ordering::Relaxed))
     }
 
-    /// Adds to [`wait_time`](Self::wait_time). The pool reads no clock, so the one who waited tells.
+    /// Adds to [`wait_time`](Self::wait_time). The pool reads no clock, so the caller that waited says so.
     pub fn add_wait(&self, waited: Duration) {
         let ns = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
         self.waited_ns.fetch_add(ns, Ordering::Relaxed);
     }
 
-    /// Fails everybody who waits and every later allocation with [`MemoryError::Closed`]; memory can still come back
+    /// Fails every waiter and every later allocation with [`MemoryError::Closed`]; memory can still come back
     /// (BP14).
     pub fn close(&self) {
         self.change(|state, after| {
             state.closed = true;
-            state.unreserved += state.waiters.close(&mut after.wake) as i64;
+            while let Some(Wanted { granted, .. }) =
+                state.waiters.answer_first(Err(MemoryError::Closed), &mut after.wakers)
+            {
+                state.unreserved += granted as i64;
+            }
         });
     }
 
-    /// Whom to wake when somebody starts to wait: the driver then sends everything it has (AC11) and minds
+    /// Woken when a caller starts to wait: the driver then sends everything it has (AC11) and minds
     /// [`next_deadline`](Self::next_deadline).
     pub fn set_driver_waker(&self, waker: Waker) {
-        self.state.lock().driver = Some(waker);
+        let waker = Arc::new(waker);
+        let old = self.state.lock().driver.replace(waker);
+        drop(old);
     }
 
     /// Takes back a buffer and `bytes` that were counted for it. A page of the right size is kept (BP3); one that
@@ -277,33 +328,55 @@ impl BufferPool {
         }
     }
 
+    /// Relaxed: the changes of the counter have one order, so what each of them takes or gives back adds up.
+    pub(crate) fn add_bookkeeping(&self, bytes: usize) {
+        let before = self.bookkeeping.fetch_add(bytes, Ordering::Relaxed);
+        let taken = self.beyond_beside(before + bytes) - self.beyond_beside(before);
+        if taken > 0 {
+            self.take_over(taken, false);
+        }
+    }
+
+    pub(crate) fn end_bookkeeping(&self, bytes: usize) {
+        let before = self.bookkeeping.fetch_sub(bytes, Ordering::Relaxed);
+        let freed = self.beyond_beside(before) - self.beyond_beside(before - bytes);
+        if freed > 0 {
+            self.give_back(None, freed, false);
+        }
+    }
+
+    /// Of so many bytes of bookkeeping, those that take the place of pages.
+    fn beyond_beside(&self, bookkeeping: usize) -> usize {
+        bookkeeping.saturating_sub(self.bookkeeping_beside)
+    }
+
     pub(crate) fn poll_ticket(
         self: &Arc<Self>,
         ticket: Ticket,
         waker: &Waker,
     ) -> Poll<Result<Buffer, MemoryError>> {
+        // Cloned before the lock and dropped after it: a waker is foreign code (BP17).
+        let mut waker = Some(waker.clone());
         let answer = {
             let mut state = self.state.lock();
-            let answer = state.waiters.take_answer(ticket);
-            if answer.is_none() {
-                state.waiters.set_waker(ticket, waker);
-            }
+            let answer = state.waiters.poll(ticket, &mut waker);
+            self.publish(&state);
             answer
         };
         match answer {
-            None => Poll::Pending,
-            Some(Err(error)) => Poll::Ready(Err(error)),
-            Some(Ok(grant)) => Poll::Ready(self.lend(grant.bytes, grant)),
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Ok(grant))) => Poll::Ready(self.lend(grant.bytes, grant)),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(error)),
+            Poll::Ready(None) => Poll::Ready(Err(MemoryError::Closed)),
         }
     }
 
     pub(crate) fn leave(&self, ticket: Ticket) {
-        self.change(|state, _| {
-            let Grant { bytes, page } = state.waiters.leave(ticket);
-            match page {
-                Some(page) => state.free_pages.push_back(page),
-                None => state.unreserved += bytes as i64,
-            }
+        self.change(|state, after| match state.waiters.leave(ticket, &mut after.wakers) {
+            Left::Answered(Ok(Grant { page: Some(page), .. })) => state.free_pages.push_back(page),
+            Left::Answered(Ok(Grant { page: None, bytes })) => state.unreserved += bytes as i64,
+            Left::Waiting(Wanted { granted, .. }) => state.unreserved += granted as i64,
+            Left::Answered(Err(_)) | Left::Nothing => {}
         });
     }
 
@@ -318,9 +391,15 @@ impl BufferPool {
             let mut state = self.state.lock();
             change(&mut state, &mut after);
             state.hand_over(self.page_size, &mut after);
-            self.waiting.store(state.waiters.len(), Ordering::SeqCst);
+            self.publish(&state);
         }
         after.run();
+    }
+
+    /// Tells those who look without the lock how many wait.
+    fn publish(&self, state: &State) {
+        self.waiting.store(state.waiters.len(), Ordering::SeqCst);
+        self.deadlines.store(state.waiters.deadlines(), Ordering::SeqCst);
     }
 
     fn check(&self, state: &State, requested: usize) -> Result<(), MemoryError> {
@@ -384,11 +463,10 @@ impl State {
 
     /// Gives what is free to the head of the queue, then to the next, until one is not satisfied (BP7, BP8).
     fn hand_over(&mut self, page_size: usize, after: &mut AfterUnlock) {
-        while let Some(head) = self.waiters.head() {
-            let (needed, granted) = (head.needed, head.granted);
+        while let Some(&mut Wanted { needed, granted }) = self.waiters.first_mut() {
             let grant = if granted == 0 { self.take(needed, page_size, after) } else { None };
             if let Some(grant) = grant {
-                after.wake.extend(self.waiters.serve_head(grant));
+                self.waiters.answer_first(Ok(grant), &mut after.wakers);
                 continue;
             }
             let piece = (needed - granted).min(usize::try_from(self.available(page_size)).unwrap_or(0));
@@ -396,10 +474,10 @@ impl State {
                 return;
             }
             if granted + piece == needed {
-                after.wake.extend(self.waiters.serve_head(Grant { bytes: needed, page: None }));
+                self.waiters.answer_first(Ok(Grant { bytes: needed, page: None }), &mut after.wakers);
             } else {
-                if let Some(head) = self.waiters.head() {
-                    head.granted += piece;
+                if let Some(first) = self.waiters.first_mut() {
+                    first.granted += piece;
                 }
                 return;
             }

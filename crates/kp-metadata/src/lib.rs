@@ -9,8 +9,9 @@ mod cluster;
 mod interest;
 mod leader_epoch;
 mod metadata;
-mod request;
+mod pending;
 
+pub use answer::Answer;
 pub use cluster::{Cluster, Partition, Topic};
 pub use metadata::{Metadata, MetadataSettings, Updated};
-pub use request::MetadataRequestSpec;
+pub use pending::Pending;

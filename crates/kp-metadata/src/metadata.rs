@@ -2,11 +2,10 @@
 //! Owns: the set of topics of interest, the current [`Cluster`], the moments of the next request. Never: a clock,
 //! a socket. Owner: the sender core, alone (`&mut self`).
 
-use crate::answer::Answer;
+use crate::answer::TopicAnswer;
 use crate::interest::Interests;
 use crate::leader_epoch::{hinted, merge_topic};
-use crate::{Cluster, MetadataRequestSpec, Topic};
-use kp_protocol::api::MetadataResponse;
+use crate::{Answer, Cluster, Pending, Topic};
 use kp_protocol::{BrokerAddress, BrokerId, ErrorCode, LeaderEpoch, PartitionId, TopicName};
 use kp_time::{Backoff, Jitter};
 use std::collections::BTreeMap;
@@ -17,7 +16,7 @@ use std::time::{Duration, Instant};
 const LONGEST_NAME: usize = i16::MAX as usize;
 
 /// The least wait between two requests about the same, whatever `retry.backoff.ms` says: a backoff of zero must not make
-/// a loop of questions that nobody answers.
+/// a loop of questions without answers.
 const LEAST_BACKOFF: Duration = Duration::from_millis(10);
 
 /// What the machine needs of the configuration.
@@ -66,9 +65,9 @@ pub struct Updated {
 
 /// The machine: told what is wanted and what was answered, it says when to ask for what.
 ///
-/// `now` must not run backwards between calls. One request is in flight at most: after
-/// [`begin_request`](Self::begin_request) exactly one of [`handle_response`](Self::handle_response),
-/// [`handle_failure`](Self::handle_failure) and [`rebootstrap`](Self::rebootstrap) ends it.
+/// `now` must not run backwards between calls. One request is in flight at most: [`begin_request`](Self::begin_request)
+/// hands out a [`Pending`], which exactly one of [`answered`](Self::answered), [`failed`](Self::failed) and
+/// [`rebootstrap`](Self::rebootstrap) consumes.
 #[derive(Debug)]
 pub struct Metadata {
     settings: MetadataSettings,
@@ -76,7 +75,8 @@ pub struct Metadata {
     snapshot: Arc<Cluster>,
     interests: Interests,
     full_requested: bool,
-    in_flight: Option<MetadataRequestSpec>,
+    /// A [`Pending`] is out.
+    is_in_flight: bool,
     /// The last successful full update.
     refreshed_at: Option<Instant>,
     /// Nothing is asked before this moment, except about topics never asked about (MD2).
@@ -103,7 +103,7 @@ impl Metadata {
             snapshot,
             interests: Interests::default(),
             full_requested: true,
-            in_flight: None,
+            is_in_flight: false,
             refreshed_at: None,
             not_before: now,
             failures: 0,
@@ -164,7 +164,7 @@ impl Metadata {
     /// When the next request is due; perhaps in the past. `None`: one is in flight.
     #[must_use]
     pub fn next_update_at(&self, now: Instant) -> Option<Instant> {
-        if self.in_flight.is_some() {
+        if self.is_in_flight {
             return None;
         }
         // MD5: what was never asked about waits for no backoff but that of a cluster that does not answer.
@@ -177,8 +177,8 @@ impl Metadata {
 
     /// Starts a request; the next one waits for its end. Full if one was asked for or the age limit has passed, else
     /// for the topics that are open.
-    pub fn begin_request(&mut self, now: Instant) -> MetadataRequestSpec {
-        debug_assert!(self.in_flight.is_none(), "one metadata request at a time (NC26)");
+    pub fn begin_request(&mut self, now: Instant) -> Pending {
+        debug_assert!(!self.is_in_flight, "one metadata request at a time (NC26)");
         let aged = self.expires_at(now) <= now;
         let full = self.full_requested || aged;
         if aged {
@@ -188,43 +188,32 @@ impl Metadata {
             self.full_requested = false;
             self.interests.forget_idle(now, self.settings.max_idle);
         }
-        let spec = MetadataRequestSpec {
-            topics: if full { self.interests.all() } else { self.interests.open() },
-            partial: !full,
-            allow_auto_topic_creation: self.settings.allow_auto_topic_creation,
-        };
-        self.interests.mark_asked(&spec.topics);
+        let topics = if full { self.interests.all() } else { self.interests.open() };
+        self.interests.mark_asked(&topics);
         self.attempting_since.get_or_insert(now);
-        self.in_flight = Some(spec.clone());
-        spec
+        self.is_in_flight = true;
+        Pending::new(topics, !full, self.settings.allow_auto_topic_creation)
     }
 
-    /// Takes the answer to `spec`, read in `version`. A broker's bytes are not trusted: an answer without brokers, or
-    /// with an error for the whole, is a failure (MD17).
-    pub fn handle_response(
-        &mut self,
-        now: Instant,
-        spec: &MetadataRequestSpec,
-        response: &MetadataResponse,
-        version: i16,
-    ) -> Updated {
-        let answer = Answer::read(response, version);
+    /// Takes the answer to `pending`. A broker's bytes are not trusted: an answer without brokers, or with an error for
+    /// the whole, is a failure (MD17).
+    pub fn answered(&mut self, now: Instant, pending: Pending, answer: Answer) -> Updated {
         if answer.error == Some(ErrorCode::REBOOTSTRAP_REQUIRED) && self.settings.rebootstrap {
-            self.rebootstrap(now);
+            self.rebootstrap(now, Some(pending));
             return Updated { changed: true, rebootstrapped: true, failure: answer.error };
         }
         if answer.error.is_some() || answer.brokers.is_empty() {
-            self.handle_failure(now);
+            self.failed(now, pending);
             let failure = answer.error.or(Some(ErrorCode::BROKER_NOT_AVAILABLE));
             return Updated { changed: false, rebootstrapped: false, failure };
         }
-        self.in_flight = None;
+        self.is_in_flight = false;
         self.failures = 0;
         self.attempting_since = None;
-        if !spec.partial {
+        if !pending.is_partial() {
             self.refreshed_at = Some(now); // MD5: a partial answer does not reset the age.
         }
-        let changed = self.take_answer(spec, answer);
+        let changed = self.take_answer(&pending, answer);
         self.equivalent = if changed { 0 } else { self.equivalent.saturating_add(1) };
         // MD3, but once, and not while something waits for a leader: an election ends any moment.
         let waits = if self.awaits_leader { 0 } else { self.equivalent.min(1) };
@@ -233,13 +222,17 @@ impl Metadata {
         Updated { changed, rebootstrapped: false, failure: None }
     }
 
-    /// The request in flight failed, or found no broker to go to. What it asked for stays asked for; the backoff grows
-    /// (MD2).
-    pub fn handle_failure(&mut self, now: Instant) {
-        if let Some(spec) = self.in_flight.take() {
-            self.full_requested |= !spec.partial;
-            self.interests.reopen(&spec.topics);
-        }
+    /// The request got no usable answer. What it asked for stays asked for; the backoff grows (MD2).
+    pub fn failed(&mut self, now: Instant, pending: Pending) {
+        self.is_in_flight = false;
+        self.full_requested |= !pending.is_partial();
+        self.interests.reopen(pending.topics());
+        self.found_no_broker(now);
+    }
+
+    /// A request was due and no broker could take it. The backoff grows as after a request that failed (MD2).
+    pub fn found_no_broker(&mut self, now: Instant) {
+        debug_assert!(!self.is_in_flight, "a request in flight ends with its `Pending`");
         self.attempting_since.get_or_insert(now);
         self.not_before = now + self.backoff(self.failures);
         self.failures = self.failures.saturating_add(1);
@@ -285,14 +278,23 @@ impl Metadata {
         self.settings.rebootstrap && !self.snapshot.is_bootstrap()
     }
 
-    /// Starts over from the bootstrap list; topics of interest stay (MD23). A request in flight is forgotten: the caller
-    /// ignores its answer. Does nothing when the strategy is `none` (MD25).
-    pub fn rebootstrap(&mut self, now: Instant) {
+    /// Starts over from the bootstrap list; topics of interest stay (MD23). The request in flight, `pending`, is given up:
+    /// the caller ignores its answer. With the strategy `none` nothing starts over (MD25) and `pending` has failed.
+    pub fn rebootstrap(&mut self, now: Instant, pending: Option<Pending>) {
         if !self.settings.rebootstrap {
+            if let Some(pending) = pending {
+                self.failed(now, pending);
+            }
             return;
         }
-        if let Some(spec) = self.in_flight.take() {
-            self.interests.reopen(&spec.topics);
+        debug_assert_eq!(
+            self.is_in_flight,
+            pending.is_some(),
+            "the request in flight is given up with the brokers"
+        );
+        if let Some(pending) = pending {
+            self.is_in_flight = false;
+            self.interests.reopen(pending.topics());
         }
         self.snapshot = Arc::new(self.snapshot.rebootstrapped(self.bootstrap.clone()));
         self.full_requested = true;
@@ -302,8 +304,8 @@ impl Metadata {
         self.not_before = now;
     }
 
-    /// Somebody is being looked for to ask: from now on the time without an answer counts (MD24). Brokers that never
-    /// become ready take turns in being connected to, so no request may ever begin.
+    /// A broker is being looked for: from now on the time without an answer counts (MD24). Brokers that never become ready
+    /// take turns in being connected to, so perhaps no request ever begins.
     pub fn begin_attempt(&mut self, now: Instant) {
         self.attempting_since.get_or_insert(now);
     }
@@ -329,7 +331,7 @@ impl Metadata {
     }
 
     /// Merges the answer into the snapshot; says whether that changed anything.
-    fn take_answer(&mut self, spec: &MetadataRequestSpec, answer: Answer) -> bool {
+    fn take_answer(&mut self, pending: &Pending, answer: Answer) -> bool {
         let old = Arc::clone(&self.snapshot);
         // MD19: what is not wanted any more goes; what was not asked for now, or not answered, stays as it was.
         let mut topics: BTreeMap<TopicName, Arc<Topic>> = old
@@ -337,13 +339,12 @@ impl Metadata {
             .filter(|topic| self.interests.contains(topic.name()))
             .map(|topic| (topic.name().clone(), Arc::clone(topic)))
             .collect();
-        self.interests.reopen(&spec.topics);
+        self.interests.reopen(pending.topics());
         for answered in answer.topics {
-            if !self.interests.contains(&answered.name) {
-                continue;
-            }
-            let name = answered.name.clone();
+            // The name of the set, so that each exists once however many snapshots hold it.
+            let Some(name) = self.interests.name(&answered.name).cloned() else { continue };
             let asks_again = answered.asks_again(); // MD16
+            let answered = TopicAnswer { name: name.clone(), ..answered };
             let merged = merge_topic(topics.get(&name).map(Arc::as_ref), answered);
             self.interests.answered(&name, asks_again);
             match topics.get(&name) {

@@ -11,7 +11,7 @@ mod attempts;
 mod broker;
 mod connection;
 mod counters;
-mod kafka_client;
+mod kafka_listeners;
 mod known_cluster;
 mod network_client;
 mod selectable;
@@ -21,12 +21,10 @@ mod tokio;
 
 #[cfg(feature = "tokio")]
 pub use self::tokio::{TokioClient, TokioSelector};
-pub use counters::{NetworkCounters, NetworkSnapshot, NodeCounters};
-pub use kafka_client::{
-    ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Refused, WaitReason,
-    Written,
+pub use kp_client::{
+    ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkCounters, NetworkSnapshot,
+    NodeCounters, OldKafka, OtherProtocol, Readiness, Refused, WaitReason, Written,
 };
-pub use kp_protocol::OldKafka;
 pub use network_client::NetworkClient;
 pub use selectable::{Selectable, SelectorEvent, Wait};
 pub use settings::NetworkSettings;

@@ -11,7 +11,8 @@ pub(crate) use self::places::{NoPlace, Place};
 use crate::builder::ProducerBuilder;
 use crate::delivery::RecordMetadata;
 use crate::delivery_report::DeliveryReport;
-use crate::error::DeliveryError;
+use crate::error::{DeliveryError, WaitError};
+use crate::forked::is_another_process;
 use crate::parker;
 use kp_accumulator::{RecordOutcome, RecordResult};
 use kp_protocol::TopicPartition;
@@ -42,7 +43,7 @@ impl ProducerBuilder {
     /// let (builder, mut acks) = Producer::builder(config).acks(100_000);
     /// let producer = builder.build()?;
     /// let consumer = std::thread::spawn(move || {
-    ///     while let Some(ack) = acks.recv_blocking() {
+    ///     while let Ok(Some(ack)) = acks.recv_blocking() {
     ///         match ack.error() {
     ///             None => println!("line {}: offset {:?}", ack.token(), ack.offset()),
     ///             Some(error) => eprintln!("line {}: {error}", ack.token()),
@@ -89,20 +90,26 @@ impl AckStream {
         Some(ack)
     }
 
-    /// Waits for the next outcome. `None` when the producer has ended and every outcome was taken, also when none was built.
+    /// Waits for the next outcome. `None` when no more will come: the producer has ended and every outcome was taken, none was
+    /// built, or this is a forked child, which has no producer.
     ///
     /// Cancel safety: dropping the future loses nothing; what was not returned stays.
     pub async fn recv(&mut self) -> Option<Ack> {
         poll_fn(|cx| self.poll_recv(cx.waker())).await
     }
 
-    /// As [`recv`](Self::recv), blocking the calling thread. Not for the network thread (a callback), which would wait for
-    /// itself: it gets `None` there while there is no outcome.
-    pub fn recv_blocking(&mut self) -> Option<Ack> {
+    /// As [`recv`](Self::recv), blocking the calling thread.
+    ///
+    /// # Errors
+    /// [`WaitError::WouldDeadlock`] on the network thread (a callback), which would wait for itself, while there is no outcome.
+    pub fn recv_blocking(&mut self) -> Result<Option<Ack>, WaitError> {
         if parker::is_network_thread() {
-            return self.try_recv();
+            return match self.poll_recv(Waker::noop()) {
+                Poll::Ready(ack) => Ok(ack),
+                Poll::Pending => Err(WaitError::WouldDeadlock),
+            };
         }
-        parker::block_on(self.recv())
+        Ok(parker::block_on(self.recv()))
     }
 
     fn poll_recv(&mut self, waker: &Waker) -> Poll<Option<Ack>> {
@@ -111,7 +118,7 @@ impl AckStream {
         }
         let mut state = self.queue.state.lock();
         if state.ready.is_empty() {
-            if state.is_over {
+            if state.is_over || is_another_process(self.queue.process_id) {
                 return Poll::Ready(None);
             }
             state.consumer = Some(waker.clone());
@@ -219,6 +226,8 @@ pub(crate) struct AckQueue {
     state: Mutex<State>,
     /// Nobody takes anything any more. Written under the lock.
     is_abandoned: AtomicBool,
+    /// Of the process in which outcomes come.
+    process_id: u32,
 }
 
 #[derive(Debug, Default)]
@@ -232,7 +241,12 @@ struct State {
 
 impl AckQueue {
     fn new(capacity: usize) -> Self {
-        Self { places: Places::new(capacity), state: Mutex::default(), is_abandoned: AtomicBool::new(false) }
+        Self {
+            places: Places::new(capacity),
+            state: Mutex::default(),
+            is_abandoned: AtomicBool::new(false),
+            process_id: std::process::id(),
+        }
     }
 
     pub(crate) fn is_abandoned(&self) -> bool {

@@ -5,12 +5,12 @@ use crate::config::{ConfigWarning, ProducerConfig};
 use crate::delivery::{Delivery, RecordMetadata};
 use crate::delivery_report::DeliveryReport;
 use crate::ended::Closed;
-use crate::error::{BuildError, DeliveryError, SendError, WaitError};
+use crate::error::{BuildError, ConnectError, DeliveryError, SendError, WaitError};
 use crate::guarantees::Guarantees;
 use crate::interceptor::ProducerInterceptor;
 use crate::metrics::ProducerMetrics;
 use crate::parker::block_on;
-use crate::producer::{PartitionInfo, TrySendError};
+use crate::producer::PartitionInfo;
 use crate::record::ProducerRecord;
 use kp_accumulator::Partitioner;
 use kp_network::KafkaClient;
@@ -64,7 +64,7 @@ impl Producer {
     where
         F: FnOnce(Result<RecordMetadata, DeliveryError>) + Send + 'static,
     {
-        block_on(self.0.send_with(record, callback))
+        self.0.shared().block_on(self.0.send_with(record, callback))
     }
 
     /// As [`Producer::send_tagged`](crate::Producer::send_tagged), blocking for metadata and memory at most `max.block.ms`.
@@ -78,8 +78,8 @@ impl Producer {
     /// As [`Producer::try_send`](crate::Producer::try_send): never blocks.
     ///
     /// # Errors
-    /// [`TrySendError`] gives the record back.
-    pub fn try_send<'a>(&self, record: ProducerRecord<'a>) -> Result<Delivery, TrySendError<'a>> {
+    /// [`SendError`]: the record was not accepted.
+    pub fn try_send(&self, record: ProducerRecord<'_>) -> Result<Delivery, SendError> {
         self.0.try_send(record)
     }
 
@@ -98,7 +98,7 @@ impl Producer {
     /// As [`Producer::flush`](crate::Producer::flush).
     ///
     /// # Errors
-    /// [`WaitError::WouldDeadlock`] on the network thread.
+    /// As [`Producer::flush`](crate::Producer::flush).
     pub fn flush(&self) -> Result<(), WaitError> {
         block_on(self.0.flush())
     }
@@ -114,9 +114,9 @@ impl Producer {
     /// As [`Producer::connect`](crate::Producer::connect).
     ///
     /// # Errors
-    /// The addresses and what each said.
-    pub fn connect(&self) -> Result<(), SendError> {
-        block_on(self.0.connect())
+    /// [`ConnectError`], with the addresses and what each said.
+    pub fn connect(&self) -> Result<(), ConnectError> {
+        self.0.shared().block_on(self.0.connect())
     }
 
     /// As [`Producer::partitions_for`](crate::Producer::partitions_for).
@@ -124,7 +124,7 @@ impl Producer {
     /// # Errors
     /// As `send`, when the topic cannot be had.
     pub fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, SendError> {
-        block_on(self.0.partitions_for(topic))
+        self.0.shared().block_on(self.0.partitions_for(topic))
     }
 
     /// What this producer promises; see [`Producer::guarantees`](crate::Producer::guarantees).
@@ -197,6 +197,7 @@ impl Producer {
 
 /// Makes a blocking [`Producer`]; see [`ProducerBuilder`](crate::ProducerBuilder).
 #[must_use = "nothing is started before `build`"]
+#[derive(Debug)]
 pub struct ProducerBuilder(crate::ProducerBuilder);
 
 impl ProducerBuilder {

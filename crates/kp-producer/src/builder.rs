@@ -2,6 +2,7 @@
 //! No I/O happens here; names are resolved and sockets made on the network thread.
 
 use crate::acks::AckSource;
+use crate::census::Alive;
 use crate::config::{ConfigError, Idempotence, PartitionerClass, ProducerConfig, Settings};
 use crate::delivery_report::{DeliveryReport, Listener};
 use crate::driver::Driver;
@@ -23,6 +24,7 @@ use kp_protocol::compression::Compression;
 use kp_protocol::{BrokerAddress, BrokerId};
 use kp_sender::{IdempotenceSetting, SenderCore, SenderSettings};
 use kp_time::{Backoff, Clock, Jitter};
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +46,12 @@ pub struct ProducerBuilder {
     partitioner: Option<Box<dyn Partitioner>>,
     listener: Option<Arc<Listener>>,
     acks: Option<AckSource>,
+}
+
+impl fmt::Debug for ProducerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProducerBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
 }
 
 impl ProducerBuilder {
@@ -86,7 +94,8 @@ impl ProducerBuilder {
 
     /// Tells `listener` what becomes of each record that is sent with a token ([`Producer::send_tagged`]): the token, and the
     /// report. It runs on the network thread, in order of acceptance for each partition, with no lock held; it must not block,
-    /// and may `try_send`. A panic in it is caught and counted. [`acks`](Self::acks) hands the same over to a consumer of its
+    /// and may `try_send`. It must not own a handle of this producer, which would then never end by itself. A panic in it is
+    /// caught and counted. [`acks`](Self::acks) hands the same over to a consumer of its
     /// own; of the two, the later call counts.
     pub fn on_delivery<F>(mut self, listener: F) -> Self
     where
@@ -122,6 +131,10 @@ impl ProducerBuilder {
             shared.close_extensions();
             BuildError::Thread(error)
         };
+        let (alive, notice) = Alive::new();
+        if let Some(words) = notice {
+            shared.notice(words);
+        }
         let seal_workers = SealWorkers::start(&shared.accumulator, sealers).map_err(no_thread)?;
         std::thread::Builder::new()
             .name(format!("kafka-producer-network-thread | {}", producer.client_id()))
@@ -129,6 +142,7 @@ impl ProducerBuilder {
                 driver.run();
                 // Not with the last handle: what is drained at the end may have to be compressed.
                 drop(seal_workers);
+                drop(alive);
             })
             .map_err(no_thread)?;
         Ok(producer)
@@ -143,7 +157,7 @@ impl ProducerBuilder {
         let Parts { producer, driver, mut sealers } = self.parts(|_| 1)?;
         let shared = Arc::clone(&producer.handle().shared);
         // What is closed in a turn is sealed at the beginning of the next: end the turn's wait.
-        shared.accumulator.set_seal_bell(shared.waker.clone());
+        shared.accumulator.set_seal_bell(shared.waker());
         Ok((producer, Stepper::new(shared, driver, sealers.pop())))
     }
 

@@ -1,12 +1,14 @@
 //! Many records handed over in one call: one handle for all of them, and what became of each, in their order.
 
 use crate::deliveries::{Delivered, Deliveries};
-use crate::delivery::{Delivery, RecordMetadata, would_deadlock};
+use crate::delivery::{Delivery, RecordMetadata, not_to_be_had};
 use crate::error::{DeliveryError, SendError};
+use crate::owned_record::OwnedRecord;
 use crate::parker::{self, block_on_timeout, yield_now};
 use crate::producer::Producer;
 use crate::record::ProducerRecord;
 use crate::shared::AtOnce;
+use kp_accumulator::FailureKind;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -19,7 +21,8 @@ const BETWEEN_YIELDS: usize = 1024;
 impl Producer {
     /// Accepts records one after the other, each as [`send`](Self::send) would, and gives one handle for all of them. Waits as
     /// `send` does, at most `max.block.ms` for each record. When one is refused it stops there: what was accepted stays
-    /// accepted, and the error gives back the rest.
+    /// accepted, the error gives that record back, and no further record is taken out of the iterator. To go on behind it, lend
+    /// the iterator: `send_all(records.by_ref())`; of a slice, the rest begins at `error.accepted.len()`.
     ///
     /// It is not all or nothing: records are encoded into pages of `buffer.memory` as they are taken, and those that went in
     /// first may be in the log before the last is looked at.
@@ -41,13 +44,12 @@ impl Producer {
     ///
     /// # Errors
     /// [`SendAllError`]: a record was refused.
-    pub async fn send_all<'a, I>(&self, records: I) -> Result<BulkDelivery, SendAllError<'a>>
+    pub async fn send_all<'a, I>(&self, records: I) -> Result<BulkDelivery, SendAllError>
     where
         I: IntoIterator<Item = ProducerRecord<'a>>,
     {
         let mut accepted = BulkDelivery::default();
-        let mut records = records.into_iter();
-        while let Some(record) = records.next() {
+        for record in records {
             if accepted.len() % BETWEEN_YIELDS == BETWEEN_YIELDS - 1 {
                 yield_now().await;
             }
@@ -57,7 +59,7 @@ impl Producer {
             };
             match result {
                 Ok(delivery) => accepted.push(delivery),
-                Err(error) => return Err(SendAllError::new(error, accepted, record, records)),
+                Err(error) => return Err(SendAllError { error, accepted, refused: Box::new(record.into()) }),
             }
         }
         Ok(accepted)
@@ -68,11 +70,11 @@ impl Producer {
     /// # Errors
     /// [`SendAllError`]: a record was refused, or would have had to wait
     /// ([`WouldBlock`](crate::SendErrorKind::WouldBlock)).
-    pub fn try_send_all<'a, I>(&self, records: I) -> Result<BulkDelivery, SendAllError<'a>>
+    pub fn try_send_all<'a, I>(&self, records: I) -> Result<BulkDelivery, SendAllError>
     where
         I: IntoIterator<Item = ProducerRecord<'a>>,
     {
-        send_each(records, |record| self.try_send(record).map_err(|refused| (refused.error, refused.record)))
+        send_each(records, |record| self.try_send_borrowed(record))
     }
 }
 
@@ -81,18 +83,18 @@ impl crate::blocking::Producer {
     ///
     /// # Errors
     /// [`SendAllError`]: a record was refused; what was accepted before it stays accepted.
-    pub fn send_all<'a, I>(&self, records: I) -> Result<BulkDelivery, SendAllError<'a>>
+    pub fn send_all<'a, I>(&self, records: I) -> Result<BulkDelivery, SendAllError>
     where
         I: IntoIterator<Item = ProducerRecord<'a>>,
     {
-        send_each(records, |record| self.as_async().send_blocking(&record).map_err(|error| (error, record)))
+        send_each(records, |record| self.as_async().send_blocking(record))
     }
 
     /// As [`Producer::try_send_all`]: never blocks.
     ///
     /// # Errors
     /// [`SendAllError`]: a record was refused, or would have had to wait.
-    pub fn try_send_all<'a, I>(&self, records: I) -> Result<BulkDelivery, SendAllError<'a>>
+    pub fn try_send_all<'a, I>(&self, records: I) -> Result<BulkDelivery, SendAllError>
     where
         I: IntoIterator<Item = ProducerRecord<'a>>,
     {
@@ -103,49 +105,37 @@ impl crate::blocking::Producer {
 /// Until one is refused.
 fn send_each<'a>(
     records: impl IntoIterator<Item = ProducerRecord<'a>>,
-    send: impl Fn(ProducerRecord<'a>) -> Result<Delivery, (SendError, ProducerRecord<'a>)>,
-) -> Result<BulkDelivery, SendAllError<'a>> {
+    send: impl Fn(&ProducerRecord<'a>) -> Result<Delivery, SendError>,
+) -> Result<BulkDelivery, SendAllError> {
     let mut accepted = BulkDelivery::default();
-    let mut records = records.into_iter();
-    while let Some(record) = records.next() {
-        match send(record) {
+    for record in records {
+        match send(&record) {
             Ok(delivery) => accepted.push(delivery),
-            Err((error, record)) => return Err(SendAllError::new(error, accepted, record, records)),
+            Err(error) => return Err(SendAllError { error, accepted, refused: Box::new(record.into()) }),
         }
     }
     Ok(accepted)
 }
 
-/// Why not all of the records were accepted: which went in, which came back.
+/// Why not all of the records were accepted, and which were.
 #[derive(Clone, Debug)]
-pub struct SendAllError<'a> {
-    /// Why the first record of `rest` was refused.
+#[non_exhaustive]
+pub struct SendAllError {
+    /// Why `refused` was refused.
     pub error: SendError,
-    /// Those that were accepted before it, and stay so.
+    /// The records before it, which were accepted and stay so.
     pub accepted: BulkDelivery,
-    /// The record that was refused and all behind it, as they were handed in. None of them was or will be written.
-    pub rest: Vec<ProducerRecord<'a>>,
+    /// A copy of the record that was refused. Neither it nor what the iterator still holds was or will be written.
+    pub refused: Box<OwnedRecord>,
 }
 
-impl<'a> SendAllError<'a> {
-    fn new(
-        error: SendError,
-        accepted: BulkDelivery,
-        refused: ProducerRecord<'a>,
-        behind: impl Iterator<Item = ProducerRecord<'a>>,
-    ) -> Self {
-        Self { error, accepted, rest: std::iter::once(refused).chain(behind).collect() }
-    }
-}
-
-impl fmt::Display for SendAllError<'_> {
+impl fmt::Display for SendAllError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (accepted, rest) = (self.accepted.len(), self.rest.len());
-        write!(f, "{accepted} records were accepted, {rest} were not: {}", self.error)
+        write!(f, "{} records were accepted, the next was not: {}", self.accepted.len(), self.error)
     }
 }
 
-impl std::error::Error for SendAllError<'_> {
+impl std::error::Error for SendAllError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.error)
     }
@@ -223,7 +213,7 @@ impl BulkDelivery {
             return None;
         }
         Some(self.try_outcomes().unwrap_or_else(|| {
-            self.done.extend(self.waiting.give_up(&would_deadlock()));
+            self.done.extend(self.waiting.give_up(&not_to_be_had(FailureKind::WouldDeadlock)));
             self.take()
         }))
     }

@@ -1,10 +1,11 @@
 //! Many outcomes in the order in which their records were sent, at the price of one per batch: neighbours of one batch are
 //! kept, awaited and handed out as one.
 
-use crate::delivery::{Delivery, RecordMetadata};
-use crate::error::DeliveryError;
+use crate::delivery::{Delivery, RecordMetadata, not_to_be_had};
+use crate::error::{DeliveryError, WaitError};
+use crate::forked::is_another_process;
 use crate::parker;
-use kp_accumulator::{BatchFailure, Completion, Outcome};
+use kp_accumulator::{BatchFailure, Completion, FailureKind, Outcome};
 use kp_protocol::{Offset, TopicPartition};
 use std::collections::VecDeque;
 use std::fmt;
@@ -35,7 +36,7 @@ use std::task::{Poll, Waker};
 ///         }
 ///     }
 /// }
-/// while let Some(done) = deliveries.wait_next() {
+/// while let Some(done) = deliveries.wait_next()? {
 ///     written += done.into_result()?.len();
 /// }
 /// assert_eq!(written, 1_000_000);
@@ -55,6 +56,8 @@ struct Run {
     completion: Arc<Completion>,
     first: u32,
     records: u32,
+    /// Of the process that accepted them.
+    process_id: u32,
 }
 
 impl Deliveries {
@@ -66,7 +69,7 @@ impl Deliveries {
     /// Adds a delivery behind all others.
     #[inline]
     pub fn push(&mut self, delivery: Delivery) {
-        let (completion, index) = delivery.into_parts();
+        let (completion, index, process_id) = delivery.into_parts();
         self.records += 1;
         if let Some(last) = self.runs.back_mut()
             && Arc::ptr_eq(&last.completion, &completion)
@@ -75,7 +78,7 @@ impl Deliveries {
             last.records += 1;
             return;
         }
-        self.runs.push_back(Run { completion, first: index, records: 1 });
+        self.runs.push_back(Run { completion, first: index, records: 1, process_id });
     }
 
     /// Deliveries whose outcome was not taken yet.
@@ -103,18 +106,26 @@ impl Deliveries {
         poll_fn(|cx| self.poll_next(cx.waker())).await
     }
 
-    /// As [`next`](Self::next), blocking the calling thread. Not for the network thread (a callback), which would wait for
-    /// itself: it gets `None` there while there is no outcome.
-    pub fn wait_next(&mut self) -> Option<Delivered> {
+    /// As [`next`](Self::next), blocking the calling thread.
+    ///
+    /// # Errors
+    /// [`WaitError::WouldDeadlock`] on the network thread (a callback), which would wait for itself, while there is no outcome.
+    pub fn wait_next(&mut self) -> Result<Option<Delivered>, WaitError> {
         if parker::is_network_thread() {
-            return self.try_next();
+            return match self.try_next() {
+                None if !self.is_empty() => Err(WaitError::WouldDeadlock),
+                oldest => Ok(oldest),
+            };
         }
-        parker::block_on(self.next())
+        Ok(parker::block_on(self.next()))
     }
 
     pub(crate) fn poll_next(&mut self, waker: &Waker) -> Poll<Option<Delivered>> {
         loop {
             let Some(oldest) = self.oldest() else { return Poll::Ready(None) };
+            if oldest.completion.outcome().is_none() && is_another_process(oldest.process_id) {
+                return Poll::Ready(self.give_up_oldest(&not_to_be_had(FailureKind::Forked)));
+            }
             if oldest.completion.poll(waker).is_pending() {
                 return Poll::Pending;
             }
@@ -131,14 +142,16 @@ impl Deliveries {
         while self.oldest().is_some() {
             match self.take() {
                 Some(delivered) => told.push(delivered),
-                None => {
-                    let Some(run) = self.runs.pop_front() else { break };
-                    self.records -= run.records as usize;
-                    told.push(Delivered { run, kind: Kind::Failed(Arc::clone(failure)) });
-                }
+                None => told.extend(self.give_up_oldest(failure)),
             }
         }
         told
+    }
+
+    fn give_up_oldest(&mut self, failure: &Arc<BatchFailure>) -> Option<Delivered> {
+        let run = self.runs.pop_front()?;
+        self.records -= run.records as usize;
+        Some(Delivered { run, kind: Kind::Failed(Arc::clone(failure)) })
     }
 
     /// The oldest run, its batch's parts in its place if it was split (BB25).
@@ -180,6 +193,7 @@ impl Run {
                 completion: Arc::clone(&part.completion),
                 first: from - part.first_index,
                 records: to - from,
+                process_id: self.process_id,
             })
         });
         overlaps.collect()

@@ -2,6 +2,7 @@
 //! Dropping a delivery cancels nothing; keeping one keeps the outcome, never the bytes.
 
 use crate::error::DeliveryError;
+use crate::forked::is_another_process;
 use crate::parker;
 use kp_accumulator::{BatchFailure, Certainty, Completion, FailureKind, RecordResult, Spent};
 use kp_protocol::{Offset, TopicPartition};
@@ -68,12 +69,14 @@ impl RecordMetadata {
 pub struct Delivery {
     completion: Arc<Completion>,
     index: u32,
+    /// Of the process that accepted it, and alone learns its outcome.
+    process_id: u32,
     timestamp_ms: i64,
 }
 
 impl Delivery {
-    pub(crate) fn new(completion: Arc<Completion>, index: u32, timestamp_ms: i64) -> Self {
-        Self { completion, index, timestamp_ms }
+    pub(crate) fn new(completion: Arc<Completion>, index: u32, process_id: u32, timestamp_ms: i64) -> Self {
+        Self { completion, index, process_id, timestamp_ms }
     }
 
     /// The record's own timestamp.
@@ -81,9 +84,9 @@ impl Delivery {
         self.timestamp_ms
     }
 
-    /// Where its outcome will appear, and its place there.
-    pub(crate) fn into_parts(self) -> (Arc<Completion>, u32) {
-        (self.completion, self.index)
+    /// Where its outcome will appear, its place there, and the process in which that is.
+    pub(crate) fn into_parts(self) -> (Arc<Completion>, u32, u32) {
+        (self.completion, self.index, self.process_id)
     }
 
     /// The outcome if it is there: one atomic load while it is not.
@@ -99,7 +102,8 @@ impl Delivery {
     /// there.
     ///
     /// # Errors
-    /// The record's failure; [`FailureKind::WouldDeadlock`] on a network thread while there is no outcome yet.
+    /// The record's failure; [`FailureKind::WouldDeadlock`] on a network thread while there is no outcome yet, and
+    /// [`FailureKind::Forked`] in a forked child.
     pub fn wait(self) -> Result<RecordMetadata, DeliveryError> {
         match self.refused_wait() {
             Some(refused) => refused,
@@ -118,10 +122,11 @@ impl Delivery {
         if !parker::is_network_thread() {
             return None;
         }
-        Some(self.try_result().unwrap_or_else(|| {
-            let partition = self.completion.topic_partition().clone();
-            Err(DeliveryError::new(partition, self.index, would_deadlock()))
-        }))
+        Some(self.try_result().unwrap_or_else(|| Err(self.not_to_be_had(FailureKind::WouldDeadlock))))
+    }
+
+    fn not_to_be_had(&self, why: FailureKind) -> DeliveryError {
+        DeliveryError::new(self.completion.topic_partition().clone(), self.index, not_to_be_had(why))
     }
 }
 
@@ -129,6 +134,12 @@ impl Future for Delivery {
     type Output = Result<RecordMetadata, DeliveryError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(result) = self.try_result() {
+            return Poll::Ready(result);
+        }
+        if is_another_process(self.process_id) {
+            return Poll::Ready(Err(self.not_to_be_had(FailureKind::Forked)));
+        }
         match self.completion.poll_record(self.index, cx.waker()) {
             Poll::Ready(result) => {
                 Poll::Ready(outcome_of_record(self.completion.topic_partition(), self.timestamp_ms, result))
@@ -138,10 +149,10 @@ impl Future for Delivery {
     }
 }
 
-/// What who waits on a network thread is told of a record that has no outcome yet.
-pub(crate) fn would_deadlock() -> Arc<BatchFailure> {
+/// For a record that has no outcome yet and may not be waited for here.
+pub(crate) fn not_to_be_had(why: FailureKind) -> Arc<BatchFailure> {
     Arc::new(BatchFailure {
-        kind: FailureKind::WouldDeadlock,
+        kind: why,
         certainty: Certainty::Unknown,
         attempts: 0,
         waited: Duration::ZERO,

@@ -92,11 +92,7 @@ impl Driver {
             self.publisher.note_news();
         }
         // Behind the outputs: an answer that is in already must not come too late for who waits for it.
-        self.shared.pool.expire(now);
-        self.shared.waiters.expire(now, &self.shared.view().cluster);
-        if let Some(acks) = &self.shared.extensions.acks {
-            acks.queue().places.expire(now);
-        }
+        self.shared.expire_waits(now);
         if self.over {
             return;
         }
@@ -148,13 +144,7 @@ impl Driver {
     }
 
     fn sleep_until(&self) -> Option<Instant> {
-        let moments = [
-            self.core.poll_timeout(),
-            self.shared.pool.next_deadline(),
-            self.shared.waiters.next_deadline(),
-            self.publisher.next(),
-            self.shared.extensions.acks.as_ref().and_then(|acks| acks.queue().places.next_deadline()),
-        ];
+        let moments = [self.core.poll_timeout(), self.shared.next_wait_deadline(), self.publisher.next()];
         moments.into_iter().flatten().min()
     }
 

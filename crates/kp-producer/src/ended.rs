@@ -22,12 +22,27 @@ pub struct Closed {
     pub panicked: bool,
 }
 
-const RUNNING: u8 = 0;
-const CLOSED: u8 = 1;
-const PANICKED: u8 = 2;
+/// How far a producer is from its end.
+///
+/// ```text
+/// Running ──▶ Closing ──▶ Closed
+///    └───────────┴──────▶ Panicked
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Standing {
+    Running,
+    /// `close` was called, or the last handle was dropped.
+    Closing,
+    /// Everything is settled, and the thread has ended or is about to.
+    Closed,
+    /// The thread has panicked, or its stepper was dropped.
+    Panicked,
+}
 
 #[derive(Default)]
 pub(crate) struct Ended {
+    /// A [`Standing`].
     state: AtomicU8,
     /// Why it is of no use any more although it runs.
     fatal: OnceLock<Arc<str>>,
@@ -36,16 +51,27 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
+    pub(crate) fn standing(&self) -> Standing {
+        let known = [Standing::Running, Standing::Closing, Standing::Closed, Standing::Panicked];
+        known[usize::from(self.state.load(Ordering::Acquire))]
+    }
+
+    /// From now on calls say that it is closed; unless it has ended already.
+    pub(crate) fn begin_close(&self) {
+        let (from, to) = (Standing::Running as u8, Standing::Closing as u8);
+        let _ = self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
+    }
+
     /// The thread has settled everything and is about to end.
     pub(crate) fn closed(&self) {
-        self.state.store(CLOSED, Ordering::Release);
+        self.state.store(Standing::Closed as u8, Ordering::Release);
         self.wake();
     }
 
     /// The thread has panicked: from now on calls say so. Who waits for the end is woken by [`wake`](Self::wake), when
     /// everything was failed.
     pub(crate) fn mark_panicked(&self) {
-        self.state.store(PANICKED, Ordering::Release);
+        self.state.store(Standing::Panicked as u8, Ordering::Release);
     }
 
     /// A broker refuses this producer as a whole.
@@ -58,11 +84,11 @@ impl Ended {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.state.load(Ordering::Acquire) != RUNNING
+        matches!(self.standing(), Standing::Closed | Standing::Panicked)
     }
 
     pub(crate) fn is_by_panic(&self) -> bool {
-        self.state.load(Ordering::Acquire) == PANICKED
+        self.standing() == Standing::Panicked
     }
 
     /// Waits for either.

@@ -138,51 +138,13 @@ impl SendError {
     /// Whether the same call may succeed later without anything being changed.
     #[must_use]
     pub fn is_retriable(&self) -> bool {
-        match self.kind() {
-            SendErrorKind::MetadataTimeout { .. }
-            | SendErrorKind::NoSuchPartition { .. }
-            | SendErrorKind::BufferExhausted { .. }
-            | SendErrorKind::OutcomesNotTaken { .. }
-            | SendErrorKind::WouldBlock => true,
-            SendErrorKind::Topic(code) => code.is_retriable(),
-            SendErrorKind::RecordTooLarge { .. }
-            | SendErrorKind::UnsupportedVersion { .. }
-            | SendErrorKind::HeadersNotSupported { .. }
-            | SendErrorKind::InvalidRecord(_)
-            | SendErrorKind::NoListener
-            | SendErrorKind::WouldDeadlock
-            | SendErrorKind::Serializer { .. }
-            | SendErrorKind::Partitioner { .. }
-            | SendErrorKind::Forked
-            | SendErrorKind::Fatal { .. }
-            | SendErrorKind::Closed
-            | SendErrorKind::NetworkThreadGone => false,
-        }
+        self.kind().is_retriable()
     }
 
     /// Whether this producer will never accept a record again.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
-        match self.kind() {
-            SendErrorKind::Closed
-            | SendErrorKind::NetworkThreadGone
-            | SendErrorKind::Forked
-            | SendErrorKind::Fatal { .. } => true,
-            SendErrorKind::MetadataTimeout { .. }
-            | SendErrorKind::NoSuchPartition { .. }
-            | SendErrorKind::BufferExhausted { .. }
-            | SendErrorKind::RecordTooLarge { .. }
-            | SendErrorKind::Topic(_)
-            | SendErrorKind::UnsupportedVersion { .. }
-            | SendErrorKind::HeadersNotSupported { .. }
-            | SendErrorKind::InvalidRecord(_)
-            | SendErrorKind::NoListener
-            | SendErrorKind::OutcomesNotTaken { .. }
-            | SendErrorKind::WouldBlock
-            | SendErrorKind::WouldDeadlock
-            | SendErrorKind::Serializer { .. }
-            | SendErrorKind::Partitioner { .. } => false,
-        }
+        self.kind().is_fatal()
     }
 
     /// Whether the running transaction must be aborted. Always `false` until transactions exist.
@@ -199,64 +161,109 @@ impl SendError {
     }
 }
 
-impl fmt::Display for SendError {
+impl SendErrorKind {
+    /// Whether the same call may succeed later without anything being changed.
+    #[must_use]
+    pub fn is_retriable(&self) -> bool {
+        match self {
+            Self::MetadataTimeout { .. }
+            | Self::NoSuchPartition { .. }
+            | Self::BufferExhausted { .. }
+            | Self::OutcomesNotTaken { .. }
+            | Self::WouldBlock => true,
+            Self::Topic(code) => code.is_retriable(),
+            Self::RecordTooLarge { .. }
+            | Self::UnsupportedVersion { .. }
+            | Self::HeadersNotSupported { .. }
+            | Self::InvalidRecord(_)
+            | Self::NoListener
+            | Self::WouldDeadlock
+            | Self::Serializer { .. }
+            | Self::Partitioner { .. }
+            | Self::Forked
+            | Self::Fatal { .. }
+            | Self::Closed
+            | Self::NetworkThreadGone => false,
+        }
+    }
+
+    /// Whether this producer will never accept a record again.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        match self {
+            Self::Closed | Self::NetworkThreadGone | Self::Forked | Self::Fatal { .. } => true,
+            Self::MetadataTimeout { .. }
+            | Self::NoSuchPartition { .. }
+            | Self::BufferExhausted { .. }
+            | Self::RecordTooLarge { .. }
+            | Self::Topic(_)
+            | Self::UnsupportedVersion { .. }
+            | Self::HeadersNotSupported { .. }
+            | Self::InvalidRecord(_)
+            | Self::NoListener
+            | Self::OutcomesNotTaken { .. }
+            | Self::WouldBlock
+            | Self::WouldDeadlock
+            | Self::Serializer { .. }
+            | Self::Partitioner { .. } => false,
+        }
+    }
+}
+
+/// In words, without the topic.
+impl fmt::Display for SendErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let topic = self.topic();
-        match self.kind() {
-            SendErrorKind::MetadataTimeout { waited, reason } => {
-                write!(f, "{topic}: no metadata within {waited:?} (max.block.ms): {reason}")
+        match self {
+            Self::MetadataTimeout { waited, reason } => {
+                write!(f, "no metadata within {waited:.1?} (max.block.ms): {reason}")
             }
-            SendErrorKind::NoSuchPartition { partition, partitions, waited } => write!(
+            Self::NoSuchPartition { partition, partitions, waited } => write!(
                 f,
-                "{topic}: partition {partition} does not exist, the topic has {partitions} (waited {waited:?}, max.block.ms)"
+                "partition {partition} does not exist, the topic has {partitions} (waited {waited:.1?}, max.block.ms)"
             ),
-            SendErrorKind::BufferExhausted { waited } => {
-                write!(f, "{topic}: no memory within {waited:?} (buffer.memory is in use, max.block.ms)")
+            Self::BufferExhausted { waited } => {
+                write!(f, "no memory within {waited:.1?} (buffer.memory is in use, max.block.ms)")
             }
-            SendErrorKind::RecordTooLarge { size_bytes, limit_bytes, key } => {
-                write!(f, "{topic}: the record may take {size_bytes} bytes, more than {key} = {limit_bytes}")
+            Self::RecordTooLarge { size_bytes, limit_bytes, key } => {
+                write!(f, "the record may take {size_bytes} bytes, more than {key} = {limit_bytes}")
             }
-            SendErrorKind::Topic(code) => write!(f, "{topic}: refused by the broker: {code}"),
-            SendErrorKind::UnsupportedVersion { reason } => write!(
+            Self::Topic(code) => write!(f, "refused by the broker: {code}"),
+            Self::UnsupportedVersion { reason } => write!(
                 f,
-                "{topic}: {reason} (Kafka 0.11 and newer do), which enable.idempotence=true needs; \
-                 leave the key out to send without"
+                "{reason} (Kafka 0.11 and newer do), which enable.idempotence=true needs; leave the key out to send without"
             ),
-            SendErrorKind::HeadersNotSupported { reason } => write!(f, "{topic}: {reason}"),
-            SendErrorKind::InvalidRecord(why) => write!(f, "{topic}: {why}"),
-            SendErrorKind::NoListener => {
-                write!(
-                    f,
-                    "{topic}: a record with a token, but nobody is told: no on_delivery, or the AckStream was dropped"
-                )
-            }
-            SendErrorKind::OutcomesNotTaken { capacity, waited } => write!(
+            Self::HeadersNotSupported { reason } | Self::Partitioner { reason } => f.write_str(reason),
+            Self::InvalidRecord(why) => f.write_str(why),
+            Self::NoListener => f.write_str(
+                "a record with a token, but nobody is told: no on_delivery, or the AckStream was dropped",
+            ),
+            Self::OutcomesNotTaken { capacity, waited } => write!(
                 f,
-                "{topic}: {capacity} records with a token are on their way or have outcomes that nobody took from the AckStream \
-                 within {waited:?} (max.block.ms)"
+                "{capacity} records with a token are on their way or have outcomes that nobody took from the AckStream \
+                 within {waited:.1?} (max.block.ms)"
             ),
-            SendErrorKind::WouldBlock => {
-                write!(f, "{topic}: the call would have to wait for metadata or memory")
+            Self::WouldBlock => f.write_str("the call would have to wait for metadata or memory"),
+            Self::WouldDeadlock => {
+                f.write_str("the call would have to wait for the network thread, on that thread")
             }
-            SendErrorKind::WouldDeadlock => {
-                write!(f, "{topic}: the call would have to wait for the network thread, on that thread")
+            Self::Serializer { part, type_name, reason } => {
+                write!(f, "the {part} ({type_name}) cannot be serialized: {reason}")
             }
-            SendErrorKind::Serializer { part, type_name, reason } => {
-                write!(f, "{topic}: the {part} ({type_name}) cannot be serialized: {reason}")
+            Self::Forked => {
+                f.write_str("the producer belongs to the process this one was forked from; make another")
             }
-            SendErrorKind::Partitioner { reason } => write!(f, "{topic}: {reason}"),
-            SendErrorKind::Forked => {
-                write!(
-                    f,
-                    "{topic}: the producer belongs to the process this one was forked from; make another"
-                )
-            }
-            SendErrorKind::Fatal { reason } => write!(f, "{topic}: this producer was refused: {reason}"),
-            SendErrorKind::Closed => write!(f, "{topic}: the producer is closed"),
-            SendErrorKind::NetworkThreadGone => {
-                write!(f, "{topic}: the producer's network thread has panicked; make a new producer")
+            Self::Fatal { reason } => write!(f, "this producer was refused: {reason}"),
+            Self::Closed => f.write_str("the producer is closed"),
+            Self::NetworkThreadGone => {
+                f.write_str("the producer's network thread has panicked; make a new producer")
             }
         }
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.topic(), self.kind())
     }
 }
 
@@ -267,6 +274,42 @@ impl fmt::Debug for SendError {
 }
 
 impl std::error::Error for SendError {}
+
+/// Why a producer does not know its cluster: what [`Producer::connect`](crate::Producer::connect) waited for in vain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectError(SendErrorKind);
+
+impl ConnectError {
+    pub(crate) fn new(kind: SendErrorKind) -> Self {
+        Self(kind)
+    }
+
+    /// What happened, as a `send` would tell it: [`SendErrorKind::MetadataTimeout`] if no broker answered.
+    #[must_use]
+    pub fn kind(&self) -> &SendErrorKind {
+        &self.0
+    }
+
+    /// Whether the same call may succeed later without anything being changed.
+    #[must_use]
+    pub fn is_retriable(&self) -> bool {
+        self.0.is_retriable()
+    }
+
+    /// Whether this producer will never accept a record again.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        self.0.is_fatal()
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for ConnectError {}
 
 /// Why an accepted record was not acknowledged.
 #[derive(Clone)]
@@ -313,7 +356,7 @@ impl DeliveryError {
     #[must_use]
     pub fn is_fatal(&self) -> bool {
         match self.kind() {
-            FailureKind::NetworkThreadGone | FailureKind::Closed => true,
+            FailureKind::NetworkThreadGone | FailureKind::Closed | FailureKind::Forked => true,
             // Without an attempt it was a producer id that was refused, which is asked for again (ID2).
             FailureKind::Refused(code) => {
                 code.is_fatal() || (*code == ErrorCode::CLUSTER_AUTHORIZATION_FAILED && self.attempts() > 0)
@@ -407,4 +450,10 @@ pub enum WaitError {
     /// This process was forked from the one that made the producer, whose network thread is not here.
     #[error("the producer belongs to the process this one was forked from")]
     Forked,
+    /// The producer is closed, or is being closed (CL8).
+    #[error("the producer is closed")]
+    Closed,
+    /// The network thread has panicked; make a new producer.
+    #[error("the producer's network thread has panicked; make a new producer")]
+    NetworkThreadGone,
 }

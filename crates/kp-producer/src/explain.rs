@@ -1,6 +1,7 @@
 //! Why nothing goes out: what waits for each partition, and for what. Put together from what the accumulator, the sender and
 //! the network know, on demand; nothing on the way of a record is measured for it.
 
+use crate::ended::Standing;
 use crate::shared::{Command, Shared};
 use kp_accumulator::{HeadSurvey, QueueSurvey};
 use kp_network::{KafkaClient, Readiness, WaitReason};
@@ -27,10 +28,28 @@ pub struct Explanation {
     pub free_bytes: usize,
     /// Topics whose metadata some call waits for.
     pub waiting_for_metadata: Vec<String>,
-    /// Whether the network thread has answered; if not, it is stuck or gone, and what only it knows is missing.
-    pub is_complete: bool,
+    /// Whether the network thread has answered; if not, what only it knows is missing.
+    pub network_thread: NetworkThread,
     /// Why nothing is sent any more, if that is so.
     pub fatal: Option<Arc<str>>,
+}
+
+/// What came of asking the network thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NetworkThread {
+    /// It answered.
+    Answered,
+    /// It did not within half a second: it is stuck, or busy with a callback.
+    Silent,
+    /// This is that thread: a callback asked.
+    Asking,
+    /// It has ended: the producer is closed.
+    Closed,
+    /// It has panicked.
+    Panicked,
+    /// It is in the process that this one was forked from; nothing was looked at.
+    Forked,
 }
 
 /// One partition of an [`Explanation`].
@@ -173,17 +192,26 @@ pub(crate) fn ask(shared: &Shared) -> Arc<Question> {
 
 /// Asks, waits a moment, and puts together.
 pub(crate) fn explain(shared: &Shared) -> Explanation {
-    if shared.is_network_thread() || shared.is_forked() || shared.ended.is_over() {
-        return put_together(shared, None);
+    if shared.is_forked() {
+        return Explanation::of_nothing(NetworkThread::Forked);
     }
-    let question = ask(shared);
-    put_together(shared, question.wait())
+    let missing = match shared.ended.standing() {
+        Standing::Closed => NetworkThread::Closed,
+        Standing::Panicked => NetworkThread::Panicked,
+        Standing::Running | Standing::Closing if shared.is_network_thread() => NetworkThread::Asking,
+        Standing::Running | Standing::Closing => {
+            let answer = ask(shared).wait();
+            return put_together(shared, answer.ok_or(NetworkThread::Silent));
+        }
+    };
+    put_together(shared, Err(missing))
 }
 
-fn put_together(shared: &Shared, network: Option<NetworkSide>) -> Explanation {
+fn put_together(shared: &Shared, network: Result<NetworkSide, NetworkThread>) -> Explanation {
     let now = shared.clock.now();
     let cluster = Arc::clone(&shared.view().cluster);
-    let is_complete = network.is_some();
+    let network_thread = network.as_ref().err().copied().unwrap_or(NetworkThread::Answered);
+    let network = network.ok();
     let mut rest = network.as_ref().map(|network| network.report.in_flight.clone()).unwrap_or_default();
     let mut partitions: Vec<PartitionExplanation> = Vec::new();
     for queue in shared.accumulator.survey(now) {
@@ -215,15 +243,41 @@ fn put_together(shared: &Shared, network: Option<NetworkSide>) -> Explanation {
         waiting_for_memory: shared.pool.waiting(),
         free_bytes: shared.pool.available(),
         waiting_for_metadata: shared.waiters.topics(),
-        is_complete,
+        network_thread,
         fatal: shared.ended.fatal().cloned(),
+    }
+}
+
+impl Explanation {
+    fn of_nothing(network_thread: NetworkThread) -> Self {
+        Self {
+            partitions: Vec::new(),
+            waiting_for_memory: 0,
+            free_bytes: 0,
+            waiting_for_metadata: Vec::new(),
+            network_thread,
+            fatal: None,
+        }
+    }
+}
+
+impl fmt::Display for NetworkThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Answered => "the network thread has answered",
+            Self::Silent => "the network thread has not answered: it is stuck, or busy with a callback",
+            Self::Asking => "asked from the network thread: what only that knows is missing",
+            Self::Closed => "the producer is closed",
+            Self::Panicked => "the network thread has panicked; make a new producer",
+            Self::Forked => "this process was forked from the one that has the producer",
+        })
     }
 }
 
 /// What there is to say once the question was answered.
 #[cfg(test)]
 pub(crate) fn answered(shared: &Shared, question: &Question) -> Explanation {
-    put_together(shared, question.answer.lock().take())
+    put_together(shared, question.answer.lock().take().ok_or(NetworkThread::Silent))
 }
 
 /// The first thing that stands in the way, from the cluster down to the batch.
@@ -312,8 +366,8 @@ impl fmt::Display for Explanation {
         if let Some(fatal) = &self.fatal {
             writeln!(f, "nothing is sent any more: {fatal}")?;
         }
-        if !self.is_complete {
-            writeln!(f, "the network thread has not answered: it is busy, stuck, or gone")?;
+        if self.network_thread != NetworkThread::Answered {
+            writeln!(f, "{}", self.network_thread)?;
         }
         if self.waiting_for_memory > 0 {
             let (calls, free) = (self.waiting_for_memory, self.free_bytes);

@@ -74,6 +74,8 @@ struct Waiter {
     wanted: Wanted,
     since: Instant,
     deadline: Deadline,
+    /// Answers of the cluster that came meanwhile and did not name the topic.
+    answers_without: u32,
     verdict: Option<Result<(), SendErrorKind>>,
     waker: Option<Waker>,
 }
@@ -94,19 +96,25 @@ pub(crate) struct MetadataWaiters {
 }
 
 impl MetadataWaiters {
-    /// Joins. The caller then tells the driver what it wants, so that nothing is missed in between.
-    pub(crate) fn join(self: &Arc<Self>, wanted: Wanted, now: Instant, deadline: Deadline) -> MetadataWait {
+    /// Joins the wait of a call that has waited since `since`. The caller then tells the driver what it wants, so that nothing
+    /// is missed in between.
+    pub(crate) fn join(self: &Arc<Self>, wanted: Wanted, since: Instant, deadline: Deadline) -> MetadataWait {
         let mut table = self.table.lock();
         let id = table.next_id;
         table.next_id += 1;
         let verdict = table.closed.clone().map(Err);
-        table.waiters.insert(id, Waiter { wanted, since: now, deadline, verdict, waker: None });
+        let waiter = Waiter { wanted, since, deadline, answers_without: 0, verdict, waker: None };
+        table.waiters.insert(id, waiter);
         MetadataWait { waiters: Arc::clone(self), id }
     }
 
     /// Serves those whom a new snapshot answers.
     pub(crate) fn serve(&self, cluster: &Cluster) {
-        self.settle(|waiter, _| waiter.wanted.verdict(cluster));
+        self.settle(|waiter, _| {
+            let is_named = waiter.wanted.topic().is_none_or(|topic| cluster.topic(topic).is_some());
+            waiter.answers_without += u32::from(!is_named);
+            waiter.wanted.verdict(cluster)
+        });
     }
 
     /// Fails all who wait now.
@@ -119,7 +127,7 @@ impl MetadataWaiters {
         self.settle(|waiter, last_failure| {
             waiter.deadline.is_past(now).then(|| {
                 let waited = now.saturating_duration_since(waiter.since);
-                Err(expired(&waiter.wanted, waited, cluster, last_failure))
+                Err(expired(waiter, waited, cluster, last_failure))
             })
         });
     }
@@ -169,7 +177,7 @@ impl MetadataWaiters {
         topics.into_iter().collect()
     }
 
-    fn settle(&self, judge: impl Fn(&Waiter, Option<&Arc<str>>) -> Option<Result<(), SendErrorKind>>) {
+    fn settle(&self, judge: impl Fn(&mut Waiter, Option<&Arc<str>>) -> Option<Result<(), SendErrorKind>>) {
         let mut wakers = Vec::new();
         let mut table = self.table.lock();
         let last_failure = table.last_failure.clone();
@@ -185,11 +193,12 @@ impl MetadataWaiters {
 }
 
 fn expired(
-    wanted: &Wanted,
+    waiter: &Waiter,
     waited: Duration,
     cluster: &Cluster,
     last_failure: Option<&Arc<str>>,
 ) -> SendErrorKind {
+    let wanted = &waiter.wanted;
     let topic = wanted.topic().and_then(|name| cluster.topic(name));
     if let (Wanted::Partition(_, partition), Some(topic)) = (wanted, topic)
         && !topic.partitions().is_empty()
@@ -200,6 +209,10 @@ fn expired(
     let topic_error = topic.and_then(|topic| topic.error());
     let reason = match (last_failure, topic_error) {
         (None, Some(code)) => format!("the cluster answers {code}"),
+        (None, None) if waiter.answers_without > 0 => match waiter.answers_without {
+            1 => "the cluster answered, and did not name the topic".to_owned(),
+            answers => format!("the cluster answered {answers} times, and did not name the topic"),
+        },
         (last_failure, _) => every_address(cluster, last_failure),
     };
     SendErrorKind::MetadataTimeout { waited, reason: Arc::from(reason) }

@@ -13,6 +13,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+/// A caller that minds its own time looks no more often than this.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
+
 struct Parked {
     thread: Thread,
     woken: AtomicBool,
@@ -69,8 +72,31 @@ pub(crate) async fn yield_now() {
 
 /// Drives `future` to its end on this thread.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    match run(future.as_mut(), None) {
+    match run(pin!(future), || Pause::UntilWoken) {
+        Some(output) => output,
+        None => unreachable!("without a limit the loop ends only with the output"),
+    }
+}
+
+/// Drives `future` to its end. Whenever it was not woken for as long as it was to sleep, at first `sleep`, runs `mind`, which
+/// may end what the future waits for, and tells how long to sleep then; `None` is for good.
+pub(crate) fn block_on_minding<F: Future>(
+    future: F,
+    sleep: Duration,
+    mut mind: impl FnMut() -> Option<Duration>,
+) -> F::Output {
+    let mut until = Instant::now().checked_add(sleep);
+    let pause = || {
+        let Some(at) = until else { return Pause::UntilWoken };
+        let left = at.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            return Pause::AtMost(left);
+        }
+        // Of a clock that stands still, the next moment may be near for ever.
+        until = mind().and_then(|next| Instant::now().checked_add(next.max(SHORTEST_SLEEP)));
+        Pause::Look
+    };
+    match run(pin!(future), pause) {
         Some(output) => output,
         None => unreachable!("without a limit the loop ends only with the output"),
     }
@@ -78,13 +104,27 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 
 /// Drives `future` for at most `within`.
 pub(crate) fn block_on_timeout<F: Future + Unpin>(future: &mut F, within: Duration) -> Option<F::Output> {
-    run(Pin::new(future), Instant::now().checked_add(within))
+    let until = Instant::now().checked_add(within);
+    run(Pin::new(future), || {
+        let Some(until) = until else { return Pause::UntilWoken };
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() { Pause::GiveUp } else { Pause::AtMost(left) }
+    })
 }
 
-fn run<F: Future>(future: Pin<&mut F>, until: Option<Instant>) -> Option<F::Output> {
+/// Between a look at the future and the next.
+enum Pause {
+    UntilWoken,
+    AtMost(Duration),
+    /// None: it may be done by now.
+    Look,
+    GiveUp,
+}
+
+fn run<F: Future>(future: Pin<&mut F>, pause: impl FnMut() -> Pause) -> Option<F::Output> {
     let mine = || Arc::new(Parked { thread: std::thread::current(), woken: AtomicBool::new(false) });
     let parked = PARKED.take().unwrap_or_else(mine);
-    let output = run_with(&parked, future, until);
+    let output = run_with(&parked, future, pause);
     PARKED.set(Some(parked));
     output
 }
@@ -92,7 +132,7 @@ fn run<F: Future>(future: Pin<&mut F>, until: Option<Instant>) -> Option<F::Outp
 fn run_with<F: Future>(
     parked: &Arc<Parked>,
     mut future: Pin<&mut F>,
-    until: Option<Instant>,
+    mut pause: impl FnMut() -> Pause,
 ) -> Option<F::Output> {
     let waker = Waker::from(Arc::clone(parked));
     let mut context = Context::from_waker(&waker);
@@ -101,15 +141,11 @@ fn run_with<F: Future>(
             return Some(output);
         }
         while !parked.woken.swap(false, Ordering::AcqRel) {
-            match until {
-                None => std::thread::park(),
-                Some(until) => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return None;
-                    }
-                    std::thread::park_timeout(left);
-                }
+            match pause() {
+                Pause::UntilWoken => std::thread::park(),
+                Pause::AtMost(left) => std::thread::park_timeout(left),
+                Pause::Look => break,
+                Pause::GiveUp => return None,
             }
         }
     }

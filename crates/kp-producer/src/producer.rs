@@ -2,17 +2,16 @@
 
 mod sending;
 
-pub use self::sending::TrySendError;
 use crate::builder::ProducerBuilder;
 use crate::config::{ConfigWarning, ProducerConfig};
 use crate::driver::drop_deadline;
-use crate::ended::Closed;
-use crate::error::{SendError, WaitError};
+use crate::ended::{Closed, Standing};
+use crate::error::{ConnectError, SendError, WaitError};
 use crate::explain::{self, Explanation};
 use crate::guarantees::Guarantees;
 use crate::metadata_wait::Wanted;
 use crate::metrics::{ProducerMetrics, Reading, Stopwatch, adding_to};
-use crate::shared::{Command, Shared};
+use crate::shared::{Shared, Waited};
 use crate::topic::Topic;
 use crate::unreachable::UnreachableBroker;
 use kp_protocol::{PartitionId, TopicName};
@@ -59,8 +58,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         // A forked child has no network thread to tell, and the parent's is not its to touch.
         if !self.shared.ended.is_over() && !self.shared.is_forked() {
-            self.shared.refuse_new();
-            self.shared.tell(Command::Close(drop_deadline(&self.shared)));
+            self.shared.begin_close(drop_deadline(&self.shared));
         }
     }
 }
@@ -95,15 +93,21 @@ impl Producer {
     /// Cancel safety: dropping the future ends the waiting; the records go their way.
     ///
     /// # Errors
-    /// [`WaitError::WouldDeadlock`] on the network thread (CL2).
+    /// [`WaitError::WouldDeadlock`] on the network thread (CL2); [`WaitError::Closed`] once `close` was called, which waits for
+    /// the same by itself (CL8).
     pub async fn flush(&self) -> Result<(), WaitError> {
-        if self.shared().is_forked() {
+        let shared = self.shared();
+        if shared.is_forked() {
             return Err(WaitError::Forked);
         }
-        if self.shared().is_network_thread() {
+        match shared.ended.standing() {
+            Standing::Running => {}
+            Standing::Closing | Standing::Closed => return Err(WaitError::Closed),
+            Standing::Panicked => return Err(WaitError::NetworkThreadGone),
+        }
+        if shared.is_network_thread() {
             return Err(WaitError::WouldDeadlock);
         }
-        let shared = self.shared();
         let _timed = Stopwatch::start(&*shared.clock, adding_to(&shared.telemetry.flush_ns));
         shared.accumulator.begin_flush().await;
         Ok(())
@@ -134,9 +138,7 @@ impl Producer {
             return Err(WaitError::WouldDeadlock);
         }
         if !shared.ended.is_over() {
-            // The command first: the core refuses new records with it, so that nothing leaves between the two.
-            shared.tell(Command::Close(Deadline::after(shared.clock.now(), within, "close(within)")));
-            shared.refuse_new();
+            shared.begin_close(Deadline::after(shared.clock.now(), within, "close(within)"));
         }
         if !shared.is_network_thread() {
             shared.ended.wait().await;
@@ -153,10 +155,10 @@ impl Producer {
     /// Cancel safety: dropping the future ends the waiting; the producer goes on connecting.
     ///
     /// # Errors
-    /// [`SendErrorKind::MetadataTimeout`](crate::SendErrorKind::MetadataTimeout) with the addresses and what each
-    /// said.
-    pub async fn connect(&self) -> Result<(), SendError> {
-        self.shared().wait_for(Wanted::AnyMetadata).await
+    /// [`ConnectError`], with the addresses and what each said.
+    pub async fn connect(&self) -> Result<(), ConnectError> {
+        let mut waited = Waited::default();
+        self.shared().wait_for_metadata(Wanted::AnyMetadata, &mut waited).await.map_err(ConnectError::new)
     }
 
     /// The partitions of a topic and their leaders, waiting for metadata like `send` (FA12).
@@ -166,8 +168,9 @@ impl Producer {
     /// # Errors
     /// As `send`, when the topic cannot be had.
     pub async fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, SendError> {
-        let name = TopicName::new(topic);
-        self.shared().wait_for(Wanted::Topic(name)).await?;
+        let (wanted, mut waited) = (Wanted::Topic(TopicName::new(topic)), Waited::default());
+        let result = self.shared().wait_for_metadata(wanted, &mut waited).await;
+        result.map_err(|kind| SendError::new(kind, topic, waited.spent))?;
         let view = self.shared().view();
         let partitions = view.cluster.topic(topic).map(|topic| topic.partitions());
         Ok(partitions

@@ -9,13 +9,15 @@ use kp_protocol::api::{
     MetadataResponsePartition, MetadataResponseTopic, PartitionProduceResponse, ProduceRequest,
     ProduceResponse, TopicProduceResponse,
 };
-use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, Message, VersionRange, encode_body};
+use kp_protocol::{
+    ApiKey, BrokerAddress, BrokerId, BrokerVersions, ErrorCode, Message, VersionRange, encode_body,
+};
 use kp_time::{Clock, ManualClock};
 use parking_lot::Mutex;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -29,6 +31,8 @@ pub(crate) struct Pace {
     pub(crate) producer_id: Option<Duration>,
     /// What it asks for with each answer to Produce (KIP-219).
     pub(crate) throttle_ms: i32,
+    /// What it says to each batch.
+    pub(crate) produce_error: ErrorCode,
 }
 
 /// What the network says of the broker, for a test to change.
@@ -37,8 +41,13 @@ pub(crate) type Mood = Arc<Mutex<Option<Readiness>>>;
 impl Pace {
     pub(crate) const QUICK: Self = Self { produce: Some(Duration::from_millis(10)), ..Self::SILENT };
     /// It describes the cluster and answers nothing else.
-    pub(crate) const SILENT: Self =
-        Self { metadata: Duration::from_millis(1), produce: None, producer_id: None, throttle_ms: 0 };
+    pub(crate) const SILENT: Self = Self {
+        metadata: Duration::from_millis(1),
+        produce: None,
+        producer_id: None,
+        throttle_ms: 0,
+        produce_error: ErrorCode::NONE,
+    };
 }
 
 pub(crate) struct Scripted {
@@ -47,6 +56,7 @@ pub(crate) struct Scripted {
     events: Arc<Mutex<Vec<(Instant, Event)>>>,
     woken: Arc<Woken>,
     mood: Mood,
+    network: Arc<Woken>,
 }
 
 /// The application was woken and was not looked at since.
@@ -67,6 +77,7 @@ pub(crate) struct Rig {
     /// What the network says of the broker; `None` = ready.
     pub(crate) mood: Mood,
     woken: Arc<Woken>,
+    network: Weak<Woken>,
 }
 
 impl Rig {
@@ -94,16 +105,29 @@ impl Rig {
             events: Arc::default(),
             woken: Arc::clone(&woken),
             mood: Mood::default(),
+            network: Arc::default(),
         };
+        let network = Arc::downgrade(&client.network);
         let mood = Arc::clone(&client.mood);
         let builder = Producer::builder(config).client(client).clock(clock.clone()).seed(1);
         let (producer, stepper) = change(builder).build_stepped().expect("it is built");
-        Self { clock, producer, stepper, mood, woken }
+        Self { clock, producer, stepper, mood, woken, network }
     }
 
     /// The next poll lets no time pass.
     pub(crate) fn wake(&self) {
         Arc::clone(&self.woken).wake();
+    }
+
+    /// Whether anything still holds the network, as a socket is held.
+    pub(crate) fn holds_network(&self) -> bool {
+        self.network.strong_count() > 0
+    }
+
+    /// Whether a call waits for memory or for metadata.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let shared = self.producer.shared();
+        shared.pool.has_waiters() || shared.waiters.next_deadline().is_some()
     }
 
     /// Turns the producer until the future is done; time passes where nothing else happens.
@@ -165,6 +189,7 @@ impl Scripted {
                         .iter()
                         .map(|partition| PartitionProduceResponse {
                             index: partition.index,
+                            error_code: self.pace.produce_error,
                             ..Default::default()
                         })
                         .collect(),
@@ -228,7 +253,7 @@ impl KafkaClient for Scripted {
     }
 
     fn waker(&self) -> Waker {
-        Waker::noop().clone()
+        Waker::from(Arc::clone(&self.network))
     }
 
     fn close(&mut self, _within: Duration) {}

@@ -37,7 +37,7 @@ pub trait Serializer<T: ?Sized>: Send + Sync {
         Ok(())
     }
 
-    /// Appends the bytes of `value` to `out`, which holds other bytes already. May add headers (schema ids and the like).
+    /// Puts the bytes of `value` into `out`, which is empty and may be replaced. May add headers (schema ids and the like).
     ///
     /// # Errors
     /// Why it has no bytes; the record is not accepted then.
@@ -62,7 +62,7 @@ pub trait Serializer<T: ?Sized>: Send + Sync {
 /// What became of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Serialized {
-    /// Its bytes were appended, perhaps none.
+    /// Its bytes are in the buffer, perhaps none.
     Bytes,
     /// It is null: as a value a tombstone, as a key none.
     Null,

@@ -13,8 +13,10 @@ pub(crate) use self::extensions::{Closer, Extensions};
 pub(crate) use self::view::{CachedTopic, View};
 pub(crate) use self::waits::Waited;
 
+use crate::ended::Standing;
 use crate::error::SendErrorKind;
 use crate::explain::Question;
+use crate::forked::Origin;
 use crate::metadata_wait::MetadataWaiters;
 use crate::metrics::Telemetry;
 use crate::parker;
@@ -27,8 +29,8 @@ use kp_protocol::TopicName;
 use kp_protocol::records::MessageFormat;
 use kp_time::{Clock, Deadline};
 use parking_lot::Mutex;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::thread::ThreadId;
 use std::time::Duration;
@@ -80,9 +82,9 @@ pub(crate) struct Shared {
     /// Grows with each view.
     generation: AtomicU64,
     pub(crate) extensions: Extensions,
-    closers: Mutex<Option<Vec<Arc<dyn Closer>>>>,
-    /// The process that made the producer.
-    process: AtomicU32,
+    /// `None` once they were closed.
+    closers: Mutex<Option<Vec<Weak<dyn Closer>>>>,
+    pub(crate) origin: Origin,
     pub(crate) waiters: Arc<MetadataWaiters>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
@@ -98,8 +100,8 @@ pub(crate) struct Shared {
     pub(crate) ended: crate::ended::Ended,
     /// The thread that turns the driver; with a [`Stepper`](crate::Stepper), only while it does.
     pub(crate) network_thread: Mutex<Option<ThreadId>>,
-    /// Wakes the driver out of its `poll`.
-    pub(crate) waker: Waker,
+    /// Wakes the driver out of its `poll`; does nothing once that has ended.
+    waker: Mutex<Waker>,
     pub(crate) inbox: Mutex<Vec<Command>>,
 }
 
@@ -125,7 +127,7 @@ impl Shared {
             generation: AtomicU64::new(0),
             extensions,
             closers: Mutex::new(Some(Vec::new())),
-            process: AtomicU32::new(std::process::id()),
+            origin: Origin::here(),
             waiters: Arc::default(),
             clock,
             limits,
@@ -137,7 +139,7 @@ impl Shared {
             is_without_idempotence: AtomicBool::default(),
             ended: Default::default(),
             network_thread: Mutex::new(None),
-            waker,
+            waker: Mutex::new(waker),
             inbox: Mutex::new(Vec::new()),
         }
     }
@@ -152,21 +154,25 @@ impl Shared {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
-    /// Whether this process is another than the one that made the producer: a fork has no network thread. Asked where a call
-    /// would wait or open a batch.
+    /// Whether this process is another than the one that made the producer: a fork has no network thread. For calls that may
+    /// wait; a record asks [`Origin::is_forked`].
     pub(crate) fn is_forked(&self) -> bool {
-        std::process::id() != self.process.load(Ordering::Relaxed)
+        self.origin.is_another_process()
     }
 
+    /// For tests: what is kept of typed producers.
     #[cfg(test)]
-    pub(crate) fn pretend_to_be_forked(&self) {
-        self.process.store(0, Ordering::Relaxed);
+    pub(crate) fn closers(&self) -> usize {
+        self.closers.lock().as_ref().map_or(0, Vec::len)
     }
 
-    /// Has something closed when the producer has ended; at once if it has.
-    pub(crate) fn close_with_me(&self, closer: Arc<dyn Closer>) {
+    /// Has something closed when the producer has ended; at once if it has. What is gone by then has closed itself.
+    pub(crate) fn close_with_me(&self, closer: &Arc<dyn Closer>) {
         if let Some(closers) = &mut *self.closers.lock() {
-            return closers.push(closer);
+            if closers.len() == closers.capacity() {
+                closers.retain(|closer| closer.strong_count() > 0);
+            }
+            return closers.push(Arc::downgrade(closer));
         }
         closer.close(&|words| self.notice(words));
     }
@@ -176,12 +182,14 @@ impl Shared {
         let tell = |words| self.notice(words);
         let serializers = || {
             let closers = self.closers.lock().take();
-            closers.into_iter().flatten().for_each(|closer| closer.close(&tell));
+            let closers = closers.into_iter().flatten();
+            closers.filter_map(|closer| closer.upgrade()).for_each(|closer| closer.close(&tell));
         };
         self.extensions.close(serializers, &tell);
         if let Some(acks) = &self.extensions.acks {
             acks.end();
         }
+        self.forget_driver();
     }
 
     /// Keeps something that an operator should know, once.
@@ -212,7 +220,24 @@ impl Shared {
     /// Hands a command to the driver and wakes it.
     pub(crate) fn tell(&self, command: Command) {
         self.inbox.lock().push(command);
-        self.waker.wake_by_ref();
+        self.wake_driver();
+    }
+
+    /// Ends the driver's sleep.
+    pub(crate) fn wake_driver(&self) {
+        self.waker().wake();
+    }
+
+    /// The driver's waker, as long as there is a driver.
+    pub(crate) fn waker(&self) -> Waker {
+        self.waker.lock().clone()
+    }
+
+    /// The driver has ended: a handle that lives on keeps nothing of the network, whose waker may hold descriptors.
+    fn forget_driver(&self) {
+        *self.waker.lock() = Waker::noop().clone();
+        self.pool.set_driver_waker(Waker::noop().clone());
+        self.accumulator.set_driver_waker(Waker::noop().clone());
     }
 
     /// Whether this is the network thread, where waiting would never end.
@@ -231,11 +256,27 @@ impl Shared {
     }
 
     fn closed_kind(&self) -> SendErrorKind {
-        match self.ended.fatal() {
-            _ if self.ended.is_by_panic() => SendErrorKind::NetworkThreadGone,
-            Some(reason) => SendErrorKind::Fatal { reason: Arc::clone(reason) },
-            None => SendErrorKind::Closed,
+        match (self.ended.standing(), self.ended.fatal()) {
+            (Standing::Panicked, _) => SendErrorKind::NetworkThreadGone,
+            (Standing::Running, Some(reason)) => SendErrorKind::Fatal { reason: Arc::clone(reason) },
+            (Standing::Running | Standing::Closing | Standing::Closed, _) => SendErrorKind::Closed,
         }
+    }
+
+    /// Why no call is any use: the process is a forked child, or the producer is closed or refused as a whole.
+    pub(crate) fn refusal(&self) -> Option<SendErrorKind> {
+        if self.is_forked() {
+            return Some(SendErrorKind::Forked);
+        }
+        self.accumulator.is_closed().then(|| self.closed_kind())
+    }
+
+    /// Has the driver finish what was accepted until `deadline`, and accepts nothing more.
+    pub(crate) fn begin_close(&self, deadline: Deadline) {
+        self.ended.begin_close();
+        // The command first: the core refuses new records with it, so that nothing leaves between the two.
+        self.tell(Command::Close(deadline));
+        self.refuse_new();
     }
 
     /// Refuses new records and releases those who wait (CL7, CL10). What was accepted goes on.

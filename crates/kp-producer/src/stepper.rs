@@ -6,6 +6,7 @@ use crate::shared::Shared;
 use kp_accumulator::Sealer;
 use std::fmt;
 use std::sync::Arc;
+use std::task::Waker;
 
 /// Turns the driver of a producer that was made by [`build_stepped`](crate::ProducerBuilder::build_stepped).
 ///
@@ -16,7 +17,7 @@ use std::sync::Arc;
 /// Dropping it leaves the producer without anybody who turns it; what was accepted is then failed as unknown.
 pub struct Stepper {
     shared: Arc<Shared>,
-    /// `None` only while it is dropped.
+    /// `None` once it has ended.
     driver: Option<Driver>,
     /// `None` once there is nothing to compress with; never for a producer that was just built.
     sealer: Option<Sealer>,
@@ -35,7 +36,13 @@ impl Stepper {
                 self.shared.accumulator.put_sealed(batch.seal(sealer));
             }
         }
-        self.driver.as_mut().is_some_and(Driver::step)
+        let goes_on = self.driver.as_mut().is_some_and(Driver::step);
+        if !goes_on {
+            // Nothing of the network is kept any longer than it is used.
+            self.driver = None;
+            self.shared.accumulator.set_seal_bell(Waker::noop().clone());
+        }
+        goes_on
     }
 }
 

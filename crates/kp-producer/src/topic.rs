@@ -3,8 +3,7 @@
 
 use crate::delivery::Delivery;
 use crate::error::SendError;
-use crate::parker::block_on;
-use crate::producer::{Producer, TrySendError};
+use crate::producer::Producer;
 use crate::record::ProducerRecord;
 use crate::shared::{AtOnce, CachedTopic};
 use std::cell::RefCell;
@@ -61,7 +60,7 @@ impl Topic {
     ///
     /// # Errors
     /// As [`Producer::try_send`].
-    pub fn try_send<'a>(&self, record: ProducerRecord<'a>) -> Result<Delivery, TrySendError<'a>> {
+    pub fn try_send(&self, record: ProducerRecord<'_>) -> Result<Delivery, SendError> {
         self.producer.try_send(record)
     }
 
@@ -72,7 +71,9 @@ impl Topic {
     pub fn send_blocking(&self, record: ProducerRecord<'_>) -> Result<Delivery, SendError> {
         match self.at_once(&record) {
             AtOnce::Done(result) => result,
-            AtOnce::Waits(chosen) => block_on(self.producer.send_later(&record, chosen)),
+            AtOnce::Waits(chosen) => {
+                self.producer.shared().block_on(self.producer.send_later(&record, chosen))
+            }
         }
     }
 

@@ -4,7 +4,6 @@
 use crate::delivery::{Delivery, RecordMetadata};
 use crate::error::{BuildError, DeliveryError, SendError, SendErrorKind};
 use crate::extension::{BoxError, Configured, words_of};
-use crate::parker::block_on;
 use crate::producer::Producer;
 use crate::record::{ProducerRecord, RecordBytes};
 use crate::serializer::{RecordHeaders, Serialized, Serializer};
@@ -18,8 +17,13 @@ use std::sync::Arc;
 /// A scratch buffer that grew beyond this is not kept.
 const KEPT_SCRATCH: usize = 1 << 20;
 
+/// The parts of a record that are serialized, as errors name them.
+const KEY: &str = "key";
+const VALUE: &str = "value";
+
 thread_local! {
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// For the key and for the value: a serializer gets an empty buffer, and may do with it what it likes.
+    static SCRATCH: Cell<[Vec<u8>; 2]> = const { Cell::new([Vec::new(), Vec::new()]) };
 }
 
 /// A [`Producer`] whose records have keys of type `K` and values of type `V`.
@@ -33,7 +37,7 @@ thread_local! {
 /// # Ok(()) }
 /// ```
 /// Cheap to clone; all clones are one producer, and the untyped one it was made of goes on beside it. Its serializers are
-/// closed when that producer has ended.
+/// closed when that producer has ended, or with the last clone.
 pub struct TypedProducer<K: ?Sized, V: ?Sized> {
     producer: Producer,
     serializers: Arc<Serializers<K, V>>,
@@ -118,7 +122,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> TypedProducer<K, V> {
                 BuildError::Extension(error)
             })?;
         let serializers = Arc::new(Serializers { key, value });
-        shared.close_with_me(Arc::clone(&serializers) as Arc<dyn Closer>);
+        let closer: Arc<dyn Closer> = Arc::clone(&serializers) as _;
+        shared.close_with_me(&closer);
         Ok(Self { producer: producer.clone(), serializers })
     }
 
@@ -161,7 +166,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> TypedProducer<K, V> {
     /// As [`send`](Self::send), and [`SendErrorKind::WouldBlock`].
     pub fn try_send(&self, record: &TypedRecord<'_, K, V>) -> Result<Delivery, SendError> {
         let serialized = self.serialize(record)?;
-        let result = self.producer.try_send(serialized.record(record)).map_err(|refused| refused.error);
+        let result = self.producer.try_send(serialized.record(record));
         serialized.give_scratch_back();
         result
     }
@@ -171,7 +176,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> TypedProducer<K, V> {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn send_blocking(&self, record: TypedRecord<'_, K, V>) -> Result<Delivery, SendError> {
-        block_on(self.send(record))
+        self.producer.shared().block_on(self.send(record))
     }
 
     /// The producer below, for everything that has no types.
@@ -184,11 +189,12 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> TypedProducer<K, V> {
         let topic = record.record.topic();
         let mut headers = RecordHeaders::default();
         let mut scratch = SCRATCH.take();
-        scratch.clear();
         let mut part = |serialize: &mut Serialize<'_>, part: &'static str, type_name: &'static str| {
-            let start = scratch.len();
-            let reason = match catch_unwind(AssertUnwindSafe(|| serialize(&mut headers, &mut scratch))) {
-                Ok(Ok(Serialized::Bytes)) => return Ok(Bytes::Scratch(start, scratch.len())),
+            let place = usize::from(part == VALUE);
+            let buffer = &mut scratch[place];
+            buffer.clear();
+            let reason = match catch_unwind(AssertUnwindSafe(|| serialize(&mut headers, buffer))) {
+                Ok(Ok(Serialized::Bytes)) => return Ok(Bytes::Scratch(place)),
                 Ok(Ok(Serialized::Null)) => return Ok(Bytes::Null),
                 Ok(Err(error)) => error.to_string(),
                 Err(panic) => format!("it panicked: {}", words_of(&*panic)),
@@ -201,7 +207,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> TypedProducer<K, V> {
                 Some(bytes) => Bytes::Borrowed(bytes),
                 None => part(
                     &mut |headers, out| serializer.serialize(topic, headers, key, out),
-                    "key",
+                    KEY,
                     std::any::type_name::<K>(),
                 )?,
             },
@@ -212,7 +218,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> TypedProducer<K, V> {
                 Some(bytes) => Bytes::Borrowed(bytes),
                 None => part(
                     &mut |headers, out| serializer.serialize(topic, headers, value, out),
-                    "value",
+                    VALUE,
                     std::any::type_name::<V>(),
                 )?,
             },
@@ -234,12 +240,13 @@ fn borrowed<'v, T: ?Sized>(serializer: &dyn Serializer<T>, value: &'v T) -> Opti
 enum Bytes<'r> {
     Null,
     Borrowed(&'r [u8]),
-    Scratch(usize, usize),
+    /// In this one of the two buffers.
+    Scratch(usize),
 }
 
 /// A record with its bytes.
 struct SerializedRecord<'r> {
-    scratch: Vec<u8>,
+    scratch: [Vec<u8>; 2],
     key: Bytes<'r>,
     value: Bytes<'r>,
     headers: RecordHeaders,
@@ -273,12 +280,12 @@ impl<'r> SerializedRecord<'r> {
         match bytes {
             Bytes::Null => None,
             Bytes::Borrowed(bytes) => Some(bytes),
-            Bytes::Scratch(from, to) => Some(&self.scratch[*from..*to]),
+            Bytes::Scratch(place) => Some(&self.scratch[*place]),
         }
     }
 
     fn give_scratch_back(self) {
-        if self.scratch.capacity() <= KEPT_SCRATCH {
+        if self.scratch.iter().all(|buffer| buffer.capacity() <= KEPT_SCRATCH) {
             SCRATCH.set(self.scratch);
         }
     }
@@ -288,6 +295,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Closer for Serializers<K, V> {
     fn close(&self, tell: &dyn Fn(String)) {
         self.key.close(|part| part.close(), "key serializer", tell);
         self.value.close(|part| part.close(), "value serializer", tell);
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> Drop for Serializers<K, V> {
+    fn drop(&mut self) {
+        self.key.close(|part| part.close(), "key serializer", |_| {});
+        self.value.close(|part| part.close(), "value serializer", |_| {});
     }
 }
 

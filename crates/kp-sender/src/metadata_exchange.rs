@@ -11,9 +11,8 @@
 use crate::idempotence::identity::Identity;
 use crate::{BrokerReadiness, OutgoingRequest, Output, SenderCore};
 use bytes::Bytes;
-use kp_metadata::{Cluster, Metadata, MetadataRequestSpec};
-use kp_protocol::api::MetadataResponse;
-use kp_protocol::{ApiKey, BrokerId, BrokerVersions, Message, TopicName, encode_body};
+use kp_metadata::{Answer, Cluster, Metadata, Pending};
+use kp_protocol::{ApiKey, BrokerId, BrokerVersions, TopicName, encode_body};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,7 +20,7 @@ use std::time::{Duration, Instant};
 const CLIENT_THROTTLES_FROM: i16 = 6;
 
 /// Where the exchange stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Exchange {
     Idle,
     /// The network was asked for a broker.
@@ -39,7 +38,7 @@ pub(crate) enum Exchange {
         token: u64,
         broker: BrokerId,
         version: i16,
-        spec: MetadataRequestSpec,
+        pending: Pending,
     },
 }
 
@@ -148,25 +147,25 @@ impl SenderCore {
     }
 
     pub(crate) fn on_metadata_answer(&mut self, now: Instant, body: &Bytes) {
-        let Exchange::Sent { broker, version, spec, .. } =
+        let Exchange::Sent { broker, version, pending, .. } =
             std::mem::replace(&mut self.exchange, Exchange::Idle)
         else {
             return;
         };
-        let response = match MetadataResponse::parse(body, version) {
-            Ok(response) => response,
+        let answer = match Answer::parse(body, version) {
+            Ok(answer) => answer,
             Err(error) => {
                 let reason: Arc<str> = Arc::from(format!("undecodable answer: {error}"));
                 self.note_unreachable(broker, Arc::clone(&reason));
                 self.put(Output::Disconnect { broker, reason });
-                return self.metadata_failed(now);
+                self.metadata.failed(now, pending);
+                return self.report_metadata_failure();
             }
         };
-        let throttle_ms = u64::try_from(response.throttle_time_ms).unwrap_or(0);
-        if version >= CLIENT_THROTTLES_FROM && throttle_ms > 0 {
-            self.throttle(now, broker, Duration::from_millis(throttle_ms));
+        if version >= CLIENT_THROTTLES_FROM && answer.throttle() > Duration::ZERO {
+            self.throttle(now, broker, answer.throttle());
         }
-        let updated = self.metadata.handle_response(now, &spec, &response, version);
+        let updated = self.metadata.answered(now, pending, answer);
         if updated.rebootstrapped {
             self.close_connections("the broker asked to start over (REBOOTSTRAP_REQUIRED)");
         }
@@ -183,8 +182,12 @@ impl SenderCore {
 
     /// The request in flight is lost, or there was nobody to send it to.
     pub(crate) fn metadata_failed(&mut self, now: Instant) {
-        self.exchange = Exchange::Idle;
-        self.metadata.handle_failure(now);
+        match std::mem::replace(&mut self.exchange, Exchange::Idle) {
+            Exchange::Sent { pending, .. } => self.metadata.failed(now, pending),
+            Exchange::Idle | Exchange::Choosing | Exchange::Checking { .. } | Exchange::Waiting { .. } => {
+                self.metadata.found_no_broker(now);
+            }
+        }
         self.report_metadata_failure();
     }
 
@@ -258,18 +261,20 @@ impl SenderCore {
             self.note_unreachable(broker, Arc::from("speaks no version of Metadata that this client speaks"));
             return self.metadata_failed(now);
         };
-        let spec = self.metadata.begin_request(now);
-        let body = match encode_body(version, &spec.body(version)) {
+        let pending = self.metadata.begin_request(now);
+        let body = match encode_body(version, &pending.body(version)) {
             Ok(body) => body,
             Err(error) => {
                 self.note_unreachable(broker, Arc::from(format!("metadata request: {error}")));
-                return self.metadata_failed(now);
+                self.metadata.failed(now, pending);
+                self.exchange = Exchange::Idle;
+                return self.report_metadata_failure();
             }
         };
         // Before its answer: nobody has a record accepted without one.
         self.find_out_about_producer_ids(broker, versions);
         let token = self.take_token();
-        self.exchange = Exchange::Sent { token, broker, version, spec };
+        self.exchange = Exchange::Sent { token, broker, version, pending };
         self.brokers.may_take_more(broker);
         self.put_first(Output::Send(OutgoingRequest {
             token,
@@ -284,8 +289,13 @@ impl SenderCore {
     }
 
     fn rebootstrap(&mut self, now: Instant) {
-        self.metadata.rebootstrap(now);
-        self.exchange = Exchange::Idle;
+        let pending = match std::mem::replace(&mut self.exchange, Exchange::Idle) {
+            Exchange::Sent { pending, .. } => Some(pending),
+            Exchange::Idle | Exchange::Choosing | Exchange::Checking { .. } | Exchange::Waiting { .. } => {
+                None
+            }
+        };
+        self.metadata.rebootstrap(now, pending);
         self.publish_cluster();
     }
 

@@ -13,7 +13,7 @@ use kp_time::{Clock, ManualClock};
 /// use kp_time::Clock;
 /// let clock = SimClock::new();
 /// let (now, wall) = (clock.now(), clock.timestamp_ms());
-/// clock.jump_wall_clock(-60_000); // somebody set the time of day
+/// clock.jump_wall_clock(-60_000); // an operator set the time of day
 /// assert_eq!((clock.now(), clock.timestamp_ms()), (now, wall - 60_000));
 /// ```
 #[derive(Clone, Debug, Default)]

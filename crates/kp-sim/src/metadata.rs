@@ -87,7 +87,7 @@ impl SimCluster {
             return refused(Some(name), ErrorCode::INVALID_TOPIC_EXCEPTION);
         }
         if create {
-            // KRaft: whoever asked first is told "unknown" while the controller creates it, and asks again.
+            // KRaft: the first request is answered "unknown" while the controller creates it, and asks again.
             let settings = TopicSettings::of(&self.settings);
             let created = self.try_create_topic(&name, settings, None);
             debug_assert!(created.is_ok(), "the name is valid and free: {created:?}");

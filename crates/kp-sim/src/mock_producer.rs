@@ -26,7 +26,7 @@ const CONNECTION: ConnectionNumber = ConnectionNumber(1);
 const MOST_HELD: usize = 5;
 const SIZE_PREFIX: usize = 4;
 /// A broker refuses records from its future. This one's clock is so far ahead that it takes whatever time a test writes;
-/// topics keep the producer's timestamps, so nobody sees it.
+/// topics keep the producer's timestamps, so no test sees it.
 const WALL_CLOCK_MS: i64 = 1 << 52;
 /// The most bytes that one batch may decompress to.
 const LARGEST_BATCH: usize = 1 << 28;

@@ -149,7 +149,7 @@ impl SimNetwork {
         self.lock().cut_connections_of(now, broker);
     }
 
-    /// From now on nothing that is sent on today's connections to a broker arrives, in neither direction, and nobody is told.
+    /// From now on nothing that is sent on today's connections to a broker arrives, in either direction, and neither end notices.
     pub fn half_open(&self, broker: BrokerId) {
         for link in self.lock().links.values_mut().filter(|link| link.broker == broker) {
             link.is_black_hole = true;
@@ -284,7 +284,7 @@ impl World {
         let fails = self.dice.unit() < self.weather.unresolved;
         let result = match link.host_number() {
             Some(broker) if !fails => {
-                // Two addresses a name, of which nobody lives at the second.
+                // Two addresses a name, of which no broker listens at the second.
                 let here = address_of(broker, 1);
                 let nowhere = address_of(broker, 2);
                 if self.dice.unit() < self.weather.dead_address {
@@ -510,7 +510,7 @@ impl Selectable for SimSelectable {
             events.append(&mut world.events);
             let rung = self.network.rung.0.swap(false, Ordering::SeqCst);
             let now = clock.now();
-            // Told once: whoever goes on waiting without looking at the alarm's reason waits for something else.
+            // Reported once: a client that waits on without looking at the reason of the alarm waits for something else.
             let alarm = world.next_alarm.take_if(|at| *at <= now).is_some();
             world.note_poll(now);
             if rung || alarm || !events.is_empty() || now >= until {

@@ -116,7 +116,7 @@ impl SimCluster {
         }
         let throttle_time_ms = self.faults.throttle(ApiKey::Produce);
         if request.acks == 0 {
-            // Nobody waits for an answer: all a broker can do about an error is to close (and it does).
+            // No client waits for an answer: all a broker can do about an error is to close (and it does).
             return if all_good { Reply::Silence } else { Reply::Close };
         }
         let node_endpoints = endpoints.into_values().collect();
@@ -240,7 +240,7 @@ fn append(rules: &Rules<'_>, partition: &mut Partition, content: &BatchContent) 
     let identity = header.identity();
     let last_sequence = Sequence(header.base_sequence).advance(header.last_offset_delta as u32);
     if let Some(identity) = identity {
-        // Before KIP-360 reached brokers (2.5), a producer nobody knew had to begin at 0.
+        // Before KIP-360 reached brokers (2.5), an unknown producer had to begin at 0.
         let is_stranger = !partition.producers.knows(identity.producer);
         if is_stranger
             && rules.kafka_version <= KafkaVersion::V2_0

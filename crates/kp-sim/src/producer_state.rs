@@ -120,12 +120,12 @@ impl ProducerStates {
         entry.batches.push_back(batch);
     }
 
-    /// Forgets everybody, as after `producer.id.expiration.ms` or a restart that lost its snapshot.
+    /// Forgets all producers, as after `producer.id.expiration.ms` or a restart that lost its snapshot.
     pub(crate) fn forget_all(&mut self) {
         self.entries.clear();
     }
 
-    /// Forgets whoever has not appended for `idle` (`producer.id.expiration.ms`).
+    /// Forgets producers that have not appended for `idle` (`producer.id.expiration.ms`).
     pub(crate) fn forget_idle(&mut self, now: Instant, idle: Duration) {
         self.entries.retain(|_, entry| {
             entry.last_append.is_some_and(|last| now.saturating_duration_since(last) < idle)

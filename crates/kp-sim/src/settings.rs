@@ -1,4 +1,4 @@
-//! How a cluster and its topics are set up: plain values, filled in by whoever hosts the double.
+//! How a cluster and its topics are set up: plain values, filled in by the host of the double.
 
 use kp_protocol::records::TimestampType;
 use kp_protocol::{ApiKey, VersionRange};

@@ -71,7 +71,8 @@ impl Backoff {
         // Java caps the exponent's result, then applies jitter, then caps again: at the ceiling [0.8 max, max].
         let raw = (self.base.as_secs_f64() * 2f64.powi(attempts.min(62) as i32)).min(max);
         let factor = 1.0 - Self::JITTER + 2.0 * Self::JITTER * jitter.unit();
-        Duration::from_secs_f64((raw * factor).min(max))
+        // A ceiling near `Duration::MAX` is rounded up to more than a duration holds.
+        Duration::try_from_secs_f64((raw * factor).min(max)).map_or(self.max, |wait| wait.min(self.max))
     }
 }
 
@@ -111,6 +112,14 @@ mod tests {
         let backoff = Backoff::new(MS(500), MS(500));
         assert_eq!(backoff.delay(0, &mut Jitter::seeded(3)), MS(500));
         assert_eq!(Backoff::new(MS(900), MS(500)).delay(9, &mut Jitter::seeded(3)), MS(500));
+    }
+
+    #[test]
+    fn an_endless_ceiling_is_a_ceiling_too() {
+        let backoff = Backoff::new(Duration::from_secs(10), Duration::MAX);
+        let mut jitter = Jitter::seeded(5);
+        assert!((0..100).all(|attempts| backoff.delay(attempts, &mut jitter) >= Duration::from_secs(8)));
+        assert!(backoff.delay(3, &mut jitter) <= Duration::from_secs(96));
     }
 
     #[test]

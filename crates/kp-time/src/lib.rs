@@ -20,9 +20,11 @@ mod clock;
 mod deadline;
 mod manual_clock;
 mod timers;
+mod wait_list;
 
 pub use backoff::{Backoff, Jitter};
 pub use clock::Clock;
 pub use deadline::Deadline;
 pub use manual_clock::ManualClock;
 pub use timers::TimerTable;
+pub use wait_list::{Left, Overdue, Ticket, WaitList, Wakers};

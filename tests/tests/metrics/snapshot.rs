@@ -170,7 +170,7 @@ fn the_time_of_a_flush_is_counted_however_it_ends() {
     assert!(expected > Duration::ZERO);
     assert_eq!(total(&stage), nanos(expected), "one that succeeds");
 
-    // Nobody answers: the record fails, and the flush takes until then.
+    // No broker answers: the record fails, and the flush takes until then.
     stage.inject(Fault::Stall { api: ApiKey::Produce, carried_out: false }, u32::MAX);
     let delivery = stage.send("t");
     let begun = stage.now();

@@ -19,9 +19,9 @@ pub(crate) struct Stage {
     pub(crate) clock: SimClock,
     pub(crate) network: SimNetwork,
     pub(crate) producer: Producer,
-    /// `None` once nobody turns it any more.
+    /// `None` once no thread turns it any more.
     pub(crate) stepper: Option<Stepper>,
-    /// Who is told; `None` for nobody.
+    /// The recorder; `None` for none.
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
 }
 

@@ -139,7 +139,7 @@ impl Tasks {
         self.tasks.is_empty()
     }
 
-    /// Polls whoever was woken, in any order, until nobody is left who was.
+    /// Polls the tasks that were woken, in any order, until none is left.
     pub(crate) fn run(&mut self) {
         loop {
             let ready: Vec<usize> = (0..self.tasks.len())

@@ -5,7 +5,7 @@
 //! prints what happened. `KP_FAILURES` says after how many failing seeds it stops (default 10); `KP_SHRINK=0` leaves the
 //! failing schedule as it is, which is quicker.
 
-#![allow(clippy::print_stdout, reason = "figures of a run are for whoever reads its output")]
+#![allow(clippy::print_stdout, reason = "figures of a run are for the reader of its output")]
 
 mod application;
 mod plan;

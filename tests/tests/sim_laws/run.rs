@@ -117,7 +117,7 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
         promise_broken(format!("{accepted} accepted without the producer ids that were insisted on"));
     }
     if acks == Acks::None {
-        // Nobody knows what became of it: an acknowledgement says that it was written to the socket.
+        // What became of it is unknown: an acknowledgement says that it was written to the socket.
         broken.retain(|broken| broken.law != "nothing acked is lost");
     }
     Outcome {

@@ -17,7 +17,7 @@ use kp_protocol::{ApiKey, BrokerAddress, BrokerId, ErrorCode, Message};
 pub(crate) struct Rules {
     /// Unanswered batches of a partition, over all brokers.
     pub(crate) unanswered: usize,
-    /// The bound is one of each broker: nothing numbers batches, and nobody asked for one at a time.
+    /// The bound is one of each broker: nothing numbers batches, and the configuration does not ask for one at a time.
     pub(crate) each_broker: bool,
     /// Attempts of one batch.
     pub(crate) attempts: u64,

@@ -85,7 +85,7 @@ pub enum SignalName {
     Kill,
     /// SIGTERM: shut down in order.
     Term,
-    /// SIGSTOP: frozen; connections stay open, nobody answers.
+    /// SIGSTOP: frozen; connections stay open without an answer.
     Stop,
     /// SIGCONT: goes on.
     Cont,

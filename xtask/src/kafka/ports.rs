@@ -15,7 +15,7 @@ const RANGE: std::ops::Range<u16> = 17_000..31_000;
 /// Those given out by this process: two clusters of one test run never meet.
 static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
-/// Picks `count` ports that nobody listens on.
+/// Picks `count` ports without a listener.
 ///
 /// Another process can still take one before the broker does; the broker's log then says so.
 ///

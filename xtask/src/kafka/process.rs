@@ -87,10 +87,10 @@ fn unless_ended(state: char, start: &str) -> Option<(char, String)> {
 /// What keeps a broker's process from outliving its owner.
 #[derive(Debug)]
 pub(crate) enum Keeper {
-    /// A shell that waits for its standard input to close, and kills the broker when nobody told it not to.
+    /// A shell that waits for its standard input to close, and then kills the broker unless it was told not to.
     Watchdog(Child),
-    /// Nobody: the broker stays.
-    Nobody,
+    /// The broker stays.
+    None,
 }
 
 /// The watchdog: it starts the broker, prints its pid, and reads. End of input means that the owner is gone,
@@ -139,7 +139,7 @@ impl Keeper {
         };
         let process =
             ProcessId::of(pid).ok_or_else(|| XtaskError::Failed(format!("{}: ended at once", shown())))?;
-        Ok((if data.is_some() { Self::Watchdog(child) } else { Self::Nobody }, process))
+        Ok((if data.is_some() { Self::Watchdog(child) } else { Self::None }, process))
     }
 
     /// Lets the watchdog go, after the broker's end: it collects the ended process, then ends itself.

@@ -107,8 +107,8 @@ impl ClusterState {
         self.brokers.iter().any(BrokerState::is_alive) || zookeeper.is_some_and(ProcessId::is_alive)
     }
 
-    /// Whether nobody needs it any more: its owner is gone, and so are its processes, since long enough that
-    /// nobody looks into its logs.
+    /// Whether it is not needed any more: its owner is gone, and so are its processes, since long enough that
+    /// its logs are not read any more.
     pub(crate) fn is_abandoned(&self) -> bool {
         let saved = fs::metadata(self.directory().join("state.json")).and_then(|file| file.modified());
         let age = saved.ok().and_then(|saved| saved.elapsed().ok()).unwrap_or_default();

@@ -100,7 +100,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Runs whoever has to notice.
+    /// Runs the laws or the test that have to notice.
     pub(super) fn judge(&self, plant: &Plant) -> Result<Verdict, XtaskError> {
         match &plant.noticed_by {
             NoticedBy::Laws(laws) => self.by_laws(laws),

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plant_that_nobody_has_to_notice_is_refused() {
+    fn a_plant_without_a_law_or_a_test_is_refused() {
         assert!(parse("bug: b\n").is_err());
         assert!(parse("law: nothing twice\n").is_err());
         assert!(parse("bug: b\nlaw: a\ntest: b c\n").is_err());

@@ -15,8 +15,9 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-memory", &["kp-time"]),
     ("kp-metadata", &["kp-time", "kp-protocol"]),
     ("kp-accumulator", &["kp-memory", "kp-metadata", "kp-protocol", "kp-time"]),
-    ("kp-sender", &["kp-accumulator", "kp-metadata", "kp-protocol", "kp-time"]),
-    ("kp-network", &["kp-protocol", "kp-time"]),
+    ("kp-client", &["kp-protocol"]),
+    ("kp-sender", &["kp-accumulator", "kp-client", "kp-metadata", "kp-protocol", "kp-time"]),
+    ("kp-network", &["kp-client", "kp-protocol", "kp-time"]),
     ("kp-producer", &["kp-config", "kp-sender", "kp-network"]),
     ("kp-sim", &["kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),
@@ -45,6 +46,7 @@ const WITHOUT_RUNTIME: &[&str] = &[
     "kp-memory",
     "kp-metadata",
     "kp-accumulator",
+    "kp-client",
     "kp-sender",
     "kp-network",
     "kp-producer",
@@ -58,6 +60,7 @@ const NEVER_A_RUNTIME: &[&str] = &[
     "kp-memory",
     "kp-metadata",
     "kp-accumulator",
+    "kp-client",
     "kp-sender",
     "kp-sim",
 ];
@@ -132,7 +135,7 @@ pub(super) fn check_manifests(packages: &[Package]) -> Vec<Finding> {
         let expected: BTreeSet<&str> = expected.copied().collect();
         let found: BTreeSet<&str> = package.features.keys().map(String::as_str).collect();
         if package.is_crate() && found != expected {
-            let remedy = "mend it, or FEATURES in xtask/src/tidy/arrows.rs and the docs";
+            let remedy = "correct it, or FEATURES in xtask/src/tidy/arrows.rs and the docs";
             find("[features]", &format!("has the features {found:?}, expected {expected:?}"), remedy);
         }
     }

@@ -69,7 +69,7 @@ pub(super) fn check_roots(packages: &[Package], files: &[SourceFile]) -> Vec<Fin
     findings
 }
 
-/// No path of somebody's machine in any file.
+/// No path of one machine in any file.
 pub(super) fn check_paths(files: &[SourceFile]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in files {

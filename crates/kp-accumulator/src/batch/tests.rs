@@ -1,8 +1,8 @@
 //! The end of a batch: outcome, callbacks, wakers, memory (BB21–BB23, BB28).
 
 use crate::testing::{Room, Rung, settings, value, written};
-use crate::{Certainty, FailureKind, Outcome, RecordCallback, RecordResult, Target};
-use kp_protocol::{Offset, PartitionId, Timestamp};
+use crate::{BrokerError, Certainty, FailureKind, Outcome, RecordCallback, RecordResult, Target};
+use kp_protocol::{ErrorCode, Offset, PartitionId, Timestamp};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::task::Waker;
@@ -139,6 +139,34 @@ fn the_brokers_time_counts_for_all_records_of_the_batch() {
         appended.completion.record_result(0),
         Some(RecordResult::Written { offset: None, log_append_time: Some(Timestamp(77)) })
     ));
+}
+
+// BB27
+#[test]
+fn a_batch_remembers_why_its_last_attempt_failed_and_its_parts_begin_with_that() {
+    let room = Room::new(settings(), &[0]);
+    let error = |code| BrokerError { code, message: None, broker: None };
+    (0..2).for_each(|_| drop(room.send(0, b"v")));
+    room.pass(10);
+    let mut drained = room.turn(0).remove(0);
+    assert_eq!(drained.batch.last_error(), None);
+    drained.batch.remember_error(error(ErrorCode::NETWORK_EXCEPTION));
+    drained.batch.remember_error(error(ErrorCode::MESSAGE_TOO_LARGE));
+    let requeued = drained.batch.requeue(room.now());
+    assert_eq!(requeued.last_error(), Some(&error(ErrorCode::MESSAGE_TOO_LARGE)));
+    room.accumulator.requeue(requeued, room.now(), None);
+    let again = room.turn(0).remove(0);
+    let (whole, outcome) = room.accumulator.split(again.batch, room.now()).expect("two records");
+    whole.settle(outcome);
+    let parts = room.turn(0);
+    assert_eq!(parts[0].batch.last_error(), Some(&error(ErrorCode::MESSAGE_TOO_LARGE)));
+    Room::acknowledge(parts, 0);
+    Room::acknowledge(room.turn(0), 1);
+    room.send(0, b"a new batch, perhaps in the same memory");
+    room.pass(10);
+    let fresh = room.turn(0);
+    assert_eq!(fresh[0].batch.last_error(), None);
+    Room::acknowledge(fresh, 2);
 }
 
 // BB21

@@ -169,7 +169,7 @@ fn partitions(
         if is_failure { report.failed(STEP, ailment) } else { report.warning(STEP, ailment) }
     };
     ill(&leaderless, true, "have no leader", "all brokers with an in-sync copy are down: start them");
-    ill(&unreachable, true, "have a leader that cannot be reached", "mend what `listeners` says above");
+    ill(&unreachable, true, "have a leader that cannot be reached", "fix what `listeners` says above");
     let least = least.unwrap_or(0);
     ill(
         &refusing,

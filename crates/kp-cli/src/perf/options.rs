@@ -6,10 +6,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 
 use super::payload::Sizes;
-use crate::args::ConfigArgs;
-
-/// A payload may be so large: its size travels with each record, in 24 bits.
-pub(crate) const LARGEST_PAYLOAD: u64 = (1 << 24) - 1;
+use crate::config_args::ConfigArgs;
 
 const AFTER_HELP: &str = "\
 How it is measured. A record's latency ends when its outcome is known, and begins when `send` is called; with --rate \

@@ -4,7 +4,8 @@
 
 use std::{fmt, fmt::Write as _, fs, path::Path, str::FromStr, sync::Arc};
 
-use super::options::LARGEST_PAYLOAD;
+/// A payload may be so large: its size travels with each record, in 24 bits.
+pub(crate) const LARGEST_PAYLOAD: u64 = (1 << 24) - 1;
 
 /// Made-up values are cut out of so many letters, at random places.
 const LETTERS: usize = 1 << 20;

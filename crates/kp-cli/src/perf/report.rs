@@ -1,10 +1,12 @@
 //! Results as one page of HTML: no network, no other file, light and dark, and readable without its script.
 //! Owns: what is on the page, for one result or two. Pure.
 
+mod html;
 mod plot;
 
 use std::fmt::Write as _;
 
+use self::html::escape;
 use self::plot::{Axis, Line, Plot, Scale};
 use super::{
     compare::Comparison,
@@ -383,11 +385,6 @@ fn different_settings(comparison: &Comparison) -> String {
     let rows: Vec<_> =
         different.iter().map(|(name, first, second)| vec![text(name), text(first), text(second)]).collect();
     table("settings", "Settings that differ", &["<th></th>", "<th>A</th>", "<th>B</th>"], &rows)
-}
-
-/// Text as HTML, inside an element or between double quotes.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// `12 s`, `0.25 s`, `3 min`.

@@ -11,7 +11,7 @@ use std::{
 use kp_producer::{Producer, ProducerRecord, SendErrorKind};
 
 use super::{
-    Event,
+    event::Event,
     pace::{Pace, Step, Target, share},
     payload::Payload,
     tally::Tally,
@@ -41,7 +41,7 @@ impl Sender {
             let reason = catch_unwind(AssertUnwindSafe(|| self.run(&events).err()))
                 .unwrap_or_else(|_| Some("a thread that sends has panicked".to_owned()));
             drop(ended);
-            // Nobody listens any more only if the run is over.
+            // The receiver is gone only when the run is over.
             let _ = events.send(Event::Ended(reason));
         });
     }
@@ -80,7 +80,7 @@ impl Sender {
             match pace.step(sent, Instant::now()) {
                 Step::Send(start) => self.send(start, waiter)?,
                 Step::WaitUntil(due) => {
-                    // Whoever shuts the gate wakes it.
+                    // Shutting the gate wakes it.
                     thread::park_timeout(due.saturating_duration_since(Instant::now()));
                     continue;
                 }

@@ -10,9 +10,9 @@ use kp_producer::{BuildError, Producer, ProducerConfig, config::Value};
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
 
 use super::{
-    options::{LARGEST_PAYLOAD, PerfArgs},
+    options::PerfArgs,
     pace::Target,
-    payload::{Values, key_length},
+    payload::{LARGEST_PAYLOAD, Values, key_length},
     result::Setting,
     tally::Tally,
 };
@@ -116,7 +116,7 @@ impl Setup {
         Ok(producers)
     }
 
-    /// What was asked for, for whoever looks at the result later. `partitions` are the topic's.
+    /// What was asked for, for the reader of the result. `partitions` are the topic's.
     pub(crate) fn settings(&self, partitions: usize) -> Vec<Setting> {
         let servers =
             self.config.get("bootstrap.servers").map(|servers| servers.to_string()).unwrap_or_default();

@@ -1,5 +1,5 @@
 //! What became of the records of one producer.
-//! Touched by the thread that sends, the network thread (the listener) and whoever samples. Lock: one, held for a few
+//! Touched by the thread that sends, the network thread (the listener) and the sampler. Lock: one, held for a few
 //! nanoseconds per record; a sampler swaps the histogram under it and looks at it elsewhere.
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
 
 use kp_producer::{Certainty, DeliveryReport, SendError};
 
-use super::options::LARGEST_PAYLOAD;
+use super::payload::LARGEST_PAYLOAD;
 use crate::histogram::Latencies;
 
 /// A token is the record's beginning in microseconds, in 40 bits, and below it its bytes, in 24: so nothing has to be
@@ -175,7 +175,7 @@ impl Tally {
         self.sent.fetch_sub(1, Relaxed);
     }
 
-    /// Records that were due, and that nobody will send.
+    /// Records that were due and will not be sent.
     pub(crate) fn missed(&self, records: u64) {
         self.missed.fetch_add(records, Relaxed);
     }

@@ -7,9 +7,11 @@ use kp_producer::{Producer, ProducerRecord, SendError, SendErrorKind};
 
 use super::{
     gate::{Gate, Waiter},
-    input::{InputRecord, LineSyntax, Source},
+    input::{LineSyntax, Source},
+    input_record::InputRecord,
     lines::Line,
-    outcomes::{Outcomes, Place},
+    outcome_line::Place,
+    outcomes::Outcomes,
 };
 
 /// Why the input was not read to its end.

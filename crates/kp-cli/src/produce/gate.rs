@@ -1,5 +1,5 @@
 //! The gate between Ctrl-C and a read that may never return.
-//! Reading stdin cannot be interrupted portably. So the reader says when it goes into a read, and whoever stops the
+//! Reading stdin cannot be interrupted portably. So the reader says when it goes into a read, and the thread that stops the
 //! input waits only until nothing more can be sent: the reader is inside a read (and will find the gate shut when
 //! it comes back), or it has ended.
 
@@ -14,7 +14,7 @@ use std::{
     thread::{self, Thread},
 };
 
-/// Shared by the thread that reads and sends, and whoever may stop it.
+/// Shared by the thread that reads and sends, and the threads that may stop it.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     shut: AtomicBool,
@@ -62,7 +62,7 @@ impl Gate {
         }
     }
 
-    /// For the thread that reads and sends, before it sends: whoever shuts the gate will wake it.
+    /// For the thread that reads and sends, before it sends: shutting the gate will wake it.
     pub(crate) fn waiter(&self) -> Waiter {
         let sender = self.sender.get_or_init(thread::current);
         Waiter(Arc::new(Unpark(sender.clone())).into())
@@ -119,7 +119,7 @@ impl<R: Read> Read for Gated<R> {
         self.gate.set(Reader::InRead);
         let read = if self.gate.is_shut() { Ok(0) } else { self.inner.read(buffer) };
         self.gate.set(Reader::Working);
-        // What came in after the gate was shut is not sent: it stays unread, as far as anybody is told.
+        // What came in after the gate was shut is not sent: it counts as unread in every report.
         if self.gate.is_shut() { Ok(0) } else { read }
     }
 }

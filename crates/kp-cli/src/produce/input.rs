@@ -15,23 +15,11 @@ use std::{
 
 use super::{
     gate::{Gate, Gated},
+    input_record::InputRecord,
     lines::LineReader,
     ndjson,
 };
 use crate::args::Format;
-
-/// A record as the input has it; borrowed from the line where that is possible.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct InputRecord<'a> {
-    pub(crate) key: Option<Cow<'a, [u8]>>,
-    pub(crate) value: Option<Cow<'a, [u8]>>,
-    pub(crate) headers: Vec<Header<'a>>,
-    pub(crate) partition: Option<i32>,
-    pub(crate) timestamp_ms: Option<i64>,
-}
-
-/// Name and value of a header.
-pub(crate) type Header<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
 
 /// How lines are to be understood.
 #[derive(Debug, Clone)]
@@ -76,7 +64,7 @@ pub(crate) struct Sources {
     pub(crate) total_bytes: Option<u64>,
     /// Bytes read so far.
     pub(crate) bytes_read: Arc<AtomicU64>,
-    /// Somebody types.
+    /// Input comes from a keyboard.
     pub(crate) is_terminal: bool,
 }
 

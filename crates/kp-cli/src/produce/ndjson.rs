@@ -11,7 +11,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::input::{Header, InputRecord};
+use super::input_record::{Header, InputRecord};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,5 +1,5 @@
 //! What became of each record: counted by the callbacks, asked by the progress bar and the summary.
-//! Touched by the thread that sends, the network thread (callbacks) and whoever draws. Lock: one, held for a few
+//! Touched by the thread that sends, the network thread (callbacks) and the thread that draws. Lock: one, held for a few
 //! nanoseconds per record; nothing is written or printed under it.
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
 
 use kp_producer::{Certainty, DeliveryError, RecordMetadata, SendError};
 
-use super::outcome_file::FileLine;
+use super::outcome_line::{OutcomeLine, Place};
 use crate::histogram::Latencies;
 
 /// Records accepted and not done with. It bounds the memory that callbacks and waiting outcome lines take; at a
@@ -38,7 +38,7 @@ pub(crate) struct Tally {
     pub(crate) latencies: Latencies,
     /// Failures not told yet.
     told: u64,
-    untold: Vec<String>,
+    unreported: Vec<String>,
 }
 
 impl Tally {
@@ -51,15 +51,6 @@ impl Tally {
     pub(crate) fn silent_failures(&self) -> u64 {
         self.failures() - self.told
     }
-}
-
-/// Where a record stands in the input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// Which input, from 0.
-    pub(crate) source: u32,
-    /// Which line, from 1.
-    pub(crate) line: u64,
 }
 
 /// What the callback of a record takes along: small, because there are many.
@@ -79,13 +70,13 @@ pub(crate) struct Outcomes {
     outstanding: AtomicU64,
     tally: Mutex<Tally>,
     room: Condvar,
-    file: Option<mpsc::Sender<FileLine>>,
+    file: Option<mpsc::Sender<OutcomeLine>>,
     /// What the inputs are called, by [`Place::source`].
     sources: Vec<String>,
 }
 
 impl Outcomes {
-    pub(crate) fn new(sources: Vec<String>, file: Option<mpsc::Sender<FileLine>>) -> Self {
+    pub(crate) fn new(sources: Vec<String>, file: Option<mpsc::Sender<OutcomeLine>>) -> Self {
         Self {
             sources,
             started: Instant::now(),
@@ -98,7 +89,7 @@ impl Outcomes {
                 acked_bytes: 0,
                 latencies: Latencies::new(),
                 told: 0,
-                untold: Vec::new(),
+                unreported: Vec::new(),
             }),
             room: Condvar::new(),
             file,
@@ -135,7 +126,7 @@ impl Outcomes {
                 tally.latencies.record(latency);
                 drop(tally);
                 let (partition, offset) = (metadata.partition(), metadata.offset());
-                self.done(|| FileLine::acked(sent.place, partition, offset, latency));
+                self.done(|| OutcomeLine::acked(sent.place, partition, offset, latency));
             }
             Err(error) => self.failed(sent.place, error.certainty(), error.to_string()),
         }
@@ -173,16 +164,16 @@ impl Outcomes {
         }
         if tally.told < TOLD_FAILURES {
             tally.told += 1;
-            tally.untold.push(format!("{}: {error}", self.locate(place)));
+            tally.unreported.push(format!("{}: {error}", self.locate(place)));
         }
         drop(tally);
-        self.done(|| FileLine::failed(place, certainty, error));
+        self.done(|| OutcomeLine::failed(place, certainty, error));
     }
 
     /// A line of the file is the last thing a record needs; without a file it is done now.
-    fn done(&self, line: impl FnOnce() -> FileLine) {
+    fn done(&self, line: impl FnOnce() -> OutcomeLine) {
         match &self.file {
-            // The writer lives until `FileLine::End`; if it is gone, the record is done all the same.
+            // The writer lives until `OutcomeLine::End`; if it is gone, the record is done all the same.
             Some(file) if file.send(line()).is_ok() => {}
             _ => self.release(),
         }
@@ -221,16 +212,16 @@ impl Outcomes {
         (tally.acked, tally.failures())
     }
 
-    /// The first few failures that nobody has been told yet.
-    pub(crate) fn take_untold(&self) -> Vec<String> {
-        std::mem::take(&mut self.lock().untold)
+    /// Of the first few failures those that were not reported yet.
+    pub(crate) fn take_unreported(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock().unreported)
     }
 
     /// Ends the file of outcomes.
     pub(crate) fn end_file(&self) {
         if let Some(file) = &self.file {
             // Already gone is as good as ended.
-            let _ = file.send(FileLine::End);
+            let _ = file.send(OutcomeLine::End);
         }
     }
 
@@ -281,9 +272,9 @@ mod tests {
     fn only_the_first_failures_are_told_and_the_rest_counted() {
         let outcomes = Outcomes::new(vec!["a.ndjson".to_owned()], None);
         (1..=8).for_each(|line| outcomes.rejected(place(line), "bad".to_owned()));
-        let told = outcomes.take_untold();
+        let told = outcomes.take_unreported();
         assert_eq!((told.len(), told[4].as_str()), (5, "a.ndjson, line 5: bad"));
-        assert!(outcomes.take_untold().is_empty());
+        assert!(outcomes.take_unreported().is_empty());
         assert_eq!(outcomes.tally().silent_failures(), 3);
     }
 
@@ -293,10 +284,10 @@ mod tests {
         let outcomes = Outcomes::new(Vec::new(), Some(sender));
         outcomes.rejected(place(1), "bad".to_owned());
         assert_eq!(outcomes.outstanding.load(Ordering::Relaxed), 1);
-        assert!(matches!(lines.recv().unwrap(), FileLine::Failed { .. }));
+        assert!(matches!(lines.recv().unwrap(), OutcomeLine::Failed { .. }));
         outcomes.release();
         assert_eq!(outcomes.outstanding.load(Ordering::Relaxed), 0);
         outcomes.end_file();
-        assert!(matches!(lines.recv().unwrap(), FileLine::End));
+        assert!(matches!(lines.recv().unwrap(), OutcomeLine::End));
     }
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::console::Console;
 
-/// A bar over the bytes of the input, or a spinner if nobody knows how many there are.
+/// A bar over the bytes of the input, or a spinner if their number is unknown.
 pub(crate) struct Progress {
     console: Console,
     bar: Option<ProgressBar>,

@@ -170,6 +170,26 @@ fn a_waiter_past_its_deadline_fails_and_gives_back_what_it_had_collected() {
     assert_eq!(pool.available(), 300);
 }
 
+// BP9, BP10
+#[test]
+fn memory_that_a_waiter_does_not_fetch_by_its_deadline_goes_to_others() {
+    let (clock, pool) = (ManualClock::new(), BufferPool::new(100, 100));
+    let held = take(&pool, 100);
+    let forgotten = pool.allocate(100, within(&clock, 10)).expect("legal");
+    let mut next = pool.allocate(100, within(&clock, 20)).expect("legal");
+    drop(held);
+    assert_eq!(pool.available(), 0, "granted to a future that is not polled");
+    clock.advance(Duration::from_millis(10));
+    assert_eq!(pool.next_deadline(), Some(clock.now()));
+    pool.expire(clock.now());
+    let rung = Arc::new(Rung::default());
+    assert!(matches!(poll(&mut next, &rung), Poll::Ready(Ok(_))));
+    let late = poll(&mut { forgotten }, &rung);
+    let error = MemoryError::Exhausted { requested: 100, key: "max.block.ms" };
+    assert!(matches!(late, Poll::Ready(Err(found)) if found == error));
+    assert_eq!((pool.available(), pool.next_deadline(), pool.exhausted_total()), (100, None, 1));
+}
+
 #[test]
 fn dropping_a_queued_allocation_serves_the_next() {
     // BP10, BP13

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::Partition;
-use kp_protocol::api::{MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic};
-use kp_protocol::{KafkaString, TopicId};
+use kp_protocol::api::{
+    MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use kp_protocol::{KafkaString, Message, TopicId, WireBuf};
 use kp_time::{Clock, ManualClock};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -39,19 +41,31 @@ impl Bench {
         self.metadata.want_topic(self.now, topic.into());
     }
 
-    fn begin(&mut self) -> MetadataRequestSpec {
+    fn begin(&mut self) -> Pending {
         self.metadata.begin_request(self.now)
     }
 
-    fn answer(&mut self, spec: &MetadataRequestSpec, response: &MetadataResponse) -> Updated {
-        self.metadata.handle_response(self.now, spec, response, NEWEST)
+    fn answer(&mut self, pending: Pending, response: &MetadataResponse) -> Updated {
+        self.answer_in(NEWEST, pending, response)
     }
 
-    /// One whole request with its answer; says which topics were asked for.
-    fn round(&mut self, response: &MetadataResponse) -> (MetadataRequestSpec, Updated) {
-        let spec = self.begin();
-        let updated = self.answer(&spec, response);
-        (spec, updated)
+    fn answer_in(&mut self, version: i16, pending: Pending, response: &MetadataResponse) -> Updated {
+        let mut body = WireBuf::with_capacity(response.size(version).expect("the version can say it"));
+        response.put(version, &mut body);
+        let answer = Answer::parse(&body.into_bytes(), version).expect("it was written so");
+        self.metadata.answered(self.now, pending, answer)
+    }
+
+    fn fail(&mut self) {
+        let pending = self.begin();
+        self.metadata.failed(self.now, pending);
+    }
+
+    /// One whole request with its answer; says which topics were asked for, and whether those were the open ones only.
+    fn round(&mut self, response: &MetadataResponse) -> ((Vec<TopicName>, bool), Updated) {
+        let pending = self.begin();
+        let asked = (pending.topics().to_vec(), pending.is_partial());
+        (asked, self.answer(pending, response))
     }
 }
 
@@ -87,8 +101,8 @@ fn the_first_update_is_due_at_once_and_asks_for_no_topic() {
     let mut bench = Bench::new();
     assert!(bench.metadata.snapshot().is_bootstrap());
     assert_eq!(bench.due_in(), Some(Duration::ZERO));
-    let (spec, updated) = bench.round(&response(vec![]));
-    assert_eq!((spec.topics.len(), spec.partial), (0, false));
+    let (asked, updated) = bench.round(&response(vec![]));
+    assert_eq!((asked.0.len(), asked.1), (0, false));
     assert!(updated.changed && !bench.metadata.snapshot().is_bootstrap());
     assert_eq!(bench.metadata.snapshot().controller(), Some(BrokerId(1)));
     assert_eq!(bench.due_in(), Some(Duration::from_secs(300)), "the next one is due by age");
@@ -99,9 +113,9 @@ fn failed_attempts_back_off_exponentially_and_a_success_resets_that() {
     // MD2
     let mut bench = Bench::new();
     for middle in [100u64, 200, 400, 800] {
-        bench.begin();
+        let pending = bench.begin();
         assert_eq!(bench.due_in(), None, "one request in flight (NC26)");
-        bench.metadata.handle_failure(bench.now);
+        bench.metadata.failed(bench.now, pending);
         let wait = bench.due_in().expect("a request is due");
         assert!(
             wait >= MS(middle * 8 / 10) && wait <= MS(middle * 12 / 10),
@@ -139,6 +153,25 @@ fn requested_updates_that_bring_nothing_new_back_off_until_something_changes() {
     assert!(bench.due_in().expect("due") <= MS(120));
 }
 
+// MD3
+#[test]
+fn an_answer_that_differs_in_the_controller_alone_brings_nothing_new() {
+    let mut bench = Bench::new();
+    bench.want("t");
+    bench.round(&response(vec![good("t", 1, 5)]));
+    let known = Arc::clone(bench.metadata.snapshot());
+    let mut waits = Vec::new();
+    for controller in [2, 1, 2] {
+        bench.metadata.request_update();
+        waits.push(bench.due_in().expect("due"));
+        bench.wait(MS(2000));
+        let answer = MetadataResponse { controller_id: controller, ..response(vec![good("t", 1, 5)]) };
+        assert!(!bench.round(&answer).1.changed, "controller {controller}");
+    }
+    assert!(waits[1..].iter().all(|wait| *wait > MS(150)), "{waits:?}");
+    assert!(Arc::ptr_eq(bench.metadata.snapshot(), &known));
+}
+
 #[test]
 fn while_something_waits_for_a_leader_answers_that_bring_nothing_new_do_not_back_off() {
     // MD3
@@ -165,10 +198,10 @@ fn while_something_waits_for_a_leader_answers_that_bring_nothing_new_do_not_back
 fn an_update_asked_for_while_one_is_in_flight_is_kept() {
     // MD4
     let mut bench = Bench::new();
-    let spec = bench.begin();
+    let pending = bench.begin();
     bench.metadata.request_update();
     assert_eq!(bench.due_in(), None);
-    let _ = bench.answer(&spec, &response(vec![]));
+    let _ = bench.answer(pending, &response(vec![]));
     assert!(bench.due_in().expect("due") <= MS(120));
 }
 
@@ -183,8 +216,8 @@ fn new_topics_are_asked_for_at_once_by_themselves_and_do_not_reset_the_age() {
     assert_eq!(bench.due_in(), Some(Duration::ZERO));
     let mut answer = response(vec![good("b", 2, 0)]);
     answer.topics[0].topic_id = TopicId([8; 16]);
-    let (spec, updated) = bench.round(&answer);
-    assert_eq!((spec.topics, spec.partial), (vec![TopicName::from("b")], true));
+    let (asked, updated) = bench.round(&answer);
+    assert_eq!(asked, (vec![TopicName::from("b")], true));
     assert!(updated.changed);
     let snapshot = bench.metadata.snapshot();
     assert_eq!(snapshot.leader("a", PartitionId(0)), Some(BrokerId(1)), "merged");
@@ -203,8 +236,8 @@ fn an_idle_topic_leaves_at_the_next_full_update_unless_it_was_never_answered() {
     bench.wait(MS(1500));
     bench.metadata.touch(bench.now, &"used".into());
     bench.metadata.request_update();
-    let (spec, _) = bench.round(&response(vec![good("used", 1, 0)]));
-    assert_eq!(spec.topics, [TopicName::from("unanswered"), TopicName::from("used")]);
+    let (asked, _) = bench.round(&response(vec![good("used", 1, 0)]));
+    assert_eq!(asked.0, [TopicName::from("unanswered"), TopicName::from("used")]);
     assert!(bench.metadata.snapshot().topic("idle").is_none());
     assert!(bench.metadata.snapshot().topic("used").is_some());
 }
@@ -220,7 +253,7 @@ fn a_forbidden_topic_shows_its_error_and_the_others_go_on() {
     let error = |name: &str| snapshot.topic(name).and_then(|topic| topic.error());
     assert_eq!(error("forbidden"), Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
     assert_eq!(error("good"), None);
-    assert_eq!(bench.due_in(), Some(Duration::from_secs(300)), "nobody asks again by himself");
+    assert_eq!(bench.due_in(), Some(Duration::from_secs(300)), "no request of the machine's own");
     bench.want("forbidden");
     assert!(bench.due_in().expect("due") <= MS(120), "but the next send does");
 }
@@ -232,8 +265,8 @@ fn an_unknown_topic_is_asked_for_again_with_growing_backoff_until_it_is_there() 
     bench.round(&response(vec![]));
     bench.want("new");
     for _ in 0..5 {
-        let (spec, _) = bench.round(&response(vec![bad("new", ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)]));
-        assert_eq!((spec.topics.len(), spec.partial), (1, true));
+        let (asked, _) = bench.round(&response(vec![bad("new", ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)]));
+        assert_eq!((asked.0.len(), asked.1), (1, true));
         let wait = bench.due_in().expect("due");
         assert!(wait >= MS(80) && wait <= MS(1000), "{wait:?}");
         bench.wait(wait);
@@ -263,8 +296,10 @@ fn epochs_of_old_versions_are_not_trusted() {
     // MD11
     let mut bench = Bench::new();
     bench.want("t");
-    let spec = bench.begin();
-    let _ = bench.metadata.handle_response(bench.now, &spec, &response(vec![good("t", 1, 5)]), 8);
+    let pending = bench.begin();
+    let mut old = response(vec![good("t", 1, 5)]);
+    old.topics[0].topic_id = TopicId::ZERO;
+    let _ = bench.answer_in(8, pending, &old);
     let snapshot = bench.metadata.snapshot();
     assert_eq!(snapshot.partition("t", PartitionId(0)), Some(&Partition::led_by(BrokerId(1))));
 }
@@ -278,11 +313,11 @@ fn an_answer_without_brokers_is_a_failed_update() {
     assert!(bench.metadata.snapshot().is_bootstrap());
     assert!(bench.due_in().expect("due") >= MS(80));
     bench.wait(MS(200));
-    assert!(!bench.begin().partial, "the full update is still wanted");
+    assert!(!bench.begin().is_partial(), "the full update is still wanted");
 }
 
 #[test]
-fn an_answer_about_topics_nobody_wanted_is_not_kept() {
+fn an_answer_about_topics_without_interest_is_not_kept() {
     // MD19; with Metadata v0 an empty list asks for all topics
     let mut bench = Bench::new();
     bench.round(&response(vec![good("stranger", 1, 0)]));
@@ -334,7 +369,7 @@ fn a_leader_hint_is_taken_only_if_newer_of_a_known_broker_and_a_cached_partition
     assert_eq!(snapshot.leader("t", PartitionId(0)), Some(BrokerId(3)));
     assert_eq!(snapshot.brokers().count(), 3);
     assert!(bench.due_in().expect("due") <= MS(120), "a full update is asked for as well");
-    assert!(!bench.begin().partial);
+    assert!(!bench.begin().is_partial());
 }
 
 #[test]
@@ -344,11 +379,11 @@ fn rebootstrap_brings_back_the_bootstrap_list_and_keeps_the_topics_of_interest()
     bench.want("t");
     bench.round(&response(vec![good("t", 1, 5)]));
     assert!(bench.metadata.can_rebootstrap());
-    bench.metadata.rebootstrap(bench.now);
+    bench.metadata.rebootstrap(bench.now, None);
     assert!(bench.metadata.snapshot().is_bootstrap() && !bench.metadata.can_rebootstrap());
     assert_eq!(bench.due_in(), Some(Duration::ZERO));
-    let (spec, _) = bench.round(&response(vec![good("t", 1, 5)]));
-    assert_eq!(spec.topics, [TopicName::from("t")]);
+    let (asked, _) = bench.round(&response(vec![good("t", 1, 5)]));
+    assert_eq!(asked.0, [TopicName::from("t")]);
     assert_eq!(bench.metadata.snapshot().leader("t", PartitionId(0)), Some(BrokerId(1)));
 }
 
@@ -360,11 +395,9 @@ fn without_an_answer_for_the_trigger_time_the_bootstrap_list_is_due() {
     assert_eq!(bench.metadata.rebootstrap_at(), None);
     bench.wait(Duration::from_secs(300));
     let began = bench.now;
-    bench.begin();
-    bench.metadata.handle_failure(bench.now);
+    bench.fail();
     bench.wait(MS(1000));
-    bench.begin();
-    bench.metadata.handle_failure(bench.now);
+    bench.fail();
     assert_eq!(bench.metadata.rebootstrap_at(), Some(began + MS(5000)), "counted from the first attempt");
 }
 
@@ -426,8 +459,8 @@ fn a_topic_whose_leader_is_gone_is_asked_for_again_by_itself() {
     bench.metadata.refresh_topic(bench.now, "t".into());
     assert!(bench.due_in().expect("due") <= MS(120));
     bench.wait(MS(200));
-    let spec = bench.begin();
-    assert_eq!((spec.topics, spec.partial), (vec![TopicName::from("t")], true));
+    let pending = bench.begin();
+    assert_eq!((pending.topics(), pending.is_partial()), (&[TopicName::from("t")][..], true));
 }
 
 // MD25
@@ -436,11 +469,10 @@ fn with_the_strategy_none_nothing_brings_the_bootstrap_list_back() {
     let mut bench = Bench::with(|settings| settings.rebootstrap = false);
     bench.round(&response(vec![]));
     let known = Arc::clone(bench.metadata.snapshot());
-    bench.begin();
-    bench.metadata.handle_failure(bench.now);
+    bench.fail();
     bench.wait(MS(3_600_000));
     assert!(!bench.metadata.can_rebootstrap());
     assert_eq!(bench.metadata.rebootstrap_at(), None);
-    bench.metadata.rebootstrap(bench.now);
+    bench.metadata.rebootstrap(bench.now, None);
     assert!(Arc::ptr_eq(bench.metadata.snapshot(), &known), "the known brokers stay");
 }

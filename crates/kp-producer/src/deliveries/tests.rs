@@ -12,7 +12,9 @@ fn completion(partition: i32) -> Arc<Completion> {
 }
 
 fn push(deliveries: &mut Deliveries, completion: &Arc<Completion>, indexes: Range<u32>) {
-    indexes.for_each(|index| deliveries.push(Delivery::new(Arc::clone(completion), index, 7)));
+    indexes.for_each(|index| {
+        deliveries.push(Delivery::new(Arc::clone(completion), index, std::process::id(), 7))
+    });
 }
 
 fn written(base: i64) -> Outcome {
@@ -39,8 +41,8 @@ fn offsets(delivered: Delivered) -> Option<Range<i64>> {
 fn neighbours_of_one_batch_are_one_run_and_come_out_in_the_order_of_the_pushes() {
     let (first, second) = (completion(0), completion(1));
     let mut deliveries: Deliveries =
-        (0..3).map(|index| Delivery::new(Arc::clone(&first), index, 7)).collect();
-    deliveries.extend((0..2).map(|index| Delivery::new(Arc::clone(&second), index, 7)));
+        (0..3).map(|index| Delivery::new(Arc::clone(&first), index, std::process::id(), 7)).collect();
+    deliveries.extend((0..2).map(|index| Delivery::new(Arc::clone(&second), index, std::process::id(), 7)));
     push(&mut deliveries, &first, 3..5);
     assert_eq!((deliveries.len(), deliveries.runs.len()), (7, 3), "one entry for each run");
     second.publish(written(90));
@@ -70,7 +72,7 @@ fn waiting_registers_one_waker_and_a_dropped_wait_loses_nothing() {
 
 #[test]
 fn an_empty_queue_waits_for_nothing() {
-    assert!(Deliveries::new().wait_next().is_none());
+    assert!(matches!(Deliveries::new().wait_next(), Ok(None)));
 }
 
 #[test]
@@ -89,7 +91,7 @@ fn a_run_across_a_split_comes_out_part_by_part() {
     left.publish(written(20));
     assert_eq!(offsets(deliveries.try_next().unwrap()), Some(22..25));
     right.publish(Outcome::Written { base_offset: None, log_append_time: Some(Timestamp(5)) });
-    let rest = deliveries.wait_next().unwrap().into_result().unwrap();
+    let rest = deliveries.wait_next().unwrap().unwrap().into_result().unwrap();
     assert_eq!((rest.len(), rest.offsets(), rest.log_append_time_ms()), (4, None, Some(5)));
     assert!(deliveries.is_empty());
 }

@@ -43,28 +43,32 @@ fn each_record_of_many_has_its_outcome_in_the_order_of_the_records() {
 }
 
 #[test]
-fn what_was_accepted_before_a_refusal_stays_accepted_and_the_rest_comes_back_in_order() {
+fn what_was_accepted_before_a_refusal_stays_accepted_and_what_is_behind_it_stays_in_the_iterator() {
     let mut rig = Rig::new(QUICK, &[]);
     let producer = warm(&mut rig);
     let large = vec![0; 2_000_000];
-    let records = || [to(0), to(1), to(2).value(&large), to(3), to(0)];
+    let endless = || [to(0), to(1), to(2).value(&large)].into_iter().chain(std::iter::repeat_with(|| to(3)));
     let blocking = blocking::Producer::from(producer.clone());
+    let mut rests = [endless(), endless(), endless(), endless()];
+    let [first, second, third, fourth] = &mut rests;
     let refusals = [
-        rig.run(producer.send_all(records())).expect_err("one is too large"),
-        producer.try_send_all(records()).expect_err("one is too large"),
-        blocking.send_all(records()).expect_err("one is too large"),
-        blocking.try_send_all(records()).expect_err("one is too large"),
+        rig.run(producer.send_all(first.by_ref())).expect_err("one is too large"),
+        producer.try_send_all(second.by_ref()).expect_err("one is too large"),
+        blocking.send_all(third.by_ref()).expect_err("one is too large"),
+        blocking.try_send_all(fourth.by_ref()).expect_err("one is too large"),
     ];
-    for refused in refusals {
+    for (refused, rest) in refusals.into_iter().zip(rests) {
         assert!(matches!(refused.error.kind(), SendErrorKind::RecordTooLarge { .. }), "{refused}");
         let words = refused.to_string();
-        assert!(words.starts_with("2 records were accepted, 3 were not: a: "), "{words}");
-        let rest: Vec<_> = refused.rest.iter().map(|record| record.partition_number()).collect();
-        assert_eq!(rest, [Some(2), Some(3), Some(0)]);
+        assert!(words.starts_with("2 records were accepted, the next was not: a: "), "{words}");
+        let record = refused.refused.as_record();
+        assert_eq!((record.partition_number(), record.value_bytes()), (Some(2), Some(&large[..])));
         let outcomes = rig.run(refused.accepted).into_result().expect("both are written");
         assert_eq!(outcomes.len(), 2);
+        let rest = rig.run(producer.send_all(rest.take(2))).expect("they are small");
+        assert_eq!(rig.run(rest).written(), 2);
     }
-    assert_eq!(producer.acknowledged_records(), 8);
+    assert_eq!(producer.acknowledged_records(), 16);
 }
 
 #[test]
@@ -72,7 +76,19 @@ fn without_waiting_nothing_is_taken_that_would_have_to_wait() {
     let rig = Rig::new(QUICK, &[]);
     let refused = rig.producer.try_send_all([to(0), to(1)]).expect_err("no metadata yet");
     assert_eq!(*refused.error.kind(), SendErrorKind::WouldBlock);
-    assert_eq!((refused.accepted.len(), refused.rest.len()), (0, 2));
+    assert_eq!((refused.accepted.len(), refused.refused.as_record().partition_number()), (0, Some(0)));
+}
+
+#[test]
+fn errors_of_a_send_can_be_boxed_and_go_to_another_thread() {
+    fn boxed(producer: &Producer) -> Result<(), Box<dyn std::error::Error + Send + Sync + 'static>> {
+        let text = String::from("borrowed");
+        drop(producer.try_send(ProducerRecord::to("a").value(&text))?);
+        drop(producer.try_send_all([ProducerRecord::to("a").value(&text)])?);
+        Ok(())
+    }
+    let rig = Rig::new(QUICK, &[]);
+    assert!(boxed(&rig.producer).is_err(), "no metadata yet");
 }
 
 // KP1

@@ -1,8 +1,10 @@
 //! Calls that may not wait: on the network thread, in a forked process, after the end.
 
+use crate::forked;
 use crate::scripted::{Pace, Rig};
 use crate::{Certainty, FailureKind, ProduceError, ProducerRecord, SendErrorKind, WaitError, blocking};
 use kp_network::Readiness;
+use kp_protocol::ErrorCode;
 use parking_lot::Mutex;
 use std::future::Future;
 use std::pin::pin;
@@ -64,30 +66,78 @@ fn a_callback_may_try_to_send_and_whatever_would_wait_there_says_so_at_once() {
 // KP3
 #[test]
 fn in_a_forked_process_every_call_is_refused_and_nothing_is_touched() {
-    let mut rig = Rig::new(QUICK, &[]);
+    let mut rig = Rig::new(QUICK, &[("linger.ms", "1000")]);
     let producer = rig.producer.clone();
     let topic = producer.topic("a");
-    drop(rig.run(producer.send(ProducerRecord::to("a").partition(0).value("v"))).expect("accepted"));
-    rig.producer.shared().pretend_to_be_forked();
+    let record = |partition| ProducerRecord::to("a").partition(partition).value("v");
+    let open = rig.run(producer.send(record(0))).expect("accepted by the parent");
+    let mut all = rig.run(producer.send_all([record(0)])).expect("accepted by the parent");
+    drop(rig.run(topic.send(record(0))).expect("accepted by the parent"));
+    let child = forked::pretend();
     let free = producer.buffer_available_bytes();
-    let record = || ProducerRecord::to("a").partition(1).value("v");
-    let refused = [
-        now(producer.send(record())).expect("no waiting"),
-        now(topic.send(record())).expect("no waiting"),
-        producer.try_send(record()).map_err(|refused| refused.error),
-        now(producer.send(ProducerRecord::to("unknown").value("v"))).expect("no waiting"),
-        now(producer.connect())
-            .map(|result| result.map(|()| unreachable!()))
-            .unwrap_or_else(|| panic!("it waits")),
-    ];
-    for refused in refused {
-        let error = refused.expect_err("a fork has no network thread");
-        assert!(matches!(error.kind(), SendErrorKind::Forked) && error.is_fatal(), "{error}");
+    for partition in [0, 1] {
+        let refused = [
+            now(producer.send(record(partition))),
+            now(topic.send(record(partition))),
+            Some(producer.try_send(record(partition))),
+            Some(topic.send_blocking(record(partition))),
+            Some(producer.try_send_all([record(partition)]).map(|_| open.clone()).map_err(|it| it.error)),
+            now(producer.send(ProducerRecord::to("unknown").value("v"))),
+            now(producer.partitions_for("a")).map(|result| result.map(|_| open.clone())),
+        ];
+        for refused in refused {
+            let error = refused.expect("no waiting").expect_err("a fork has no network thread");
+            assert!(matches!(error.kind(), SendErrorKind::Forked) && error.is_fatal(), "{error}");
+        }
     }
+    assert!(now(producer.connect()).expect("no waiting").expect_err("as the others").is_fatal());
     assert_eq!(now(producer.flush()), Some(Err(WaitError::Forked)));
     assert_eq!(now(producer.close(Duration::ZERO)), Some(Err(WaitError::Forked)));
     assert_eq!(producer.buffer_available_bytes(), free);
-    drop((producer, topic));
+    let error = now(open.clone()).expect("no waiting").expect_err("it is the parent's");
+    assert_eq!((*error.kind(), error.certainty()), (FailureKind::Forked, Certainty::Unknown));
+    assert_eq!(*open.wait().expect_err("it is the parent's").kind(), FailureKind::Forked);
+    let outcomes = all.wait_timeout(Duration::MAX).expect("no waiting");
+    assert!(outcomes.errors().all(|(_, error)| *error.kind() == FailureKind::Forked), "{outcomes:?}");
+    assert!(producer.explain().to_string().contains("forked"), "{}", producer.explain());
+    drop((producer, topic, child));
+    let producer = rig.producer.clone();
+    rig.run(producer.flush()).expect("the parent goes on");
+    assert_eq!(producer.acknowledged_records(), 3);
+}
+
+// CL5, CL8
+#[test]
+fn after_a_close_every_call_says_so_and_another_close_tells_the_same() {
+    let mut rig = Rig::new(Pace::SILENT, &[("linger.ms", "0")]);
+    let producer = rig.producer.clone();
+    let delivery = rig.run(producer.send(ProducerRecord::to("a").partition(0).value("v"))).expect("accepted");
+    let first = rig.run(producer.close(MS(500))).expect("it may wait here");
+    assert_eq!((first.undelivered, rig.clock.elapsed() >= MS(500)), (1, true));
+    let ended = rig.clock.elapsed();
+    let again = now(producer.close(Duration::MAX)).expect("no waiting").expect("closing twice is fine");
+    assert_eq!((again, rig.clock.elapsed()), (first, ended), "the same, at once");
+    assert_eq!(*delivery.wait().expect_err("it was failed").kind(), FailureKind::Closed);
+
+    assert_eq!(now(producer.flush()), Some(Err(WaitError::Closed)));
+    assert!(now(producer.connect()).expect("no waiting").expect_err("it is closed").is_fatal());
+    for topic in ["a", "unknown"] {
+        let error = now(producer.partitions_for(topic)).expect("no waiting").expect_err("it is closed");
+        assert_eq!(*error.kind(), SendErrorKind::Closed);
+        let error = producer.try_send(ProducerRecord::to(topic).value("v")).expect_err("it is closed");
+        assert_eq!(*error.kind(), SendErrorKind::Closed);
+    }
+    assert!(producer.explain().to_string().contains("the producer is closed"), "{}", producer.explain());
+}
+
+#[test]
+fn a_closed_producer_holds_nothing_of_the_network_while_a_handle_lives() {
+    let mut rig = Rig::new(QUICK, &[]);
+    let producer = rig.producer.clone();
+    drop(rig.run(producer.send(ProducerRecord::to("a").value("v"))).expect("accepted"));
+    let _ = rig.run(producer.close(MS(1000))).expect("it may wait here");
+    assert!(!rig.stepper.turn() && !rig.holds_network());
+    assert_eq!(rig.producer.acknowledged_records(), 1, "it can be asked all the same");
 }
 
 // CL4
@@ -109,7 +159,6 @@ fn a_close_that_is_out_of_time_tells_what_may_be_in_the_log_and_what_cannot() {
     assert_eq!(kept_back.wait().expect_err("it was not sent").certainty(), Certainty::NotWritten);
 }
 
-// CL9
 #[test]
 fn after_a_panic_of_the_network_thread_close_says_so() {
     let Rig { producer, stepper, .. } = Rig::new(Pace::SILENT, &[]);
@@ -117,6 +166,24 @@ fn after_a_panic_of_the_network_thread_close_says_so() {
     let closed = now(producer.close(MS(1000))).expect("it is over").expect("it may wait here");
     assert!(closed.panicked);
     assert_eq!((closed.undelivered, closed.perhaps_written), (0, 0));
+    assert_eq!(now(producer.flush()), Some(Err(WaitError::NetworkThreadGone)));
+}
+
+// CL9
+#[test]
+fn a_producer_that_is_refused_as_a_whole_closes_at_once() {
+    let refused = Pace { produce_error: ErrorCode::CLUSTER_AUTHORIZATION_FAILED, ..QUICK };
+    let mut rig = Rig::new(refused, &[("linger.ms", "0")]);
+    let producer = rig.producer.clone();
+    let delivery = rig.run(producer.send(ProducerRecord::to("a").partition(0).value("v"))).expect("accepted");
+    let error = rig.run(delivery).expect_err("the broker refuses the producer");
+    assert!(error.is_fatal(), "{error}");
+    let error = producer.try_send(ProducerRecord::to("a").value("v")).expect_err("refused");
+    assert!(matches!(error.kind(), SendErrorKind::Fatal { .. }), "{error}");
+    let before = rig.clock.elapsed();
+    let closed = rig.run(producer.close(MS(60_000))).expect("it may wait here");
+    assert_eq!((closed.undelivered, closed.panicked), (0, false));
+    assert_eq!(rig.clock.elapsed(), before, "nothing is left to wait for");
 }
 
 // FA4, FA5

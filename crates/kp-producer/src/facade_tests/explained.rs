@@ -2,7 +2,7 @@
 
 use crate::explain::{answered, ask};
 use crate::scripted::{Pace, Rig};
-use crate::{Explanation, ProducerRecord, WhyWaiting};
+use crate::{Explanation, NetworkThread, ProducerRecord, WhyWaiting};
 use kp_network::{Readiness, WaitReason};
 use kp_protocol::BrokerId;
 use kp_time::Clock;
@@ -39,7 +39,7 @@ fn explained(rig: &mut Rig) -> Explanation {
 
 fn why(rig: &mut Rig) -> WhyWaiting {
     let explanation = explained(rig);
-    assert!(explanation.is_complete);
+    assert_eq!(explanation.network_thread, NetworkThread::Answered);
     let waiting = explanation.partitions.iter().find(|it| it.batches > 0);
     let Some(waiting) = waiting else { panic!("nothing waits: {explanation}") };
     waiting.why.clone().expect("a reason")
@@ -139,7 +139,7 @@ fn calls_that_wait_are_counted_and_a_network_thread_that_does_not_answer_is_told
     let explanation = answered(producer.shared(), &ask(producer.shared()));
     assert_eq!(explanation.waiting_for_memory, 1);
     assert_eq!(explanation.waiting_for_metadata, ["unknown"]);
-    assert!(!explanation.is_complete, "it has not turned since");
+    assert_eq!(explanation.network_thread, NetworkThread::Silent, "it has not turned since");
     let text = explanation.to_string();
     assert!(text.contains("1 calls wait for memory") && text.contains("metadata of: unknown"), "{text}");
     assert!(text.contains("the network thread has not answered"), "{text}");

@@ -169,6 +169,40 @@ fn everybody_is_asked_in_one_order_configured_with_the_client_id_in_use_and_clos
     assert_eq!(noted(&log), [""; 0], "once");
 }
 
+// FA1
+#[test]
+fn what_is_wrong_with_a_record_is_looked_for_in_one_order() {
+    let log = Log::default();
+    let (interceptor, partitioner) =
+        (Noted::new("interceptor", &log, ""), Noted::new("partitioner", &log, ""));
+    let mut rig = Rig::with(QUICK, &[("max.block.ms", "100")], |builder| {
+        builder.partitioner(partitioner).interceptor(interceptor)
+    });
+    let producer = rig.producer.clone();
+    rig.run(producer.partitions_for("a")).expect("it is there");
+    noted(&log);
+    let large = vec![0; 2_000_000];
+    let large = |topic| ProducerRecord::to(topic).key("k").value(&large);
+    let kind = |sent: Result<_, crate::SendError>| sent.map(drop).expect_err("refused").kind().clone();
+    // The size before the metadata, which nothing is asked for then, and before the partition.
+    for topic in ["a", "unknown"] {
+        let refused = kind(rig.run(producer.send(large(topic))));
+        assert!(matches!(refused, SendErrorKind::RecordTooLarge { .. }), "{refused:?}");
+        assert!(noted(&log).iter().all(|note| note.starts_with("interceptor")), "it alone was asked");
+    }
+    // The metadata before the partition.
+    let refused = kind(producer.try_send(ProducerRecord::to("other").value("v")));
+    assert_eq!(refused, SendErrorKind::WouldBlock);
+    assert!(noted(&log).iter().all(|note| note.starts_with("interceptor")), "it alone was asked");
+    // The end before all of them, but behind the interceptors.
+    let _ = rig.run(producer.close(MS(0))).expect("it may wait here");
+    noted(&log);
+    for topic in ["a", "unknown"] {
+        assert_eq!(kind(rig.run(producer.send(large(topic)))), SendErrorKind::Closed);
+        assert!(noted(&log).iter().all(|note| note.starts_with("interceptor")), "it alone was asked");
+    }
+}
+
 // IN1
 #[test]
 fn an_interceptor_sees_what_the_one_before_made_and_one_that_fails_is_skipped_and_told_once() {

@@ -5,6 +5,8 @@ use crate::{
     BoxError, LongSerializer, OptionSerializer, ProducerRecord, RecordHeaders, SendErrorKind, Serialized,
     Serializer, StringSerializer, TypedProducer, TypedRecord,
 };
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -28,6 +30,76 @@ impl Serializer<i32> for Moody {
             _ => Ok(Serialized::Bytes),
         }
     }
+}
+
+/// Sets its buffer anew, or checks that it is empty.
+struct Replaces;
+
+impl Serializer<str> for Replaces {
+    fn serialize(
+        &self,
+        _topic: &str,
+        _headers: &mut RecordHeaders,
+        value: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<Serialized, BoxError> {
+        assert!(out.is_empty(), "a serializer gets an empty buffer");
+        *out = value.as_bytes().to_vec();
+        Ok(Serialized::Bytes)
+    }
+}
+
+#[test]
+fn a_serializer_that_replaces_its_buffer_touches_no_other_part_of_the_record() {
+    let mut rig = Rig::new(QUICK, &[]);
+    let typed: TypedProducer<str, str> = TypedProducer::new(&rig.producer, Replaces, Replaces).expect("good");
+    let producer = rig.producer.clone();
+    for value in ["a long value", "", "v"] {
+        let by_bytes = rig.run(producer.send(ProducerRecord::to("a").key("the key").value(value)));
+        let expected = rig.run(by_bytes.expect("accepted")).expect("written").partition();
+        let delivery =
+            rig.run(typed.send(TypedRecord::to("a").key("the key").value(value))).expect("accepted");
+        assert_eq!(rig.run(delivery).expect("written").partition(), expected, "the same key");
+    }
+}
+
+// CL11
+#[test]
+fn serializers_are_closed_with_the_last_handle_of_their_producer_and_nothing_of_them_is_kept() {
+    struct Counts(Arc<AtomicUsize>);
+    impl Serializer<str> for Counts {
+        fn serialize(
+            &self,
+            _: &str,
+            _: &mut RecordHeaders,
+            _: &str,
+            _: &mut Vec<u8>,
+        ) -> Result<Serialized, BoxError> {
+            Ok(Serialized::Null)
+        }
+        fn close(&self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let rig = Rig::new(QUICK, &[]);
+    let closed = Arc::<AtomicUsize>::default();
+    let typed = || {
+        let (key, value) = (Counts(Arc::clone(&closed)), Counts(Arc::clone(&closed)));
+        TypedProducer::<str, str>::new(&rig.producer, key, value).expect("good")
+    };
+    let (first, second) = (typed(), typed());
+    drop(first.clone());
+    assert_eq!(closed.load(Ordering::SeqCst), 0);
+    drop(first);
+    assert_eq!((closed.load(Ordering::SeqCst), Arc::strong_count(&closed)), (2, 3), "closed and gone");
+    for _ in 0..1000 {
+        drop(typed());
+    }
+    assert!(rig.producer.shared().closers() < 100, "they are forgotten");
+    drop(rig);
+    assert_eq!(closed.load(Ordering::SeqCst), 2004, "each once, those in use too");
+    drop(second);
+    assert_eq!(closed.load(Ordering::SeqCst), 2004, "once");
 }
 
 #[test]

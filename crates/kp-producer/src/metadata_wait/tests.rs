@@ -139,3 +139,22 @@ fn a_wait_that_is_dropped_leaves_nothing_behind() {
     bench.waiters.serve(&cluster([topic("t", 1)]));
     assert_eq!(bench.rung(), 0);
 }
+
+// MD21
+#[test]
+fn a_cluster_that_answers_without_the_topic_is_not_told_as_one_that_does_not_answer() {
+    let bench = Bench::new();
+    let mut wait = bench.wait_for(Wanted::Topic("t".into()));
+    let mut unanswered = bench.wait_for(Wanted::Topic("other".into()));
+    let silent = cluster([topic("other", 0)]);
+    bench.waiters.serve(&silent);
+    bench.waiters.serve(&silent);
+    bench.clock.advance(Duration::from_millis(100));
+    bench.waiters.expire(bench.clock.now(), &silent);
+    let reason = |wait: &mut MetadataWait| match bench.poll(wait) {
+        Poll::Ready(Err(SendErrorKind::MetadataTimeout { reason, .. })) => reason.to_string(),
+        other => panic!("it is over: {other:?}"),
+    };
+    assert_eq!(reason(&mut wait), "the cluster answered 2 times, and did not name the topic");
+    assert_eq!(reason(&mut unanswered), "host:9092: no answer yet");
+}

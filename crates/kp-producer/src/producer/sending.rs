@@ -7,11 +7,9 @@ use crate::delivery::{Delivery, RecordMetadata, outcome_of_record};
 use crate::delivery_report::DeliveryReport;
 use crate::error::{DeliveryError, SendError, SendErrorKind};
 use crate::interceptor::{Chain, acknowledging};
-use crate::parker::block_on;
 use crate::record::ProducerRecord;
 use crate::shared::{AtOnce, Waited};
 use kp_accumulator::{Notify, RecordCallback, Spent, Target};
-use std::fmt;
 use std::sync::Arc;
 
 impl Producer {
@@ -124,30 +122,26 @@ impl Producer {
         accepted(result, place)
     }
 
-    /// Accepts a record if that takes no waiting; from anywhere, callbacks included.
+    /// Accepts a record if that takes no waiting; from anywhere, callbacks included. A record borrows its bytes, so that one to
+    /// be tried again is kept by a clone, which copies none of them.
     ///
     /// ```no_run
     /// # fn example(producer: kp_producer::Producer) {
     /// use kp_producer::{ProducerRecord, SendErrorKind};
-    /// match producer.try_send(ProducerRecord::to("orders").value("hello")) {
+    /// let record = ProducerRecord::to("orders").value("hello");
+    /// match producer.try_send(record.clone()) {
     ///     Ok(delivery) => drop(delivery),
-    ///     Err(refused) if *refused.error.kind() == SendErrorKind::WouldBlock => {
-    ///         println!("later: {:?}", refused.record);
-    ///     }
-    ///     Err(refused) => eprintln!("{refused}"),
+    ///     Err(error) if *error.kind() == SendErrorKind::WouldBlock => println!("later: {record:?}"),
+    ///     Err(error) => eprintln!("{error}"),
     /// }
     /// # }
     /// ```
     ///
     /// # Errors
-    /// [`TrySendError`] gives the record back: [`WouldBlock`](crate::SendErrorKind::WouldBlock) when metadata or
-    /// memory is not there yet (metadata is then being fetched).
-    pub fn try_send<'a>(&self, record: ProducerRecord<'a>) -> Result<Delivery, TrySendError<'a>> {
-        let result = match &self.shared().extensions.interceptors {
-            None => self.shared().try_accept(&record, &mut None),
-            Some(interceptors) => self.try_send_intercepted(interceptors, &record),
-        };
-        result.map_err(|error| TrySendError { error, record })
+    /// [`SendError`]: the record was not accepted; [`WouldBlock`](crate::SendErrorKind::WouldBlock) when metadata or memory is not
+    /// there yet (metadata is then being fetched).
+    pub fn try_send(&self, record: ProducerRecord<'_>) -> Result<Delivery, SendError> {
+        self.try_send_borrowed(&record)
     }
 }
 
@@ -157,6 +151,13 @@ impl Producer {
         match &self.shared().extensions.interceptors {
             None => self.shared().accept_at_once(record, &mut None),
             Some(_) => AtOnce::Waits(None),
+        }
+    }
+
+    pub(crate) fn try_send_borrowed(&self, record: &ProducerRecord<'_>) -> Result<Delivery, SendError> {
+        match &self.shared().extensions.interceptors {
+            None => self.shared().try_accept(record, &mut None),
+            Some(interceptors) => self.try_send_intercepted(interceptors, record),
         }
     }
 
@@ -176,7 +177,7 @@ impl Producer {
     pub(crate) fn send_blocking(&self, record: &ProducerRecord<'_>) -> Result<Delivery, SendError> {
         match self.send_at_once(record) {
             AtOnce::Done(result) => result,
-            AtOnce::Waits(chosen) => block_on(self.send_later(record, chosen)),
+            AtOnce::Waits(chosen) => self.shared().block_on(self.send_later(record, chosen)),
         }
     }
 
@@ -191,12 +192,15 @@ impl Producer {
         let place = extensions.acks.as_ref().map(|acks| acks.queue().places.try_take());
         if extensions.interceptors.is_some() || matches!(place, Some(None)) {
             drop(place);
-            return block_on(self.send_tagged(record.clone(), token));
+            return self.shared().block_on(self.send_tagged(record.clone(), token));
         }
         let mut notify = Some(notify);
         let result = match self.shared().accept_at_once(record, &mut notify) {
             AtOnce::Done(result) => result,
-            AtOnce::Waits(chosen) => block_on(self.shared().accept(record, &mut notify, chosen)),
+            AtOnce::Waits(chosen) => {
+                let shared = self.shared();
+                shared.block_on(shared.accept(record, &mut notify, chosen))
+            }
         };
         accepted(result, place.flatten())
     }
@@ -268,27 +272,6 @@ impl Producer {
     fn stamped<'a>(&self, record: ProducerRecord<'a>) -> (ProducerRecord<'a>, i64) {
         let timestamp_ms = record.timestamp().unwrap_or_else(|| self.shared().clock.timestamp_ms());
         (record.timestamp_ms(timestamp_ms), timestamp_ms)
-    }
-}
-
-/// A record that was not accepted, given back with the reason.
-#[derive(Clone, Debug)]
-pub struct TrySendError<'a> {
-    /// Why.
-    pub error: SendError,
-    /// The record as it was handed in.
-    pub record: ProducerRecord<'a>,
-}
-
-impl fmt::Display for TrySendError<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl std::error::Error for TrySendError<'_> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
     }
 }
 

@@ -151,8 +151,17 @@ impl Shared {
         }
     }
 
-    /// FA3, FA7: what is wrong whatever the cluster says. Gives the record's timestamp.
+    /// FA1: the process and the record itself, before anything is waited for. Gives the record's timestamp. That the producer
+    /// is closed is found at the append; a record that is wrong as well hears of the end all the same.
     fn check(&self, record: &ProducerRecord<'_>) -> Result<Timestamp, SendErrorKind> {
+        if self.origin.is_forked() {
+            return Err(SendErrorKind::Forked);
+        }
+        self.verify(record).map_err(|kind| self.refusal().unwrap_or(kind))
+    }
+
+    /// FA3, FA7: what is wrong whatever the cluster says.
+    fn verify(&self, record: &ProducerRecord<'_>) -> Result<Timestamp, SendErrorKind> {
         if record.topic().is_empty() {
             return Err(SendErrorKind::InvalidRecord("the topic's name is empty"));
         }
@@ -217,9 +226,9 @@ impl Shared {
             Ok(Append::Accepted(appended)) => Ok(Attempt::Accepted(Delivery::new(
                 appended.completion,
                 appended.index,
+                self.origin.process_id(),
                 incoming.timestamp.0,
             ))),
-            Ok(Append::NeedsBuffer(_)) if self.is_forked() => Err(SendErrorKind::Forked),
             Ok(Append::NeedsBuffer(bytes)) => Ok(Attempt::NeedsBuffer(bytes)),
             Err(error) => Err(self.refusal_of_append(&error)),
         }
@@ -254,11 +263,8 @@ impl Shared {
     }
 
     fn not_in_view(&self, view: &View, wanted: Wanted) -> Result<Attempt, SendErrorKind> {
-        if self.is_forked() {
-            return Err(SendErrorKind::Forked);
-        }
-        if self.accumulator.is_closed() {
-            return Err(self.closed_kind());
+        if let Some(refusal) = self.refusal() {
+            return Err(refusal);
         }
         match view.verdict(&wanted) {
             Some(Err(kind)) => {

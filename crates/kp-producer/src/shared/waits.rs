@@ -7,22 +7,26 @@ use crate::acks::{AckSource, NoPlace, Place};
 use crate::error::{SendError, SendErrorKind};
 use crate::metadata_wait::Wanted;
 use crate::metrics::{Stopwatch, adding_to};
+use crate::parker;
 use kp_accumulator::Spent;
 use kp_memory::{Buffer, MemoryError};
-use kp_protocol::TopicName;
 use kp_time::Deadline;
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 /// How long the call has waited so far, and until when it may.
 #[derive(Default)]
 pub(crate) struct Waited {
-    pub(super) deadline: Option<Deadline>,
-    pub(super) spent: Spent,
+    /// Start of the first wait.
+    begun: Option<Instant>,
+    deadline: Option<Deadline>,
+    pub(crate) spent: Spent,
 }
 
 impl Waited {
     /// The moment by which the call must be done: `max.block.ms` after it first had to wait.
-    pub(super) fn until(&mut self, now: Instant, max_block: Duration) -> Deadline {
+    fn until(&mut self, now: Instant, max_block: Duration) -> Deadline {
+        self.begun.get_or_insert(now);
         *self.deadline.get_or_insert_with(|| Deadline::after(now, max_block, "max.block.ms"))
     }
 }
@@ -40,15 +44,12 @@ impl Shared {
         if let Some(place) = acks.places.try_take() {
             return Ok(Some(place));
         }
-        if self.is_forked() {
-            return refuse(SendErrorKind::Forked, &waited.spent);
-        }
-        if self.is_network_thread() {
-            return refuse(SendErrorKind::WouldDeadlock, &waited.spent);
+        if let Some(refusal) = self.refusal_to_wait() {
+            return refuse(refusal, &waited.spent);
         }
         let now = self.clock.now();
         let wait = acks.places.join(waited.until(now, self.limits.max_block));
-        self.waker.wake_by_ref();
+        self.wake_driver();
         let result = wait.await;
         let waited_now = self.clock.now().saturating_duration_since(now);
         waited.spent.memory += waited_now;
@@ -64,30 +65,53 @@ impl Shared {
         }
     }
 
-    /// Waits until the wish is granted. Used by `send`, `connect` and `partitions_for`.
-    pub(crate) async fn wait_for(&self, wanted: Wanted) -> Result<(), SendError> {
-        let mut waited = Waited::default();
-        let topic = wanted.topic().cloned();
-        let name = topic.as_ref().map_or("", TopicName::as_str);
-        self.wait_for_metadata(wanted, &mut waited)
-            .await
-            .map_err(|kind| SendError::new(kind, name, waited.spent))
+    /// Why a call is refused before it waits: the process, the end, the thread (CL2, CL8).
+    pub(crate) fn refusal_to_wait(&self) -> Option<SendErrorKind> {
+        self.refusal().or_else(|| self.is_network_thread().then_some(SendErrorKind::WouldDeadlock))
     }
 
-    pub(super) async fn wait_for_metadata(
+    /// Ends the waits whose time is up: by the driver in each turn, and by a caller that blocks when its own time is up, since
+    /// the driver may be busy with a callback.
+    pub(crate) fn expire_waits(&self, now: Instant) {
+        self.pool.expire(now);
+        self.waiters.expire(now, &self.view().cluster);
+        if let Some(acks) = &self.extensions.acks {
+            acks.queue().places.expire(now);
+        }
+    }
+
+    /// When the next wait's time is up.
+    pub(crate) fn next_wait_deadline(&self) -> Option<Instant> {
+        let acks = self.extensions.acks.as_ref().map(AckSource::queue);
+        let moments = [
+            self.pool.next_deadline(),
+            self.waiters.next_deadline(),
+            acks.and_then(|acks| acks.places.next_deadline()),
+        ];
+        moments.into_iter().flatten().min()
+    }
+
+    /// Blocks the calling thread until `future` is done, which waits for what is bounded by `max.block.ms` (FA2).
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        parker::block_on_minding(future, self.limits.max_block, || {
+            let now = self.clock.now();
+            self.expire_waits(now);
+            self.next_wait_deadline().map(|next| next.saturating_duration_since(now))
+        })
+    }
+
+    /// Waits until the cluster says what is wanted of it.
+    pub(crate) async fn wait_for_metadata(
         &self,
         wanted: Wanted,
         waited: &mut Waited,
     ) -> Result<(), SendErrorKind> {
-        if self.is_forked() {
-            return Err(SendErrorKind::Forked);
-        }
-        if self.is_network_thread() {
-            return Err(SendErrorKind::WouldDeadlock);
+        if let Some(refusal) = self.refusal_to_wait() {
+            return Err(refusal);
         }
         let now = self.clock.now();
         let deadline = waited.until(now, self.limits.max_block);
-        let wait = self.waiters.join(wanted.clone(), now, deadline);
+        let wait = self.waiters.join(wanted.clone(), waited.begun.unwrap_or(now), deadline);
         // An answer may have come between the look at the view and the joining; nobody would tell of it again.
         let verdict = self.view.load().verdict(&wanted);
         if verdict.as_ref().is_none_or(Result::is_err) {

@@ -23,11 +23,11 @@ pub(super) enum Side {
 pub(super) struct Link {
     host: Box<str>,
     pub(super) broker: BrokerId,
-    /// Whether somebody lives at the address.
+    /// Whether a broker listens at the address.
     pub(super) lives: bool,
     pub(super) client_side: Side,
     pub(super) broker_side: Side,
-    /// Nothing arrives any more, and nobody is told.
+    /// Nothing arrives any more, and neither end notices.
     pub(super) is_black_hole: bool,
     pub(super) latency: Duration,
     /// When the last message of each direction arrives: none overtakes another.

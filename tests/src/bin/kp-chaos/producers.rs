@@ -121,7 +121,7 @@ fn send(producer: &Producer, task: u8, load: &Load, board: &Board) -> Result<Vec
             }
         }
     }
-    while let Some(done) = deliveries.wait_next() {
+    while let Ok(Some(done)) = deliveries.wait_next() {
         note(done, &mut told, board);
     }
     Ok(told)

@@ -1,11 +1,11 @@
-//! One plot as SVG: axes, grid, a path for each line, and the points once more for whoever points at them.
+//! One plot as SVG: axes, grid, a path for each line, and the points once more for a pointer to find.
 //! Owns: scales, ticks and places on the page. Pure.
 
 use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::escape;
+use super::html::escape;
 
 const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 240.0;
