@@ -89,7 +89,8 @@ impl Accumulator {
     pub fn new(settings: AccumulatorSettings, pool: Arc<BufferPool>) -> Arc<Self> {
         let settings = AccumulatorSettings { batch_size: settings.batch_size.max(1), ..settings };
         let seals_inline = settings.compresses() && !settings.seals_on_workers();
-        let sealer = seals_inline.then(|| Sealer::new(&pool, &settings));
+        let sealer = seals_inline.then(|| Sealer::new(&pool, &settings, 1));
+        let incomplete = Arc::new(Incomplete::new(pool.capacity()));
         Arc::new(Self {
             settings,
             pool,
@@ -97,7 +98,7 @@ impl Accumulator {
             ready_list: Mutex::default(),
             opened: Mutex::default(),
             seal_list: SealList::default(),
-            incomplete: Arc::default(),
+            incomplete,
             driver: Mutex::default(),
             reach: Reach::default(),
             waits: Waits::default(),
@@ -267,7 +268,7 @@ impl Accumulator {
     /// Codecs with the memory they need, one for each worker thread. Make all of them before the first record.
     #[must_use]
     pub fn sealers(&self, threads: usize) -> Vec<Sealer> {
-        (0..threads).map(|_| Sealer::new(&self.pool, &self.settings)).collect()
+        (0..threads).map(|_| Sealer::new(&self.pool, &self.settings, threads)).collect()
     }
 
     /// Whom to wake when a batch waits to be sealed ([`Seal::Workers`](crate::Seal::Workers)), once for each batch.
@@ -295,7 +296,7 @@ impl Accumulator {
         let Some(queue) = self.queue(batch.queue()) else { return };
         let ready = {
             let mut state = queue.state.lock();
-            let announce = state.put_sealed(batch) && !state.listed && !state.muted;
+            let announce = state.put_sealed(batch) && !state.listed;
             state.listed |= announce;
             announce
         };
@@ -303,10 +304,8 @@ impl Accumulator {
             self.ready_list.lock().push(queue.index());
             self.park.partition_ready();
         }
-        if self.is_closed() {
-            // A driver that forces its end waits for just this batch, muted or not.
-            self.park.urgent();
-        }
+        // A driver that forces its end, or fails everything, waits for just this batch, muted or not.
+        self.park.batch_returned();
         if let Some(kind) = self.ended.get() {
             self.fail_everything(*kind);
         }
@@ -322,7 +321,7 @@ impl Accumulator {
     /// after [`close`](Self::close). What was never sent, or refused each time, is not written; the rest is unknown.
     pub fn fail_everything(&self, kind: FailureKind) {
         let _ = self.ended.set(kind);
-        for batch in self.take_undrained() {
+        for batch in self.take_queued(|_| true, true) {
             let outcome = Outcome::Failed(Arc::new(batch.core.failure_so_far(kind, Certainty::NotWritten)));
             self.incomplete.count_abandoned(batch.record_count());
             batch.settle(outcome);

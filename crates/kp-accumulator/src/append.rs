@@ -197,7 +197,7 @@ impl Accumulator {
         };
         match room {
             Room::Taken(bytes) => Ok(self.accept(queue, state, stuck, bytes, entry.notify, News::default())),
-            Room::NeedsPage(size) => Ok(Append::NeedsBuffer(size.max(self.pool.page_size()))),
+            Room::NeedsPage(size) => Ok(Append::NeedsBuffer(self.pool.buffer_size(size))),
             Room::Full => self.append_to_new_batch(queue, state, stuck, entry),
         }
     }
@@ -229,7 +229,7 @@ impl Accumulator {
                 Ok(Room::NeedsPage(size)) => {
                     drop(state);
                     self.announce(queue, &news);
-                    return Ok(Append::NeedsBuffer(size.max(self.pool.page_size())));
+                    return Ok(Append::NeedsBuffer(self.pool.buffer_size(size)));
                 }
                 Err(error) => {
                     drop(state);
@@ -245,7 +245,7 @@ impl Accumulator {
         drop(state);
         self.announce(queue, &news);
         let size = RecordEncoder::new().record_size(record);
-        opened.map(|_| Append::NeedsBuffer(size.max(self.pool.page_size()))).map_err(AppendError::from)
+        opened.map(|_| Append::NeedsBuffer(self.pool.buffer_size(size))).map_err(AppendError::from)
     }
 
     /// Opens a batch with the record as its first, in the spare buffer.
@@ -273,6 +273,7 @@ impl Accumulator {
             *spare = Some(batch.discard());
             return taken;
         }
+        batch.core.count_overhead();
         let was_empty = state.is_empty();
         if self.settings.classic_expiry.is_some() {
             // Its last record came before this one: the clock was read for this batch anyway.
@@ -306,15 +307,16 @@ impl Accumulator {
             unreachable!("a record was appended to it under the same lock");
         };
         let index = open.core.records.count() - 1;
+        let mut can_note_more = true;
         if let Some(notify) = notify.take() {
-            open.core.callbacks.push(&queue.home, index, notify);
+            can_note_more = open.core.callbacks.push(&queue.home, index, notify);
         }
         let completion = Arc::clone(&open.core.completion);
         // A batch's worth, in record bytes: more than `batch.size` where records are compressed.
         let stride = open.first_full_at().max(self.settings.batch_size);
-        let is_full = open.is_full();
+        let is_full = open.is_full() || !can_note_more;
         if is_full {
-            self.full(queue, &mut state, &mut news);
+            self.full(queue, &mut state, can_note_more, &mut news);
         }
         if let Some((topic, shard, metadata)) = stuck {
             // Under the lock, so that a switch cannot race the append that caused it (PA6).
@@ -329,10 +331,11 @@ impl Accumulator {
         Append::Accepted(Appended { completion, index, partition: queue.home.topic_partition.partition })
     }
 
-    /// The open batch is full: it closes, unless the next record may find it growing.
+    /// The open batch is full: it closes, unless the next record may find it growing. It closes always where there is no memory
+    /// to note whom to call for more records (`can_note_more`).
     #[cold]
-    fn full(&self, queue: &PartitionQueue, state: &mut QueueState, news: &mut News) {
-        if self.may_grow(queue, state) {
+    fn full(&self, queue: &PartitionQueue, state: &mut QueueState, can_note_more: bool, news: &mut News) {
+        if can_note_more && self.may_grow(queue, state) {
             self.note_ready(state, news);
         } else {
             self.close_for_good(state, news);

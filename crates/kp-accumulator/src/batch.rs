@@ -29,10 +29,11 @@ pub use sealed::{Sealed, Undispatched};
 
 use crate::completion::{Completion, Outcome, RecordCallback};
 use crate::failure::{BatchFailure, BrokerError, Certainty, FailureKind, Spent};
-use crate::incomplete::{BatchNumber, Entry};
-use crate::partition_queue::{Home, QueueIndex};
+use crate::incomplete::{BatchNumber, Entry, Occupant};
+use crate::partition_queue::{Home, QueueIndex, Slot};
 use crate::settings::Age;
 use crate::topic_counters::TopicCounters;
+use kp_memory::Reservation;
 use kp_protocol::records::{BATCH_HEADER_SIZE, RecordEncoder};
 use kp_protocol::{BatchIdentity, LeaderEpoch, TopicPartition};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -80,6 +81,8 @@ pub(crate) struct Core {
     pub(crate) is_split: bool,
     /// Why its last attempt failed.
     last_error: Option<Box<BrokerError>>,
+    /// What it takes in memory besides its pages, counted; `None` before its first record and after its end.
+    overhead: Option<Reservation>,
     spent: Spent,
     /// Since when it is in the phase that `spent` does not hold yet.
     since: Instant,
@@ -100,6 +103,15 @@ impl BatchPlace {
         Self(self.0, self.1 + first_index)
     }
 }
+
+/// What each batch takes in memory besides its pages and the lists of [`Callbacks`], in bytes: itself, its completion, its places
+/// in its queue and among the incomplete (in lists that double, so twice), and what shares its page with the network.
+pub(crate) const OVERHEAD: usize = size_of::<Core>()
+    + size_of::<Completion>()
+    + 2 * (size_of::<Slot>() + size_of::<Occupant>() + size_of::<usize>())
+    + SHARED_PAGE;
+/// A page that is frozen lies in an allocation of its own, with its reference count; so does the list of the counts' owner.
+const SHARED_PAGE: usize = 128;
 
 impl<S> Batch<S> {
     /// Its place among the batches of its partition.
@@ -285,6 +297,7 @@ impl Core {
             ever_unknown: false,
             is_split: false,
             last_error: None,
+            overhead: None,
             spent: Spent::default(),
             since: created,
             waited_since: created,
@@ -299,6 +312,7 @@ impl Core {
         debug_assert!(self.settled, "nobody waits for it any more");
         self.converted = None;
         self.last_error = None;
+        self.overhead = None;
         match Arc::get_mut(&mut self.completion) {
             Some(completion) => {
                 completion.renew(blank.topic_partition().clone());
@@ -319,6 +333,12 @@ impl Core {
         *self = Self::with(home, created, completion);
     }
 
+    /// Counts what the batch takes in memory besides its pages, until it ends. Above the bound if need be: it has its page, and
+    /// the next one has to wait for it.
+    pub(crate) fn count_overhead(&mut self) {
+        self.overhead = Some(self.home.topic.pool.bookkeep(OVERHEAD));
+    }
+
     pub(crate) fn number(&self) -> BatchNumber {
         self.entry.number
     }
@@ -329,6 +349,7 @@ impl Core {
         let mut part = Self::new(Arc::clone(&self.home), self.created);
         part.place = (self.place.0, self.place.1 + first_index);
         part.ever_unknown = self.ever_unknown;
+        part.count_overhead();
         part.is_split = true;
         part.last_error.clone_from(&self.last_error);
         part.full_since = Some(now);

@@ -3,9 +3,9 @@
 //! never held while one of them runs.
 
 use crate::failure::BatchFailure;
+use crate::waker_set::WakerSet;
 use kp_protocol::{Offset, Timestamp, TopicPartition};
 use parking_lot::Mutex;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
@@ -86,7 +86,7 @@ pub struct Completion {
     outcome: OnceLock<Outcome>,
     /// Records of the batch, known when it closes; 0 before.
     records: AtomicU32,
-    wakers: Mutex<Vec<Waker>>,
+    wakers: Mutex<WakerSet>,
     /// Whether the callbacks have run: what a flush waits for.
     finished: AtomicBool,
 }
@@ -184,10 +184,7 @@ impl Completion {
             self.finished.store(true, Ordering::Release);
             std::mem::take(&mut *wakers)
         };
-        for waker in wakers {
-            // Somebody's executor; its panic must not keep the others asleep (promise 8).
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-        }
+        wakers.wake_all();
     }
 
     /// As [`poll`](Self::poll), but ready only when the callbacks have run as well.
@@ -200,15 +197,26 @@ impl Completion {
         if let Some(outcome) = ready() {
             return Poll::Ready(outcome);
         }
-        let mut wakers = self.wakers.lock();
-        // Published before the list is taken: who finds no outcome here is in the list when it is taken.
-        if let Some(outcome) = ready() {
-            return Poll::Ready(outcome);
+        let mut cloned = None;
+        loop {
+            let mut wakers = self.wakers.lock();
+            // Published before the list is taken: a waiter that finds no outcome here is in the list when it is taken.
+            if let Some(outcome) = ready() {
+                return Poll::Ready(outcome);
+            }
+            if wakers.contains(waker) {
+                return Poll::Pending;
+            }
+            if let Some(cloned) = cloned.take() {
+                let known = wakers.insert(cloned);
+                drop(wakers);
+                drop(known);
+                return Poll::Pending;
+            }
+            drop(wakers);
+            // Without the lock: a waker is foreign code.
+            cloned = Some(waker.clone());
         }
-        if !wakers.iter().any(|known| known.will_wake(waker)) {
-            wakers.push(waker.clone());
-        }
-        Poll::Pending
     }
 
     pub(crate) fn set_records(&self, records: u32) {
@@ -238,7 +246,8 @@ impl Outcome {
     fn record(&self, index: u32) -> Option<RecordResult> {
         match self {
             Self::Written { base_offset, log_append_time } => {
-                let offset = base_offset.map(|base| Offset(base.0 + i64::from(index)));
+                // A broker may say anything: an offset that no log can have is none.
+                let offset = base_offset.and_then(|base| base.0.checked_add(i64::from(index))).map(Offset);
                 Some(RecordResult::Written { offset, log_append_time: *log_append_time })
             }
             Self::Failed(failure) => {
@@ -322,6 +331,49 @@ mod tests {
         completion.publish(written(0));
         assert_eq!(rung.0.load(Ordering::SeqCst), 1);
         assert!(completion.poll_record(4, &waker).is_ready());
+    }
+
+    /// Each is another waker.
+    fn wakers(count: u32) -> Vec<Waker> {
+        (0..count).map(|_| Waker::from(Arc::new(Rung::default()))).collect()
+    }
+
+    #[test]
+    fn a_waker_for_each_record_of_a_large_batch_costs_the_same_as_in_a_small_one() {
+        let time_each = |records: u32| {
+            let (completion, wakers) = (completion(), wakers(records));
+            #[expect(clippy::disallowed_methods, reason = "the cost is what is tested")]
+            let begun = std::time::Instant::now();
+            for (index, waker) in (0..).zip(&wakers) {
+                assert!(completion.poll_record(index, waker).is_pending());
+            }
+            begun.elapsed().as_nanos() as u64 / u64::from(records)
+        };
+        let small = (0..5).map(|_| time_each(500)).max().unwrap_or(0);
+        let large = (0..3).map(|_| time_each(20_000)).min().unwrap_or(0);
+        assert!(large < 10 * small.max(200), "{large} ns each of 20,000, {small} ns each of 500");
+    }
+
+    #[test]
+    fn of_many_wakers_each_is_kept_once_and_woken_once() {
+        let completion = completion();
+        let rungs: Vec<_> = (0..100).map(|_| Arc::new(Rung::default())).collect();
+        for _ in 0..3 {
+            for rung in &rungs {
+                assert!(completion.poll(&Waker::from(Arc::clone(rung))).is_pending());
+            }
+        }
+        completion.publish(written(0));
+        assert!(rungs.iter().all(|rung| rung.0.load(Ordering::SeqCst) == 1));
+    }
+
+    // BB23
+    #[test]
+    fn an_offset_that_no_log_can_have_is_no_offset() {
+        let completion = completion();
+        completion.publish(written(i64::MAX));
+        assert_eq!(offset(&completion, 0), Some(Offset(i64::MAX)));
+        assert_eq!(offset(&completion, 1), None);
     }
 
     // FA10, BB25

@@ -22,11 +22,16 @@ impl Accumulator {
             let mut taken = Vec::new();
             let mut state = queue.state.lock();
             while state.head_expiry(&self.settings).is_some_and(|expiry| expiry <= now) {
-                let Some(queued) = state.pop_head() else { break };
-                taken.push(queued);
+                match state.pop_head() {
+                    Some(queued) => taken.push(queued),
+                    None => {
+                        // A worker has it: it is looked at when it comes back.
+                        state.note_overdue();
+                        break;
+                    }
+                }
             }
-            // A head that is due and stays is with a worker: it is looked at when it comes back.
-            if let Some(next) = state.head_expiry(&self.settings).filter(|next| *next > now) {
+            if let Some(next) = state.head_expiry(&self.settings) {
                 driver.expiring.set(index, next);
             }
             queue.publish_length(&state);
@@ -76,28 +81,34 @@ impl Accumulator {
     }
 
     /// Takes every batch that is not in flight, retried ones included: for the end of a producer (AC29). Batches that a
-    /// worker has at this moment are left out: call again until [`has_incomplete`](Self::has_incomplete) says no.
+    /// worker has at this moment are left out, with those behind them; their return wakes the driver. Call again until [`has_incomplete`](Self::has_incomplete) says no.
     #[must_use = "the batches have to be settled"]
     pub fn take_undrained(&self) -> Vec<Batch<Sealed>> {
-        self.take_queued(|_| true)
+        self.take_queued(|_| true, false)
     }
 
     /// Takes the batches that were never drained; retried ones stay and finish normally (AC30).
     #[must_use = "the batches have to be settled"]
     pub fn take_never_drained(&self) -> Vec<Batch<Sealed>> {
-        self.take_queued(|attempts| attempts == 0)
+        self.take_queued(|attempts| attempts == 0, false)
     }
 
-    fn take_queued(&self, wanted: impl Fn(u32) -> bool) -> Vec<Batch<Sealed>> {
+    /// `at_once`: also what stands behind a batch that a worker has.
+    pub(crate) fn take_queued(&self, wanted: impl Fn(u32) -> bool, at_once: bool) -> Vec<Batch<Sealed>> {
         // All queues are looked at: there are no news left.
         self.park.look();
+        self.park.take_returned();
         let mut driver = self.driver.lock();
         self.copy_new_queues(&mut driver.queues);
         let mut taken = Vec::new();
         for queue in &driver.queues {
             let mut state = queue.state.lock();
             let before = taken.len();
-            taken.extend(state.take_where(&wanted));
+            taken.extend(state.take_where(&wanted, at_once));
+            if state.has_sealing() {
+                // Under the lock that its return needs: either this look finds it, or its return is noted.
+                self.park.await_return();
+            }
             if taken.len() > before {
                 queue.publish_length(&state);
             }

@@ -2,7 +2,7 @@
 //! batches that are settled, to be used again: at a steady rate no batch needs memory from the heap.
 //! Touched by append when a batch opens and by whoever settles one: a lock per batch, not per record.
 
-use crate::batch::{Core, Listener, Token};
+use crate::batch::{Core, Listener, OVERHEAD, Token};
 use crate::completion::Completion;
 use crate::partition_queue::Home;
 use parking_lot::Mutex;
@@ -11,12 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-/// How many batches are kept to be used again: as many as 32 MiB of `buffer.memory` hold. Some 700 bytes each, and none was ever
-/// more than were on their way at once.
-const SPARES: usize = 2048;
+/// The share of `buffer.memory` that batches kept to be used again may take, as a divisor, and the tokens' lists as well: what the
+/// pages of that memory need, at the defaults.
+const SPARE_SHARE: usize = 16;
+/// Where `buffer.memory` is small they may take so many bytes.
+const LEAST_SPARES: usize = 64 << 10;
+/// None was ever more than were on their way at once, so that more than this is never of use at 32 MiB.
+const MOST_SPARES: usize = 2 << 20;
 
-/// How many tokens the lists that are kept have room for: 2 MiB, what is settled in one go while no batch opens.
-const SPARE_TOKENS: usize = (2 << 20) / size_of::<Token>();
 /// A list with more room than this is not kept: it was of a batch that had grown.
 const LARGEST_TOKENS: usize = 1024;
 /// Room of a new list.
@@ -35,6 +37,10 @@ pub(crate) struct Entry {
 
 /// The set, and what is counted when batches end.
 pub(crate) struct Incomplete {
+    /// How many batches are kept to be used again, and how many completions.
+    most_cores: usize,
+    /// How many tokens the lists that are kept have room for.
+    most_tokens: usize,
     batches: Mutex<Batches>,
     /// `None` once the accumulator is gone: what is settled later is dropped.
     spares: Mutex<Option<Spares>>,
@@ -46,9 +52,13 @@ pub(crate) struct Incomplete {
     abandoned_records: AtomicU64,
 }
 
-impl Default for Incomplete {
-    fn default() -> Self {
+impl Incomplete {
+    /// For batches in `memory` bytes.
+    pub(crate) fn new(memory: usize) -> Self {
+        let spare = (memory / SPARE_SHARE).clamp(LEAST_SPARES, MOST_SPARES);
         Self {
+            most_cores: spare / OVERHEAD,
+            most_tokens: spare / size_of::<Token>(),
             batches: Mutex::default(),
             spares: Mutex::new(Some(Spares::default())),
             blank: Arc::new(Completion::new(kp_protocol::TopicPartition::new("", 0))),
@@ -77,11 +87,14 @@ impl std::fmt::Debug for Incomplete {
     }
 }
 
+/// What stands in a slot of the set.
+pub(crate) type Occupant = Option<(BatchNumber, Arc<Completion>)>;
+
 #[derive(Debug, Default)]
 struct Batches {
     next: u64,
     /// In any order; a slot is used again.
-    slots: Vec<Option<(BatchNumber, Arc<Completion>)>>,
+    slots: Vec<Occupant>,
     free: Vec<usize>,
 }
 
@@ -155,10 +168,10 @@ impl Incomplete {
     pub(crate) fn keep(&self, mut core: Box<Core>) {
         let shared = core.retire(&self.blank);
         let surplus = match &mut *self.spares.lock() {
-            Some(spares) if spares.cores.len() < SPARES => {
+            Some(spares) if spares.cores.len() < self.most_cores => {
                 spares.cores.push(core);
                 spares.shared.extend(shared);
-                if spares.shared.len() > SPARES { Err(spares.shared.pop_front()) } else { Err(None) }
+                if spares.shared.len() > self.most_cores { Err(spares.shared.pop_front()) } else { Err(None) }
             }
             _ => Ok((core, shared)),
         };
@@ -180,7 +193,7 @@ impl Incomplete {
         list.clear();
         if (1..=LARGEST_TOKENS).contains(&list.capacity())
             && let Some(spares) = &mut *self.spares.lock()
-            && spares.token_room + list.capacity() <= SPARE_TOKENS
+            && spares.token_room + list.capacity() <= self.most_tokens
         {
             spares.token_room += list.capacity();
             spares.tokens.push(list);

@@ -78,6 +78,7 @@ mod split;
 mod survey;
 mod topic_counters;
 mod topic_queues;
+mod waker_set;
 
 pub use accumulator::Accumulator;
 pub use append::{Append, Appended, Target};

@@ -6,8 +6,8 @@
 //! other.
 
 use parking_lot::Mutex;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -33,20 +33,26 @@ pub(crate) struct ParkWord {
     ready: AtomicUsize,
     /// Anything at all since the driver last looked.
     news: AtomicUsize,
-    waker: Mutex<Option<Waker>>,
+    /// The driver took everything but batches that workers have.
+    awaits_return: AtomicBool,
+    /// One of them came back since. Not forgotten by [`look`](Self::look): a look for ready partitions does not see it.
+    returned: AtomicBool,
+    waker: Mutex<Option<Arc<Waker>>>,
     wakes: AtomicU64,
 }
 
 impl ParkWord {
     pub(crate) fn set_waker(&self, waker: Waker) {
-        *self.waker.lock() = Some(waker);
+        let waker = Arc::new(waker);
+        let old = self.waker.lock().replace(waker);
+        drop(old);
     }
 
     /// The driver announces its sleep. `false`: something happened meanwhile, look again instead.
     pub(crate) fn prepare_to_sleep(&self, until: Option<Instant>, enough: usize) -> bool {
         self.enough.store(enough.max(1), SeqCst);
         self.until.store(until.map_or(FOR_EVER, |at| self.nanos(at)), SeqCst);
-        if self.news.load(SeqCst) == 0 {
+        if self.news.load(SeqCst) == 0 && !self.returned.swap(false, SeqCst) {
             return true;
         }
         self.awake();
@@ -90,6 +96,24 @@ impl ParkWord {
         }
     }
 
+    /// The driver takes what queues hold: whatever came back is among it.
+    pub(crate) fn take_returned(&self) {
+        self.returned.store(false, SeqCst);
+    }
+
+    /// The driver took what queues held, and a worker has a batch of one of them. Called under the lock of that queue.
+    pub(crate) fn await_return(&self) {
+        self.awaits_return.store(true, SeqCst);
+    }
+
+    /// A worker gave a batch back to its queue.
+    pub(crate) fn batch_returned(&self) {
+        if self.awaits_return.load(SeqCst) {
+            self.returned.store(true, SeqCst);
+            self.urgent();
+        }
+    }
+
     /// News the driver itself makes: it must not sleep before it has looked.
     pub(crate) fn look_again(&self) {
         self.news.fetch_add(1, SeqCst);
@@ -108,7 +132,7 @@ impl ParkWord {
         self.wakes.fetch_add(1, SeqCst);
         let waker = self.waker.lock().clone();
         if let Some(waker) = waker {
-            waker.wake();
+            waker.wake_by_ref();
         }
     }
 
@@ -128,7 +152,6 @@ impl ParkWord {
 mod tests {
     use super::*;
     use kp_time::{Clock, ManualClock};
-    use std::sync::Arc;
     use std::sync::atomic::AtomicU32;
     use std::task::Wake;
     use std::time::Duration;

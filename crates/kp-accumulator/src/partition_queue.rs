@@ -4,6 +4,7 @@
 //! waiting for memory, while compressing, or while user code runs.
 
 use crate::batch::{Batch, Closed, Open, Sealed};
+use crate::completion::Completion;
 use crate::growth::LastLeader;
 use crate::incomplete::BatchNumber;
 use crate::partitioner::QueueLength;
@@ -65,12 +66,16 @@ pub(crate) enum Slot {
     Sealed(Batch<Sealed>),
 }
 
-/// What has to be known of a batch while it is away.
-#[derive(Clone, Copy, Debug)]
+/// What has to be known of a batch while it is being sealed.
+#[derive(Debug)]
 pub(crate) struct Away {
     pub(crate) number: BatchNumber,
     place: (BatchNumber, u32),
     age: Age,
+    /// It was due to expire and could not be taken: no alarm rings for it again, its return is announced.
+    is_overdue: bool,
+    /// Settled while it is away only if its worker dropped it.
+    completion: Arc<Completion>,
 }
 
 /// What the driver finds when it looks at a queue.
@@ -170,9 +175,10 @@ impl QueueState {
         }
     }
 
-    /// When the head is given up.
+    /// When the head is given up; `None` also for one that is overdue and is being sealed.
     pub(crate) fn head_expiry(&self, settings: &AccumulatorSettings) -> Option<Instant> {
         let age = match self.closed.front() {
+            Some(Slot::Sealing(away)) if away.is_overdue => return None,
             Some(slot) => slot.age(),
             None => Age::new(self.open.as_ref()?.core.created),
         };
@@ -221,7 +227,14 @@ impl QueueState {
     /// Takes the first batch that waits for sealing and keeps its place.
     pub(crate) fn take_to_seal(&mut self) -> Option<Batch<Closed>> {
         let slot = self.closed.iter_mut().find(|slot| matches!(slot, Slot::Closed(_)))?;
-        let away = Away { number: slot.number(), place: slot.place(), age: slot.age() };
+        let Slot::Closed(batch) = &*slot else { return None };
+        let away = Away {
+            number: batch.core.number(),
+            place: batch.core.place,
+            age: batch.core.age(),
+            is_overdue: false,
+            completion: Arc::clone(&batch.core.completion),
+        };
         match std::mem::replace(slot, Slot::Sealing(away)) {
             Slot::Closed(batch) => Some(batch),
             other => {
@@ -231,9 +244,26 @@ impl QueueState {
         }
     }
 
-    /// Puts a sealed batch into its kept place. `true` if it is the head now. A batch without a place goes to where its
-    /// number belongs.
+    /// The head is due to expire, and being sealed.
+    pub(crate) fn note_overdue(&mut self) {
+        if let Some(Slot::Sealing(away)) = self.closed.front_mut() {
+            away.is_overdue = true;
+        }
+    }
+
+    /// Gives up the places of batches at the front that their worker dropped: those are settled, and never come back.
+    fn forget_dropped(&mut self) {
+        while let Some(Slot::Sealing(away)) = self.closed.front()
+            && away.completion.is_done()
+        {
+            self.closed.pop_front();
+        }
+    }
+
+    /// Puts a sealed batch into its kept place. `true` if the driver has to look: it is the head now, and may be sent or has to
+    /// expire. A batch without a place goes to where its number belongs.
     pub(crate) fn put_sealed(&mut self, mut batch: Batch<Sealed>) -> bool {
+        self.forget_dropped();
         let number = batch.core.number();
         let kept = self.closed.iter_mut().enumerate().find_map(|(index, slot)| match slot {
             Slot::Sealing(away) if away.number == number => Some((index, slot)),
@@ -241,13 +271,14 @@ impl QueueState {
         });
         match kept {
             Some((index, slot)) => {
+                let was_overdue = matches!(slot, Slot::Sealing(away) if away.is_overdue);
                 batch.core.full_since = slot.age().full_since;
                 *slot = Slot::Sealed(batch);
-                index == 0
+                index == 0 && (was_overdue || !self.muted)
             }
             None => {
                 self.insert(batch);
-                true
+                !self.muted
             }
         }
     }
@@ -269,8 +300,14 @@ impl QueueState {
         self.closed.insert(index, slot);
     }
 
-    /// Takes the head, unless it is away being sealed.
+    /// Whether a worker has a batch of this queue.
+    pub(crate) fn has_sealing(&self) -> bool {
+        self.closed.iter().any(|slot| matches!(slot, Slot::Sealing(_)))
+    }
+
+    /// Takes the head, unless it is being sealed.
     pub(crate) fn pop_head(&mut self) -> Option<Queued> {
+        self.forget_dropped();
         match self.closed.pop_front() {
             Some(Slot::Sealed(batch)) => Some(Queued::Sealed(batch)),
             Some(Slot::Closed(batch)) => Some(Queued::Closed(batch)),
@@ -282,19 +319,25 @@ impl QueueState {
         }
     }
 
-    /// Takes the batches whose number of attempts is wanted, the open one too; not those that are away being sealed.
-    pub(crate) fn take_where(&mut self, wanted: impl Fn(u32) -> bool) -> Vec<Queued> {
+    /// Takes the batches whose number of attempts is wanted, the open one too, up to the first that is being sealed: what stands
+    /// behind it does not end before it. `at_once`: also those behind it.
+    pub(crate) fn take_where(&mut self, wanted: impl Fn(u32) -> bool, at_once: bool) -> Vec<Queued> {
+        self.forget_dropped();
         let mut taken = Vec::new();
         let mut kept = VecDeque::new();
+        let mut stops = false;
         for slot in self.closed.drain(..) {
+            stops |= !at_once && matches!(slot, Slot::Sealing(_));
             match slot {
-                Slot::Closed(batch) if wanted(0) => taken.push(Queued::Closed(batch)),
-                Slot::Sealed(batch) if wanted(batch.core.attempts) => taken.push(Queued::Sealed(batch)),
+                Slot::Closed(batch) if !stops && wanted(0) => taken.push(Queued::Closed(batch)),
+                Slot::Sealed(batch) if !stops && wanted(batch.core.attempts) => {
+                    taken.push(Queued::Sealed(batch));
+                }
                 other => kept.push_back(other),
             }
         }
         self.closed = kept;
-        if wanted(0) {
+        if !stops && wanted(0) {
             taken.extend(self.open.take().map(|open| Queued::Closed(open.close())));
         }
         taken
@@ -323,14 +366,6 @@ impl Slot {
             Self::Closed(batch) => batch.core.age(),
             Self::Sealing(away) => away.age,
             Self::Sealed(batch) => batch.core.age(),
-        }
-    }
-
-    fn number(&self) -> BatchNumber {
-        match self {
-            Self::Closed(batch) => batch.core.number(),
-            Self::Sealing(away) => away.number,
-            Self::Sealed(batch) => batch.core.number(),
         }
     }
 

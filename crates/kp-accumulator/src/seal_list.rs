@@ -4,18 +4,21 @@
 use crate::partition_queue::QueueIndex;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::Waker;
 
 /// The list, and the bell that fetches a worker.
 #[derive(Debug, Default)]
 pub(crate) struct SealList {
     waiting: Mutex<VecDeque<QueueIndex>>,
-    bell: Mutex<Option<Waker>>,
+    bell: Mutex<Option<Arc<Waker>>>,
 }
 
 impl SealList {
     pub(crate) fn set_bell(&self, bell: Waker) {
-        *self.bell.lock() = Some(bell);
+        let bell = Arc::new(bell);
+        let old = self.bell.lock().replace(bell);
+        drop(old);
     }
 
     /// One batch of `queue` waits. Rings for a worker.
@@ -23,7 +26,7 @@ impl SealList {
         self.waiting.lock().push_back(queue);
         let bell = self.bell.lock().clone();
         if let Some(bell) = bell {
-            bell.wake();
+            bell.wake_by_ref();
         }
     }
 

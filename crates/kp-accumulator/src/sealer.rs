@@ -8,8 +8,12 @@ use kp_protocol::compression::{Compressed, Compression, Compressor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// The share of `buffer.memory` that one sealer may set aside, as a divisor: a small pool must still hold batches.
+/// The share of `buffer.memory` that one sealer may set aside, as a divisor.
 const LARGEST_SHARE: usize = 8;
+/// The share that all of them leave to batches, as a divisor: what cannot be set aside is counted above the bound when it is used.
+const BATCHES_SHARE: usize = 2;
+/// And they leave room for so many whole batches, if there is as much: else the codec's memory would refuse every record.
+const WHOLE_BATCHES: usize = 4;
 
 /// Compresses closed batches. Made by [`Accumulator::sealers`](crate::Accumulator::sealers), used by
 /// [`Batch::seal`](crate::Batch::seal); owned by one thread.
@@ -23,10 +27,13 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    pub(crate) fn new(pool: &Arc<BufferPool>, settings: &AccumulatorSettings) -> Self {
+    /// One of `sealers`.
+    pub(crate) fn new(pool: &Arc<BufferPool>, settings: &AccumulatorSettings, sealers: usize) -> Self {
         let compressor = Compressor::new(settings.compression, settings.compression_level).ok();
-        let bytes =
-            if settings.compresses() { settings.max_raw().min(pool.capacity() / LARGEST_SHARE) } else { 0 };
+        let memory = pool.capacity();
+        let batches = settings.batch_size.saturating_mul(WHOLE_BATCHES).max(memory / BATCHES_SHARE);
+        let share = (memory.saturating_sub(batches) / sealers.max(1)).min(memory / LARGEST_SHARE);
+        let bytes = if settings.compresses() { settings.max_raw().min(share) } else { 0 };
         Self { pool: Arc::clone(pool), compressor, scratch: Vec::new(), reserve: pool.set_aside(bytes) }
     }
 

@@ -11,7 +11,7 @@ mod topic;
 use std::io;
 
 use kp_producer::config::Settings;
-use kp_protocol::{ApiKey, BrokerVersions, api::MetadataResponse};
+use kp_protocol::{ApiKey, BrokerVersions, api::MetadataResponse, text::shown};
 
 use self::{
     listener::{Source, Spoken},
@@ -106,7 +106,7 @@ fn knock(report: &mut Report, host: &str, port: u16, known: Option<&BrokerVersio
         Ok(addresses) => addresses,
         Err(error) => {
             report.failed("resolve", Ailment::new(
-                format!("{host}: {error}"),
+                format!("{}: {error}", shown(host)),
                 "is the name right? Does this machine's DNS (or /etc/hosts) know it? Inside a container, names are the container's",
             ));
             return None;
@@ -115,7 +115,7 @@ fn knock(report: &mut Report, host: &str, port: u16, known: Option<&BrokerVersio
     let listed: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
     match listed.as_slice() {
         [address] if address == host => report.ok("resolve", format!("{host} is an address, not a name")),
-        listed => report.ok("resolve", format!("{host} is {}", listed.join(", "))),
+        listed => report.ok("resolve", format!("{} is {}", shown(host), listed.join(", "))),
     }
     match listener::connect(&addresses) {
         Ok((address, took, refusals)) => {
@@ -169,6 +169,6 @@ fn speaks(report: &mut Report, spoken: &Spoken, settings: &Settings) {
         None => "kp and it have no version of Produce in common".to_owned(),
     };
     let cluster =
-        spoken.metadata.cluster_id.as_ref().map_or_else(String::new, |id| format!(", cluster {id}"));
+        spoken.metadata.cluster_id.as_ref().map_or_else(String::new, |id| format!(", cluster {}", shown(id)));
     report.ok("kafka", format!("{} is Kafka {kafka}{known_by}{cluster}; {uses}", connection.address()));
 }

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write as _},
 };
 
-use kp_protocol::{BrokerVersions, api::MetadataResponse};
+use kp_protocol::{BrokerVersions, api::MetadataResponse, text::shown};
 use serde_json::{Value, json};
 
 use crate::{
@@ -92,6 +92,7 @@ fn error(code: kp_protocol::ErrorCode) -> Option<String> {
 fn as_text(metadata: &MetadataResponse, versions: &BrokerVersions, asked: &str) -> String {
     let mut text = String::new();
     let cluster = metadata.cluster_id.as_ref().map_or("without an id", |id| id.as_str());
+    let cluster = shown(cluster);
     // Writing to a String cannot fail.
     let _ = writeln!(text, "cluster {cluster}, controller {}, asked {asked}\n", metadata.controller_id);
 
@@ -133,7 +134,7 @@ fn as_text(metadata: &MetadataResponse, versions: &BrokerVersions, asked: &str) 
 }
 
 fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
-    cells.map(str::to_owned).to_vec()
+    cells.map(|cell| shown(cell).to_string()).to_vec()
 }
 
 fn ids(nodes: &[i32]) -> String {

@@ -9,6 +9,7 @@ use kp_producer::{ConfigError, ProducerConfig};
 use kp_protocol::{
     ApiKey, ErrorCode,
     api::{CreatableTopic, CreateTopicsRequest, MetadataRequest, MetadataRequestTopic, MetadataResponse},
+    text::shown,
 };
 
 pub(crate) use self::{
@@ -93,7 +94,7 @@ pub(crate) fn create_topic(
             return Err(ReaderError::Refused {
                 what: format!("creating topic {name}"),
                 code: topic.error_code,
-                message: topic.error_message.as_ref().map(ToString::to_string),
+                message: topic.error_message.as_ref().map(|text| shown(text).to_string()),
             });
         }
     }

@@ -1,6 +1,7 @@
 //! What can be wrong with a configuration.
 //! Owns: the wording. Every error names the key, the value and what is allowed; no password is ever in one.
 
+use kp_protocol::text::shown;
 use std::{io, path::PathBuf};
 
 /// Why a configuration is refused.
@@ -8,7 +9,7 @@ use std::{io, path::PathBuf};
 #[non_exhaustive]
 pub enum ConfigError {
     /// The value does not fit the type or the range of its key.
-    #[error("{key}={value}: not allowed; it takes {allowed}")]
+    #[error("{key}={}: not allowed; it takes {allowed}", shown(value))]
     InvalidValue {
         /// The key.
         key: &'static str,
@@ -36,7 +37,7 @@ pub enum ConfigError {
         message: String,
     },
     /// kp knows the key, does not implement it, and ignoring it would weaken security, delivery or order.
-    #[error("{key}={value}: this version of kp cannot do it, and will not ignore it: {note}")]
+    #[error("{key}={}: this version of kp cannot do it, and will not ignore it: {note}", shown(value))]
     NotImplemented {
         /// The key.
         key: &'static str,

@@ -1,6 +1,7 @@
 //! What is legal in a configuration and still worth a word.
 //! Owns: the wording; no password is ever in it.
 
+use kp_protocol::text::shown;
 use std::fmt;
 
 /// Something in a configuration that takes effect otherwise than its author may think. `Display` says it in one
@@ -89,11 +90,13 @@ impl fmt::Display for ConfigWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownKey { key, nearest: Some(nearest) } => {
-                write!(f, "{key}: no such key, ignored; did you mean {nearest}?")
+                write!(f, "{}: no such key, ignored; did you mean {nearest}?", shown(key))
             }
-            Self::UnknownKey { key, nearest: None } => write!(f, "{key}: no such key, ignored"),
+            Self::UnknownKey { key, nearest: None } => write!(f, "{}: no such key, ignored", shown(key)),
             Self::NotImplemented { key, note } => write!(f, "{key}: known, without effect here: {note}"),
-            Self::JvmOnly { key, offers } => write!(f, "{key}: only a JVM can use it, ignored: {offers}"),
+            Self::JvmOnly { key, offers } => {
+                write!(f, "{}: only a JVM can use it, ignored: {offers}", shown(key))
+            }
             Self::Gone { key, replaced_by } => {
                 write!(f, "{key}: a key of older clients, ignored: {replaced_by}")
             }

@@ -11,6 +11,11 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+/// Bookkeeping up to this share of the capacity, as a divisor, takes no memory from pages.
+const BOOKKEEPING_SHARE: usize = 8;
+/// Nor does it up to so many bytes, where the capacity is small.
+const LEAST_BOOKKEEPING: usize = 64 << 10;
+
 /// `buffer.memory`: one bound on everything that grows with load.
 ///
 /// Pages are made on demand and used again last in, first out, so that a small load stays in the processor's cache.
@@ -23,6 +28,9 @@ pub struct BufferPool {
     waiting: AtomicUsize,
     /// How many deadlines the queue has, likewise: also of memory that was granted and not fetched.
     deadlines: AtomicUsize,
+    /// Bytes of bookkeeping, and how many of them stand beside the pages.
+    bookkeeping: AtomicUsize,
+    bookkeeping_beside: usize,
     exhausted_total: AtomicU64,
     waited_ns: AtomicU64,
     state: Mutex<State>,
@@ -68,6 +76,8 @@ impl BufferPool {
             page_size: page_size.max(1),
             waiting: AtomicUsize::new(0),
             deadlines: AtomicUsize::new(0),
+            bookkeeping: AtomicUsize::new(0),
+            bookkeeping_beside: (capacity / BOOKKEEPING_SHARE).max(LEAST_BOOKKEEPING),
             exhausted_total: AtomicU64::new(0),
             waited_ns: AtomicU64::new(0),
             state: Mutex::new(State {
@@ -146,6 +156,13 @@ impl BufferPool {
     pub fn reserve_over(self: &Arc<Self>, bytes: usize) -> Reservation {
         self.take_over(bytes, false);
         Reservation::new(Arc::clone(self), bytes, false)
+    }
+
+    /// Counts `bytes` of bookkeeping: what a batch takes in memory besides its pages. Up to an eighth of the capacity (64 KiB at
+    /// least) stands beside the pages; what is more takes the place of pages, also when none is free. Never waits.
+    pub fn bookkeep(self: &Arc<Self>, bytes: usize) -> Reservation {
+        self.add_bookkeeping(bytes);
+        Reservation::bookkeeping(Arc::clone(self), bytes)
     }
 
     /// As [`reserve_over`](Self::reserve_over), with the memory: for records that were accepted already and have to be
@@ -239,6 +256,13 @@ impl BufferPool {
         self.capacity.saturating_sub(self.state.lock().set_aside)
     }
 
+    /// The size to ask for where `needed` bytes are needed and a whole page is wanted: at least `needed`, and a page or the most
+    /// that one allocation can get.
+    #[must_use]
+    pub fn buffer_size(&self, needed: usize) -> usize {
+        needed.max(self.page_size.min(self.largest_allocation()))
+    }
+
     /// How many waits have ended without memory (BP9).
     #[must_use]
     pub fn exhausted_total(&self) -> u64 {
@@ -302,6 +326,28 @@ impl BufferPool {
         if set_aside {
             state.set_aside += bytes;
         }
+    }
+
+    /// Relaxed: the changes of the counter have one order, so what each of them takes or gives back adds up.
+    pub(crate) fn add_bookkeeping(&self, bytes: usize) {
+        let before = self.bookkeeping.fetch_add(bytes, Ordering::Relaxed);
+        let taken = self.beyond_beside(before + bytes) - self.beyond_beside(before);
+        if taken > 0 {
+            self.take_over(taken, false);
+        }
+    }
+
+    pub(crate) fn end_bookkeeping(&self, bytes: usize) {
+        let before = self.bookkeeping.fetch_sub(bytes, Ordering::Relaxed);
+        let freed = self.beyond_beside(before) - self.beyond_beside(before - bytes);
+        if freed > 0 {
+            self.give_back(None, freed, false);
+        }
+    }
+
+    /// Of so many bytes of bookkeeping, those that take the place of pages.
+    fn beyond_beside(&self, bookkeeping: usize) -> usize {
+        bookkeeping.saturating_sub(self.bookkeeping_beside)
     }
 
     pub(crate) fn poll_ticket(

@@ -1,5 +1,5 @@
 //! Bytes of the pool that no page stands for: bookkeeping, and what a scratch buffer may grow to.
-//! Owner: whoever holds the value. Given back by `Drop`, which may wake waiters: never drop one with a lock held.
+//! Owner: the holder of the value. Given back by `Drop`, which may wake waiters: never drop one with a lock held.
 
 use crate::BufferPool;
 use std::sync::Arc;
@@ -21,12 +21,27 @@ use std::sync::Arc;
 pub struct Reservation {
     pool: Arc<BufferPool>,
     bytes: usize,
-    set_aside: bool,
+    kind: Kind,
+}
+
+/// What the bytes are counted as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Like pages.
+    Plain,
+    /// Not to be had by any allocation ([`BufferPool::set_aside`]).
+    SetAside,
+    /// Beside the pages, up to a share of the capacity ([`BufferPool::bookkeep`]).
+    Bookkeeping,
 }
 
 impl Reservation {
     pub(crate) fn new(pool: Arc<BufferPool>, bytes: usize, set_aside: bool) -> Self {
-        Self { pool, bytes, set_aside }
+        Self { pool, bytes, kind: if set_aside { Kind::SetAside } else { Kind::Plain } }
+    }
+
+    pub(crate) fn bookkeeping(pool: Arc<BufferPool>, bytes: usize) -> Self {
+        Self { pool, bytes, kind: Kind::Bookkeeping }
     }
 
     /// How many bytes it stands for.
@@ -39,20 +54,37 @@ impl Reservation {
     pub fn split(&mut self, bytes: usize) -> Reservation {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
-        Self { pool: Arc::clone(&self.pool), bytes, set_aside: self.set_aside }
+        Self { pool: Arc::clone(&self.pool), bytes, kind: self.kind }
     }
 
     /// Counts `bytes` more, even above the bound. See [`BufferPool::reserve_over`].
     pub fn grow_over(&mut self, bytes: usize) {
-        self.pool.take_over(bytes, self.set_aside);
+        match self.kind {
+            Kind::Plain => self.pool.take_over(bytes, false),
+            Kind::SetAside => self.pool.take_over(bytes, true),
+            Kind::Bookkeeping => self.pool.add_bookkeeping(bytes),
+        }
         self.bytes += bytes;
+    }
+
+    /// Adds what `other` stands for, which was reserved in the same way.
+    pub fn join(&mut self, mut other: Reservation) {
+        debug_assert!(
+            self.kind == other.kind && Arc::ptr_eq(&self.pool, &other.pool),
+            "of one kind and pool"
+        );
+        self.bytes += std::mem::take(&mut other.bytes);
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
         if self.bytes > 0 {
-            self.pool.give_back(None, self.bytes, self.set_aside);
+            match self.kind {
+                Kind::Plain => self.pool.give_back(None, self.bytes, false),
+                Kind::SetAside => self.pool.give_back(None, self.bytes, true),
+                Kind::Bookkeeping => self.pool.end_bookkeeping(self.bytes),
+            }
         }
     }
 }

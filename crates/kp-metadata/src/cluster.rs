@@ -1,6 +1,6 @@
 //! The immutable picture of a cluster: brokers, topics, partitions, leaders and their epochs.
 //! Owns: values only. Made by [`Metadata`](crate::Metadata), shared as `Arc<Cluster>` with every thread (MD18);
-//! nobody changes one.
+//! none ever changes.
 
 use kp_protocol::{BrokerAddress, BrokerId, ErrorCode, LeaderEpoch, PartitionId, TopicId, TopicName};
 use std::collections::BTreeMap;
@@ -26,9 +26,13 @@ pub struct Cluster {
     is_bootstrap: bool,
     cluster_id: Option<Arc<str>>,
     controller: Option<BrokerId>,
-    brokers: Arc<BTreeMap<BrokerId, BrokerAddress>>,
-    topics: BTreeMap<TopicName, Arc<Topic>>,
-    names: Arc<BTreeMap<TopicId, TopicName>>,
+    /// In the order of their ids.
+    brokers: Arc<[BrokerAddress]>,
+    /// In the order of their names: a slice, because a tree's nodes take more memory than a hundred thousand topics need,
+    /// and only a change of the cluster writes to it.
+    topics: Box<[Arc<Topic>]>,
+    /// In the order of the ids.
+    names: Arc<[(TopicId, TopicName)]>,
 }
 
 impl Cluster {
@@ -47,15 +51,14 @@ impl Cluster {
         brokers: impl IntoIterator<Item = BrokerAddress>,
         topics: impl IntoIterator<Item = Topic>,
     ) -> Self {
-        let topics: BTreeMap<_, _> =
-            topics.into_iter().map(|topic| (topic.name.clone(), Arc::new(topic))).collect();
+        let topics = topics.into_iter().map(|topic| (topic.name.clone(), Arc::new(topic)));
         let mut cluster = Self {
             version,
             is_bootstrap: false,
             cluster_id: None,
             controller: None,
-            brokers: Arc::new(brokers.into_iter().map(|broker| (broker.id, broker)).collect()),
-            topics,
+            brokers: sorted_brokers(brokers),
+            topics: topics.collect::<BTreeMap<_, _>>().into_values().collect(),
             names: Arc::default(),
         };
         cluster.unlead_missing_brokers();
@@ -77,31 +80,33 @@ impl Cluster {
 
     /// The brokers, lowest id first.
     pub fn brokers(&self) -> impl Iterator<Item = &BrokerAddress> {
-        self.brokers.values()
+        self.brokers.iter()
     }
 
     /// The address of a broker.
     #[must_use]
     pub fn broker(&self, id: BrokerId) -> Option<&BrokerAddress> {
-        self.brokers.get(&id)
+        find_broker(&self.brokers, id)
     }
 
     /// A topic, once a broker has answered for it: with partitions, or with an error, or both (see
     /// [`Topic::error`]).
     #[must_use]
     pub fn topic(&self, name: &str) -> Option<&Arc<Topic>> {
-        self.topics.get(name)
+        let place = self.place_of(name).ok()?;
+        self.topics.get(place)
     }
 
     /// All topics, in the order of their names.
     pub fn topics(&self) -> impl Iterator<Item = &Arc<Topic>> {
-        self.topics.values()
+        self.topics.iter()
     }
 
     /// The name of the topic with this id (KIP-516).
     #[must_use]
     pub fn topic_name(&self, id: TopicId) -> Option<&TopicName> {
-        self.names.get(&id)
+        let place = self.names.binary_search_by(|(known, _)| known.cmp(&id)).ok()?;
+        self.names.get(place).map(|(_, name)| name)
     }
 
     /// A partition of a topic.
@@ -116,13 +121,13 @@ impl Cluster {
         self.partition(topic, partition)?.leader
     }
 
-    /// The cluster's id, if a broker told it (Metadata v2 and newer, KIP-78).
+    /// The cluster's id, if a broker gave it (Metadata v2 and newer, KIP-78).
     #[must_use]
     pub fn cluster_id(&self) -> Option<&str> {
         self.cluster_id.as_deref()
     }
 
-    /// The controller, if a broker told it (Metadata v1 and newer), as of the last answer that changed anything else.
+    /// The controller, if a broker gave it (Metadata v1 and newer), as of the last answer that changed anything else.
     /// KRaft brokers name any live broker here.
     #[must_use]
     pub fn controller(&self) -> Option<BrokerId> {
@@ -142,8 +147,8 @@ impl Cluster {
             is_bootstrap: false,
             cluster_id,
             controller,
-            brokers: Arc::new(brokers),
-            topics,
+            brokers: brokers.into_values().collect(),
+            topics: topics.into_values().collect(),
             names: Arc::default(),
         };
         next.unlead_missing_brokers();
@@ -157,7 +162,7 @@ impl Cluster {
         let mut next = self.clone();
         next.version += 1;
         next.is_bootstrap = true;
-        next.brokers = Arc::new(bootstrap_brokers(addresses).into_iter().map(|b| (b.id, b)).collect());
+        next.brokers = sorted_brokers(bootstrap_brokers(addresses));
         next.controller = None;
         next.unlead_missing_brokers();
         next
@@ -174,7 +179,7 @@ impl Cluster {
         let mut next = self.clone();
         next.version += 1;
         if let Some(endpoint) = endpoint {
-            Arc::make_mut(&mut next.brokers).insert(endpoint.id, endpoint.clone());
+            next.brokers = sorted_brokers(self.brokers().chain([endpoint]).cloned());
         }
         let mut changed = topic.clone();
         if let Some(place) =
@@ -182,7 +187,7 @@ impl Cluster {
         {
             *place = led;
         }
-        next.topics.insert(changed.name.clone(), Arc::new(changed));
+        next.put(changed);
         next
     }
 
@@ -190,7 +195,7 @@ impl Cluster {
     pub(crate) fn with_topic(&self, topic: Topic) -> Self {
         let mut next = self.clone();
         next.version += 1;
-        next.topics.insert(topic.name.clone(), Arc::new(topic));
+        next.put(topic);
         next
     }
 
@@ -205,10 +210,28 @@ impl Cluster {
             && self.topics == other.topics
     }
 
+    /// Where a topic stands, or where it would.
+    fn place_of(&self, name: &str) -> Result<usize, usize> {
+        self.topics.binary_search_by(|topic| topic.name.as_str().cmp(name))
+    }
+
+    /// Puts a topic in its place, instead of what was known of it.
+    fn put(&mut self, topic: Topic) {
+        let topic = Arc::new(topic);
+        match self.place_of(&topic.name) {
+            Ok(place) => self.topics[place] = topic,
+            Err(place) => {
+                let mut topics = std::mem::take(&mut self.topics).into_vec();
+                topics.insert(place, topic);
+                self.topics = topics.into_boxed_slice();
+            }
+        }
+    }
+
     fn unlead_missing_brokers(&mut self) {
         let brokers = Arc::clone(&self.brokers);
-        let missing = |p: &Partition| p.leader.is_some_and(|leader| !brokers.contains_key(&leader));
-        for topic in self.topics.values_mut() {
+        let missing = |p: &Partition| p.leader.is_some_and(|leader| find_broker(&brokers, leader).is_none());
+        for topic in &mut self.topics {
             if topic.partitions.iter().any(missing) {
                 let topic = Arc::make_mut(topic);
                 topic.partitions.iter_mut().filter(|p| missing(p)).for_each(|p| p.leader = None);
@@ -217,9 +240,21 @@ impl Cluster {
     }
 
     fn index_ids(&mut self) {
-        let with_id = self.topics.values().filter(|topic| !topic.id.is_zero());
-        self.names = Arc::new(with_id.map(|topic| (topic.id, topic.name.clone())).collect());
+        let with_id = self.topics.iter().filter(|topic| !topic.id.is_zero());
+        let names: BTreeMap<_, _> = with_id.map(|topic| (topic.id, topic.name.clone())).collect();
+        self.names = names.into_iter().collect();
     }
+}
+
+/// In the order of their ids; of two with the same id, the last.
+fn sorted_brokers(brokers: impl IntoIterator<Item = BrokerAddress>) -> Arc<[BrokerAddress]> {
+    let brokers: BTreeMap<_, _> = brokers.into_iter().map(|broker| (broker.id, broker)).collect();
+    brokers.into_values().collect()
+}
+
+fn find_broker(brokers: &[BrokerAddress], id: BrokerId) -> Option<&BrokerAddress> {
+    let place = brokers.binary_search_by_key(&id, |broker| broker.id).ok()?;
+    brokers.get(place)
 }
 
 fn bootstrap_brokers(addresses: Vec<BrokerAddress>) -> Vec<BrokerAddress> {
@@ -231,7 +266,7 @@ fn bootstrap_brokers(addresses: Vec<BrokerAddress>) -> Vec<BrokerAddress> {
 pub struct Topic {
     pub(crate) name: TopicName,
     pub(crate) id: TopicId,
-    pub(crate) partitions: Vec<Partition>,
+    pub(crate) partitions: Box<[Partition]>,
     pub(crate) error: Option<ErrorCode>,
 }
 
@@ -239,13 +274,13 @@ impl Topic {
     /// A topic that a broker described. A partition's number is its place in `partitions`.
     #[must_use]
     pub fn new(name: TopicName, id: TopicId, partitions: Vec<Partition>) -> Self {
-        Self { name, id, partitions, error: None }
+        Self { name, id, partitions: partitions.into_boxed_slice(), error: None }
     }
 
     /// A topic for which a broker had only an error.
     #[must_use]
     pub fn failed(name: TopicName, error: ErrorCode) -> Self {
-        Self { name, id: TopicId::ZERO, partitions: Vec::new(), error: Some(error) }
+        Self { name, id: TopicId::ZERO, partitions: Box::default(), error: Some(error) }
     }
 
     /// Its name.
@@ -254,7 +289,7 @@ impl Topic {
         &self.name
     }
 
-    /// Its id; zero if the brokers told none (KIP-516).
+    /// Its id; zero if the brokers gave none (KIP-516).
     #[must_use]
     pub fn id(&self) -> TopicId {
         self.id
@@ -288,7 +323,7 @@ impl Topic {
 pub struct Partition {
     /// Its leader; `None` if there is none, or the broker list does not have it (MD12).
     pub leader: Option<BrokerId>,
-    /// How new that is; `None` if the broker is too old to tell (Metadata below v9, MD11).
+    /// How new that is; `None` if the broker is too old to give it (Metadata below v9, MD11).
     pub leader_epoch: Option<LeaderEpoch>,
     /// The last answer's error for this partition (LEADER_NOT_AVAILABLE, …).
     pub error: Option<ErrorCode>,

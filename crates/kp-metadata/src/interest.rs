@@ -62,6 +62,11 @@ impl Interests {
         self.topics.contains_key(topic)
     }
 
+    /// The name as this set holds it, if it does.
+    pub(crate) fn name(&self, topic: &TopicName) -> Option<&TopicName> {
+        self.topics.get_key_value(topic).map(|(name, _)| name)
+    }
+
     pub(crate) fn any_new(&self) -> bool {
         self.new > 0
     }

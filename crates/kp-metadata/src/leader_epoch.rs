@@ -7,9 +7,9 @@ use kp_protocol::{BrokerId, LeaderEpoch};
 
 /// What is known of a topic after `answer`, given what was known before.
 pub(crate) fn merge_topic(known: Option<&Topic>, answer: TopicAnswer) -> Topic {
-    let TopicAnswer { name, id, error, partitions } = answer;
+    let TopicAnswer { name, id, error, mut partitions } = answer;
     if let Some(error) = error {
-        // MD19: an answer that is only an error tells nothing about the partitions, so what was known stays.
+        // MD19: an answer that is only an error says nothing about the partitions, so what was known stays.
         return match known {
             Some(known) => Topic { error: Some(error), ..known.clone() },
             None => Topic::failed(name, error),
@@ -18,16 +18,18 @@ pub(crate) fn merge_topic(known: Option<&Topic>, answer: TopicAnswer) -> Topic {
     // MD10: a topic that was deleted and created again starts its epochs anew.
     let created_again = |known: &Topic| !known.id.is_zero() && !id.is_zero() && known.id != id;
     let known = known.filter(|known| !created_again(known));
-    let merged = partitions.into_iter().enumerate().map(|(index, answered)| {
-        let cached = known.and_then(|known| known.partitions.get(index));
-        cached.map_or(answered, |cached| newer(*cached, answered))
-    });
+    if let Some(known) = known {
+        // In place: a topic may have a million partitions.
+        for (answered, cached) in partitions.iter_mut().zip(&known.partitions) {
+            *answered = newer(*cached, *answered);
+        }
+    }
     // MD19: an answer without ids forgets the id, so that Produce falls back to names.
-    Topic { id, partitions: merged.collect(), ..Topic::new(name, id, Vec::new()) }
+    Topic { name, id, partitions, error: None }
 }
 
 /// MD10: the answer, unless it is older than what is cached. Equal is taken; an answer without an epoch is taken,
-/// since a broker that tells none can be judged by its arrival only (MD11).
+/// since a broker that gives none can be judged by its arrival only (MD11).
 fn newer(cached: Partition, answered: Partition) -> Partition {
     match (cached.leader_epoch, answered.leader_epoch) {
         (Some(cached_epoch), Some(answered_epoch)) if answered_epoch < cached_epoch => cached,
@@ -51,7 +53,7 @@ mod tests {
     }
 
     fn answer(id: u8, partitions: Vec<Partition>) -> TopicAnswer {
-        TopicAnswer { name: "t".into(), id: TopicId([id; 16]), error: None, partitions }
+        TopicAnswer { name: "t".into(), id: TopicId([id; 16]), error: None, partitions: partitions.into() }
     }
 
     fn known(id: u8, partitions: Vec<Partition>) -> Topic {
@@ -65,14 +67,14 @@ mod tests {
             Some(&known(1, vec![led(1, 5), led(1, 5), led(1, 5)])),
             answer(1, vec![led(2, 4), led(2, 5), led(2, 6)]),
         );
-        assert_eq!(merged.partitions, [led(1, 5), led(2, 5), led(2, 6)]);
+        assert_eq!(merged.partitions[..], [led(1, 5), led(2, 5), led(2, 6)]);
     }
 
     #[test]
     fn a_topic_created_again_starts_its_epochs_anew() {
         // MD10
         let merged = merge_topic(Some(&known(1, vec![led(1, 5)])), answer(2, vec![led(2, 0)]));
-        assert_eq!((merged.id, merged.partitions), (TopicId([2; 16]), vec![led(2, 0)]));
+        assert_eq!((merged.id, merged.partitions.to_vec()), (TopicId([2; 16]), vec![led(2, 0)]));
     }
 
     #[test]
@@ -80,14 +82,14 @@ mod tests {
         // MD11
         let merged =
             merge_topic(Some(&known(1, vec![led(1, 5)])), answer(1, vec![Partition::led_by(BrokerId(2))]));
-        assert_eq!(merged.partitions, [Partition::led_by(BrokerId(2))]);
+        assert_eq!(merged.partitions[..], [Partition::led_by(BrokerId(2))]);
     }
 
     #[test]
     fn an_answer_without_an_id_forgets_the_id_and_keeps_the_epochs() {
         // MD19
         let merged = merge_topic(Some(&known(1, vec![led(1, 5)])), answer(0, vec![led(2, 4)]));
-        assert_eq!((merged.id, merged.partitions), (TopicId::ZERO, vec![led(1, 5)]));
+        assert_eq!((merged.id, merged.partitions.to_vec()), (TopicId::ZERO, vec![led(1, 5)]));
     }
 
     #[test]

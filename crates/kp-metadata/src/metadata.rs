@@ -2,6 +2,7 @@
 //! Owns: the set of topics of interest, the current [`Cluster`], the moments of the next request. Never: a clock,
 //! a socket. Owner: the sender core, alone (`&mut self`).
 
+use crate::answer::TopicAnswer;
 use crate::interest::Interests;
 use crate::leader_epoch::{hinted, merge_topic};
 use crate::{Answer, Cluster, Pending, Topic};
@@ -340,11 +341,10 @@ impl Metadata {
             .collect();
         self.interests.reopen(pending.topics());
         for answered in answer.topics {
-            if !self.interests.contains(&answered.name) {
-                continue;
-            }
-            let name = answered.name.clone();
+            // The name of the set, so that each exists once however many snapshots hold it.
+            let Some(name) = self.interests.name(&answered.name).cloned() else { continue };
             let asks_again = answered.asks_again(); // MD16
+            let answered = TopicAnswer { name: name.clone(), ..answered };
             let merged = merge_topic(topics.get(&name).map(Arc::as_ref), answered);
             self.interests.answered(&name, asks_again);
             match topics.get(&name) {

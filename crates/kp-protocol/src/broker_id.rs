@@ -1,5 +1,6 @@
 //! Which broker, where it is reached, and how new a claim to lead a partition is.
 
+use crate::text::shown;
 use std::fmt;
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ impl fmt::Display for BrokerId {
     }
 }
 
-/// Where a broker is reached. Cloning is cheap.
+/// Where a broker is reached. Cloning is cheap. Shown as `host:port`, with what is not harmless in it escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerAddress {
     /// Its number.
@@ -36,11 +37,8 @@ pub struct BrokerAddress {
 
 impl fmt::Display for BrokerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
+        let (host, port) = (shown(&self.host), self.port);
+        if self.host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
     }
 }
 

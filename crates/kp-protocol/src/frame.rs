@@ -4,8 +4,9 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::api_key::ApiKey;
 use crate::error::{Fault, ProtocolError};
+use crate::field::{ParseFault, Parsed};
 use crate::primitive::{TagSection, array, take};
-use crate::wire::{Message, ParseFault, Parsed, Request, check_version};
+use crate::wire::{Message, Request, check_version};
 use crate::wire_buf::{Segments, WireBuf};
 
 /// Bytes of the size in front of every frame.

@@ -3,12 +3,13 @@
 
 use bytes::Bytes;
 
+use crate::element_sink::{Elements, KeepAll};
 use crate::error::{Fault, ProtocolError};
 use crate::error_code::ErrorCode;
+use crate::field::{Field, Form, ParseFault, Parsed};
 use crate::kafka_string::KafkaString;
 use crate::record_data::Records;
 use crate::topic_partition::TopicId;
-use crate::wire::{Field, Form, ParseFault, Parsed};
 use crate::wire_buf::WireBuf;
 
 /// The next `N` bytes.
@@ -209,7 +210,7 @@ pub(crate) enum Prefix {
 }
 
 /// A value with its length or count in front. `Option` of it is the nullable form.
-pub(crate) trait Measured: Sized {
+pub(crate) trait Measured: Sized + 'static {
     const PREFIX: Prefix;
     const WHAT: &'static str;
     /// What the prefix says: bytes, or elements.
@@ -220,6 +221,17 @@ pub(crate) trait Measured: Sized {
     }
     fn put_content(&self, form: Form, out: &mut WireBuf);
     fn parse_content<'a>(input: &'a [u8], length: usize, frame: &'a Bytes, form: Form) -> Parsed<'a, Self>;
+    /// The same; elements go to `elements` first.
+    #[inline(always)]
+    fn parse_content_each<'a, E: Elements>(
+        input: &'a [u8],
+        length: usize,
+        frame: &'a Bytes,
+        form: Form,
+        _: &mut E,
+    ) -> Parsed<'a, Self> {
+        Self::parse_content(input, length, frame, form)
+    }
 }
 
 #[inline(always)]
@@ -299,13 +311,19 @@ impl<T: Measured> Field for Option<T> {
     }
     #[inline]
     fn parse<'a>(input: &'a [u8], frame: &'a Bytes, form: Form) -> Parsed<'a, Self> {
+        Self::parse_each(input, frame, form, &mut KeepAll)
+    }
+    #[inline]
+    fn parse_each<'a, E: Elements>(
+        input: &'a [u8],
+        frame: &'a Bytes,
+        form: Form,
+        elements: &mut E,
+    ) -> Parsed<'a, Self> {
         let (rest, length) = parse_prefix::<T>(input, form)?;
-        match length {
-            Some(length) => {
-                T::parse_content(rest, length, frame, form).map(|(rest, value)| (rest, Some(value)))
-            }
-            None => Ok((rest, None)),
-        }
+        let Some(length) = length else { return Ok((rest, None)) };
+        let (rest, value) = T::parse_content_each(rest, length, frame, form, elements)?;
+        Ok((rest, Some(value)))
     }
     #[inline(always)]
     fn is_null(&self) -> bool {
@@ -335,9 +353,18 @@ macro_rules! measured_fields {
             }
             #[inline]
             fn parse<'a>(input: &'a [u8], frame: &'a Bytes, form: Form) -> Parsed<'a, Self> {
+                Self::parse_each(input, frame, form, &mut KeepAll)
+            }
+            #[inline]
+            fn parse_each<'a, E: Elements>(
+                input: &'a [u8],
+                frame: &'a Bytes,
+                form: Form,
+                elements: &mut E,
+            ) -> Parsed<'a, Self> {
                 let (rest, length) = parse_prefix::<Self>(input, form)?;
                 match length {
-                    Some(length) => Self::parse_content(rest, length, frame, form),
+                    Some(length) => Self::parse_content_each(rest, length, frame, form, elements),
                     None => ParseFault::err(input, Fault::Null),
                 }
             }
@@ -452,16 +479,28 @@ impl<T: Field> Measured for Vec<T> {
     }
     #[inline]
     fn parse_content<'a>(input: &'a [u8], length: usize, frame: &'a Bytes, form: Form) -> Parsed<'a, Self> {
+        Self::parse_content_each(input, length, frame, form, &mut KeepAll)
+    }
+    #[inline]
+    fn parse_content_each<'a, E: Elements>(
+        input: &'a [u8],
+        length: usize,
+        frame: &'a Bytes,
+        form: Form,
+        elements: &mut E,
+    ) -> Parsed<'a, Self> {
         if length > input.len() / T::min_size(form).max(1) {
             return ParseFault::err(input, Fault::TooMany { count: length, left: input.len() });
         }
-        let mut elements = Self::with_capacity(length);
+        let mut kept = Self::with_capacity(if E::KEEPS_ALL { length } else { 0 });
         let mut rest = input;
         for _ in 0..length {
-            let (after, element) = T::parse(rest, frame, form)?;
+            let (after, element) = T::parse_each(rest, frame, form, elements)?;
             rest = after;
-            elements.push(element);
+            if let Some(element) = elements.offer(element) {
+                kept.push(element);
+            }
         }
-        Ok((rest, elements))
+        Ok((rest, kept))
     }
 }

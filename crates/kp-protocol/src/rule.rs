@@ -6,9 +6,10 @@ use std::ops::RangeFrom;
 use bytes::Bytes;
 
 use crate::api_key::VersionRange;
+use crate::element_sink::Elements;
 use crate::error::{Fault, ProtocolError};
+use crate::field::{Field, Form, ParseFault, Parsed};
 use crate::schema::SchemaRow;
-use crate::wire::{Field, Form, ParseFault, Parsed};
 
 /// What the brackets of a row say.
 #[derive(Clone, Copy)]
@@ -121,8 +122,14 @@ impl Rule {
     }
 
     #[inline(always)]
-    pub(crate) fn parse<'a, T: Field>(self, input: &'a [u8], frame: &'a Bytes, form: Form) -> Parsed<'a, T> {
-        let (rest, value) = T::parse(input, frame, form)?;
+    pub(crate) fn parse<'a, T: Field, E: Elements>(
+        self,
+        input: &'a [u8],
+        frame: &'a Bytes,
+        form: Form,
+        elements: &mut E,
+    ) -> Parsed<'a, T> {
+        let (rest, value) = T::parse_each(input, frame, form, elements)?;
         if value.is_null() && form.version < self.nullable_from {
             return ParseFault::err(input, Fault::Null);
         }
@@ -130,13 +137,14 @@ impl Rule {
     }
 
     /// The content of a tagged field, which must fill its section exactly.
-    pub(crate) fn parse_tagged<'a, T: Field>(
+    pub(crate) fn parse_tagged<'a, T: Field, E: Elements>(
         self,
         section: &'a [u8],
         frame: &'a Bytes,
         form: Form,
+        elements: &mut E,
     ) -> Result<T, nom::Err<ParseFault>> {
-        let (rest, value) = self.parse(section, frame, form)?;
+        let (rest, value) = self.parse(section, frame, form, elements)?;
         if !rest.is_empty() {
             return ParseFault::err(rest, Fault::LeftOver { bytes: rest.len() });
         }

@@ -1,5 +1,6 @@
 //! Which log: topic names, topic ids, partition numbers, offsets. Plain values, shared by every crate.
 
+use crate::text::shown;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -41,9 +42,10 @@ impl From<&str> for TopicName {
     }
 }
 
+/// For messages: a name that no broker takes is shown without what could harm a terminal or a log.
 impl fmt::Display for TopicName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        shown(&self.0).fmt(f)
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use kp_protocol::api::{NodeEndpoint, PartitionProduceResponse, ProduceResponse};
 use kp_protocol::compression::Compression;
 use kp_protocol::records::BATCH_HEADER_SIZE;
+use kp_protocol::text::shown;
 use kp_protocol::{
     Acks, ApiKey, BrokerAddress, BrokerId, BrokerVersions, KafkaString, LeaderEpoch, Message, Offset,
     PartitionId, ProduceWriter, ProtocolError, Segments, Timestamp, TopicId, TopicName, TopicPartition,
@@ -206,7 +207,8 @@ fn read_partition(topic: TopicName, answer: PartitionProduceResponse) -> Partiti
 }
 
 fn read_verdict(answer: PartitionProduceResponse) -> Verdict {
-    let words = |text: &KafkaString| Arc::from(text.as_str());
+    // Only shown from here on, in errors and notices: made harmless where it comes in.
+    let words = |text: &KafkaString| Arc::from(shown(text).to_string());
     if answer.error_code.is_ok() {
         return acknowledged(answer.base_offset, answer.log_append_time_ms);
     }

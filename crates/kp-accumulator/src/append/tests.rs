@@ -352,3 +352,43 @@ fn the_clock_is_asked_when_a_batch_opens_and_not_per_record() {
     }
     assert_eq!(clock.1.load(std::sync::atomic::Ordering::Relaxed), 1);
 }
+
+// AC4
+#[test]
+fn a_batch_size_above_the_memory_there_is_sends_what_fits() {
+    let settings = AccumulatorSettings { batch_size: 50_000, linger: MS(0), ..settings() };
+    let room = Room::with_memory(settings, &[Some(0)], 20_000);
+    room.send(0, &[b'x'; 5000]);
+    let drained = room.turn(0);
+    assert_eq!(drained.len(), 1);
+    Room::acknowledge(drained, 0);
+}
+
+// AC4
+#[test]
+fn what_compressing_workers_set_aside_leaves_memory_for_several_batches() {
+    for (memory, batch_size, workers) in
+        [(1_000_000, 900_000, 1), (1_000_000, 200_000, 8), (1 << 20, 16_384, 64), (100, 50, 2)]
+    {
+        let settings = AccumulatorSettings {
+            batch_size,
+            compression: Compression::Lz4,
+            seal: crate::Seal::Workers,
+            linger: MS(0),
+            ..settings()
+        };
+        let room = Room::with_memory(settings, &[Some(0)], memory);
+        let mut sealers = room.accumulator.sealers(workers);
+        let left = room.pool.largest_allocation();
+        assert!(
+            left >= memory.min(batch_size) && left >= memory / 2,
+            "{left} of {memory} for {workers} workers"
+        );
+        room.send(0, b"small");
+        assert!(room.turn(0).is_empty(), "it is closed for a worker");
+        let batch = room.accumulator.next_to_seal().expect("it waits");
+        room.accumulator.put_sealed(batch.seal(&mut sealers[0]));
+        Room::acknowledge(room.turn(0), 0);
+        drop(sealers);
+    }
+}

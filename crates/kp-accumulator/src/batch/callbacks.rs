@@ -31,8 +31,10 @@ pub(crate) struct Callbacks {
     pub(crate) tokens: Vec<Token>,
     /// The lists' own memory, counted like everything that grows with load.
     memory: Option<Reservation>,
-    counted: usize,
 }
+
+/// Room of a new list of callbacks.
+const FIRST_CALLS: usize = 4;
 
 /// The callback of the record at `index`.
 pub(crate) struct Callback {
@@ -54,27 +56,66 @@ impl std::fmt::Debug for Callback {
 }
 
 impl Callbacks {
-    /// Adds one. Its place in the list is counted when the list grows, above the bound if need be: the record is accepted
-    /// already.
-    pub(crate) fn push(&mut self, home: &Home, index: u32, notify: Notify) {
+    /// Adds one. `false` if there is no place for another, and no memory to make more: the batch has to close.
+    #[inline]
+    pub(crate) fn push(&mut self, home: &Home, index: u32, notify: Notify) -> bool {
         match notify {
-            Notify::Call(run) => self.calls.push(Callback { index, run }),
+            Notify::Call(run) => {
+                if self.calls.len() == self.calls.capacity() {
+                    self.add_calls_over(home);
+                }
+                self.calls.push(Callback { index, run });
+                self.calls.len() < self.calls.capacity() || self.try_add_calls(home)
+            }
             Notify::Token(token) => {
-                if self.tokens.capacity() == 0 {
-                    self.tokens = home.topic.incomplete.token_list();
+                if self.tokens.len() == self.tokens.capacity() {
+                    self.add_tokens_over(home);
                 }
                 self.tokens.push(Token { index, token });
+                self.tokens.len() < self.tokens.capacity() || self.try_add_tokens(home)
             }
         }
-        let size =
-            self.calls.capacity() * size_of::<Callback>() + self.tokens.capacity() * size_of::<Token>();
-        if size > self.counted {
-            let grown = size - self.counted;
-            self.counted = size;
-            match &mut self.memory {
-                Some(memory) => memory.grow_over(grown),
-                None => self.memory = Some(home.topic.pool.reserve_over(grown)),
-            }
+    }
+
+    /// Places for a record that is accepted already: counted above the bound if need be.
+    #[cold]
+    fn add_calls_over(&mut self, home: &Home) {
+        let more = self.calls.capacity().max(FIRST_CALLS);
+        self.calls.reserve_exact(more);
+        self.count(home.topic.pool.reserve_over(more * size_of::<Callback>()));
+    }
+
+    #[cold]
+    fn add_tokens_over(&mut self, home: &Home) {
+        let more = if self.tokens.capacity() == 0 {
+            self.tokens = home.topic.incomplete.token_list();
+            self.tokens.capacity()
+        } else {
+            let more = self.tokens.capacity();
+            self.tokens.reserve_exact(more);
+            more
+        };
+        self.count(home.topic.pool.reserve_over(more * size_of::<Token>()));
+    }
+
+    #[cold]
+    fn try_add_calls(&mut self, home: &Home) -> bool {
+        let more = self.calls.capacity();
+        let memory = home.topic.pool.reserve(more * size_of::<Callback>());
+        memory.map(|memory| self.count(memory)).inspect(|()| self.calls.reserve_exact(more)).is_some()
+    }
+
+    #[cold]
+    fn try_add_tokens(&mut self, home: &Home) -> bool {
+        let more = self.tokens.capacity();
+        let memory = home.topic.pool.reserve(more * size_of::<Token>());
+        memory.map(|memory| self.count(memory)).inspect(|()| self.tokens.reserve_exact(more)).is_some()
+    }
+
+    fn count(&mut self, more: Reservation) {
+        match &mut self.memory {
+            Some(memory) => memory.join(more),
+            None => self.memory = Some(more),
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::testing::{MS, Room, settings, value};
 use crate::{AccumulatorSettings, AppendError, Batch, Certainty, FailureKind, Outcome, Sealed, Target};
 use kp_protocol::PartitionId;
+use kp_protocol::compression::Compression;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -296,4 +297,114 @@ fn a_batch_nobody_settles_fails_when_it_is_dropped() {
     drop(room);
     let Some(Outcome::Failed(failure)) = queued.completion.outcome() else { panic!("it has an outcome") };
     assert_eq!(failure.certainty, Certainty::NotWritten);
+}
+
+/// A partition whose batches of one record are compressed by a worker, which is the test.
+fn with_a_worker() -> (Room, crate::Sealer) {
+    let settings =
+        AccumulatorSettings { compression: Compression::Lz4, seal: crate::Seal::Workers, ..settings() };
+    let room = Room::with_memory(settings, &[Some(0)], 40_000);
+    let sealer = room.accumulator.sealers(1).remove(0);
+    (room, sealer)
+}
+
+// CL4, AC29
+#[test]
+fn a_batch_that_a_worker_gives_back_between_the_two_looks_of_a_turn_keeps_the_driver_awake() {
+    let (room, mut sealer) = with_a_worker();
+    room.send(0, &[b'x'; 1500]);
+    room.ready();
+    let away = room.accumulator.next_to_seal().expect("it waits for a worker");
+    room.accumulator.close();
+    // A turn of the sender while it forces the end: it takes everything, then it looks what is ready.
+    assert!(room.accumulator.take_undrained().is_empty(), "the worker has it");
+    room.accumulator.put_sealed(away.seal(&mut sealer));
+    room.ready();
+    assert!(!room.accumulator.prepare_to_sleep(None), "the batch that the driver waits for is back");
+    fail(&room, room.accumulator.take_undrained(), FailureKind::Closed);
+    room.ready();
+    assert!(room.accumulator.prepare_to_sleep(None), "nothing is left");
+    drop(sealer);
+}
+
+// AC29
+#[test]
+fn a_batch_that_comes_back_after_a_fatal_error_wakes_the_driver_also_if_its_partition_is_muted() {
+    let (room, mut sealer) = with_a_worker();
+    let queue = room.send(0, &[b'x'; 1500]);
+    room.ready();
+    let away = room.accumulator.next_to_seal().expect("it waits for a worker");
+    room.accumulator.mute(away.queue());
+    assert!(room.accumulator.take_undrained().is_empty(), "the worker has it");
+    room.ready();
+    assert!(room.accumulator.prepare_to_sleep(None));
+    room.accumulator.put_sealed(away.seal(&mut sealer));
+    assert_eq!(room.rung.times(), 1);
+    room.accumulator.awake();
+    fail(&room, room.accumulator.take_undrained(), FailureKind::Closed);
+    assert!(queue.completion.is_done());
+    drop(sealer);
+}
+
+// AC25, AC27
+#[test]
+fn while_a_worker_has_an_expired_batch_the_driver_sleeps_and_it_expires_when_it_is_back() {
+    for muted in [false, true] {
+        let (room, mut sealer) = with_a_worker();
+        room.send(0, &[b'x'; 1500]);
+        room.ready();
+        let away = room.accumulator.next_to_seal().expect("it waits for a worker");
+        if muted {
+            room.accumulator.mute(away.queue());
+        }
+        room.pass(1000);
+        for _ in 0..3 {
+            assert!(room.accumulator.expire(room.now()).is_empty());
+            room.ready();
+        }
+        assert!(room.accumulator.next_expiry().is_none_or(|at| at > room.now()), "muted {muted}: it spins");
+        assert!(room.accumulator.prepare_to_sleep(None));
+        room.accumulator.put_sealed(away.seal(&mut sealer));
+        assert_eq!(room.rung.times(), 1, "muted {muted}");
+        room.accumulator.awake();
+        room.ready();
+        assert_eq!(room.accumulator.next_expiry(), Some(room.now()), "muted {muted}");
+        let expired = room.accumulator.expire(room.now());
+        assert_eq!(partitions(&expired), [0], "muted {muted}");
+        fail(&room, expired, FailureKind::Expired);
+        drop(sealer);
+    }
+}
+
+// AC29
+#[test]
+fn what_stands_behind_a_batch_that_a_worker_has_does_not_end_before_it() {
+    let (room, mut sealer) = with_a_worker();
+    room.send(0, &[b'a'; 1500]);
+    room.send(0, &[b'b'; 1500]);
+    room.send(0, b"open");
+    let away = room.accumulator.next_to_seal().expect("the first");
+    assert!(room.accumulator.take_undrained().is_empty(), "the later ones wait for the first");
+    room.accumulator.put_sealed(away.seal(&mut sealer));
+    let taken = room.accumulator.take_undrained();
+    assert_eq!(taken.iter().map(Batch::record_count).collect::<Vec<_>>(), [1, 1, 1]);
+    assert!(taken.windows(2).all(|pair| pair[0].core.number() < pair[1].core.number()));
+    fail(&room, taken, FailureKind::Closed);
+    drop(sealer);
+}
+
+// AC29
+#[test]
+fn a_batch_that_its_worker_drops_does_not_stop_its_queue() {
+    let (room, mut sealer) = with_a_worker();
+    let lost = room.send(0, &[b'a'; 1500]);
+    room.send(0, &[b'b'; 1500]);
+    drop(room.accumulator.next_to_seal().expect("the first"));
+    assert!(lost.completion.is_done());
+    let second = room.accumulator.next_to_seal().expect("the second");
+    room.accumulator.put_sealed(second.seal(&mut sealer));
+    let drained = room.turn(0);
+    assert_eq!(drained.len(), 1, "what stands behind it goes on");
+    Room::acknowledge(drained, 0);
+    drop(sealer);
 }

@@ -76,3 +76,11 @@ impl Reach {
         self.any.store(!brokers.slow.is_empty() || brokers.near.is_some(), Relaxed);
     }
 }
+
+#[cfg(test)]
+impl Reach {
+    /// Makes every choice that looks at the brokers wait until the guard is dropped.
+    pub(crate) fn hold(&self) -> impl Drop + '_ {
+        self.brokers.write()
+    }
+}

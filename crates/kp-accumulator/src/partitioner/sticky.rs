@@ -72,14 +72,16 @@ impl Sticky {
     /// Gives `shard` a partition to stand on; another thread of the shard may have been quicker.
     #[cold]
     pub(crate) fn settle_down(&self, shard: &Shard, choosing: Choosing<'_>) -> u32 {
-        let before = shard.partition.load(Relaxed);
-        if (before as usize) < choosing.topic.partitions().len() {
-            return before;
-        }
-        let first = self.choose(shard, choosing);
-        match shard.partition.compare_exchange(before, first, Relaxed, Relaxed) {
-            Ok(_) => first,
-            Err(other) => other,
+        loop {
+            let before = shard.partition.load(Relaxed);
+            // Also after a lost race: the other thread may have newer metadata, and stand on a partition that this one's lacks.
+            if (before as usize) < choosing.topic.partitions().len() {
+                return before;
+            }
+            let first = self.choose(shard, choosing);
+            if shard.partition.compare_exchange(before, first, Relaxed, Relaxed).is_ok() {
+                return first;
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::testing::{MS, Room, cluster, name, settings, value};
 use crate::{AccumulatorSettings, Append};
-use kp_metadata::Partition;
+use kp_metadata::{Partition, Topic};
 use kp_protocol::records::RecordRef;
 use kp_protocol::{BrokerAddress, BrokerId, TopicId};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -29,6 +29,43 @@ fn drain_all(room: &Room) {
 fn with_memory(settings: AccumulatorSettings, leaders: &[i32]) -> Room {
     let leaders: Vec<_> = leaders.iter().copied().map(Some).collect();
     Room::with_memory(settings, &leaders, 10_000_000)
+}
+
+// AC8, PA6
+#[test]
+fn a_thread_with_older_metadata_stays_within_it_when_another_thread_moves_its_shard() {
+    let room = with_memory(AccumulatorSettings { adaptive: false, ..settings() }, &[0]);
+    // The handle and the metadata of one partition, taken before the topic grew.
+    let old_topic = Topic::new(name(), TopicId::ZERO, vec![Partition::led_by(BrokerId(0))]);
+    let _grown = room.accumulator.topic(&name(), 64);
+    let sticky = &room.topic.shared.sticky;
+    sticky.move_to(9); // as a thread with the new metadata does
+    room.accumulator.reach.set_slow(vec![BrokerId(4)]); // a choice looks at the brokers then, where it can be held
+    let before = sticky.switches();
+    let held = room.accumulator.reach.hold();
+    let accepted = std::thread::scope(|scope| {
+        let old = scope.spawn(|| {
+            let (record, mut spare) = (value(b"v"), room.pool.try_allocate(1000).unwrap());
+            let target = Target::Sticky;
+            room.accumulator.append(
+                &room.topic,
+                &old_topic,
+                target,
+                &record,
+                &mut None,
+                &mut spare,
+                &room.clock,
+            )
+        });
+        while sticky.switches() == before {
+            std::thread::yield_now();
+        }
+        sticky.move_to(33); // the other thread moves on
+        drop(held);
+        old.join().expect("send does not panic")
+    });
+    let Ok(Append::Accepted(accepted)) = accepted else { panic!("{accepted:?}") };
+    assert_eq!(accepted.partition, PartitionId(0));
 }
 
 // AC8, PA6

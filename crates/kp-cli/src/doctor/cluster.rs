@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use kp_protocol::{BrokerVersions, api::MetadataResponse};
+use kp_protocol::{BrokerVersions, api::MetadataResponse, text::shown};
 
 use super::{
     listener,
@@ -66,7 +66,7 @@ fn remedy(id: i32) -> String {
 fn try_one(host: &str, port: u16, known: Option<&BrokerVersions>) -> Result<(), Ailment> {
     let addresses = listener::resolve(host, port).map_err(|error| {
         Ailment::new(
-            format!("the name {host} cannot be resolved ({error})"),
+            format!("the name {} cannot be resolved ({error})", shown(host)),
             "or let DNS or /etc/hosts know that name",
         )
     })?;

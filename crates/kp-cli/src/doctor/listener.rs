@@ -11,6 +11,7 @@ use kp_protocol::{
     ApiKey, BrokerVersions, ErrorCode, RequestHeader, VersionRange,
     api::{ApiVersionsRequest, MetadataRequest, MetadataResponse, SaslHandshakeRequest},
     encode_request,
+    text::shown,
 };
 
 use super::report::Ailment;
@@ -41,7 +42,8 @@ pub(super) enum Source {
 
 /// Host and port as they are written.
 pub(super) fn written(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    let safe = shown(host);
+    if host.contains(':') { format!("[{safe}]:{port}") } else { format!("{safe}:{port}") }
 }
 
 /// Every address of a name.
@@ -227,7 +229,7 @@ fn sasl_mechanisms(host: &str, port: u16) -> Option<Vec<String>> {
     let request = SaslHandshakeRequest { mechanism: "KP-DOCTOR".into(), ..Default::default() };
     let answer = connection.call(version, &request).ok()?;
     let is_sasl = answer.error_code == ErrorCode::UNSUPPORTED_SASL_MECHANISM && !answer.mechanisms.is_empty();
-    is_sasl.then(|| answer.mechanisms.iter().map(|name| name.to_string()).collect())
+    is_sasl.then(|| answer.mechanisms.iter().map(|name| shown(name).to_string()).collect())
 }
 
 /// The oldest ApiVersions request, as bytes.

@@ -11,6 +11,7 @@ use kp_protocol::{
     VersionRange,
     api::{ApiVersionsRequest, ApiVersionsResponse},
     decode_response_header, encode_request,
+    text::shown,
 };
 
 use super::ReaderError;
@@ -69,7 +70,8 @@ impl Connection {
         versions: BrokerVersions,
         answer_within: Duration,
     ) -> Result<Self, ReaderError> {
-        let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let safe = shown(host);
+        let address = if host.contains(':') { format!("[{safe}]:{port}") } else { format!("{safe}:{port}") };
         let stream =
             dial(host, port).map_err(|source| ReaderError::Connect { address: address.clone(), source })?;
         Ok(Self {

@@ -1,7 +1,9 @@
 //! Metadata (API 3): who leads which partition, and where the brokers are.
 
-use crate::wire::wire;
-use crate::{ErrorCode, KafkaString, TopicId};
+use crate::element_sink::{ElementSink, Offered};
+use crate::wire::{parse_message_each, wire};
+use crate::{ErrorCode, KafkaString, ProtocolError, TopicId};
+use bytes::Bytes;
 
 wire! {
     /// Asks for brokers, topics and partitions. Source: KIP-4, KIP-430, KIP-516, KIP-700, KIP-1102.
@@ -78,5 +80,20 @@ wire! {
         [0..] isr_nodes: Vec<i32>,
         /// Those of them that are down (KIP-112).
         [5..; ignorable] offline_replicas: Vec<i32>,
+    }
+}
+
+impl MetadataResponse {
+    /// Reads a body that fills `input` exactly, but hands the elements of its arrays to `sink` as they are read: an
+    /// answer about a million partitions takes the memory of what the sink keeps. What it takes, the result lacks.
+    ///
+    /// # Errors
+    /// As [`Message::parse`](crate::Message::parse); the sink has then been offered what came before the fault.
+    pub fn parse_each(
+        input: &Bytes,
+        version: i16,
+        sink: &mut impl ElementSink,
+    ) -> Result<Self, ProtocolError> {
+        parse_message_each(input, Self::form(version), &mut Offered(sink))
     }
 }

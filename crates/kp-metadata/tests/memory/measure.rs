@@ -1,0 +1,171 @@
+//! Answers of a given size, and the memory that the machine takes for them: for the test that bounds it and for the
+//! benchmark that prints it.
+
+use bytes::Bytes;
+use kp_metadata::{Answer, Metadata, MetadataSettings, Updated};
+use kp_protocol::api::{
+    MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use kp_protocol::{BrokerAddress, BrokerId, KafkaString, Message, TopicId, WireBuf};
+use kp_time::{Clock, ManualClock};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+/// The newest version of Metadata.
+const VERSION: i16 = 13;
+
+/// Counts the bytes that a thread holds, and the most it held.
+pub(crate) struct Counting;
+
+thread_local! {
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static MOST: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(bytes: isize) {
+    // A thread that ends may free after its cells are gone; no measurement runs then.
+    let _ = HELD.try_with(|held| {
+        held.set(held.get() + bytes);
+        let _ = MOST.try_with(|most| most.set(most.get().max(held.get())));
+    });
+}
+
+// SAFETY: every call is handed to the system's allocator as it came; the counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(place, layout) }
+    }
+
+    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // Both exist while the content moves.
+        count(size as isize);
+        count(-(layout.size() as isize));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.realloc(place, layout, size) }
+    }
+}
+
+/// How large a cluster is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    pub(crate) brokers: i32,
+    pub(crate) topics: usize,
+    /// Of each topic.
+    pub(crate) partitions: i32,
+}
+
+/// What its answer takes, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken {
+    /// The answer as it came.
+    pub(crate) answer: usize,
+    /// The most held at once from the answer's arrival to the snapshot, the answer included.
+    pub(crate) most: usize,
+    /// What stays: the snapshot.
+    pub(crate) after: usize,
+    /// The most held at once while an equal second answer is taken, snapshot and answer included.
+    pub(crate) refresh_most: usize,
+    /// What stays then.
+    pub(crate) refresh_after: usize,
+    /// From the answer's bytes to the snapshot.
+    pub(crate) time: Duration,
+}
+
+/// Plays a first answer and an equal second one about a cluster of this size; three replicas for each partition.
+pub(crate) fn measure(size: Size) -> Taken {
+    let clock = ManualClock::new();
+    let bootstrap = BrokerAddress { id: BrokerId(0), host: "host".into(), port: 9092, rack: None };
+    let mut metadata = Metadata::new(MetadataSettings::default(), vec![bootstrap], clock.now(), 1);
+    for topic in 0..size.topics {
+        metadata.want_topic(clock.now(), topic_name(topic).as_str().into());
+    }
+    let before = HELD.get();
+    let first = take(&mut metadata, &clock, size);
+    assert!(first.updated.changed, "the first answer makes the snapshot");
+    let after = held_above(before);
+    assert_eq!(metadata.snapshot().topics().count(), size.topics);
+    assert_eq!(metadata.snapshot().brokers().count(), size.brokers as usize);
+    metadata.request_update();
+    let second = take(&mut metadata, &clock, size);
+    assert!(!second.updated.changed, "the second answer says the same");
+    Taken {
+        answer: first.answer,
+        most: first.most,
+        after,
+        refresh_most: second.most + after,
+        refresh_after: held_above(before),
+        time: first.time,
+    }
+}
+
+struct Round {
+    answer: usize,
+    most: usize,
+    time: Duration,
+    updated: Updated,
+}
+
+fn take(metadata: &mut Metadata, clock: &ManualClock, size: Size) -> Round {
+    let pending = metadata.begin_request(clock.now());
+    let before = HELD.get();
+    let body = answer(size);
+    MOST.set(HELD.get());
+    let began = Instant::now();
+    let parsed = Answer::parse(&body, VERSION).expect("the table wrote it");
+    let updated = metadata.answered(clock.now(), pending, parsed);
+    Round { answer: body.len(), most: (MOST.get() - before).unsigned_abs(), time: began.elapsed(), updated }
+}
+
+fn held_above(before: isize) -> usize {
+    (HELD.get() - before).unsigned_abs()
+}
+
+fn topic_name(number: usize) -> String {
+    format!("orders-of-region-{number:06}")
+}
+
+fn answer(size: Size) -> Bytes {
+    let broker = |node_id| MetadataResponseBroker {
+        node_id,
+        host: KafkaString::from(&*format!("broker-{node_id:06}.kafka.example.com")),
+        port: 9092,
+        rack: Some(KafkaString::from(&*format!("rack-{}", node_id % 3))),
+        ..Default::default()
+    };
+    let partition = |partition_index: i32| {
+        let leader_id = partition_index % size.brokers;
+        let replicas: Vec<i32> = (0..3).map(|n| (leader_id + n) % size.brokers).collect();
+        MetadataResponsePartition {
+            partition_index,
+            leader_id,
+            leader_epoch: 7,
+            replica_nodes: replicas.clone(),
+            isr_nodes: replicas,
+            ..Default::default()
+        }
+    };
+    let topic = |number: usize| MetadataResponseTopic {
+        name: Some(KafkaString::from(&*topic_name(number))),
+        topic_id: TopicId((number as u128 + 1).to_be_bytes()),
+        partitions: (0..size.partitions).map(partition).collect(),
+        ..Default::default()
+    };
+    let response = MetadataResponse {
+        brokers: (0..size.brokers).map(broker).collect(),
+        controller_id: 0,
+        topics: (0..size.topics).map(topic).collect(),
+        ..Default::default()
+    };
+    let mut out = WireBuf::with_capacity(response.size(VERSION).expect("the version can say it"));
+    response.put(VERSION, &mut out);
+    out.into_bytes()
+}
