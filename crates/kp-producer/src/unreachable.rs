@@ -129,6 +129,7 @@ fn is_failed_attempt(reason: &DisconnectReason) -> bool {
         | DisconnectReason::ConnectFailed(_)
         | DisconnectReason::SetupTimeout
         | DisconnectReason::ClosedWithoutAnswer
+        | DisconnectReason::OtherProtocol(_)
         | DisconnectReason::ProtocolError(_) => true,
         DisconnectReason::Lost(_)
         | DisconnectReason::RequestTimeout

@@ -215,6 +215,12 @@ impl FrameReader {
         self.buffer.len()
     }
 
+    /// The bytes taken in and not handed out yet: what came, when it turns out to be no frame.
+    #[must_use]
+    pub fn unread(&self) -> &[u8] {
+        &self.buffer
+    }
+
     /// How many bytes are missing at least until a frame is whole; 0 if one is. For sizing the next read.
     #[must_use]
     pub fn missing(&self) -> usize {
