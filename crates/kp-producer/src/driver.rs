@@ -167,10 +167,12 @@ impl Driver {
             Output::Disconnect { broker, reason } => self.client.disconnect(now, broker, &reason),
             Output::Settle(settlement) => self.settle(now, settlement),
             Output::ClusterChanged(cluster) => {
-                // Before records see it, so that the first of them go by their rack (PA14).
-                self.shared.accumulator.follow_racks(&cluster);
-                let view = View::new(Arc::clone(&cluster), &self.shared.accumulator);
-                self.shared.set_view(view);
+                // The core publishes an unchanged cluster too, for those who wait: the view is made of a new one only.
+                if !self.shared.view().shows(&cluster) {
+                    // Before records see it, so that the first of them go by their rack (PA14).
+                    self.shared.accumulator.follow_racks(&cluster);
+                    self.shared.set_view(View::new(Arc::clone(&cluster), &self.shared.accumulator));
+                }
                 self.shared.waiters.clear_failure();
                 self.shared.waiters.serve(&cluster);
                 // Who waits for a partition that is not there yet waits for the next answer (MD20).

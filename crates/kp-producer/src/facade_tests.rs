@@ -6,6 +6,7 @@ mod deadlines;
 mod ends;
 mod explained;
 mod extensions;
+mod refused_topics;
 #[cfg(feature = "futures")]
 mod streams;
 #[cfg(feature = "tracing")]

@@ -160,6 +160,10 @@ impl Scripted {
                         leader_id: if partition_index < led { 1 } else { -1 },
                         ..Default::default()
                     };
+                    if topic.name.as_ref().is_some_and(|name| name.as_str() == "forbidden") {
+                        let error_code = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+                        return MetadataResponseTopic { error_code, name: topic.name, ..Default::default() };
+                    }
                     MetadataResponseTopic {
                         name: topic.name,
                         partitions: (0..4).map(partition).collect(),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// A snapshot of the cluster, and the queues of every topic in it: one load gives both.
 pub(crate) struct View {
     pub(crate) cluster: Arc<Cluster>,
-    /// Looked up with every record. The application chooses the names, nobody else does: no hash against floods.
+    /// Looked up with every record. The application alone chooses the names: no hash against floods.
     pub(super) topics: HashMap<TopicName, TopicView, FxBuildHasher>,
     /// Why nothing is accepted although there is a cluster; no topics are shown then.
     refusal: Option<SendErrorKind>,
@@ -24,7 +24,7 @@ pub(crate) struct TopicView {
     pub(super) queues: Arc<TopicQueues>,
 }
 
-/// A topic as one view has it, kept by who sends to it again and again.
+/// A topic as one view has it, kept by a caller that sends to it again and again.
 #[derive(Clone)]
 pub(crate) struct CachedTopic {
     /// Of the view, or of an older one.
@@ -45,9 +45,14 @@ impl View {
         Self { cluster, topics, refusal: None }
     }
 
-    /// One in which nobody finds a topic, but `refusal` instead.
+    /// One in which no topic is found, but `refusal` instead.
     pub(crate) fn refusing(cluster: Arc<Cluster>, refusal: SendErrorKind) -> Self {
         Self { cluster, topics: HashMap::default(), refusal: Some(refusal) }
+    }
+
+    /// Whether it was made of this snapshot, and shows its topics.
+    pub(crate) fn shows(&self, cluster: &Arc<Cluster>) -> bool {
+        self.refusal.is_none() && Arc::ptr_eq(&self.cluster, cluster)
     }
 
     /// What this says to a wish; see [`Wanted::verdict`].
