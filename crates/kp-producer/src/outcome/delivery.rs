@@ -157,6 +157,7 @@ pub(crate) fn not_to_be_had(why: FailureKind) -> Arc<BatchFailure> {
         attempts: 0,
         waited: Duration::ZERO,
         spent: Spent::default(),
+        is_fatal: false,
         last: None,
         record_errors: Vec::new(),
     })

@@ -28,6 +28,7 @@ fn failed() -> Outcome {
         attempts: 1,
         waited: Spent::default().total(),
         spent: Spent::default(),
+        is_fatal: false,
         last: None,
         record_errors: vec![(3, Some("no key".into()))],
     }))
