@@ -59,7 +59,8 @@ pub(crate) struct Core {
     home: Arc<Home>,
     /// Its place among the incomplete; `None` once it is settled.
     entry: Option<Entry>,
-    place: Place,
+    place: BatchPlace,
+    is_part: bool,
     completion: Arc<Completion>,
     callbacks: Callbacks,
     /// Count and times of its records; final once it is closed.
@@ -75,16 +76,6 @@ pub(crate) struct Core {
     overhead: Option<Reservation>,
 }
 
-/// A batch's place among the batches of its queue: earlier ones are smaller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    /// The number that the batch was opened under, or that the batch was opened under which this one is a part of.
-    opened: BatchNumber,
-    /// Of a part of a split: the index of its first record in the batch that was opened.
-    first_index: u32,
-    is_part: bool,
-}
-
 /// What a batch was sent with.
 #[derive(Clone, Copy, Debug)]
 struct Sent {
@@ -94,6 +85,19 @@ struct Sent {
     header: Option<[u8; BATCH_HEADER_SIZE]>,
     /// The leader epoch, if the metadata knew one (AC15).
     leader_epoch: Option<LeaderEpoch>,
+}
+
+/// Where a batch stands among those of its partition: earlier places hold records that were accepted earlier. The number that
+/// the batch was opened under, and for a part of a split the index of its first record in that batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BatchPlace(BatchNumber, u32);
+
+impl BatchPlace {
+    /// The place of a part of this batch that begins with its record `first_index`.
+    #[must_use]
+    pub fn of_part(self, first_index: u32) -> Self {
+        Self(self.0, self.1 + first_index)
+    }
 }
 
 /// What each batch takes in memory besides its pages and the lists of [`Callbacks`], in bytes: itself, its completion, its places
@@ -106,6 +110,12 @@ pub(crate) const OVERHEAD: usize = size_of::<Core>()
 const SHARED_PAGE: usize = 128;
 
 impl<S> Batch<S> {
+    /// Its place among the batches of its partition.
+    #[must_use]
+    pub fn place(&self) -> BatchPlace {
+        self.core.place
+    }
+
     /// The queue it belongs to.
     #[must_use]
     pub fn queue(&self) -> QueueIndex {
@@ -175,7 +185,7 @@ impl<S> Batch<S> {
     /// Whether it is a part of a batch that was too large.
     #[must_use]
     pub fn is_split_product(&self) -> bool {
-        self.core.place.is_part
+        self.core.is_part
     }
 
     /// Where its outcome will appear.
@@ -230,6 +240,7 @@ impl<S> Batch<S> {
             attempts: ledger.attempts(),
             waited: spent.total(),
             spent,
+            is_fatal: false,
             last,
             record_errors,
         }
@@ -238,10 +249,6 @@ impl<S> Batch<S> {
     /// The number that it was entered under.
     pub(crate) fn number(&self) -> BatchNumber {
         self.core.number()
-    }
-
-    pub(crate) fn place(&self) -> Place {
-        self.core.place
     }
 
     pub(crate) fn age(&self) -> Age {
@@ -297,7 +304,8 @@ impl Core {
         Self {
             home,
             entry: Some(entry),
-            place: Place { opened: entry.number, first_index: 0, is_part: false },
+            place: BatchPlace(entry.number, 0),
+            is_part: false,
             completion,
             callbacks: Callbacks::default(),
             records: RecordEncoder::new(),
@@ -348,7 +356,7 @@ impl Core {
     }
 
     fn number(&self) -> BatchNumber {
-        self.entry.map_or(self.place.opened, |entry| entry.number)
+        self.entry.map_or(self.place.0, |entry| entry.number)
     }
 
     /// Counts what the batch takes in memory besides its pages, until it ends. Above the bound if need be: it has its page, and
@@ -365,6 +373,7 @@ impl Core {
             attempts: self.ledger.attempts(),
             waited: self.ledger.spent().total(),
             spent: self.ledger.spent(),
+            is_fatal: false,
             last: self.ledger.last_error().cloned(),
             record_errors: Vec::new(),
         }
@@ -387,7 +396,8 @@ impl Core {
     /// age, what earlier attempts left open, and the sequence that its first record was given.
     fn part(&self, now: Instant, first_index: u32) -> Self {
         let mut part = Self::new(Arc::clone(&self.home), self.ledger.created());
-        part.place = Place { first_index: self.place.first_index + first_index, is_part: true, ..self.place };
+        part.place = self.place.of_part(first_index);
+        part.is_part = true;
         part.ledger = self.ledger.part(now);
         part.count_overhead();
         let identity = self.sent.and_then(|sent| sent.identity).map(|identity| BatchIdentity {

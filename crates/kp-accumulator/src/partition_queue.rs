@@ -3,7 +3,7 @@
 //! Touched by append (any thread), by workers that seal, and by the driver. Lock: one per partition, never held while
 //! waiting for memory, while compressing, or while user code runs.
 
-use crate::batch::{Batch, Closed, Open, Place, Sealed};
+use crate::batch::{Batch, BatchPlace, Closed, Open, Sealed};
 use crate::completion::Completion;
 use crate::growth::LastLeader;
 use crate::incomplete::BatchNumber;
@@ -70,7 +70,7 @@ pub(crate) enum Slot {
 #[derive(Debug)]
 pub(crate) struct Away {
     pub(crate) number: BatchNumber,
-    place: Place,
+    place: BatchPlace,
     age: Age,
     /// It was due to expire and could not be taken: no alarm rings for it again, its return is announced.
     is_overdue: bool,
@@ -359,7 +359,7 @@ impl Slot {
         }
     }
 
-    fn place(&self) -> Place {
+    fn place(&self) -> BatchPlace {
         match self {
             Self::Closed(batch) => batch.place(),
             Self::Sealing(away) => away.place,

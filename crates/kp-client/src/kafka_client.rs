@@ -4,7 +4,7 @@
 //! script, for the simulated cluster of `kp-sim`, or for another network stack. Object-safe, not async, no
 //! sockets and no runtime in this file.
 
-use crate::{NetworkSnapshot, OldKafka};
+use crate::{NetworkSnapshot, OldKafka, OtherProtocol};
 use bytes::Bytes;
 use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, Segments};
 use std::fmt;
@@ -107,8 +107,10 @@ pub enum DisconnectReason {
     SetupTimeout,
     /// The broker closed it, or the system reported an error; the system's words.
     Lost(Arc<str>),
-    /// Closed before it answered ApiVersions: perhaps a TLS or SASL listener.
+    /// Closed before it answered ApiVersions, and never heard of as a Kafka listener: perhaps one for TLS or SASL.
     ClosedWithoutAnswer,
+    /// Something else than a broker answered, in a protocol that its first bytes give away.
+    OtherProtocol(OtherProtocol),
     /// A request was not answered in its time.
     RequestTimeout,
     /// The broker broke the protocol (size, correlation id, undecodable ApiVersions).
@@ -127,6 +129,10 @@ impl fmt::Display for DisconnectReason {
             Self::SetupTimeout => f.write_str("not ready in time (socket.connection.setup.timeout.ms)"),
             Self::Lost(words) => write!(f, "connection lost: {words}"),
             Self::ClosedWithoutAnswer => f.write_str("closed without an answer: a TLS or SASL listener?"),
+            Self::OtherProtocol(OtherProtocol::Tls) => {
+                f.write_str("a TLS listener, and this connection is not encrypted (security.protocol)")
+            }
+            Self::OtherProtocol(other) => write!(f, "{other} listens there, not a Kafka broker"),
             Self::RequestTimeout => f.write_str("a request was not answered in time (request.timeout.ms)"),
             Self::ProtocolError(words) => write!(f, "protocol error: {words}"),
             Self::Idle => f.write_str("idle (connections.max.idle.ms)"),

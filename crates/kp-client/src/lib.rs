@@ -8,6 +8,7 @@
 mod kafka_client;
 mod network_counters;
 mod nodes;
+mod other_protocol;
 
 pub use kafka_client::{
     ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Refused, WaitReason,
@@ -16,3 +17,4 @@ pub use kafka_client::{
 pub use kp_protocol::OldKafka;
 pub use network_counters::{NetworkCounters, NetworkSnapshot, NodeCounters};
 pub use nodes::{ClientNodes, Nodes};
+pub use other_protocol::OtherProtocol;

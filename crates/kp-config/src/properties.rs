@@ -45,10 +45,18 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Property>, ConfigError> {
         let mut logical = line.to_owned();
         while ends_open(&logical) {
             logical.pop();
+            // A backslash alone begins nothing: the next line may be a comment. (As the last line of a file it is an empty key to
+            // Java, but not if the file ends in "\r\n"; here it never is one.)
+            if logical.is_empty() {
+                break;
+            }
             match lines.next() {
                 Some((_, next)) => logical.push_str(trim_start(next)),
                 None => break,
             }
+        }
+        if logical.is_empty() {
+            continue;
         }
         let (key, value) = split(&logical);
         let unescape = |part| unescape(part).map_err(|problem| at_line(index + 1, problem));
@@ -179,6 +187,12 @@ mod tests {
         // An even number of backslashes is text, too.
         assert_eq!(pairs("k=a\\\\\nl=b"), [pair("k", "a\\"), pair("l", "b")]);
         assert_eq!(one("k=a\\"), pair("k", "a"));
+    }
+
+    #[test]
+    fn a_backslash_alone_on_its_line_begins_nothing() {
+        assert_eq!(pairs("\\\nk=v\n \\\n# comment\n\\\n\nl=w"), [pair("k", "v"), pair("l", "w")]);
+        assert_eq!(pairs("k=v\n\\"), [pair("k", "v")]);
     }
 
     #[test]

@@ -57,6 +57,7 @@ impl ProducerConfig {
     fn checked(&self) -> Result<Validated, ConfigError> {
         self.check_ranges()?;
         let bootstrap_servers = self.check_bootstrap()?;
+        self.check_client_id()?;
         self.check_security()?;
         self.check_transactions()?;
         let (idempotence, promise) = idempotence::decide(self)?;
@@ -98,6 +99,21 @@ impl ProducerConfig {
                 needed: "host:port of a broker, or several with commas (V1)",
             }),
         }
+    }
+
+    /// The name goes into requests, whose strings have a length of 16 bits, and is part of a thread's name and of metric labels,
+    /// where a NUL or a line feed cannot stand.
+    fn check_client_id(&self) -> Result<(), ConfigError> {
+        const LONGEST: usize = i16::MAX as usize;
+        let id = self.text("client.id").unwrap_or_default();
+        if id.len() <= LONGEST && !id.contains(char::is_control) {
+            return Ok(());
+        }
+        Err(ConfigError::InvalidValue {
+            key: "client.id",
+            value: id,
+            allowed: format!("text of at most {LONGEST} bytes without control characters"),
+        })
     }
 
     /// V2, V8, V9: what Java would find wrong with TLS and SASL, when they are used.
@@ -302,11 +318,19 @@ impl ProducerConfig {
         if !self.is_set("kp.batch.growth.max.bytes") {
             settings.batch_growth_max_bytes = settings.batch_growth_max_bytes.min(settings.max_request_size);
         }
-        let mut odd = |key, message: String| warnings.push(ConfigWarning::Odd { key, message });
+        // Java takes memory for a whole batch when one opens, so that there every `send` fails.
         if settings.batch_size > settings.buffer_memory {
-            let memory = settings.buffer_memory;
-            odd("batch.size", format!("above buffer.memory={memory}: no batch can become full"));
+            settings.batch_size = (settings.buffer_memory / 2).max(1);
+            warnings.push(ConfigWarning::Adjusted {
+                key: "batch.size",
+                to: settings.batch_size.to_string(),
+                because: format!(
+                    "it is above buffer.memory={}, which holds two batches now",
+                    settings.buffer_memory
+                ),
+            });
         }
+        let mut odd = |key, message: String| warnings.push(ConfigWarning::Odd { key, message });
         if settings.batch_size > settings.max_request_size {
             let most = settings.max_request_size;
             odd("batch.size", format!("above max.request.size={most}: full batches travel one per request"));

@@ -11,6 +11,7 @@ mod attempts;
 mod broker;
 mod connection;
 mod counters;
+mod kafka_listeners;
 mod known_cluster;
 mod network_client;
 mod selectable;
@@ -22,7 +23,7 @@ mod tokio;
 pub use self::tokio::{TokioClient, TokioSelector};
 pub use kp_client::{
     ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkCounters, NetworkSnapshot,
-    NodeCounters, OldKafka, Readiness, Refused, WaitReason, Written,
+    NodeCounters, OldKafka, OtherProtocol, Readiness, Refused, WaitReason, Written,
 };
 pub use network_client::NetworkClient;
 pub use selectable::{Selectable, SelectorEvent, Wait};

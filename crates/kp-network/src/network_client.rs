@@ -15,6 +15,7 @@ mod tests;
 use crate::broker::Broker;
 use crate::connection::Link;
 use crate::counters::Counters;
+use crate::kafka_listeners::KafkaListeners;
 use crate::known_cluster::KnownCluster;
 use crate::{
     ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkCounters, NetworkSettings,
@@ -65,6 +66,7 @@ pub struct NetworkClient<S> {
     last_number: u64,
     counters: Counters,
     known: KnownCluster,
+    listeners: KafkaListeners,
     /// Whether the caller was told that the cluster is an old one.
     old_told: bool,
 }
@@ -87,6 +89,7 @@ impl<S: Selectable> NetworkClient<S> {
             last_number: 0,
             counters: Counters::default(),
             known: KnownCluster::default(),
+            listeners: KafkaListeners::default(),
             old_told: false,
             settings,
         }
@@ -95,6 +98,12 @@ impl<S: Selectable> NetworkClient<S> {
     /// What it has done so far.
     pub fn counters(&self) -> NetworkCounters {
         self.counters.totals
+    }
+
+    /// What moves its bytes.
+    #[cfg(all(test, feature = "tokio"))]
+    pub(crate) fn selectable(&self) -> &S {
+        &self.selectable
     }
 
     /// A broker that has left the list: closed now, or when its last request is answered.

@@ -16,7 +16,8 @@ pub struct NetworkSettings {
     pub reconnect_backoff: Backoff,
     /// Time an attempt has, from its start to ready (`socket.connection.setup.timeout.ms`, `….max.ms`; KIP-601).
     pub setup_timeout: Backoff,
-    /// A connection idle for so long is closed (`connections.max.idle.ms`); `None` = never.
+    /// A connection idle for so long is closed (`connections.max.idle.ms`); `None` = never, and
+    /// less than 10 ms is taken as 10 ms.
     pub connections_max_idle: Option<Duration>,
     /// `SO_SNDBUF` in bytes (`send.buffer.bytes`); `None` leaves it to the system.
     pub send_buffer: Option<usize>,

@@ -6,6 +6,8 @@ mod deadlines;
 mod ends;
 mod explained;
 mod extensions;
+mod refused_topics;
+pub(crate) mod scripted;
 #[cfg(feature = "futures")]
 mod streams;
 #[cfg(feature = "tracing")]

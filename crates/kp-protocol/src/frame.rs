@@ -4,8 +4,9 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::api_key::ApiKey;
 use crate::error::{Fault, ProtocolError};
+use crate::field::{ParseFault, Parsed};
 use crate::primitive::{TagSection, array, take};
-use crate::wire::{Message, ParseFault, Parsed, Request, check_version};
+use crate::wire::{Message, Request, check_version};
 use crate::wire_buf::{Segments, WireBuf};
 
 /// Bytes of the size in front of every frame.
@@ -212,6 +213,12 @@ impl FrameReader {
     #[must_use]
     pub fn buffered(&self) -> usize {
         self.buffer.len()
+    }
+
+    /// The bytes taken in and not handed out yet: what came, when it turns out to be no frame.
+    #[must_use]
+    pub fn unread(&self) -> &[u8] {
+        &self.buffer
     }
 
     /// How many bytes are missing at least until a frame is whole; 0 if one is. For sizing the next read.

@@ -7,8 +7,9 @@ use std::fmt::Debug;
 use bytes::Bytes;
 
 use crate::api::*;
+use crate::field::Form;
 use crate::golden_values::{Golden, Place};
-use crate::wire::{Form, Message};
+use crate::wire::Message;
 use crate::{ApiKey, ErrorCode, RequestHeader};
 
 /// Rows: four words each.

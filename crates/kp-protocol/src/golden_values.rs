@@ -4,12 +4,12 @@
 use bytes::Bytes;
 
 use crate::error_code::ErrorCode;
+use crate::field::Form;
 use crate::kafka_string::KafkaString;
 use crate::record_data::Records;
 use crate::schema::name_in_schema;
 use crate::topic_partition::TopicId;
 use crate::unknown_tags::UnknownTags;
-use crate::wire::Form;
 
 /// How a message is filled; the Java program explains each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

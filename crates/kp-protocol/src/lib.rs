@@ -46,10 +46,12 @@
 pub mod api;
 mod api_key;
 mod broker_id;
+mod broker_versions;
 pub mod compression;
 mod element_sink;
 mod error;
 mod error_code;
+mod field;
 mod frame;
 #[cfg(test)]
 mod golden_tests;
@@ -76,8 +78,9 @@ pub mod varint;
 mod wire;
 mod wire_buf;
 
-pub use api_key::{ApiKey, BrokerVersions, VersionRange};
+pub use api_key::{ApiKey, VersionRange};
 pub use broker_id::{BrokerAddress, BrokerId, LeaderEpoch};
+pub use broker_versions::BrokerVersions;
 pub use element_sink::ElementSink;
 pub use error::{Fault, ProtocolError};
 pub use error_code::ErrorCode;

@@ -8,8 +8,9 @@ use proptest::prelude::*;
 
 use crate::api::*;
 use crate::error::{Fault, ProtocolError};
+use crate::field::Form;
 use crate::sample::{Entropy, Sample};
-use crate::wire::{Form, Message};
+use crate::wire::Message;
 use crate::wire_buf::WireBuf;
 use crate::{ErrorCode, KafkaString, Records, TopicId};
 

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use crate::element_sink::{Elements, KeepAll};
 use crate::error::{Fault, ProtocolError};
 use crate::error_code::ErrorCode;
+use crate::field::{Field, Form, ParseFault, Parsed};
 use crate::kafka_string::KafkaString;
 use crate::record_data::Records;
 use crate::topic_partition::TopicId;
-use crate::wire::{Field, Form, ParseFault, Parsed};
 use crate::wire_buf::WireBuf;
 
 /// The next `N` bytes.

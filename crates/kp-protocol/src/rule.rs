@@ -8,8 +8,8 @@ use bytes::Bytes;
 use crate::api_key::VersionRange;
 use crate::element_sink::Elements;
 use crate::error::{Fault, ProtocolError};
+use crate::field::{Field, Form, ParseFault, Parsed};
 use crate::schema::SchemaRow;
-use crate::wire::{Field, Form, ParseFault, Parsed};
 
 /// What the brackets of a row say.
 #[derive(Clone, Copy)]

@@ -3,11 +3,11 @@
 use bytes::Bytes;
 
 use crate::error_code::ErrorCode;
+use crate::field::{Field, Form};
 use crate::kafka_string::KafkaString;
 use crate::record_data::Records;
 use crate::topic_partition::TopicId;
 use crate::unknown_tags::UnknownTags;
-use crate::wire::{Field, Form};
 
 /// A string of bytes that is used up; then zeros.
 pub(crate) struct Entropy<'a>(pub(crate) &'a [u8]);

@@ -13,9 +13,9 @@
 //! ```
 
 use crate::error::ProtocolError;
+use crate::field::{ParseFault, Parsed};
 use crate::primitive::uvarint;
 use crate::records::zigzag;
-use crate::wire::{ParseFault, Parsed};
 
 /// An unsigned varint of at most five bytes, and what follows it.
 ///

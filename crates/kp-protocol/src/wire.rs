@@ -1,4 +1,4 @@
-//! The `wire!` table and the traits behind it. Each message is written down once, row by row: struct, encoder,
+//! The `wire!` table and the messages that come from it. Each message is written down once, row by row: struct, encoder,
 //! parser,
 //! exact size, documentation and the text that `cargo xtask tidy` compares with Kafka's schemas come from that row.
 //!
@@ -9,7 +9,8 @@ use bytes::Bytes;
 
 use crate::api_key::{ApiKey, VersionRange};
 use crate::element_sink::{Elements, KeepAll};
-use crate::error::{Fault, ProtocolError};
+use crate::error::ProtocolError;
+use crate::field::{Field, Form, ParseFault};
 use crate::wire_buf::WireBuf;
 
 /// A request or response, whole.
@@ -66,94 +67,6 @@ pub trait Request: Message {
     const KEY: ApiKey;
     /// What answers it.
     type Response: Message;
-}
-
-/// How a value is written: the message's version, and whether that is flexible (KIP-482).
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Form {
-    pub(crate) version: i16,
-    pub(crate) flexible: bool,
-    /// Reading: whether tags without a row are kept instead of skipped.
-    pub(crate) keeps_unknown: bool,
-}
-
-/// What a parser returns: the rest of the input and the value.
-pub(crate) type Parsed<'a, T> = nom::IResult<&'a [u8], T, ParseFault>;
-
-/// A fault and how much input was left where it was found; [`ProtocolError::Malformed`] is made of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ParseFault {
-    pub(crate) left: usize,
-    pub(crate) fault: Fault,
-}
-
-impl ParseFault {
-    #[cold]
-    pub(crate) fn err<T>(input: &[u8], fault: Fault) -> Result<T, nom::Err<Self>> {
-        Err(nom::Err::Error(Self { left: input.len(), fault }))
-    }
-
-    /// The public error, for an input of `len` bytes.
-    #[cold]
-    pub(crate) fn explain(
-        error: nom::Err<Self>,
-        what: &'static str,
-        version: i16,
-        len: usize,
-    ) -> ProtocolError {
-        let Self { left, fault } = match error {
-            nom::Err::Error(fault) | nom::Err::Failure(fault) => fault,
-            nom::Err::Incomplete(_) => Self { left: 0, fault: Fault::Truncated { missing: 1 } },
-        };
-        ProtocolError::Malformed { what, version, at: len.saturating_sub(left), fault }
-    }
-}
-
-impl<'a> nom::error::ParseError<&'a [u8]> for ParseFault {
-    fn from_error_kind(input: &'a [u8], kind: nom::error::ErrorKind) -> Self {
-        let fault = match kind {
-            nom::error::ErrorKind::Eof => Fault::Truncated { missing: 1 },
-            other => Fault::Combinator(other),
-        };
-        Self { left: input.len(), fault }
-    }
-
-    fn append(_: &'a [u8], _: nom::error::ErrorKind, other: Self) -> Self {
-        other
-    }
-}
-
-/// A value of one field. A type decides its own encoding.
-pub(crate) trait Field: Sized + 'static {
-    /// The least number of bytes any value takes; array counts are checked against it.
-    fn min_size(form: Form) -> usize;
-    fn size(&self, form: Form) -> Result<usize, ProtocolError>;
-    /// Bytes handed on by reference.
-    fn shared_size(&self) -> usize {
-        0
-    }
-    fn put(&self, form: Form, out: &mut WireBuf);
-    /// `input` is a slice of `frame`.
-    fn parse<'a>(input: &'a [u8], frame: &'a Bytes, form: Form) -> Parsed<'a, Self>;
-    /// The same for a value that may hold arrays: their elements go to `elements` first.
-    #[inline(always)]
-    fn parse_each<'a, E: Elements>(
-        input: &'a [u8],
-        frame: &'a Bytes,
-        form: Form,
-        _: &mut E,
-    ) -> Parsed<'a, Self> {
-        Self::parse(input, frame, form)
-    }
-    fn is_null(&self) -> bool {
-        false
-    }
-}
-
-/// Compares a field with its default; a function, so that the default's type is known.
-#[inline(always)]
-pub(crate) fn is_default<T: PartialEq>(value: &T, default: &T) -> bool {
-    value == default
 }
 
 /// Refuses a version outside `known`.
@@ -233,10 +146,10 @@ macro_rules! wire {
                 parts: &[$Message::ROWS, $($Part::ROWS),*],
             };
 
-            fn form(version: i16) -> $crate::wire::Form {
+            fn form(version: i16) -> $crate::field::Form {
                 const FLEXIBLE: Option<i16> = $crate::wire::wire!(@flexible $flexible);
                 let flexible = FLEXIBLE.is_some_and(|from| version >= from);
-                $crate::wire::Form { version, flexible, keeps_unknown: false }
+                $crate::field::Form { version, flexible, keeps_unknown: false }
             }
         }
 
@@ -247,15 +160,15 @@ macro_rules! wire {
 
             fn size(&self, version: i16) -> Result<usize, $crate::ProtocolError> {
                 $crate::wire::check_version(Self::NAME, version, Self::VERSIONS)?;
-                $crate::wire::Field::size(self, Self::form(version))
+                $crate::field::Field::size(self, Self::form(version))
             }
 
             fn shared_size(&self) -> usize {
-                $crate::wire::Field::shared_size(self)
+                $crate::field::Field::shared_size(self)
             }
 
             fn put(&self, version: i16, out: &mut $crate::WireBuf) {
-                $crate::wire::Field::put(self, Self::form(version), out);
+                $crate::field::Field::put(self, Self::form(version), out);
             }
 
             fn parse(input: &bytes::Bytes, version: i16) -> Result<Self, $crate::ProtocolError> {
@@ -266,7 +179,7 @@ macro_rules! wire {
                 input: &bytes::Bytes,
                 version: i16,
             ) -> Result<Self, $crate::ProtocolError> {
-                let form = $crate::wire::Form { keeps_unknown: true, ..Self::form(version) };
+                let form = $crate::field::Form { keeps_unknown: true, ..Self::form(version) };
                 $crate::wire::parse_message(input, form)
             }
         }
@@ -281,7 +194,7 @@ macro_rules! wire {
     (@max) => { i16::MAX };
     (@max $max:literal) => { $max };
     (@is_default $value:expr, $ty:ty $(, $default:expr)?) => {
-        $crate::wire::is_default(&$value, &$crate::wire::wire!(@default $ty $(, $default)?))
+        $crate::field::is_default(&$value, &$crate::wire::wire!(@default $ty $(, $default)?))
     };
     (@default $ty:ty) => { <$ty as Default>::default() };
     (@default $ty:ty, $default:expr) => { $default };
@@ -358,7 +271,7 @@ macro_rules! wire_struct {
         impl $Name {
             /// The tags that the rows name in a version.
             #[cold]
-            fn known_tags(form: $crate::wire::Form) -> Vec<Option<u32>> {
+            fn known_tags(form: $crate::field::Form) -> Vec<Option<u32>> {
                 const RULES: &[$crate::rule::Rule] =
                     &[$($crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*)),*];
                 RULES.iter().map(|rule| rule.tag.filter(|_| rule.is_tagged(form))).collect()
@@ -366,7 +279,7 @@ macro_rules! wire_struct {
 
             /// What unknown tags add to a section of `tags` known ones. Out of line: hardly any struct has one.
             #[cold]
-            fn unknown_tags_size(&self, form: $crate::wire::Form, tags: u32) -> Result<usize, $crate::ProtocolError> {
+            fn unknown_tags_size(&self, form: $crate::field::Form, tags: u32) -> Result<usize, $crate::ProtocolError> {
                 self.unknown_tags.check(form.flexible, &Self::known_tags(form), stringify!($Name), form.version)?;
                 Ok(self.unknown_tags.added_size(tags))
             }
@@ -374,7 +287,7 @@ macro_rules! wire_struct {
 
         #[cfg(test)]
         impl $crate::sample::Sample for $Name {
-            fn sample(entropy: &mut $crate::sample::Entropy<'_>, form: $crate::wire::Form) -> Self {
+            fn sample(entropy: &mut $crate::sample::Entropy<'_>, form: $crate::field::Form) -> Self {
                 let mut value = Self::default();
                 $({
                     const RULE: $crate::rule::Rule = $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*);
@@ -391,7 +304,7 @@ macro_rules! wire_struct {
 
         #[cfg(test)]
         impl $crate::golden_values::Golden for $Name {
-            fn golden(initial: &Self, place: &$crate::golden_values::Place, form: $crate::wire::Form) -> Self {
+            fn golden(initial: &Self, place: &$crate::golden_values::Place, form: $crate::field::Form) -> Self {
                 let mut value = initial.clone();
                 $({
                     const RULE: $crate::rule::Rule = $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*);
@@ -407,21 +320,21 @@ macro_rules! wire_struct {
             }
         }
 
-        impl $crate::wire::Field for $Name {
+        impl $crate::field::Field for $Name {
             #[inline]
-            fn min_size(form: $crate::wire::Form) -> usize {
+            fn min_size(form: $crate::field::Form) -> usize {
                 let mut size = usize::from(form.flexible);
                 $({
                     const RULE: $crate::rule::Rule = $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*);
                     if RULE.is_plain(form.version) {
-                        size += <$ty as $crate::wire::Field>::min_size(form);
+                        size += <$ty as $crate::field::Field>::min_size(form);
                     }
                 })*
                 size
             }
 
             #[inline]
-            fn size(&self, form: $crate::wire::Form) -> Result<usize, $crate::ProtocolError> {
+            fn size(&self, form: $crate::field::Form) -> Result<usize, $crate::ProtocolError> {
                 let mut size = 0;
                 let mut tags = 0u32;
                 $({
@@ -431,7 +344,7 @@ macro_rules! wire_struct {
                     size += RULE.size(&self.$field, is_default, form, (stringify!($Name), stringify!($field)))?;
                     if let Some(tag) = RULE.tag && RULE.is_tagged(form) && !is_default {
                         tags += 1;
-                        size += $crate::primitive::tagged_size(tag, $crate::wire::Field::size(&self.$field, form)?);
+                        size += $crate::primitive::tagged_size(tag, $crate::field::Field::size(&self.$field, form)?);
                     }
                 })*
                 if form.flexible {
@@ -445,16 +358,16 @@ macro_rules! wire_struct {
 
             #[inline]
             fn shared_size(&self) -> usize {
-                0 $(+ $crate::wire::Field::shared_size(&self.$field))*
+                0 $(+ $crate::field::Field::shared_size(&self.$field))*
             }
 
             #[inline]
-            fn put(&self, form: $crate::wire::Form, out: &mut $crate::WireBuf) {
+            fn put(&self, form: $crate::field::Form, out: &mut $crate::WireBuf) {
                 let mut tags = 0u32;
                 $({
                     const RULE: $crate::rule::Rule = $crate::wire::wire!(@rule $min $(..=$max)? $(; $option $($argument)?)*);
                     if RULE.is_plain(form.version) {
-                        $crate::wire::Field::put(&self.$field, form, out);
+                        $crate::field::Field::put(&self.$field, form, out);
                     }
                     tags += u32::from(
                         RULE.is_tagged(form) && !$crate::wire::wire!(@is_default self.$field, $ty $(, $default)?),
@@ -484,18 +397,18 @@ macro_rules! wire_struct {
             fn parse<'a>(
                 input: &'a [u8],
                 frame: &'a bytes::Bytes,
-                form: $crate::wire::Form,
-            ) -> $crate::wire::Parsed<'a, Self> {
-                <Self as $crate::wire::Field>::parse_each(input, frame, form, &mut $crate::element_sink::KeepAll)
+                form: $crate::field::Form,
+            ) -> $crate::field::Parsed<'a, Self> {
+                <Self as $crate::field::Field>::parse_each(input, frame, form, &mut $crate::element_sink::KeepAll)
             }
 
             #[inline]
             fn parse_each<'a, E: $crate::element_sink::Elements>(
                 input: &'a [u8],
                 frame: &'a bytes::Bytes,
-                form: $crate::wire::Form,
+                form: $crate::field::Form,
                 elements: &mut E,
-            ) -> $crate::wire::Parsed<'a, Self> {
+            ) -> $crate::field::Parsed<'a, Self> {
                 let mut rest = input;
                 $(
                     let mut $field: $ty = {

@@ -30,6 +30,13 @@ impl Batch<InFlight> {
         self.core.ledger.take_back_attempt();
     }
 
+    /// From here to the next attempt no newer leader ends its backoff (AC15): it has followed one already.
+    pub fn keep_backoff(&mut self) {
+        if let Some(sent) = &mut self.core.sent {
+            sent.leader_epoch = None;
+        }
+    }
+
     /// Back to waiting: the attempt is over. Hand it to [`Accumulator::requeue`](crate::Accumulator::requeue).
     pub fn requeue(self, now: Instant) -> Batch<Sealed> {
         let Self { mut core, state: InFlight { payload, compression } } = self;

@@ -118,6 +118,11 @@ impl Channel {
         Poll::Ready(Ok(read))
     }
 
+    /// What came and is no frame, or none yet.
+    pub(crate) fn unread(&self) -> &[u8] {
+        self.reader.unread()
+    }
+
     /// The next whole frame, a slice of what was read.
     pub(crate) fn next_frame(&mut self) -> Result<Option<Bytes>, ProtocolError> {
         self.reader.next_frame()

@@ -1,18 +1,18 @@
 //! How connections begin and end: attempts, set-up, time running out.
 
 use super::{NetworkClient, Timer};
-use crate::connection::{CheckingVersions, Connecting, Link, Ready, Resolving};
+use crate::connection::{Channel, CheckingVersions, Connecting, Link, Ready, Resolving};
 use crate::known_cluster::Greeting;
-use crate::{ConnectionNumber, DisconnectReason, Event, Selectable, addresses};
-use kp_protocol::BrokerId;
+use crate::{ConnectionNumber, DisconnectReason, Event, OtherProtocol, Selectable, addresses};
+use kp_protocol::{BrokerAddress, BrokerId, ProtocolError};
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How soon a busy connection is looked at again for idleness, at the earliest.
-const LEAST_IDLE_CHECK: Duration = Duration::from_millis(10);
+/// The shortest `connections.max.idle.ms` in effect: a new connection must stay until its first request, whatever is set.
+const LEAST_IDLE: Duration = Duration::from_millis(10);
 
 impl<S: Selectable> NetworkClient<S> {
     /// Begins an attempt to reach a broker that is down. Nothing happens on the network before the next turn.
@@ -111,7 +111,7 @@ impl<S: Selectable> NetworkClient<S> {
         let Some(ready) = broker.link.ready_mut() else { return };
         let (connection, versions) = (ready.number(), Arc::clone(ready.versions()));
         self.timers.cancel(&(id, Timer::Setup));
-        if let Some(at) = self.settings.connections_max_idle.and_then(|idle| now.checked_add(idle)) {
+        if let Some(at) = self.max_idle().and_then(|idle| now.checked_add(idle)) {
             self.timers.set((id, Timer::Idle), at);
         }
         self.counters.totals.connections_made += 1;
@@ -163,12 +163,37 @@ impl<S: Selectable> NetworkClient<S> {
         });
         let reason = match (&broker.link, error) {
             (Link::CheckingVersions(checking), _) if cut_off && !checking.knows_api_versions() => {
-                DisconnectReason::ClosedWithoutAnswer
+                self.cut_off_unanswered(&broker.address, &checking.channel)
             }
             (_, Some(error)) => DisconnectReason::Lost(error.to_string().into()),
             (_, None) => DisconnectReason::Lost("closed by the broker".into()),
         };
         self.end(now, id, reason);
+    }
+
+    /// Why a connection ended on which the broker never answered. One that has answered on an earlier connection
+    /// speaks plaintext Kafka: it is being stopped, or a proxy before it has lost it.
+    fn cut_off_unanswered(&self, address: &BrokerAddress, channel: &Channel) -> DisconnectReason {
+        match OtherProtocol::recognise(channel.unread()) {
+            Some(other) => DisconnectReason::OtherProtocol(other),
+            None if self.listeners.has_answered(address) => {
+                DisconnectReason::ConnectFailed("closed before the broker was ready".into())
+            }
+            None => DisconnectReason::ClosedWithoutAnswer,
+        }
+    }
+
+    /// The other side sent what is no frame: another protocol, if nothing was answered before.
+    pub(super) fn sent_no_frame(&mut self, now: Instant, id: BrokerId, error: &ProtocolError) {
+        let Some(broker) = self.brokers.get(&id) else { return };
+        let other = match &broker.link {
+            Link::CheckingVersions(checking) if !checking.knows_api_versions() => {
+                OtherProtocol::recognise(checking.channel.unread())
+            }
+            _ => None,
+        };
+        let broken = || DisconnectReason::ProtocolError(error.to_string().into());
+        self.end(now, id, other.map_or_else(broken, DisconnectReason::OtherProtocol));
     }
 
     /// Ends what has run out of time.
@@ -219,6 +244,10 @@ impl<S: Selectable> NetworkClient<S> {
         due
     }
 
+    fn max_idle(&self) -> Option<Duration> {
+        self.settings.connections_max_idle.map(|idle| idle.max(LEAST_IDLE))
+    }
+
     /// The moment for which a timer set to `at` stands, as things are now.
     fn moment_of(&self, now: Instant, id: BrokerId, timer: Timer, at: Instant) -> Option<Instant> {
         let broker = self.brokers.get(&id)?;
@@ -226,11 +255,11 @@ impl<S: Selectable> NetworkClient<S> {
             (Timer::Setup, Link::Resolving(_) | Link::Connecting(_) | Link::CheckingVersions(_)) => Some(at),
             (Timer::Request, Link::Ready(ready)) => ready.earliest_deadline(),
             (Timer::Idle, Link::Ready(ready)) => {
-                let max_idle = self.settings.connections_max_idle?;
+                let max_idle = self.max_idle()?;
                 match ready.idle_since() {
                     Some(since) => since.checked_add(max_idle),
                     // Busy: looked at again when it could next be due.
-                    None => now.checked_add(max_idle.max(LEAST_IDLE_CHECK)),
+                    None => now.checked_add(max_idle),
                 }
             }
             (Timer::Setup | Timer::Request | Timer::Idle, _) => None,

@@ -4,6 +4,7 @@ mod counting;
 mod in_flight;
 mod life;
 mod old_brokers;
+mod other_listeners;
 mod timeouts;
 mod versions;
 mod whom_to_ask;

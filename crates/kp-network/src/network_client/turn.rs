@@ -111,9 +111,7 @@ impl<S: Selectable> NetworkClient<S> {
             match channel.next_frame() {
                 Ok(Some(frame)) => self.take_frame(now, id, &frame),
                 Ok(None) => return,
-                Err(error) => {
-                    return self.end(now, id, DisconnectReason::ProtocolError(error.to_string().into()));
-                }
+                Err(error) => return self.sent_no_frame(now, id, &error),
             }
         }
     }
@@ -146,6 +144,10 @@ impl<S: Selectable> NetworkClient<S> {
     /// Goes where an answer leads that came while versions were asked for. The broker's link is out of its place.
     fn checked(&mut self, now: Instant, id: BrokerId, checked: Checked) {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
+        match &checked {
+            Checked::Ready(_) | Checked::Old(..) => self.listeners.answered(&broker.address),
+            Checked::More(_) | Checked::Broken(..) => {}
+        }
         match checked {
             Checked::Ready(ready) => {
                 broker.link = Link::Ready(ready);

@@ -30,6 +30,13 @@ impl Bell {
         }
     }
 
+    /// The polling thread will not sleep again: lets go of the sleeper, whose waker keeps a whole runtime and its descriptors.
+    pub(super) fn retire(&self) {
+        let sleeper = self.sleeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Not under the lock: it may be the last of its runtime.
+        drop(sleeper);
+    }
+
     /// The last act before sleeping: announces it. `false`: somebody rang meanwhile, do not sleep.
     pub(super) fn fall_asleep(&self) -> bool {
         // SeqCst here and in `ring`: either the ringer sees the sleeper, or the sleeper sees the ring.

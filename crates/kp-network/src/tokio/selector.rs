@@ -335,6 +335,14 @@ impl Selectable for TokioSelector {
 
     fn shutdown(&mut self) {
         self.host = None;
+        self.bell.retire();
+    }
+}
+
+impl Drop for TokioSelector {
+    fn drop(&mut self) {
+        // Wakers of it may live on, and with them the bell.
+        self.shutdown();
     }
 }
 

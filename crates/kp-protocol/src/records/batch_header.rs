@@ -4,10 +4,10 @@ use bytes::Bytes;
 
 use crate::compression::Compression;
 use crate::error::{Fault, ProtocolError};
+use crate::field::{ParseFault, Parsed};
 use crate::primitive::array;
 use crate::producer_identity::{BatchIdentity, ProducerIdentity, Sequence};
 use crate::timestamp::Timestamp;
-use crate::wire::{ParseFault, Parsed};
 
 use super::checksum::crc32c;
 

@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 use crate::compression::{Compression, decompress};
 use crate::error::{Fault, ProtocolError};
+use crate::field::ParseFault;
 use crate::timestamp::Timestamp;
 use crate::topic_partition::Offset;
-use crate::wire::ParseFault;
 
 use super::batch_header::{BATCH_HEADER_SIZE, BatchHeader, CHECKED_FROM, TimestampType};
 use super::checksum::crc32c;

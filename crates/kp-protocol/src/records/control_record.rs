@@ -1,8 +1,8 @@
 //! What a control batch says: the ends of transactions, and things of the controller's that clients skip (KIP-98).
 
 use crate::error::ProtocolError;
+use crate::field::{ParseFault, Parsed};
 use crate::primitive::array;
-use crate::wire::{ParseFault, Parsed};
 
 use super::record::Record;
 

@@ -4,10 +4,10 @@ use bytes::Bytes;
 
 use crate::compression::{Compression, decompress_with};
 use crate::error::{Fault, ProtocolError};
+use crate::field::{ParseFault, Parsed};
 use crate::primitive::{array, take};
 use crate::timestamp::Timestamp;
 use crate::topic_partition::Offset;
-use crate::wire::{ParseFault, Parsed};
 
 use super::batch_header::TimestampType;
 use super::message_set::{BEFORE_SIZE, CHECKED_FROM, MessageFormat};

@@ -1,10 +1,10 @@
 //! One record: as it is given to be written, and as it is read.
 
 use crate::error::Fault;
+use crate::field::{ParseFault, Parsed};
 use crate::primitive::{array, take};
 use crate::timestamp::Timestamp;
 use crate::topic_partition::Offset;
-use crate::wire::{ParseFault, Parsed};
 
 use super::zigzag::{varint, varlong};
 

@@ -1,7 +1,7 @@
 //! Signed varints of records: zigzag, then seven bits a byte, low group first.
 
 use crate::error::Fault;
-use crate::wire::{ParseFault, Parsed};
+use crate::field::{ParseFault, Parsed};
 
 #[inline(always)]
 pub(crate) const fn encode_i32(value: i32) -> u32 {

@@ -188,6 +188,21 @@ fn a_connection_is_not_idle_while_a_request_is_unanswered() {
 }
 
 #[test]
+fn a_connection_that_may_not_be_idle_at_all_still_takes_a_request_before_it_is_closed() {
+    // NC22
+    let mut stage = Stage::with(NetworkSettings { connections_max_idle: Some(Duration::ZERO), ..settings() });
+    let number = stage.ready(A);
+    assert_eq!(stage.why(A), None);
+    stage.send(number, A, 1);
+    let (header, _) = stage.request(number);
+    stage.answer(number, &header, b"");
+    assert_eq!(answered(&stage.turn()).len(), 1);
+    let answered_at = stage.now();
+    assert_eq!(broken(&stage.poll(None)).2, DisconnectReason::Idle);
+    assert_eq!(stage.now() - answered_at, MS(10));
+}
+
+#[test]
 fn without_a_limit_a_connection_stays_for_ever() {
     let mut stage = Stage::with(NetworkSettings { connections_max_idle: None, ..settings() });
     let number = stage.ready(A);

@@ -43,6 +43,23 @@ fn buffers_that_are_not_set_are_left_to_the_system() {
     assert_eq!(options.recv_buffer_size().unwrap(), plain.recv_buffer_size().unwrap());
 }
 
+// NC28
+#[test]
+fn the_client_gives_each_of_its_sockets_the_options_of_its_settings() {
+    let buffers = [(Some(50_000), Some(60_000)), (Some(70_000), None)];
+    for (send_buffer, receive_buffer) in buffers {
+        let settings = NetworkSettings { send_buffer, receive_buffer, ..NetworkSettings::default() };
+        let mut client = TokioClient::new(settings, Arc::new(SystemClock));
+        let connection = connect(&mut client, at(broker(Duration::ZERO), "127.0.0.1"));
+        let options = client.selectable().options_of(connection).expect("connected");
+        assert!(options.tcp_nodelay().unwrap() && options.keepalive().unwrap());
+        // Linux doubles what it is told, for its own bookkeeping.
+        let is = |asked: usize, has: usize| [asked, 2 * asked].contains(&has);
+        assert!(is(send_buffer.unwrap(), options.send_buffer_size().unwrap()));
+        assert!(receive_buffer.is_none_or(|asked| is(asked, options.recv_buffer_size().unwrap())));
+    }
+}
+
 #[test]
 fn reads_and_writes_of_a_closed_socket_are_errors_not_panics() {
     let mut selector = TokioSelector::new(None, None);
