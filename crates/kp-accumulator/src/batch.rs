@@ -6,7 +6,7 @@
 //!                                    └──────requeue────────┘
 //! ```
 //! Open batches live under the lock of their queue; from `Closed` on a batch is owned by value. A batch that is dropped
-//! without an outcome gets one: nobody waits for ever (promise 1 of the design).
+//! without an outcome gets one, so that no waiter waits for ever.
 
 mod callbacks;
 mod closed;
