@@ -63,7 +63,7 @@ pub fn encode_request<R: Request>(
     Ok(out.into_segments())
 }
 
-/// A body alone, in segments, for whoever puts [`request_head`] before it later.
+/// A body alone, in segments, for a caller that puts [`request_head`] before it later.
 ///
 /// # Errors
 /// As [`Message::size`].
@@ -90,7 +90,7 @@ pub fn request_head(
 }
 
 /// As [`request_head`], written behind what was written to `memory` before: one piece of memory for the heads of many requests,
-/// used again when nobody holds them any more. `memory` is empty before and afterwards.
+/// used again when they have no holder any more. `memory` is empty before and afterwards.
 ///
 /// # Errors
 /// As [`request_head`].
