@@ -6,7 +6,7 @@
 //!                                    └──────requeue────────┘
 //! ```
 //! Open batches live under the lock of their queue; from `Closed` on a batch is owned by value. A batch that is dropped
-//! without an outcome gets one: nobody waits for ever (promise 1 of the design).
+//! without an outcome gets one, so that no waiter waits for ever.
 
 mod callbacks;
 mod closed;
@@ -92,6 +92,18 @@ pub(crate) struct Core {
     settled: bool,
 }
 
+/// Where a batch stands among those of its partition: earlier places hold records that were accepted earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BatchPlace(BatchNumber, u32);
+
+impl BatchPlace {
+    /// The place of a part of this batch that begins with its record `first_index`.
+    #[must_use]
+    pub fn of_part(self, first_index: u32) -> Self {
+        Self(self.0, self.1 + first_index)
+    }
+}
+
 /// What each batch takes in memory besides its pages and the lists of [`Callbacks`], in bytes: itself, its completion, its places
 /// in its queue and among the incomplete (in lists that double, so twice), and what shares its page with the network.
 pub(crate) const OVERHEAD: usize = size_of::<Core>()
@@ -102,6 +114,12 @@ pub(crate) const OVERHEAD: usize = size_of::<Core>()
 const SHARED_PAGE: usize = 128;
 
 impl<S> Batch<S> {
+    /// Its place among the batches of its partition.
+    #[must_use]
+    pub fn place(&self) -> BatchPlace {
+        BatchPlace(self.core.place.0, self.core.place.1)
+    }
+
     /// The queue it belongs to.
     #[must_use]
     pub fn queue(&self) -> QueueIndex {
@@ -234,6 +252,7 @@ impl<S> Batch<S> {
             attempts: core.attempts,
             waited: spent.total(),
             spent,
+            is_fatal: false,
             last,
             record_errors,
         }
@@ -407,6 +426,7 @@ impl Core {
             attempts: self.attempts,
             waited: self.spent.total(),
             spent: self.spent,
+            is_fatal: false,
             last: self.last_error.as_deref().cloned(),
             record_errors: Vec::new(),
         }

@@ -93,6 +93,11 @@ pub enum FailureKind {
     InvalidRecord,
     /// The leader speaks no version of Produce that can carry it.
     UnsupportedVersion,
+    /// The request that holds it cannot be said in Kafka's protocol: a name beyond 32 KiB, a request beyond 2 GiB. It never left.
+    Unencodable,
+    /// An attempt under an older producer epoch ended without an answer, and that epoch is over: under any other number a
+    /// broker would not recognise the batch if it has it (KIP-360). It was not sent again.
+    EpochOver,
     /// The connection was lost and `retries` are used up.
     Disconnected,
     /// The producer was closed before it could be delivered (CL4).
@@ -116,6 +121,8 @@ impl FailureKind {
             Self::RecordTooLarge
             | Self::InvalidRecord
             | Self::UnsupportedVersion
+            | Self::Unencodable
+            | Self::EpochOver
             | Self::Closed
             | Self::NetworkThreadGone
             | Self::WouldDeadlock
@@ -137,6 +144,8 @@ pub struct BatchFailure {
     pub waited: Duration,
     /// Where that time went.
     pub spent: Spent,
+    /// Whether it ended the producer, which accepts no record any more. Set by the sender, which alone knows.
+    pub is_fatal: bool,
     /// What a broker said last.
     pub last: Option<BrokerError>,
     /// Records the broker named, by their index in the batch, with its words (KIP-467).
@@ -162,6 +171,8 @@ impl fmt::Display for FailureKind {
             Self::RecordTooLarge => f.write_str("the record is larger than the broker takes"),
             Self::InvalidRecord => f.write_str("the broker does not accept records of this batch"),
             Self::UnsupportedVersion => f.write_str("the leader speaks no version that can carry it"),
+            Self::Unencodable => f.write_str("the request cannot be said in Kafka's protocol"),
+            Self::EpochOver => f.write_str("sent before without an answer, under a producer epoch that is over"),
             Self::Disconnected => f.write_str("the connection was lost"),
             Self::Closed => f.write_str("the producer was closed before it could be delivered"),
             Self::NetworkThreadGone => f.write_str("the producer's network thread has ended"),
@@ -173,7 +184,7 @@ impl fmt::Display for FailureKind {
 
 impl fmt::Display for BatchFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, certainty, attempts, waited, spent, last, record_errors: _ } = self;
+        let Self { kind, certainty, attempts, waited, spent, last, record_errors: _, is_fatal: _ } = self;
         let plural = if *attempts == 1 { "" } else { "s" };
         write!(f, "{kind} ({certainty}; {attempts} attempt{plural} in {waited:.1?}")?;
         let parts = [

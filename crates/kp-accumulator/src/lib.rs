@@ -82,7 +82,9 @@ mod waker_set;
 
 pub use accumulator::Accumulator;
 pub use append::{Append, Appended, Target};
-pub use batch::{Batch, Closed, InFlight, Listener, Notify, Open, Payload, Sealed, Undispatched, WireBatch};
+pub use batch::{
+    Batch, BatchPlace, Closed, InFlight, Listener, Notify, Open, Payload, Sealed, Undispatched, WireBatch,
+};
 pub use completion::{Completion, Outcome, RecordCallback, RecordOutcome, RecordResult, SplitPart};
 pub use drain::{Admission, DrainGate, Drained};
 pub use error::AppendError;

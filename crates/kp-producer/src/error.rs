@@ -357,11 +357,7 @@ impl DeliveryError {
     pub fn is_fatal(&self) -> bool {
         match self.kind() {
             FailureKind::NetworkThreadGone | FailureKind::Closed | FailureKind::Forked => true,
-            // Without an attempt it was a producer id that was refused, which is asked for again (ID2).
-            FailureKind::Refused(code) => {
-                code.is_fatal() || (*code == ErrorCode::CLUSTER_AUTHORIZATION_FAILED && self.attempts() > 0)
-            }
-            _ => false,
+            _ => self.0.failure.is_fatal,
         }
     }
 

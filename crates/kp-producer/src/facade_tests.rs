@@ -7,6 +7,7 @@ mod ends;
 mod explained;
 mod extensions;
 mod refused_topics;
+pub(crate) mod scripted;
 #[cfg(feature = "futures")]
 mod streams;
 #[cfg(feature = "tracing")]

@@ -5,10 +5,11 @@ use crate::idempotence::sequences::{Attempted, Ticket};
 use crate::in_flight::{ProduceInFlight, Slot};
 use crate::produce::{self, PartitionAnswer};
 use crate::retry::{self, Attempt, Decision, Refusal, Verdict};
-use crate::{Output, SenderCore, Settlement};
+use crate::{IdempotenceSetting, Output, SenderCore, Settlement};
 use bytes::Bytes;
 use kp_accumulator::{
-    Batch, BrokerError, Certainty, FailureKind, InFlight, Outcome, QueueIndex, Sealed, SplitError, Unsplit,
+    Batch, BatchPlace, BrokerError, Certainty, FailureKind, InFlight, Outcome, QueueIndex, Sealed,
+    SplitError, Unsplit,
 };
 use kp_protocol::{Acks, BrokerAddress, BrokerId, ErrorCode, TopicPartition};
 use std::sync::Arc;
@@ -121,11 +122,13 @@ impl SenderCore {
         last: Option<BrokerError>,
         record_errors: Vec<(u32, Option<Arc<str>>)>,
     ) {
-        let remembered = self.last_errors.remove(&key(&batch));
-        let failure = batch.failure(now, kind, certainty, last.or(remembered), record_errors);
+        let last = last.or_else(|| batch.last_error().cloned());
+        let mut failure = batch.failure(now, kind, certainty, last, record_errors);
+        failure.is_fatal = self.is_fatal_failure(kind);
         self.give_numbers_up(&batch, failure.certainty);
         self.counters.failed(&batch);
-        self.put(Output::Settle(Settlement::in_flight(batch, Outcome::Failed(Arc::new(failure)))));
+        let (queue, place) = (batch.queue(), batch.place());
+        self.end(queue, place, Settlement::in_flight(batch, Outcome::Failed(Arc::new(failure))));
     }
 
     /// Fails a batch that waits in its queue: not written, unless an attempt left that open.
@@ -135,12 +138,21 @@ impl SenderCore {
         if let Some((from, until)) = leader.and_then(|leader| self.brokers.last_throttle(leader)) {
             batch.charge_throttled_wait(now, from, until);
         }
-        let remembered = self.last_errors.remove(&key(&batch));
-        let last = remembered.or_else(|| self.why_it_waits(batch.topic_partition()));
-        let failure = batch.failure(now, kind, Certainty::NotWritten, last, Vec::new());
+        let last = batch.last_error().cloned();
+        let last = last.or_else(|| Some(self.why_it_waits(now, batch.topic_partition()).into_error()));
+        let mut failure = batch.failure(now, kind, Certainty::NotWritten, last, Vec::new());
+        failure.is_fatal = self.is_fatal_failure(kind);
         self.give_numbers_up(&batch, failure.certainty);
         self.counters.failed(&batch);
-        self.put(Output::Settle(Settlement::queued(batch, Outcome::Failed(Arc::new(failure)))));
+        let (queue, place) = (batch.queue(), batch.place());
+        self.end(queue, place, Settlement::queued(batch, Outcome::Failed(Arc::new(failure))));
+    }
+
+    /// A batch has ended. It comes out behind the earlier ones of its partition.
+    fn end(&mut self, queue: QueueIndex, place: BatchPlace, settlement: Settlement) {
+        let outputs = &mut self.outputs;
+        let hand_out = |settlement| outputs.push_back(Output::Settle(settlement));
+        self.unsettled.ended(queue, place, settlement, hand_out);
     }
 
     /// A batch fails: its numbers are free again, or a hole.
@@ -152,39 +164,9 @@ impl SenderCore {
         }
     }
 
-    /// What to say of a batch if it fails without another word.
-    pub(crate) fn remember_error<S>(&mut self, batch: &Batch<S>, error: BrokerError) {
-        self.last_errors.insert(key(batch), error);
-    }
-
     /// Whether a partition is muted while a batch of it is under way (SN7). Numbers make that needless.
     pub(crate) fn keeps_one_in_flight(&self) -> bool {
-        self.settings.guarantee_one_in_flight && !self.idempotence.is_on()
-    }
-
-    /// Why batches of a partition wait although they were never refused: nobody leads it, or its leader cannot be
-    /// reached. A user who reads "timed out" wants to know.
-    fn why_it_waits(&self, partition: &TopicPartition) -> Option<BrokerError> {
-        let cluster = self.metadata.snapshot();
-        if let Some(broker) = cluster.leader(&partition.topic, partition.partition) {
-            let message = self.unreachable.reason_of(broker)?;
-            return Some(BrokerError {
-                code: ErrorCode::NETWORK_EXCEPTION,
-                message: Some(message),
-                broker: None,
-            });
-        }
-        if cluster.is_bootstrap() {
-            let silence = || Arc::from("no broker has answered since kp went back to bootstrap.servers");
-            return Some(BrokerError {
-                code: ErrorCode::NETWORK_EXCEPTION,
-                message: Some(self.unreachable.reason().unwrap_or_else(silence)),
-                broker: None,
-            });
-        }
-        let topic_error = cluster.topic(&partition.topic).and_then(|topic| topic.error());
-        let code = topic_error.unwrap_or(ErrorCode::LEADER_NOT_AVAILABLE);
-        Some(BrokerError { code, message: Some(Arc::from("the partition has no leader")), broker: None })
+        self.idempotence.is_given_up() || (self.settings.guarantee_one_in_flight && !self.idempotence.is_on())
     }
 
     /// The partition may send again.
@@ -261,9 +243,9 @@ impl SenderCore {
                 retry::decide(now, &self.attempt(now, &batch, ticket.as_ref(), waits_for_leader), verdict);
             match self.after_the_fatal_error(decision, verdict) {
                 Decision::Done { base_offset, log_append_time } => {
-                    self.last_errors.remove(&key(&batch));
+                    let (queue, place) = (batch.queue(), batch.place());
                     let outcome = Outcome::Written { base_offset, log_append_time };
-                    self.put(Output::Settle(Settlement::in_flight(batch, outcome)));
+                    self.end(queue, place, Settlement::in_flight(batch, outcome));
                 }
                 Decision::Renumber { not_before } => {
                     self.idempotence.sequences.demand_new_epoch(queue);
@@ -294,15 +276,16 @@ impl SenderCore {
             retries: self.settings.retries,
             is_expired: now.saturating_duration_since(batch.created()) >= self.settings.delivery_timeout,
             records: batch.record_count(),
-            may_split: self.idempotence.is_on()
+            may_split: self.settings.idempotence != IdempotenceSetting::Off
                 || self.settings.retries > 0
                 || self.settings.guarantee_one_in_flight,
             standing: self.idempotence.sequences.standing(batch.queue(), ticket),
             is_ever_unknown: batch.is_ever_unknown(),
             backoff: self.settings.retry_backoff.delay(retries_before, &mut self.jitter),
-            has_newer_leader: known
-                .and_then(|known| known.leader_epoch.zip(batch.leader_epoch()))
-                .is_some_and(|(known, sent_under)| known > sent_under),
+            has_newer_leader: self.unsettled.may_follow_hint(batch)
+                && known
+                    .and_then(|known| known.leader_epoch.zip(batch.leader_epoch()))
+                    .is_some_and(|(known, sent_under)| known > sent_under),
         }
     }
 
@@ -310,26 +293,32 @@ impl SenderCore {
         &mut self,
         now: Instant,
         broker: BrokerId,
-        batch: Batch<InFlight>,
+        mut batch: Batch<InFlight>,
         verdict: &Verdict,
         not_before: Option<Instant>,
     ) {
         if let Some(error) = broker_error(verdict, broker) {
-            self.last_errors.insert(key(&batch), error);
+            batch.remember_error(error);
+        }
+        match verdict {
+            Verdict::Refused(_) if not_before.is_none() => self.unsettled.follows_hint(&batch),
+            _ if !self.unsettled.may_follow_hint(&batch) => batch.keep_backoff(),
+            _ => {}
         }
         self.counters.retried(&batch);
         self.accumulator.requeue(batch.requeue(now), now, not_before); // AC24
     }
 
     /// BB25: the parts take the batch's place in its queue; its own outcome leads whoever waits on to them.
-    fn split(&mut self, now: Instant, broker: BrokerId, batch: Batch<InFlight>, verdict: &Verdict) {
-        self.last_errors.remove(&key(&batch));
+    fn split(&mut self, now: Instant, broker: BrokerId, mut batch: Batch<InFlight>, verdict: &Verdict) {
+        if let Some(error) = broker_error(verdict, broker) {
+            batch.remember_error(error);
+        }
         match self.accumulator.split(batch, now) {
             Ok((batch, outcome)) => {
                 self.counters.split();
-                if let (Outcome::Split(parts), Some(error)) = (&outcome, broker_error(verdict, broker)) {
-                    let keys = parts.iter().map(|part| Arc::as_ptr(&part.completion).addr());
-                    self.last_errors.extend(keys.map(|key| (key, error.clone())));
+                if let Outcome::Split(parts) = &outcome {
+                    self.unsettled.split(&batch, parts);
                 }
                 self.put(Output::Settle(Settlement::in_flight(batch, outcome)));
             }
@@ -367,11 +356,6 @@ impl SenderCore {
             record_errors,
         );
     }
-}
-
-/// A batch while it lives: nothing else can have the address of its completion.
-fn key<S>(batch: &Batch<S>) -> usize {
-    Arc::as_ptr(batch.completion()).addr()
 }
 
 /// What a verdict means for the numbers. A duplicate of a batch is that batch (ID9).

@@ -38,6 +38,11 @@ impl SenderCore {
         self.fatal.as_ref().map(|fatal| Arc::from(fatal.last.to_string()))
     }
 
+    /// Whether a batch that fails like this fails with the producer. A refused producer id is none: it is asked for again (ID2).
+    pub(crate) fn is_fatal_failure(&self, kind: FailureKind) -> bool {
+        self.fatal.as_ref().is_some_and(|fatal| kind == FailureKind::Refused(fatal.code))
+    }
+
     /// Takes note if this verdict is the end.
     pub(crate) fn note_fatal(&mut self, broker: BrokerId, verdict: &Verdict) {
         let Verdict::Refused(refusal) = verdict else { return };
@@ -72,8 +77,8 @@ impl SenderCore {
     /// Fails what is queued, also what compression gives back later.
     pub(crate) fn fail_what_is_queued_after_the_fatal_error(&mut self, now: Instant) {
         let Some(Fatal { code, last }) = self.fatal.clone() else { return };
-        for batch in self.accumulator.take_undrained() {
-            self.remember_error(&batch, last.clone());
+        for mut batch in self.accumulator.take_undrained() {
+            batch.remember_error(last.clone());
             self.fail_queued(now, batch, FailureKind::Refused(code));
         }
     }

@@ -8,7 +8,7 @@ pub(crate) mod producer_id_exchange;
 pub(crate) mod sequences;
 
 use identity::Identity;
-use kp_accumulator::{Admission, DrainGate, HeadBatch, QueueIndex};
+use kp_accumulator::{Admission, BrokerError, DrainGate, HeadBatch, QueueIndex};
 use kp_metadata::Cluster;
 use kp_protocol::{BrokerId, LeaderEpoch, TopicId, TopicPartition};
 use sequences::{Sequences, Ticket, Turn};
@@ -36,6 +36,8 @@ pub(crate) struct Idempotence {
     pub(crate) sequences: Sequences,
     /// There was an id once: the cluster can give them, whatever a single broker speaks.
     pub(crate) was_known: bool,
+    /// What the last broker that was asked for an id said instead, while there is none.
+    pub(crate) last_refusal: Option<BrokerError>,
     /// Why the cluster cannot, where the configuration insists.
     pub(crate) unavailable: Option<Arc<str>>,
 }
@@ -49,12 +51,17 @@ impl Idempotence {
             }
         };
         let sequences = Sequences::default();
-        Self { setting, identity, sequences, was_known: false, unavailable: None }
+        Self { setting, identity, sequences, was_known: false, last_refusal: None, unavailable: None }
     }
 
     /// Whether batches may leave: either they need no identity, or there is one.
     pub(crate) fn may_send(&self) -> bool {
         matches!(self.identity, Identity::Without | Identity::Known(_))
+    }
+
+    /// Whether numbers were wanted and are not to be had: order is kept by one batch of a partition at a time then.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.setting != IdempotenceSetting::Off && self.identity == Identity::Without
     }
 
     /// Whether batches are numbered, now or as soon as there is an identity.

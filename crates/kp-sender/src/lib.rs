@@ -56,6 +56,8 @@ mod settlement;
 mod shutdown;
 mod unfit;
 mod unreachable;
+mod unsettled;
+mod waiting;
 
 pub use counters::SenderCounters;
 pub use histogram::{Histogram, Summary};

@@ -14,12 +14,13 @@ use crate::produce::{Part, PartitionAnswer};
 use crate::shutdown::Shutdown;
 use crate::unfit::Formats;
 use crate::unreachable::Unreachable;
+use crate::unsettled::Unsettled;
 use crate::{Histogram, Input, Output, SenderSettings};
-use kp_accumulator::{Accumulator, BrokerError, Drained, Payload, QueueIndex};
+use kp_accumulator::{Accumulator, Drained, Payload, QueueIndex};
 use kp_metadata::Metadata;
 use kp_protocol::{BrokerAddress, BrokerId, ProduceWriter};
 use kp_time::Jitter;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -46,8 +47,7 @@ pub struct SenderCore {
     pub(crate) tickets: Vec<(QueueIndex, Ticket)>,
     pub(crate) answers: Vec<PartitionAnswer>,
     pub(crate) idempotence: Idempotence,
-    /// What a broker said last about a batch that waits to be sent again, by the address of its completion.
-    pub(crate) last_errors: BTreeMap<usize, BrokerError>,
+    pub(crate) unsettled: Unsettled,
     pub(crate) shutdown: Shutdown,
     /// Why nothing is sent any more.
     pub(crate) fatal: Option<Fatal>,
@@ -91,7 +91,7 @@ impl SenderCore {
             brokers: Brokers::default(),
             unreachable: Unreachable::default(),
             formats: Formats::default(),
-            last_errors: BTreeMap::new(),
+            unsettled: Unsettled::default(),
             shutdown: Shutdown::Running,
             fatal: None,
             counters: Arc::default(),
@@ -163,6 +163,10 @@ impl SenderCore {
         }
         self.in_cycle = false;
         self.timeout = self.next_timeout(now);
+        debug_assert!(
+            self.timeout.is_none_or(|at| at > now),
+            "a turn without output wants a moment that is over"
+        );
         None
     }
 
@@ -192,14 +196,15 @@ impl SenderCore {
 
     /// SN1: ready, check, drain, expire, send; metadata beside it.
     fn turn(&mut self, now: Instant) {
+        // Looked at first, also when nothing is sent any more: a batch that a worker gives back after this look makes the
+        // accumulator refuse to sleep, and one that came before it is taken below.
+        let ready = self.look_what_is_ready(now);
         self.expire(now);
         self.advance_shutdown(now);
         if self.shutdown == Shutdown::Closed {
             return;
         }
         self.fail_what_is_queued_after_the_fatal_error(now);
-        // Also while forcing: the accumulator lets nobody sleep who has not looked.
-        let ready = self.look_what_is_ready(now);
         if self.may_send() {
             self.ask_brokers(ready);
             self.step_metadata(now);
@@ -214,17 +219,18 @@ impl SenderCore {
     }
 
     fn next_timeout(&self, now: Instant) -> Option<Instant> {
-        let moments = [
-            self.next_ready_check,
-            self.brokers.next_ask(),
-            self.accumulator.next_expiry(),
-            self.requests.next_expiry(),
-            self.exchange.next(now, &self.metadata),
-            self.idempotence.identity.next().filter(|_| self.accumulator.has_incomplete()),
-            self.metadata.rebootstrap_at(),
-            self.shutdown.next(),
-        ];
-        moments.into_iter().flatten().min()
+        let ends = [self.accumulator.next_expiry(), self.requests.next_expiry(), self.shutdown.next()];
+        // As in `turn`: nothing is asked or sent after a fatal error or while what is left is failed.
+        let sends = self.may_send().then(|| {
+            [
+                self.next_ready_check,
+                self.brokers.next_ask(),
+                self.exchange.next(now, &self.metadata),
+                self.idempotence.identity.next().filter(|_| self.accumulator.has_incomplete()),
+                self.metadata.rebootstrap_at(),
+            ]
+        });
+        ends.into_iter().chain(sends.into_iter().flatten()).flatten().min()
     }
 
     pub(crate) fn take_token(&mut self) -> u64 {

@@ -92,6 +92,7 @@ impl SenderCore {
             cluster.topic(&batch.topic_partition().topic).map_or(TopicId::ZERO, |topic| topic.id())
         };
         for drained in &drained {
+            self.unsettled.taken(&drained.batch);
             self.metadata.touch(now, &drained.batch.topic_partition().topic); // MD6
             if self.keeps_one_in_flight() {
                 self.accumulator.mute(drained.queue); // SN7
@@ -105,9 +106,9 @@ impl SenderCore {
         let mut numbered = &tickets[..];
         for Drained { queue, mut batch, wire } in drained.drain(..) {
             if doomed.contains(&queue) {
-                // Rule iii: nothing but its own old numbers may go out, and their epoch is over.
-                let kind = FailureKind::Refused(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
-                self.fail_in_flight(now, batch, kind, Certainty::Unknown, None, Vec::new());
+                // Rule iii: nothing but its own old numbers may go out, and their epoch is over. No broker spoke, and it did not leave.
+                batch.take_back_attempt();
+                self.fail_in_flight(now, batch, FailureKind::EpochOver, Certainty::Unknown, None, Vec::new());
                 continue;
             }
             if let Some((from, until)) = self.brokers.last_throttle(broker) {
@@ -154,8 +155,7 @@ impl SenderCore {
                 // Only a request beyond 2 GiB, or a name beyond 32 KiB, cannot be said.
                 let last = local_error(ErrorCode::INVALID_REQUEST, error.to_string());
                 for slot in slots {
-                    let kind = FailureKind::Refused(ErrorCode::INVALID_REQUEST);
-                    self.end_unsent(now, slot, kind, last.clone());
+                    self.end_unsent(now, slot, FailureKind::Unencodable, last.clone());
                 }
                 return;
             }
@@ -199,7 +199,8 @@ impl SenderCore {
         if let Some(ticket) = &ticket {
             self.idempotence.sequences.attempted(queue, ticket, Attempted::NotSent);
         }
-        if let Some(batch) = batch {
+        if let Some(mut batch) = batch {
+            batch.take_back_attempt();
             self.fail_in_flight(now, batch, kind, Certainty::NotWritten, Some(last), Vec::new());
         }
         self.release(queue);

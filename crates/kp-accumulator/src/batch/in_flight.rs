@@ -30,6 +30,11 @@ impl Batch<InFlight> {
         self.core.attempts = self.core.attempts.saturating_sub(1);
     }
 
+    /// From here to the next attempt no newer leader ends its backoff (AC15): it has followed one already.
+    pub fn keep_backoff(&mut self) {
+        self.core.leader_epoch = None;
+    }
+
     /// Back to waiting: the attempt is over. Hand it to [`Accumulator::requeue`](crate::Accumulator::requeue).
     pub fn requeue(self, now: Instant) -> Batch<Sealed> {
         let Self { mut core, state: InFlight { payload, compression } } = self;

@@ -90,7 +90,6 @@ fn a_callback_may_send_again() {
 
 #[test]
 fn what_callbacks_take_is_counted_and_comes_back() {
-    // promise 5
     let (room, log) = (Room::new(settings(), &[0]), Log::default());
     room.send(0, b"page");
     let before = room.pool.available();
@@ -253,7 +252,6 @@ fn tokens_and_callbacks_are_told_in_one_order_and_a_panic_harms_nobody_else() {
     assert_eq!(log.lock().last().unwrap(), "#1 Closed");
 }
 
-// promise 5
 #[test]
 fn what_tokens_take_is_counted_and_comes_back_also_from_a_list_that_is_used_again() {
     let log = Log::default();

@@ -288,7 +288,6 @@ fn batches_that_were_drained_once_can_be_spared() {
 
 #[test]
 fn a_batch_nobody_settles_fails_when_it_is_dropped() {
-    // promise 1, promise 8
     let room = Room::new(settings(), &[0, 0]);
     let (sent, queued) = (room.send_full(0), room.send(1, b"open"));
     drop(room.turn(0));

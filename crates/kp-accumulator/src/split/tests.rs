@@ -179,7 +179,7 @@ fn parts_go_before_what_was_sent_later_and_a_flush_waits_for_them() {
     assert_eq!(order, [1, 2, 3]);
 }
 
-// BB28, promise 5
+// BB28
 #[test]
 fn parts_are_counted_above_the_bound_and_memory_comes_back() {
     let room = Room::with_memory(settings(), &[Some(0)], 1000);

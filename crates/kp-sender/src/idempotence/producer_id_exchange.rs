@@ -132,11 +132,21 @@ impl SenderCore {
             code if code.is_ok() && identity.producer_id >= 0 && identity.epoch >= 0 => {
                 self.idempotence.identity = Identity::Known(identity);
                 self.idempotence.was_known = true;
+                self.idempotence.last_refusal = None;
                 if self.idempotence.unavailable.take().is_some() {
                     self.publish_cluster(); // Another broker had said that there is none.
                 }
             }
-            code if code.is_ok() || code.is_retriable() => self.ask_for_identity_later(now),
+            code if code.is_ok() || code.is_retriable() => {
+                let words = match code {
+                    ErrorCode::NONE => {
+                        format!("no producer id: {} under epoch {}", identity.producer_id, identity.epoch)
+                    }
+                    code => format!("no producer id: {code}"),
+                };
+                self.idempotence.last_refusal = Some(self.said_by(broker, code, &words));
+                self.ask_for_identity_later(now);
+            }
             code => {
                 // ID2: what waits fails; who sends later makes it be asked again.
                 let words = format!("no producer id: {code}");
@@ -174,13 +184,17 @@ impl SenderCore {
     /// The cluster gives no producer ids: one batch of a partition at a time keeps the order at least.
     fn go_without_identity(&mut self, broker: BrokerId) {
         self.idempotence.identity = Identity::Without;
-        self.settings.guarantee_one_in_flight = true;
         let reason = self.words_of_absence(broker);
         self.put(Output::WithoutIdempotence { reason });
     }
 
     fn words_of_absence(&self, broker: BrokerId) -> Arc<str> {
         Arc::from(format!("broker {broker} ({}) speaks no InitProducerId", self.address_of(broker)))
+    }
+
+    fn said_by(&self, broker: BrokerId, code: ErrorCode, words: &str) -> BrokerError {
+        let message = format!("broker {broker} ({}): {words}", self.address_of(broker));
+        BrokerError { code, message: Some(Arc::from(message)), broker: Some(broker) }
     }
 
     fn fail_all_queued(
@@ -191,10 +205,9 @@ impl SenderCore {
         code: ErrorCode,
         words: &str,
     ) {
-        let message = format!("broker {broker} ({}): {words}", self.address_of(broker));
-        let last = BrokerError { code, message: Some(Arc::from(message)), broker: Some(broker) };
-        for batch in self.accumulator.take_undrained() {
-            self.remember_error(&batch, last.clone());
+        let last = self.said_by(broker, code, words);
+        for mut batch in self.accumulator.take_undrained() {
+            batch.remember_error(last.clone());
             self.fail_queued(now, batch, kind);
         }
     }

@@ -1,5 +1,6 @@
 //! The sender core's statements (behaviours SN*, MD*, AC*, CL*), played by a scripted host without sockets or sleep.
 
+mod fatal;
 mod harness;
 mod idempotence;
 
@@ -7,8 +8,11 @@ mod closing;
 mod codes;
 mod counting;
 mod delivery;
+mod leader_hints;
 mod limits;
 mod metadata;
 mod new_identity;
 mod old_brokers;
+mod outcome_order;
 mod random;
+mod reasons;

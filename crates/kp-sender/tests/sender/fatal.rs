@@ -1,0 +1,58 @@
+//! After the error that ends a producer, and the closing that follows: the host sleeps.
+
+use crate::harness::*;
+use kp_protocol::ErrorCode;
+use std::time::Duration;
+
+/// The core has nothing to do, so it must not ask to be called at a moment that is over.
+fn assert_rests(harness: &mut Harness) {
+    for _ in 0..3 {
+        harness.run();
+        let timeout = harness.core.poll_timeout();
+        assert!(timeout.is_none_or(|at| at > harness.now()), "the host would spin");
+    }
+}
+
+// SN15
+#[test]
+fn after_a_fatal_error_the_core_sleeps_although_metadata_gets_old() {
+    let mut harness = Harness::knowing(Plan::default(), &[1]);
+    let _sent = harness.send(0);
+    harness.run();
+    let taken = harness.take_produce();
+    harness.answer(&taken, |_| refused(ErrorCode::CLUSTER_AUTHORIZATION_FAILED));
+    assert_eq!(harness.fatal.len(), 1);
+    harness.clock.advance(Duration::from_secs(301)); // metadata.max.age.ms is 300 s
+    assert_rests(&mut harness);
+    assert!(harness.requests.is_empty(), "nothing is asked any more");
+    harness.close(Duration::from_secs(1));
+    assert!(harness.is_closed);
+}
+
+// SN15
+#[test]
+fn after_a_fatal_error_the_core_sleeps_although_an_update_was_asked_for() {
+    let mut harness = Harness::knowing(Plan::default(), &[1, 2]);
+    harness.advance(Duration::from_secs(1));
+    let _sent = [harness.send(0), harness.send(1)];
+    harness.run();
+    let (first, second) = (harness.take_produce(), harness.take_produce());
+    harness.answer(&first, |_| refused(ErrorCode::CLUSTER_AUTHORIZATION_FAILED));
+    harness.answer(&second, |_| refused(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+    harness.clock.advance(Duration::from_secs(5));
+    assert_rests(&mut harness);
+}
+
+// SN15
+#[test]
+fn a_request_under_way_after_a_fatal_error_may_still_be_acknowledged_minutes_later() {
+    let mut harness = Harness::knowing(Plan::default(), &[1, 2]);
+    let sent = [harness.send(0), harness.send(1)];
+    harness.run();
+    let (first, second) = (harness.take_produce(), harness.take_produce());
+    harness.answer(&first, |_| refused(ErrorCode::CLUSTER_AUTHORIZATION_FAILED));
+    harness.advance(Duration::from_secs(100));
+    assert!(sent[1].outcome().is_none());
+    harness.acknowledge(&second);
+    assert_eq!(offset(&sent[1]), Some(40));
+}
