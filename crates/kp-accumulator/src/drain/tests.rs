@@ -17,7 +17,7 @@ fn one_batch_of_each_partition_up_to_the_limit_and_the_first_always() {
     room.send_full(0);
     room.ready();
     let (queue, measure) = (&room.topic.queues[0], room.accumulator.measure());
-    let size = queue.state.lock().head_batch(&queue.home, measure).unwrap().wire_size;
+    let size = queue.state.lock().head_batch(measure).unwrap().wire_size;
     let first = room.drain_with(0, 2 * size, &mut OpenGate);
     assert_eq!(Room::partitions(&first), [0, 1]);
     let second = room.drain_with(0, 1, &mut OpenGate);

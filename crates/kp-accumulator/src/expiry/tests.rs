@@ -387,7 +387,7 @@ fn what_stands_behind_a_batch_that_a_worker_has_does_not_end_before_it() {
     room.accumulator.put_sealed(away.seal(&mut sealer));
     let taken = room.accumulator.take_undrained();
     assert_eq!(taken.iter().map(Batch::record_count).collect::<Vec<_>>(), [1, 1, 1]);
-    assert!(taken.windows(2).all(|pair| pair[0].core.number() < pair[1].core.number()));
+    assert!(taken.windows(2).all(|pair| pair[0].number() < pair[1].number()));
     fail(&room, taken, FailureKind::Closed);
     drop(sealer);
 }

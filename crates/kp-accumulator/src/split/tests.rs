@@ -6,9 +6,11 @@ use crate::{
     AccumulatorSettings, Admission, DrainGate, Drained, HeadBatch, QueueIndex, RecordResult, Target,
 };
 use kp_protocol::compression::Compression;
+use kp_protocol::records::RecordBatch;
 use kp_protocol::{BatchIdentity, Offset, PartitionId, ProducerIdentity, Sequence, Timestamp};
 use kp_time::Deadline;
 use parking_lot::Mutex;
+use std::sync::Arc;
 
 const FIRST: Target = Target::Partition(PartitionId(0));
 
