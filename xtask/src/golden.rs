@@ -22,6 +22,8 @@ pub enum Golden {
     Murmur2,
     /// crates/kp-protocol/tests/data/golden-messages.txt: every API, version and direction; headers; error codes.
     Messages,
+    /// crates/kp-config/testdata/java-answers.txt: what Java's producer says to each key with each of many values.
+    Config,
 }
 
 impl Golden {
@@ -29,6 +31,7 @@ impl Golden {
         match self {
             Self::Murmur2 => "xtask/java/Murmur2Vectors.java",
             Self::Messages => "xtask/java/MessageBytes.java",
+            Self::Config => "xtask/java/ConfigAnswers.java",
         }
     }
 
@@ -36,6 +39,7 @@ impl Golden {
         workspace::root().join(match self {
             Self::Murmur2 => "tests/data/murmur2_java.csv",
             Self::Messages => "crates/kp-protocol/tests/data/golden-messages.txt",
+            Self::Config => "crates/kp-config/testdata/java-answers.txt",
         })
     }
 
@@ -52,6 +56,11 @@ impl Golden {
                 let older = self.run(kafka::java_command_in(OLDER_CLIENTS)?)?;
                 merge(&newest, &older)?
             }
+            Self::Config => format!(
+                "# Made by `cargo xtask golden config` (xtask/java/ConfigAnswers.java, where the rows are explained) with \
+                 {NEWEST_CLIENTS}.\n# Do not edit.\n{}",
+                self.run(kafka::java_command_in(NEWEST_CLIENTS)?)?
+            ),
         };
         let path = self.output();
         std::fs::write(&path, &output).doing(|| format!("writing {}", path.display()))?;

@@ -111,7 +111,7 @@ fn default_then(info: &KeyInfo) -> String {
         Classic::Same => return "the same".to_owned(),
         Classic::Absent | Classic::AbsentActing(_) => "no such key".to_owned(),
         Classic::WasNull => "unset".to_owned(),
-        classic @ Classic::Was(_) => classic.to_string(),
+        classic => classic.to_string(),
     };
     let acts = classic_value(info);
     match (info.classic, acts) {
@@ -134,7 +134,7 @@ fn classic_value(info: &KeyInfo) -> Option<String> {
 fn as_json(info: &KeyInfo) -> Value {
     let default = match info.default {
         DefaultValue::Is(text) => Some(text),
-        DefaultValue::Required | DefaultValue::Null => None,
+        _ => None,
     };
     json!({
         "key": info.key, "meaning": plain(info.doc), "type": info.kind.name(), "values": info.allowed(),

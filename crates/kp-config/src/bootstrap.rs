@@ -24,7 +24,13 @@ pub(crate) fn parse(key: &'static str, entries: &[String]) -> Result<Vec<(String
 
 fn split(entry: &str) -> Result<(String, u16), &'static str> {
     // Java takes `PLAINTEXT://host:port` as well: the listener's name before it says nothing to a client.
-    let address = entry.split_once("://").map_or(entry, |(_, address)| address);
+    let address = match entry.split_once("://") {
+        Some((listener, _)) if !listener.bytes().all(may_stand_in_a_host) => {
+            return Err("what stands before :// is no name of a listener");
+        }
+        Some((_, address)) => address,
+        None => entry,
+    };
     let (host, port) = match address.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']').ok_or("the bracket is not closed")?;
@@ -41,12 +47,21 @@ fn split(entry: &str) -> Result<(String, u16), &'static str> {
     if host.is_empty() {
         return Err("the host is missing");
     }
+    if !host.bytes().all(|byte| may_stand_in_a_host(byte) || byte == b':') {
+        return Err("a host has letters, digits, dots, hyphens and underscores");
+    }
     if port.is_empty() {
         return Err("the port is missing");
     }
-    let port =
-        port.parse::<u16>().ok().filter(|port| *port > 0).ok_or("a port is a number from 1 to 65535")?;
-    Ok((host.to_owned(), port))
+    let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+    let port = port.parse::<u16>().ok().filter(|port| digits && *port > 0);
+    Ok((host.to_owned(), port.ok_or("a port is a number from 1 to 65535")?))
+}
+
+/// The characters that Java takes in a host name or in the scope of an IPv6 address. A name in other letters has an ASCII form
+/// (`xn--…`), which is what DNS knows.
+fn may_stand_in_a_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'%')
 }
 
 #[cfg(test)]
@@ -58,6 +73,8 @@ mod tests {
         assert_eq!(split("kafka-1.example.com:9092"), Ok(("kafka-1.example.com".to_owned(), 9092)));
         assert_eq!(split("127.0.0.1:1"), Ok(("127.0.0.1".to_owned(), 1)));
         assert_eq!(split("[2001:db8::1]:9092"), Ok(("2001:db8::1".to_owned(), 9092)));
+        assert_eq!(split("[fe80::1%eth0]:9092"), Ok(("fe80::1%eth0".to_owned(), 9092)));
+        assert_eq!(split("local_host:09092"), Ok(("local_host".to_owned(), 9092)));
         assert_eq!(split("PLAINTEXT://h:9092"), Ok(("h".to_owned(), 9092)));
     }
 
@@ -71,6 +88,14 @@ mod tests {
             ("h:0", "1 to 65535"),
             ("h:65536", "1 to 65535"),
             ("h:x", "1 to 65535"),
+            ("h:+9092", "1 to 65535"),
+            ("h: 9092", "1 to 65535"),
+            ("a b:9092", "a host has"),
+            ("lo*st:9092", "a host has"),
+            ("h :9092", "a host has"),
+            ("h\0:9092", "a host has"),
+            ("[a b]:9092", "a host has"),
+            ("a b://h:9092", "before ://"),
             ("::1", "brackets"),
             ("[::1]", "port is missing"),
             ("[::1:9", "not closed"),

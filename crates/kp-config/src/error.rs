@@ -70,6 +70,12 @@ pub enum ConfigError {
         /// What is wrong there.
         source: Box<ConfigError>,
     },
+    /// Several lines of a text are wrong, each for itself; in the order of the text.
+    #[error("{} lines are refused: {}", errors.len(), joined(errors))]
+    Several {
+        /// What is wrong, line by line.
+        errors: Vec<ConfigError>,
+    },
     /// Something in a file: an error, and the file.
     #[error("{}: {source}", path.display())]
     InFile {
@@ -89,7 +95,11 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
-    /// The key that is wrong, if the error is about one.
+    pub(crate) fn conflict(rule: &'static str, key: &'static str, message: String) -> Self {
+        Self::Conflict { rule, key, message }
+    }
+
+    /// The key that is wrong, if the error is about one; of several the first.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         match self {
@@ -99,7 +109,12 @@ impl ConfigError {
             | Self::NotImplemented { key, .. }
             | Self::FeatureOff { key, .. } => Some(key),
             Self::AtLine { source, .. } | Self::InFile { source, .. } => source.key(),
+            Self::Several { errors } => errors.first().and_then(Self::key),
             Self::Syntax { .. } | Self::Unreadable { .. } => None,
         }
     }
+}
+
+fn joined(errors: &[ConfigError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -28,6 +28,7 @@ pub struct KeyInfo {
 
 /// The types of Kafka's configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyType {
     /// `true` or `false`, in any case.
     Boolean,
@@ -83,6 +84,7 @@ impl KeyType {
 
 /// A default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DefaultValue {
     /// There is none: the user has to say.
     Required,
@@ -105,6 +107,7 @@ impl fmt::Display for DefaultValue {
 
 /// What stood in the place of a key in Kafka 0.9.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Classic {
     /// The same key with the same default.
     Same,
@@ -132,6 +135,7 @@ impl fmt::Display for Classic {
 
 /// The values a key allows, beyond its type.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Valid {
     /// All of the type.
     Any,
@@ -171,6 +175,7 @@ impl fmt::Display for Valid {
 
 /// Whether kp acts on a key, and what it says if not. The notes are Markdown without a full stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum State {
     /// It takes effect.
     Works,

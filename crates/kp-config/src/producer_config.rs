@@ -12,6 +12,9 @@ use crate::{
 ///
 /// Build it with the typed setters, from pairs, from a `.properties` text or file; later settings win. Nothing
 /// is checked over several keys until [`validate`](Self::validate), which a producer calls when it is built.
+///
+/// Kafka's times are whole milliseconds: a setter that takes a [`Duration`](std::time::Duration) rounds up, so that no wait
+/// becomes shorter than asked for, and none above zero becomes zero. Blanks around a text are no part of it, as in Java.
 #[derive(Clone, Default, PartialEq)]
 pub struct ProducerConfig {
     /// What the user set, by key of the table.
@@ -89,7 +92,7 @@ impl ProducerConfig {
     /// Reads the text of a Java `.properties` file.
     ///
     /// # Errors
-    /// The first bad line, with its number.
+    /// Every line with a value that its key does not take, with its number; or the first that is not in the syntax.
     pub fn from_properties_str(text: &str) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         config.apply_properties(text)?;
@@ -99,7 +102,7 @@ impl ProducerConfig {
     /// Reads a Java `.properties` file (UTF-8, or ASCII with `\uXXXX`).
     ///
     /// # Errors
-    /// [`ConfigError::Unreadable`], or the first bad line with its number; each names the file.
+    /// [`ConfigError::Unreadable`], or as [`from_properties_str`](Self::from_properties_str); each names the file.
     pub fn from_properties_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         config.load_file(path)?;
@@ -120,18 +123,26 @@ impl ProducerConfig {
     }
 
     pub(crate) fn apply_properties(&mut self, text: &str) -> Result<(), ConfigError> {
+        let mut properties = properties::parse(text)?;
         // As in Java, of two lines with one key only the last is looked at.
-        let mut last: BTreeMap<String, (usize, String)> = BTreeMap::new();
-        for property in properties::parse(text)? {
-            last.insert(property.key, (property.line, property.value));
-        }
+        let last: BTreeMap<String, usize> =
+            properties.iter().map(|property| (property.key.clone(), property.line)).collect();
+        properties.retain(|property| last.get(&property.key) == Some(&property.line));
         let mut config = self.clone();
-        for (key, (line, value)) in last {
-            config
-                .set(key, value)
-                .map_err(|source| ConfigError::AtLine { line, source: Box::new(source) })?;
+        let mut refused = Vec::new();
+        for property in properties {
+            if let Err(source) = config.set(property.key, property.value) {
+                refused.push(ConfigError::AtLine { line: property.line, source: Box::new(source) });
+            }
         }
-        *self = config;
+        match refused.pop() {
+            None => *self = config,
+            Some(only) if refused.is_empty() => return Err(only),
+            Some(last) => {
+                refused.push(last);
+                return Err(ConfigError::Several { errors: refused });
+            }
+        }
         Ok(())
     }
 
@@ -205,6 +216,14 @@ impl ProducerConfig {
             value: value.map_or_else(|| "nothing".to_owned(), |value| value.to_string()),
             allowed: info(key).map(KeyInfo::allowed).unwrap_or_default(),
         })
+    }
+
+    /// The value of a key of text; `None` if it has neither a value nor a default.
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
+        match self.get(key) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
     }
 
     pub(crate) fn with<T: Setting>(mut self, key: &'static str, value: T) -> Self {

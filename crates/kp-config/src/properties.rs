@@ -4,6 +4,8 @@
 //! Bytes are taken as UTF-8 (a file in plain ASCII is both UTF-8 and the ISO-8859-1 of old); `\uXXXX` works in
 //! either. Anything else is an error that names the line, not a guess.
 
+use kp_protocol::text::shown;
+
 use crate::ConfigError;
 
 /// One `key=value`, and the line (from 1) on which it begins.
@@ -45,10 +47,18 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Property>, ConfigError> {
         let mut logical = line.to_owned();
         while ends_open(&logical) {
             logical.pop();
+            // A backslash alone begins nothing: the next line may be a comment. (As the last line of a file it is an empty key to
+            // Java, but not if the file ends in "\r\n"; here it never is one.)
+            if logical.is_empty() {
+                break;
+            }
             match lines.next() {
                 Some((_, next)) => logical.push_str(trim_start(next)),
                 None => break,
             }
+        }
+        if logical.is_empty() {
+            continue;
         }
         let (key, value) = split(&logical);
         let unescape = |part| unescape(part).map_err(|problem| at_line(index + 1, problem));
@@ -116,7 +126,9 @@ fn unescape(part: &str) -> Result<String, String> {
                 let unit = Some(digits.as_str())
                     .filter(|digits| digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
                     .and_then(|digits| u16::from_str_radix(digits, 16).ok())
-                    .ok_or_else(|| format!("\\u{digits}: four hexadecimal digits have to follow \\u"))?;
+                    .ok_or_else(|| {
+                        format!("\\u{}: four hexadecimal digits have to follow \\u", shown(&digits))
+                    })?;
                 units.push(unit);
             }
             Some(other) => units.extend_from_slice(other.encode_utf16(&mut [0; 2])),
@@ -179,6 +191,12 @@ mod tests {
         // An even number of backslashes is text, too.
         assert_eq!(pairs("k=a\\\\\nl=b"), [pair("k", "a\\"), pair("l", "b")]);
         assert_eq!(one("k=a\\"), pair("k", "a"));
+    }
+
+    #[test]
+    fn a_backslash_alone_on_its_line_begins_nothing() {
+        assert_eq!(pairs("\\\nk=v\n \\\n# comment\n\\\n\nl=w"), [pair("k", "v"), pair("l", "w")]);
+        assert_eq!(pairs("k=v\n\\"), [pair("k", "v")]);
     }
 
     #[test]

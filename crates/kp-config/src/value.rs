@@ -89,17 +89,16 @@ impl KeyInfo {
     /// # Errors
     /// [`ConfigError::InvalidValue`] with the key, the text and what is allowed.
     pub(crate) fn parse(&self, text: String) -> Result<Value, ConfigError> {
-        // Java trims numbers, booleans, lists and class names, and takes strings and passwords as they are.
+        let trimmed = trim(&text);
         let value = match self.kind {
-            KeyType::Password => return Ok(Value::Password(Secret::new(text))),
-            KeyType::Text => Some(Value::Text(text.clone())),
-            KeyType::Class => Some(Value::Text(text.trim().to_owned())),
-            KeyType::Boolean => parse_boolean(text.trim()).map(Value::Boolean),
-            KeyType::Short => text.trim().parse::<i16>().ok().map(|n| Value::Integer(n.into())),
-            KeyType::Int => text.trim().parse::<i32>().ok().map(|n| Value::Integer(n.into())),
-            KeyType::Long => text.trim().parse::<i64>().ok().map(Value::Integer),
-            KeyType::Double => text.trim().parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::Double),
-            KeyType::List => parse_list(&text).map(Value::List),
+            KeyType::Password => return Ok(Value::Password(trimmed_secret(text))),
+            KeyType::Text | KeyType::Class => Some(Value::Text(trimmed.to_owned())),
+            KeyType::Boolean => parse_boolean(trimmed).map(Value::Boolean),
+            KeyType::Short => trimmed.parse::<i16>().ok().map(|n| Value::Integer(n.into())),
+            KeyType::Int => trimmed.parse::<i32>().ok().map(|n| Value::Integer(n.into())),
+            KeyType::Long => trimmed.parse::<i64>().ok().map(Value::Integer),
+            KeyType::Double => trimmed.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::Double),
+            KeyType::List => parse_list(trimmed).map(Value::List),
         };
         match value {
             Some(value) if self.allows(&value) => Ok(value),
@@ -137,6 +136,21 @@ impl KeyInfo {
     }
 }
 
+/// What Java's `String.trim` leaves, which Java applies to every value of whatever type: control characters go like blanks,
+/// white space beyond ASCII stays.
+fn trim(text: &str) -> &str {
+    text.trim_matches(|letter| letter <= ' ')
+}
+
+/// A password without the blanks around it; the text it comes from is overwritten.
+fn trimmed_secret(text: String) -> Secret {
+    let given = Secret::new(text);
+    match std::str::from_utf8(given.reveal()) {
+        Ok(text) if trim(text).len() < text.len() => Secret::new(trim(text).to_owned()),
+        _ => given,
+    }
+}
+
 fn parse_boolean(text: &str) -> Option<bool> {
     if text.eq_ignore_ascii_case("true") {
         Some(true)
@@ -147,11 +161,20 @@ fn parse_boolean(text: &str) -> Option<bool> {
     }
 }
 
+/// Entries between commas, without the blanks around each (Java's `\s*,\s*`); an entry that stands there again is left out.
 fn parse_list(text: &str) -> Option<Vec<String>> {
-    if text.trim().is_empty() {
-        return Some(Vec::new());
+    let is_blank = |letter| matches!(letter, ' ' | '\t' | '\n' | '\x0b' | '\x0c' | '\r');
+    let mut entries = Vec::new();
+    for entry in text.split(',').filter(|_| !text.is_empty()) {
+        let entry = entry.trim_matches(is_blank);
+        if entry.is_empty() {
+            return None;
+        }
+        if !entries.iter().any(|known| known == entry) {
+            entries.push(entry.to_owned());
+        }
     }
-    text.split(',').map(|entry| Some(entry.trim()).filter(|e| !e.is_empty()).map(str::to_owned)).collect()
+    Some(entries)
 }
 
 /// A Rust type that stands for the value of a key in [`Settings`](crate::Settings) and in the typed setters.
@@ -175,7 +198,7 @@ impl Setting for String {
         if let Value::Text(text) = value { Some(text.clone()) } else { None }
     }
     fn into_value(self) -> Value {
-        Value::Text(self)
+        Value::Text(trim(&self).to_owned())
     }
 }
 
@@ -204,14 +227,14 @@ macro_rules! integer_setting {
 }
 integer_setting!(i32, u32, usize);
 
-/// Whole milliseconds; a negative number is none.
+/// Whole milliseconds, rounded up; a negative number is none.
 impl Setting for Duration {
     fn from_value(value: &Value) -> Option<Self> {
         let Value::Integer(value) = value else { return None };
         Some(Self::from_millis(u64::try_from(*value).unwrap_or(0)))
     }
     fn into_value(self) -> Value {
-        Value::Integer(i64::try_from(self.as_millis()).unwrap_or(i64::MAX))
+        Value::Integer(i64::try_from(self.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX))
     }
 }
 

@@ -1,15 +1,15 @@
 //! The same calls without async, for programs that have no executor. std only.
 
-use crate::acks::AckStream;
 use crate::config::{ConfigWarning, ProducerConfig};
-use crate::delivery::{Delivery, RecordMetadata};
-use crate::delivery_report::DeliveryReport;
-use crate::ended::Closed;
+use crate::drive::ended::Closed;
+use crate::drive::parker::block_on;
 use crate::error::{BuildError, ConnectError, DeliveryError, SendError, WaitError};
-use crate::guarantees::Guarantees;
-use crate::interceptor::ProducerInterceptor;
-use crate::metrics::ProducerMetrics;
-use crate::parker::block_on;
+use crate::extend::interceptor::ProducerInterceptor;
+use crate::observe::guarantees::Guarantees;
+use crate::observe::metrics::ProducerMetrics;
+use crate::outcome::acks::AckStream;
+use crate::outcome::delivery::{Delivery, RecordMetadata};
+use crate::outcome::delivery_report::DeliveryReport;
 use crate::producer::PartitionInfo;
 use crate::record::ProducerRecord;
 use kp_accumulator::Partitioner;

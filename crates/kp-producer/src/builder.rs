@@ -1,21 +1,27 @@
 //! From a configuration to a running producer: fills each room's plain settings struct, then starts the threads.
 //! No I/O happens here; names are resolved and sockets made on the network thread.
 
-use crate::acks::AckSource;
-use crate::census::Alive;
 use crate::config::{ConfigError, Idempotence, PartitionerClass, ProducerConfig, Settings};
-use crate::delivery_report::{DeliveryReport, Listener};
-use crate::driver::Driver;
+use crate::drive::census::Alive;
+use crate::drive::driver::Driver;
+use crate::drive::ended::Ended;
+use crate::drive::link::Link;
+use crate::drive::seal_workers::SealWorkers;
+use crate::drive::stepper::Stepper;
+use crate::drive::system_clock::SystemClock;
 use crate::error::BuildError;
-use crate::extension::Configured;
-use crate::guarantees::Guarantees;
-use crate::interceptor::{Chain, ProducerInterceptor};
-use crate::metrics::Telemetry;
+use crate::extend::extension::Configured;
+use crate::extend::extensions::Extensions;
+use crate::extend::interceptor::{Chain, ProducerInterceptor};
+use crate::observe::guarantees::Guarantees;
+use crate::observe::metrics::Telemetry;
+use crate::observe::notes::Notes;
+use crate::outcome::acks::AckSource;
+use crate::outcome::delivery_report::{DeliveryReport, Listener};
 use crate::producer::{Handle, Producer};
-use crate::seal_workers::SealWorkers;
-use crate::shared::{self, Extensions, Limits, Shared, View};
-use crate::stepper::Stepper;
-use crate::system_clock::SystemClock;
+use crate::send::old_cluster::OldCluster;
+use crate::send::view::{View, Views};
+use crate::shared::{Limits, Shared};
 use kp_accumulator::{Accumulator, AccumulatorSettings, Partitioner, RecordOutcome, Seal, Sealer, Spread};
 use kp_memory::BufferPool;
 use kp_metadata::{Metadata, MetadataSettings};
@@ -133,7 +139,7 @@ impl ProducerBuilder {
         };
         let (alive, notice) = Alive::new();
         if let Some(words) = notice {
-            shared.notice(words);
+            shared.notes.notice(words);
         }
         let seal_workers = SealWorkers::start(&shared.accumulator, sealers).map_err(no_thread)?;
         std::thread::Builder::new()
@@ -157,7 +163,7 @@ impl ProducerBuilder {
         let Parts { producer, driver, mut sealers } = self.parts(|_| 1)?;
         let shared = Arc::clone(&producer.handle().shared);
         // What is closed in a turn is sealed at the beginning of the next: end the turn's wait.
-        shared.accumulator.set_seal_bell(shared.waker());
+        shared.accumulator.set_seal_bell(shared.link.waker());
         Ok((producer, Stepper::new(shared, driver, sealers.pop())))
     }
 
@@ -207,16 +213,20 @@ impl ProducerBuilder {
             Arc::clone(core.counters()),
         );
         let sealers = accumulator.sealers(seal_threads(&settings));
-        let shared = Arc::new(Shared::new(shared::Parts {
+        let shared = Arc::new(Shared {
             accumulator,
             pool,
-            view,
+            views: Views::new(view),
+            waiters: Arc::default(),
             clock: self.clock,
             limits: limits(&settings),
             extensions,
-            telemetry,
-            waker,
-        }));
+            telemetry: Arc::new(telemetry),
+            notes: Arc::new(Notes::new(Arc::clone(&client_id))),
+            old_cluster: OldCluster::default(),
+            ended: Ended::default(),
+            link: Link::new(waker),
+        });
         let driver = Driver::new(Arc::clone(&shared), core, client);
         let producer = Producer::from_handle(Handle {
             shared,
@@ -274,11 +284,12 @@ fn extensions(
             "partitioner",
         )
     });
-    let mut extensions = Extensions { interceptors, ..Extensions::default() };
+    let mut extensions = Extensions::default();
+    extensions.interceptors = interceptors;
     match configured.transpose() {
         Ok(partitioner) => extensions.partitioner = partitioner,
         Err(error) => {
-            extensions.close(|| {}, &|_| {});
+            extensions.close(&|_| {});
             return Err(BuildError::Extension(error));
         }
     }

@@ -6,7 +6,9 @@ mod deadlines;
 mod ends;
 mod explained;
 mod extensions;
+mod hostile_metadata;
 mod refused_topics;
+pub(crate) mod scripted;
 #[cfg(feature = "futures")]
 mod streams;
 #[cfg(feature = "tracing")]

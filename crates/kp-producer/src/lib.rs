@@ -56,58 +56,28 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
-mod acks;
 pub mod blocking;
 mod builder;
-mod bulk;
-mod census;
-mod deliveries;
-mod delivery;
-mod delivery_report;
-mod driver;
-mod ended;
+mod drive;
 mod error;
-mod explain;
-mod extension;
+mod extend;
 #[cfg(test)]
 mod facade_tests;
-mod forked;
-mod guarantees;
-mod interceptor;
-mod metadata_wait;
-pub mod metrics;
-mod owned_record;
-mod parker;
+mod observe;
+mod outcome;
 mod producer;
 mod record;
-#[cfg(test)]
-mod scripted;
-mod seal_workers;
-mod send_wait;
-mod serializer;
+mod send;
 mod shared;
-#[cfg(feature = "futures")]
-mod sink;
-mod stepper;
-mod system_clock;
-mod topic;
-mod trace_context;
-mod tracing;
-mod typed;
-mod unreachable;
 
-pub use acks::{Ack, AckStream};
 pub use builder::ProducerBuilder;
-pub use bulk::{BulkDelivery, Outcomes, SendAllError};
-pub use deliveries::{Delivered, Deliveries, WrittenRange};
-pub use delivery::{Delivery, RecordMetadata};
-pub use delivery_report::DeliveryReport;
-pub use ended::Closed;
+pub use drive::ended::Closed;
+pub use drive::stepper::Stepper;
+pub use drive::system_clock::SystemClock;
 pub use error::{BuildError, ConnectError, DeliveryError, SendError, SendErrorKind, WaitError};
-pub use explain::{Explanation, NetworkThread, PartitionExplanation, WhyWaiting};
-pub use extension::BoxError;
-pub use guarantees::Guarantees;
-pub use interceptor::{InterceptedRecord, ProducerInterceptor, SentRecord};
+pub use extend::extension::BoxError;
+pub use extend::interceptor::{InterceptedRecord, ProducerInterceptor, SentRecord};
+pub use extend::trace_context::{TraceContext, TraceParent};
 pub use kp_accumulator::{
     BatchFailure, Certainty, FailureKind, PartitionRequest, Partitioner, Spent, murmur2, partition_for_key,
 };
@@ -117,23 +87,28 @@ pub use kp_config::{ConfigError, ConfigWarning, ProducerConfig};
 pub use kp_protocol::Acks;
 pub use kp_protocol::PartitionId;
 pub use kp_protocol::compression::Compression;
-pub use metrics::{MetricValue, ProducerMetrics, RecordingLevel};
-pub use owned_record::OwnedRecord;
+pub use observe::explain::{Explanation, NetworkThread, PartitionExplanation, WhyWaiting};
+pub use observe::guarantees::Guarantees;
+pub use observe::metrics;
+pub use observe::metrics::{MetricValue, ProducerMetrics, RecordingLevel};
+pub use observe::unreachable::UnreachableBroker;
+pub use outcome::acks::{Ack, AckStream};
+pub use outcome::deliveries::{Delivered, Deliveries, WrittenRange};
+pub use outcome::delivery::{Delivery, RecordMetadata};
+pub use outcome::delivery_report::DeliveryReport;
 pub use producer::{PartitionInfo, Producer};
-pub use record::{ProducerRecord, RecordBytes};
-pub use send_wait::ProduceError;
-pub use serializer::{
+pub use record::owned_record::OwnedRecord;
+pub use record::serializer::{
     BytesSerializer, DoubleSerializer, FloatSerializer, IntegerSerializer, LongSerializer, OptionSerializer,
     RecordHeaders, Serialized, Serializer, ShortSerializer, StringSerializer, UuidSerializer, VoidSerializer,
 };
+pub use record::{ProducerRecord, RecordBytes};
+pub use send::bulk::{BulkDelivery, Outcomes, SendAllError};
+pub use send::send_wait::ProduceError;
 #[cfg(feature = "futures")]
-pub use sink::RecordSink;
-pub use stepper::Stepper;
-pub use system_clock::SystemClock;
-pub use topic::Topic;
-pub use trace_context::{TraceContext, TraceParent};
-pub use typed::{TypedProducer, TypedRecord};
-pub use unreachable::UnreachableBroker;
+pub use send::sink::RecordSink;
+pub use send::topic::Topic;
+pub use send::typed::{TypedProducer, TypedRecord};
 
 /// The examples of the README, compiled.
 #[cfg(doctest)]

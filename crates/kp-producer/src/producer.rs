@@ -1,19 +1,18 @@
 //! The producer's handle: accept records, flush, close, be asked. Cheap to clone; all clones are one producer.
 
-mod sending;
-
 use crate::builder::ProducerBuilder;
 use crate::config::{ConfigWarning, ProducerConfig};
-use crate::driver::drop_deadline;
-use crate::ended::{Closed, Standing};
+use crate::drive::driver::drop_deadline;
+use crate::drive::ended::{Closed, Standing};
 use crate::error::{ConnectError, SendError, WaitError};
-use crate::explain::{self, Explanation};
-use crate::guarantees::Guarantees;
-use crate::metadata_wait::Wanted;
-use crate::metrics::{ProducerMetrics, Reading, Stopwatch, adding_to};
-use crate::shared::{Shared, Waited};
-use crate::topic::Topic;
-use crate::unreachable::UnreachableBroker;
+use crate::observe::explain::{self, Explanation};
+use crate::observe::guarantees::Guarantees;
+use crate::observe::metrics::{ProducerMetrics, Reading, Stopwatch, adding_to};
+use crate::observe::unreachable::UnreachableBroker;
+use crate::send::Waited;
+use crate::send::metadata_wait::Wanted;
+use crate::send::topic::Topic;
+use crate::shared::Shared;
 use kp_protocol::{PartitionId, TopicName};
 use kp_time::Deadline;
 use std::fmt;
@@ -105,7 +104,7 @@ impl Producer {
             Standing::Closing | Standing::Closed => return Err(WaitError::Closed),
             Standing::Panicked => return Err(WaitError::NetworkThreadGone),
         }
-        if shared.is_network_thread() {
+        if shared.link.is_network_thread() {
             return Err(WaitError::WouldDeadlock);
         }
         let _timed = Stopwatch::start(&*shared.clock, adding_to(&shared.telemetry.flush_ns));
@@ -134,18 +133,18 @@ impl Producer {
         if shared.is_forked() {
             return Err(WaitError::Forked);
         }
-        if shared.is_network_thread() && !within.is_zero() {
+        if shared.link.is_network_thread() && !within.is_zero() {
             return Err(WaitError::WouldDeadlock);
         }
         if !shared.ended.is_over() {
             shared.begin_close(Deadline::after(shared.clock.now(), within, "close(within)"));
         }
-        if !shared.is_network_thread() {
+        if !shared.link.is_network_thread() {
             shared.ended.wait().await;
         }
         Ok(Closed {
-            undelivered: shared.counters.undelivered.load(Ordering::Relaxed),
-            perhaps_written: shared.counters.perhaps_written.load(Ordering::Relaxed),
+            undelivered: shared.telemetry.counters.undelivered.load(Ordering::Relaxed),
+            perhaps_written: shared.telemetry.counters.perhaps_written.load(Ordering::Relaxed),
             panicked: shared.ended.is_by_panic(),
         })
     }
@@ -171,7 +170,7 @@ impl Producer {
         let (wanted, mut waited) = (Wanted::Topic(TopicName::new(topic)), Waited::default());
         let result = self.shared().wait_for_metadata(wanted, &mut waited).await;
         result.map_err(|kind| SendError::new(kind, topic, waited.spent))?;
-        let view = self.shared().view();
+        let view = self.shared().views.load();
         let partitions = view.cluster.topic(topic).map(|topic| topic.partitions());
         Ok(partitions
             .unwrap_or_default()
@@ -189,7 +188,7 @@ impl Producer {
     #[must_use]
     pub fn guarantees(&self) -> Guarantees {
         let configured = self.handle.guarantees;
-        if self.shared().is_without_idempotence.load(Ordering::Acquire) {
+        if self.shared().old_cluster.is_without_idempotence() {
             return Guarantees { no_duplicates: false, ..configured };
         }
         configured
@@ -206,7 +205,7 @@ impl Producer {
     /// Nothing is printed by itself.
     #[must_use]
     pub fn notices(&self) -> Vec<String> {
-        self.shared().notices.lock().clone()
+        self.shared().notes.notices()
     }
 
     /// The brokers that cannot be reached, each once, by address: for a line in a log when one comes onto this list, and one
@@ -214,7 +213,7 @@ impl Producer {
     /// succeeds. Empty is good; a cluster may work with some of its brokers here.
     #[must_use]
     pub fn unreachable(&self) -> Vec<UnreachableBroker> {
-        self.shared().unreachable.list(self.shared().clock.now())
+        self.shared().notes.unreachable.list(self.shared().clock.now())
     }
 
     /// The `client.id` in use, the generated one if none was set.
@@ -226,7 +225,7 @@ impl Producer {
     /// The cluster's id as the last metadata had it; `None` before the first, and from brokers below 0.10.1 (KIP-78, MD26).
     #[must_use]
     pub fn cluster_id(&self) -> Option<String> {
-        self.shared().view().cluster.cluster_id().map(str::to_owned)
+        self.shared().views.load().cluster.cluster_id().map(str::to_owned)
     }
 
     /// What waits for each partition and why it has not gone: a table for people when it is printed. Asks the network thread
@@ -257,19 +256,23 @@ impl Producer {
     #[must_use]
     pub fn metrics(&self) -> ProducerMetrics {
         let shared = &self.handle.shared;
-        ProducerMetrics::of(&Reading::of(shared), &shared.telemetry.client_id, shared.telemetry.level)
+        ProducerMetrics::of(
+            &Reading::of(&shared.measured()),
+            &shared.telemetry.client_id,
+            shared.telemetry.level,
+        )
     }
 
     /// How many records were acknowledged so far.
     #[must_use]
     pub fn acknowledged_records(&self) -> u64 {
-        self.shared().counters.acknowledged.load(Ordering::Relaxed)
+        self.shared().telemetry.counters.acknowledged.load(Ordering::Relaxed)
     }
 
     /// How many accepted records failed so far.
     #[must_use]
     pub fn failed_records(&self) -> u64 {
-        self.shared().counters.failed.load(Ordering::Relaxed)
+        self.shared().telemetry.counters.failed.load(Ordering::Relaxed)
     }
 
     /// Bytes of `buffer.memory` that nothing uses at the moment.

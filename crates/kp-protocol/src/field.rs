@@ -51,7 +51,7 @@ impl<'a> nom::error::ParseError<&'a [u8]> for ParseFault {
     fn from_error_kind(input: &'a [u8], kind: nom::error::ErrorKind) -> Self {
         let fault = match kind {
             nom::error::ErrorKind::Eof => Fault::Truncated { missing: 1 },
-            other => Fault::Combinator(other),
+            _ => Fault::Malformed,
         };
         Self { left: input.len(), fault }
     }

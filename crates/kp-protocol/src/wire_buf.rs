@@ -1,12 +1,8 @@
 //! The sink that messages are written into: one growing scratch, and a list of segments. Record batches are put into
 //! the list by reference; only what stands around them is written.
 
+use crate::segments::Segments;
 use bytes::Bytes;
-use smallvec::SmallVec;
-
-/// What is to be written, in order, in pieces that are shared and not copied. The pieces of a usual request (what stands around
-/// one to three batches, and the batches) need no list on the heap.
-pub type Segments = SmallVec<[Bytes; 8]>;
 
 /// A segmented sink.
 ///
@@ -128,7 +124,7 @@ impl WireBuf {
         let mut segments = self.into_segments();
         match segments.len() {
             0 => Bytes::new(),
-            1 => segments.swap_remove(0),
+            1 => segments.pop().unwrap_or_default(),
             _ => Bytes::from(segments.concat()),
         }
     }

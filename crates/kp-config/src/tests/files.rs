@@ -56,6 +56,19 @@ fn a_bad_line_is_told_with_its_number_and_changes_nothing() {
     assert_eq!(config, ProducerConfig::default());
 }
 
+#[test]
+fn every_bad_line_is_reported_in_the_order_of_the_file() {
+    let text = "retries=x\nlinger.ms=soon\nacks=2\nlinger.ms=7\nbatch.size=-1";
+    let error = ProducerConfig::from_properties_str(text).unwrap_err();
+    let ConfigError::Several { errors } = &error else { panic!("{error}") };
+    let keys: Vec<_> = errors.iter().filter_map(ConfigError::key).collect();
+    assert_eq!(keys, ["retries", "acks", "batch.size"]);
+    let said = error.to_string();
+    assert!(said.starts_with("3 lines are refused: line 1: retries=x:"), "{said}");
+    assert!(said.contains("; line 3: acks=2:") && said.contains("; line 5: batch.size=-1:"), "{said}");
+    assert_eq!(error.key(), Some("retries"));
+}
+
 /// A file of this test alone, removed at its end.
 struct Scratch(PathBuf);
 

@@ -36,13 +36,61 @@ fn a_bad_value_names_the_key_the_value_and_what_is_allowed() {
 }
 
 #[test]
+fn blanks_around_any_value_are_no_part_of_it() {
+    for (key, given, taken) in [
+        ("acks", "all ", "all"),
+        ("compression.type", "gzip\t", "gzip"),
+        ("security.protocol", " PLAINTEXT", "PLAINTEXT"),
+        ("client.id", " me\0", "me"),
+        ("client.rack", "\u{a0}r ", "\u{a0}r"),
+        ("partitioner.class", " x.Y ", "x.Y"),
+    ] {
+        let mut config = ProducerConfig::default();
+        config.set(key, given).unwrap();
+        assert_eq!(config.get(key), Some(Value::Text(taken.to_owned())), "{key}");
+    }
+    assert_eq!(
+        ProducerConfig::default().client_id(" me ").get("client.id"),
+        Some(Value::Text("me".to_owned()))
+    );
+    let mut config = ProducerConfig::default();
+    config.set("sasl.password", " a b ").unwrap();
+    assert_eq!(config.get("sasl.password"), Some(Value::Password(Secret::new("a b".to_owned()))));
+    // White space beyond ASCII is none to Java, so it is no number.
+    assert!(bad("linger.ms", "5\u{a0}").contains("whole number"));
+}
+
+#[test]
+fn a_name_that_no_thread_and_no_request_can_bear_is_refused() {
+    for name in ["a\0b".to_owned(), "a\nb".to_owned(), "a\u{1b}[31mred".to_owned(), "x".repeat(32_768)] {
+        let error = refused(&[("client.id", &name)]);
+        assert_eq!(error.key(), Some("client.id"));
+        assert!(error.to_string().contains("32767 bytes without control characters"), "{error}");
+        assert!(ProducerConfig::default().bootstrap_servers("h:1").client_id(name).validate().is_err());
+    }
+    assert_eq!(settings(&[("client.id", &"x".repeat(32_767))]).client_id.len(), 32_767);
+}
+
+#[test]
+fn a_wait_that_is_set_below_a_millisecond_is_one_millisecond() {
+    let config = ProducerConfig::default().bootstrap_servers("h:1");
+    let config = config.linger(Duration::from_micros(500)).max_block(Duration::from_nanos(1_000_001));
+    let settings = config.connections_max_idle(Some(Duration::from_nanos(1))).validate().unwrap().settings;
+    assert_eq!(settings.linger, Duration::from_millis(1));
+    assert_eq!(settings.max_block, Duration::from_millis(2));
+    assert_eq!(settings.connections_max_idle, Some(Duration::from_millis(1)));
+    let zero = ProducerConfig::default().linger(Duration::ZERO).get("linger.ms");
+    assert_eq!(zero, Some(Value::Integer(0)));
+}
+
+#[test]
 fn values_are_trimmed_and_cased_as_java_does() {
     let settings =
         settings(&[("linger.ms", " 7 "), ("batch.size", "+10"), ("enable.idempotence", " FALSE ")]);
     assert_eq!((settings.linger, settings.batch_size), (Duration::from_millis(7), 10));
     assert!(!settings.enable_idempotence);
-    // Strings are taken as they stand.
-    assert!(bad("acks", "1 ").contains("acks=1 "));
+    // Strings are trimmed too; their case stands.
+    assert!(bad("acks", " All").contains("acks= All"));
     assert!(warnings(&[("security.protocol", "plaintext")]).is_empty());
 }
 
@@ -330,11 +378,21 @@ fn partitioners_go_by_the_names_that_java_has_for_them() {
 
 #[test]
 fn what_java_accepts_is_accepted_with_a_word() {
-    assert!(
-        warned(&[("batch.size", "1000"), ("buffer.memory", "10")], "batch.size").contains("buffer.memory")
-    );
+    let pairs = [("buffer.memory", "20000"), ("max.request.size", "20001")];
+    assert!(warned(&pairs, "buffer.memory").contains("below max.request.size=20001"));
     assert!(warned(&[("request.timeout.ms", "0")], "request.timeout.ms").contains("too late"));
     assert_eq!(settings(&[("batch.size", "0")]).batch_size, 1);
+}
+
+#[test]
+fn a_batch_above_the_memory_is_half_of_it() {
+    let pairs = [("batch.size", "1000"), ("buffer.memory", "500")];
+    assert_eq!(
+        warned(&pairs, "batch.size"),
+        "batch.size: taken as 250: it is above buffer.memory=500, which holds two batches now"
+    );
+    assert_eq!((settings(&pairs).batch_size, settings(&pairs).buffer_memory), (250, 500));
+    assert_eq!(settings(&[("batch.size", "500"), ("buffer.memory", "500")]).batch_size, 500);
 }
 
 #[test]

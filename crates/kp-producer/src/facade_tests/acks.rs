@@ -1,6 +1,6 @@
 //! One consumer of all outcomes: nothing is lost, nothing is kept without a bound, and it ends when the producer does.
 
-use crate::scripted::{Pace, Rig};
+use crate::facade_tests::scripted::{Pace, Rig};
 use crate::{
     AckStream, Certainty, Producer, ProducerConfig, ProducerRecord, SendErrorKind, WaitError, blocking,
 };

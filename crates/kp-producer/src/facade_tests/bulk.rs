@@ -1,6 +1,6 @@
 //! `send_all`: what goes in together is told together, in order, also when a record in the middle is refused.
 
-use crate::scripted::{Pace, Rig};
+use crate::facade_tests::scripted::{Pace, Rig};
 use crate::{BulkDelivery, FailureKind, Producer, ProducerRecord, SendErrorKind, blocking};
 use parking_lot::Mutex;
 use std::future::Future;

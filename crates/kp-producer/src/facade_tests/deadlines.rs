@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a caller that blocks needs a thread of its own")]
 
-use crate::scripted::{Pace, Rig};
+use crate::facade_tests::scripted::{Pace, Rig};
 use crate::{ProducerRecord, SendErrorKind, blocking};
 use std::future::Future;
 use std::pin::pin;

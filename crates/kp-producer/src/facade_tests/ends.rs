@@ -1,7 +1,7 @@
 //! Calls that may not wait: on the network thread, in a forked process, after the end.
 
-use crate::forked;
-use crate::scripted::{Pace, Rig};
+use crate::drive::forked;
+use crate::facade_tests::scripted::{Pace, Rig};
 use crate::{Certainty, FailureKind, ProduceError, ProducerRecord, SendErrorKind, WaitError, blocking};
 use kp_network::Readiness;
 use kp_protocol::ErrorCode;

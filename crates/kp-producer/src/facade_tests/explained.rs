@@ -1,7 +1,7 @@
 //! Why nothing goes out: each reason, brought about.
 
-use crate::explain::{answered, ask};
-use crate::scripted::{Pace, Rig};
+use crate::facade_tests::scripted::{Pace, Rig};
+use crate::observe::explain::{answered, ask};
 use crate::{Explanation, NetworkThread, ProducerRecord, WhyWaiting};
 use kp_network::{Readiness, WaitReason};
 use kp_protocol::BrokerId;

@@ -1,6 +1,6 @@
 //! Interceptors, serializers and partitioners: in which order they are asked, and what becomes of those that fail.
 
-use crate::scripted::{Pace, Rig};
+use crate::facade_tests::scripted::{Pace, Rig};
 use crate::{
     BoxError, BuildError, DeliveryError, InterceptedRecord, PartitionId, PartitionRequest, Partitioner,
     Producer, ProducerConfig, ProducerInterceptor, ProducerRecord, RecordHeaders, RecordMetadata, SendError,

@@ -2,7 +2,7 @@
 
 use crate::ProducerRecord;
 use crate::error::SendErrorKind;
-use crate::scripted::{Pace, Rig};
+use crate::facade_tests::scripted::{Pace, Rig};
 use kp_protocol::ErrorCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn trying_a_refused_topic_again_and_again_makes_no_new_view() {
     let is_refused =
         |kind: &SendErrorKind| matches!(kind, SendErrorKind::Topic(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
     assert!(is_refused(refused.expect_err("it is forbidden").kind()));
-    let view = Arc::clone(&rig.producer.shared().view());
+    let view = Arc::clone(&rig.producer.shared().views.load());
     for _ in 0..100 {
         let refused = rig.producer.try_send(ProducerRecord::to("forbidden").value("v"));
         assert!(is_refused(refused.expect_err("it still is").kind()));
@@ -31,5 +31,8 @@ fn trying_a_refused_topic_again_and_again_makes_no_new_view() {
         rig.wake();
         rig.stepper.turn();
     }
-    assert!(Arc::ptr_eq(&view, &rig.producer.shared().view()), "the same view, since nothing has changed");
+    assert!(
+        Arc::ptr_eq(&view, &rig.producer.shared().views.load()),
+        "the same view, since nothing has changed"
+    );
 }

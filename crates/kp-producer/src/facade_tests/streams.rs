@@ -1,6 +1,6 @@
 //! The feature `futures`: outcomes as a `Stream`, a producer as a `Sink`.
 
-use crate::scripted::{Pace, Rig};
+use crate::facade_tests::scripted::{Pace, Rig};
 use crate::{OwnedRecord, ProduceError, RecordSink, SendErrorKind};
 use futures_util::{Sink, SinkExt, StreamExt, stream};
 use std::pin::{Pin, pin};

@@ -1,7 +1,7 @@
 //! What the feature `tracing` tells: a span for each request, an event for each batch, nothing for a record.
 
 use crate::ProducerRecord;
-use crate::scripted::{Pace, Rig};
+use crate::facade_tests::scripted::{Pace, Rig};
 use parking_lot::Mutex;
 use std::fmt::{Debug, Write as _};
 use std::sync::Arc;

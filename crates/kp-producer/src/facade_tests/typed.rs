@@ -1,6 +1,6 @@
 //! Typed producers and topic handles.
 
-use crate::scripted::{Pace, Rig};
+use crate::facade_tests::scripted::{Pace, Rig};
 use crate::{
     BoxError, LongSerializer, OptionSerializer, ProducerRecord, RecordHeaders, SendErrorKind, Serialized,
     Serializer, StringSerializer, TypedProducer, TypedRecord,
@@ -95,7 +95,7 @@ fn serializers_are_closed_with_the_last_handle_of_their_producer_and_nothing_of_
     for _ in 0..1000 {
         drop(typed());
     }
-    assert!(rig.producer.shared().closers() < 100, "they are forgotten");
+    assert!(rig.producer.shared().extensions.closers() < 100, "they are forgotten");
     drop(rig);
     assert_eq!(closed.load(Ordering::SeqCst), 2004, "each once, those in use too");
     drop(second);

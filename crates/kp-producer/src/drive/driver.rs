@@ -1,0 +1,254 @@
+//! The loop between the sender core and the network: one plain thread, no tokio, no decisions.
+//!
+//! Owner: the thread `kafka-producer-network-thread | <client.id>`. It alone calls the core and the client, runs
+//! callbacks (with no lock held), and serves those who wait for metadata or memory.
+
+use crate::drive::link::Command;
+use crate::error::SendErrorKind;
+use crate::observe::metrics::Publisher;
+use crate::observe::question::NetworkSide;
+use crate::observe::tracing::Tracer;
+use crate::observe::unreachable::Watch;
+use crate::send::view::View;
+use crate::shared::Shared;
+use kp_accumulator::{Certainty, FailureKind, Outcome};
+use kp_client::{ClientNodes, ClientRequest, Event, KafkaClient};
+use kp_sender::{Input, Output, SenderCore, Settlement};
+use kp_time::Deadline;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How long the client may take for its farewell once everything is settled.
+const FAREWELL: Duration = Duration::from_millis(100);
+
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    core: SenderCore,
+    client: Box<dyn KafkaClient>,
+    events: Vec<Event>,
+    publisher: Publisher,
+    tracer: Tracer,
+    watch: Watch,
+    over: bool,
+}
+
+impl Driver {
+    pub(crate) fn new(shared: Arc<Shared>, core: SenderCore, client: Box<dyn KafkaClient>) -> Self {
+        let publisher = Publisher::new(shared.clock.now(), shared.measured(), Arc::clone(&shared.notes));
+        let tracer = Tracer::new(&shared.telemetry.client_id);
+        Self {
+            shared,
+            core,
+            client,
+            events: Vec::new(),
+            publisher,
+            tracer,
+            watch: Watch::default(),
+            over: false,
+        }
+    }
+
+    /// Runs until the producer is closed and everything accepted is settled. A panic is never resumed: whatever
+    /// is not settled fails as unknown, and the producer says so from then on.
+    pub(crate) fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        shared.link.enter_network_thread();
+        let ended = catch_unwind(AssertUnwindSafe(move || {
+            while !self.over {
+                self.turn();
+            }
+            self.say_farewell();
+        }));
+        match ended {
+            // The batches in flight were failed as unknown when the core was dropped.
+            Err(_) => give_up(&shared),
+            Ok(()) => {
+                shared.close_extensions();
+                shared.ended.closed();
+            }
+        }
+    }
+
+    /// One turn on a thread that is the network thread only as long as it lasts. Answers whether there is another.
+    pub(crate) fn step(&mut self) -> bool {
+        if self.over {
+            return false;
+        }
+        self.shared.link.enter_network_thread();
+        self.turn();
+        if self.over {
+            self.say_farewell();
+            self.shared.close_extensions();
+            self.shared.ended.closed();
+        }
+        self.shared.link.leave_network_thread();
+        !self.over
+    }
+
+    fn turn(&mut self) {
+        let now = self.shared.clock.now();
+        self.take_commands(now);
+        while let Some(output) = self.core.poll_output(now, &mut ClientNodes::new(&mut *self.client)) {
+            self.carry_out(now, output);
+            self.publisher.note_news();
+        }
+        // Behind the outputs: an answer that is in already must not come too late for who waits for it.
+        self.shared.expire_waits(now);
+        if self.over {
+            return;
+        }
+        let Self { shared, core, client, publisher, .. } = self;
+        if shared.pool.has_waiters() {
+            publisher.note_news();
+        }
+        publisher.turn(now, core, &**client);
+        let until = self.sleep_until();
+        let may_sleep = self.shared.accumulator.prepare_to_sleep(until);
+        self.client.poll(if may_sleep { until } else { Some(now) }, &mut self.events);
+        self.shared.accumulator.awake();
+        let now = self.shared.clock.now();
+        for event in self.events.drain(..) {
+            self.publisher.note_news();
+            self.tracer.event(&event);
+            self.watch.event(now, &event, &self.shared.notes.unreachable, &self.shared.telemetry.client_id);
+            if let Some(advice) = event.advice() {
+                self.shared.notes.notice(advice);
+            }
+            self.core.handle_input(now, Input::Network(event));
+        }
+    }
+
+    /// The last metrics, then the end of every connection.
+    fn say_farewell(&mut self) {
+        let Self { shared, core, client, publisher, .. } = self;
+        publisher.end(shared.clock.now(), core, &**client);
+        client.close(FAREWELL);
+    }
+
+    fn take_commands(&mut self, now: Instant) {
+        let commands = self.shared.link.take_commands();
+        for command in commands {
+            let input = match command {
+                Command::WantTopic(topic) => Input::WantTopic(topic),
+                Command::RefreshTopic(topic) => Input::RefreshTopic(topic),
+                Command::WantMetadata => Input::WantMetadata,
+                Command::Close(deadline) => Input::Close { deadline },
+                Command::Explain(question) => {
+                    let cluster = Arc::clone(&self.shared.views.load().cluster);
+                    let client = &mut *self.client;
+                    question.answer(NetworkSide::look(
+                        now,
+                        &self.core,
+                        client,
+                        &self.shared.accumulator,
+                        &cluster,
+                    ));
+                    continue;
+                }
+            };
+            self.core.handle_input(now, input);
+        }
+    }
+
+    fn sleep_until(&self) -> Option<Instant> {
+        let moments = [self.core.poll_timeout(), self.shared.next_wait_deadline(), self.publisher.next()];
+        moments.into_iter().flatten().min()
+    }
+
+    fn carry_out(&mut self, now: Instant, output: Output) {
+        match output {
+            Output::SetBrokers(brokers) => {
+                self.watch.set_brokers(&brokers);
+                self.client.set_brokers(now, &brokers);
+            }
+            Output::Send(request) => self.send(now, request),
+            Output::Throttle { broker, until } => self.client.throttle(broker, until),
+            Output::Disconnect { broker, reason } => self.client.disconnect(now, broker, &reason),
+            Output::Settle(settlement) => self.settle(now, settlement),
+            Output::ClusterChanged(cluster) => {
+                // The core publishes an unchanged cluster too, for those who wait: the view is made of a new one only.
+                if !self.shared.views.load().shows(&cluster) {
+                    // Before records see it, so that the first of them go by their rack (PA14).
+                    self.shared.accumulator.follow_racks(&cluster);
+                    self.shared.views.set(View::new(Arc::clone(&cluster), &self.shared.accumulator));
+                }
+                self.shared.waiters.clear_failure();
+                self.shared.waiters.serve(&cluster);
+                // Who waits for a partition that is not there yet waits for the next answer (MD20).
+                for topic in self.shared.waiters.topics_to_refresh() {
+                    self.core.handle_input(now, Input::RefreshTopic(topic));
+                }
+            }
+            Output::RecordFormat { format, reason } => self.shared.use_record_format(format, reason),
+            Output::WithoutIdempotence { reason } => self.shared.goes_without_idempotence(&reason),
+            Output::IdempotenceUnavailable { reason } => self.refuse_sends(reason),
+            Output::Fatal { reason } => {
+                self.shared.ended.mark_fatal(reason);
+                self.shared.refuse_new();
+            }
+            Output::MetadataFailed { reason } => self.shared.waiters.note_failure(reason),
+            Output::Closed => self.over = true,
+        }
+    }
+
+    /// Nothing can be sent as the configuration wants it: whoever waits is told, and whoever comes later, until a broker
+    /// says otherwise.
+    fn refuse_sends(&self, reason: Arc<str>) {
+        let refusal = SendErrorKind::UnsupportedVersion { reason };
+        let cluster = Arc::clone(&self.shared.views.load().cluster);
+        self.shared.views.set(View::refusing(cluster, refusal.clone()));
+        self.shared.waiters.refuse(&refusal);
+    }
+
+    fn send(&mut self, now: Instant, request: ClientRequest) {
+        self.tracer.request(&request);
+        if let Err(refused) = self.client.send(now, request) {
+            self.tracer.refused(refused.request.token);
+            self.core.handle_input(now, Input::Refused(refused));
+        }
+    }
+
+    fn settle(&mut self, now: Instant, settlement: Settlement) {
+        self.tracer.batch(now, &settlement);
+        let counters = &self.shared.telemetry.counters;
+        let records = u64::from(settlement.record_count());
+        match settlement.outcome() {
+            Outcome::Written { .. } => {
+                counters.acknowledged.fetch_add(records, Ordering::Relaxed);
+            }
+            Outcome::Failed(failure) => {
+                counters.failed.fetch_add(records, Ordering::Relaxed);
+                if matches!(failure.kind, FailureKind::Closed) {
+                    counters.undelivered.fetch_add(records, Ordering::Relaxed);
+                    let perhaps = if failure.certainty == Certainty::NotWritten { 0 } else { records };
+                    counters.perhaps_written.fetch_add(perhaps, Ordering::Relaxed);
+                }
+            }
+            // Its parts are counted when they end.
+            Outcome::Split(_) => {}
+        }
+        settlement.run();
+    }
+}
+
+/// After a panic of this thread: nothing is accepted any more, everything that was fails.
+pub(crate) fn give_up(shared: &Shared) {
+    shared.ended.mark_panicked();
+    shared.accumulator.close();
+    shared.waiters.close(&SendErrorKind::NetworkThreadGone);
+    shared.pool.close();
+    shared.accumulator.fail_everything(FailureKind::NetworkThreadGone);
+    let abandoned = shared.accumulator.abandoned_records();
+    shared.telemetry.counters.failed.fetch_add(abandoned, Ordering::Relaxed);
+    shared.telemetry.counters.undelivered.fetch_add(abandoned, Ordering::Relaxed);
+    shared.telemetry.counters.perhaps_written.fetch_add(abandoned, Ordering::Relaxed);
+    shared.close_extensions();
+    shared.ended.wake();
+}
+
+/// The moment by which a producer whose last handle was dropped must be done.
+pub(crate) fn drop_deadline(shared: &Shared) -> Deadline {
+    Deadline::after(shared.clock.now(), shared.limits.delivery_timeout, "delivery.timeout.ms")
+}

@@ -1,0 +1,9 @@
+//! What is going on? Metrics, explanations, notices, outages, traces, and what is promised.
+
+pub(crate) mod explain;
+pub(crate) mod guarantees;
+pub mod metrics;
+pub(crate) mod notes;
+pub(crate) mod question;
+pub(crate) mod tracing;
+pub(crate) mod unreachable;

@@ -1,0 +1,294 @@
+//! All outcomes for one consumer: a queue between the network thread and whoever takes them, with a bound that the senders
+//! feel.
+//!
+//! Owner of the queue: the producer puts in, [`AckStream`] takes out. Lock: the list of outcomes, once for each record that ends and
+//! once for each heap of them that is taken, never held while a waker runs.
+
+mod places;
+
+use self::places::Places;
+pub(crate) use self::places::{NoPlace, Place};
+use crate::builder::ProducerBuilder;
+use crate::drive::forked::is_another_process;
+use crate::drive::parker;
+use crate::error::{DeliveryError, WaitError};
+use crate::outcome::delivery::RecordMetadata;
+use crate::outcome::delivery_report::DeliveryReport;
+use kp_accumulator::{RecordOutcome, RecordResult};
+use kp_protocol::TopicPartition;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, Waker};
+
+impl ProducerBuilder {
+    /// One consumer for all outcomes: what becomes of each record that is sent with a token
+    /// ([`Producer::send_tagged`](crate::Producer::send_tagged)) comes out of the [`AckStream`], for each partition in order of
+    /// acceptance.
+    ///
+    /// At most `capacity` records (at least one) are between `send_tagged` and the taking of their outcomes: on their way, or
+    /// waiting to be taken. Who sends then waits for the consumer, within `max.block.ms`, and is refused with
+    /// [`OutcomesNotTaken`](crate::SendErrorKind::OutcomesNotTaken) if that does not come. So `capacity` bounds the memory of
+    /// outcomes (about 100 bytes each), and what is in flight: for full speed it has to be larger than that. One task alone has
+    /// to take outcomes between its sends.
+    ///
+    /// This takes the place of [`on_delivery`](Self::on_delivery); of the two, the later call counts.
+    ///
+    /// ```no_run
+    /// use kp_producer::{Producer, ProducerConfig, ProducerRecord};
+    /// # async fn example(lines: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let config = ProducerConfig::default().bootstrap_servers("localhost:9092");
+    /// let (builder, mut acks) = Producer::builder(config).acks(100_000);
+    /// let producer = builder.build()?;
+    /// let consumer = std::thread::spawn(move || {
+    ///     while let Ok(Some(ack)) = acks.recv_blocking() {
+    ///         match ack.error() {
+    ///             None => println!("line {}: offset {:?}", ack.token(), ack.offset()),
+    ///             Some(error) => eprintln!("line {}: {error}", ack.token()),
+    ///         }
+    ///     }
+    /// });
+    /// for (number, line) in (0..).zip(&lines) {
+    ///     producer.send_tagged(ProducerRecord::to("lines").value(line), number).await?;
+    /// }
+    /// // The acks end when the producer has.
+    /// let closed = producer.close(std::time::Duration::from_secs(10)).await?;
+    /// assert_eq!(closed.undelivered, 0);
+    /// # Ok(()) }
+    /// ```
+    pub fn acks(self, capacity: usize) -> (Self, AckStream) {
+        let queue = Arc::new(AckQueue::new(capacity));
+        let inlet = Arc::clone(&queue);
+        let builder = self.on_delivery(move |token, report| inlet.put(token, report));
+        (builder.with_acks(AckSource(Arc::clone(&queue))), AckStream { queue, taken: VecDeque::new() })
+    }
+}
+
+/// What became of records, one after the other: the only consumer of a producer's outcomes. Made by
+/// [`ProducerBuilder::acks`]; dropped, it makes the producer refuse records with a token from then on
+/// ([`NoListener`](crate::SendErrorKind::NoListener)), and what is still to come is told to nobody.
+///
+/// With the feature `futures` it is a `Stream`.
+#[must_use = "records with a token are refused once nobody takes their outcomes"]
+#[derive(Debug)]
+pub struct AckStream {
+    queue: Arc<AckQueue>,
+    /// Got out of the queue at once, to be told one by one.
+    taken: VecDeque<Ack>,
+}
+
+impl AckStream {
+    /// The next outcome, if it is there; never waits.
+    pub fn try_recv(&mut self) -> Option<Ack> {
+        if self.taken.is_empty() {
+            std::mem::swap(&mut self.taken, &mut self.queue.state.lock().ready);
+        }
+        let ack = self.taken.pop_front()?;
+        self.queue.places.give_back(1);
+        Some(ack)
+    }
+
+    /// Waits for the next outcome. `None` when no more will come: the producer has ended and every outcome was taken, none was
+    /// built, or this is a forked child, which has no producer.
+    ///
+    /// Cancel safety: dropping the future loses nothing; what was not returned stays.
+    pub async fn recv(&mut self) -> Option<Ack> {
+        poll_fn(|cx| self.poll_recv(cx.waker())).await
+    }
+
+    /// As [`recv`](Self::recv), blocking the calling thread.
+    ///
+    /// # Errors
+    /// [`WaitError::WouldDeadlock`] on the network thread (a callback), which would wait for itself, while there is no outcome.
+    pub fn recv_blocking(&mut self) -> Result<Option<Ack>, WaitError> {
+        if parker::is_network_thread() {
+            return match self.poll_recv(Waker::noop()) {
+                Poll::Ready(ack) => Ok(ack),
+                Poll::Pending => Err(WaitError::WouldDeadlock),
+            };
+        }
+        Ok(parker::block_on(self.recv()))
+    }
+
+    fn poll_recv(&mut self, waker: &Waker) -> Poll<Option<Ack>> {
+        if let Some(ack) = self.try_recv() {
+            return Poll::Ready(Some(ack));
+        }
+        let mut state = self.queue.state.lock();
+        if state.ready.is_empty() {
+            if state.is_over || is_another_process(self.queue.process_id) {
+                return Poll::Ready(None);
+            }
+            state.consumer = Some(waker.clone());
+            return Poll::Pending;
+        }
+        drop(state);
+        Poll::Ready(self.try_recv())
+    }
+}
+
+#[cfg(feature = "futures")]
+impl futures_core::Stream for AckStream {
+    type Item = Ack;
+
+    fn poll_next(mut self: std::pin::Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Option<Ack>> {
+        self.poll_recv(cx.waker())
+    }
+}
+
+impl Drop for AckStream {
+    fn drop(&mut self) {
+        let left = {
+            let mut state = self.queue.state.lock();
+            self.queue.is_abandoned.store(true, Ordering::Release);
+            std::mem::take(&mut state.ready)
+        };
+        drop(left);
+        // Nobody gets a place from now on, so none is given back.
+        self.queue.places.close();
+    }
+}
+
+/// What became of one record that was sent with a token.
+#[derive(Clone, Debug)]
+pub struct Ack {
+    token: u64,
+    partition: TopicPartition,
+    result: RecordResult,
+}
+
+impl Ack {
+    /// The number that was handed to `send_tagged`.
+    #[must_use]
+    pub fn token(&self) -> u64 {
+        self.token
+    }
+
+    /// The topic it was for.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.partition.topic
+    }
+
+    /// The partition it was for.
+    #[must_use]
+    pub fn partition(&self) -> i32 {
+        self.partition.partition.0
+    }
+
+    /// Whether it was acknowledged.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        self.report().is_written()
+    }
+
+    /// Its offset, if it was acknowledged and the broker said where (it does not with `acks=0`).
+    #[must_use]
+    pub fn offset(&self) -> Option<i64> {
+        self.report().offset()
+    }
+
+    /// The broker's append time in milliseconds, where the topic has `LogAppendTime`.
+    #[must_use]
+    pub fn log_append_time_ms(&self) -> Option<i64> {
+        self.report().log_append_time_ms()
+    }
+
+    /// Why it was not acknowledged, if it was not.
+    #[must_use]
+    pub fn error(&self) -> Option<DeliveryError> {
+        self.report().error()
+    }
+
+    /// The whole, as a delivery would tell it; `timestamp_ms` is the record's, which is not known here.
+    ///
+    /// # Errors
+    /// What [`error`](Self::error) says.
+    pub fn into_result(self, timestamp_ms: i64) -> Result<RecordMetadata, DeliveryError> {
+        self.report().into_result(timestamp_ms)
+    }
+
+    fn report(&self) -> DeliveryReport<'_> {
+        DeliveryReport::new(RecordOutcome {
+            partition: &self.partition,
+            result: self.result.clone(),
+            index: 0,
+        })
+    }
+}
+
+/// Outcomes on their way to their consumer.
+#[derive(Debug)]
+pub(crate) struct AckQueue {
+    pub(crate) places: Arc<Places>,
+    state: Mutex<State>,
+    /// Nobody takes anything any more. Written under the lock.
+    is_abandoned: AtomicBool,
+    /// Of the process in which outcomes come.
+    process_id: u32,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ready: VecDeque<Ack>,
+    /// Who waits for the next.
+    consumer: Option<Waker>,
+    /// Nothing will come any more.
+    is_over: bool,
+}
+
+impl AckQueue {
+    fn new(capacity: usize) -> Self {
+        Self {
+            places: Places::new(capacity),
+            state: Mutex::default(),
+            is_abandoned: AtomicBool::new(false),
+            process_id: std::process::id(),
+        }
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.is_abandoned.load(Ordering::Acquire)
+    }
+
+    fn put(&self, token: u64, report: DeliveryReport<'_>) {
+        let RecordOutcome { partition, result, .. } = report.into_outcome();
+        let mut state = self.state.lock();
+        if self.is_abandoned() {
+            return;
+        }
+        state.ready.push_back(Ack { token, partition: partition.clone(), result });
+        let consumer = state.consumer.take();
+        drop(state);
+        parker::wake_all(consumer);
+    }
+}
+
+/// The producer's end of the queue. The consumer sees the end when the producer has ended, and when there is none after all.
+#[derive(Debug)]
+pub(crate) struct AckSource(Arc<AckQueue>);
+
+impl AckSource {
+    pub(crate) fn queue(&self) -> &AckQueue {
+        &self.0
+    }
+
+    /// Nothing will come any more.
+    pub(crate) fn end(&self) {
+        let consumer = {
+            let mut state = self.0.state.lock();
+            state.is_over = true;
+            state.consumer.take()
+        };
+        self.0.places.close();
+        parker::wake_all(consumer);
+    }
+}
+
+impl Drop for AckSource {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

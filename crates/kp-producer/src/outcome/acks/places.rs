@@ -1,0 +1,284 @@
+//! How many records may be between `send_tagged` and the taking of their outcomes: a bound, and a fair queue before it.
+//!
+//! A place is taken by who sends and given back by who takes the outcome. Who finds none waits; it is served by whoever gives
+//! one back, and expired by the driver, never by its own poll. Lock: the table of those who wait, short; a place that is free
+//! is one atomic operation.
+
+use crate::drive::parker;
+use kp_time::Deadline;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+#[derive(Debug)]
+pub(crate) struct Places {
+    capacity: usize,
+    taken: AtomicUsize,
+    /// Waiters without a verdict, for a look without the lock. Written under the lock.
+    waiting: AtomicUsize,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    next_id: u64,
+    /// First come, first served.
+    waiters: BTreeMap<u64, Waiter>,
+    is_closed: bool,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    deadline: Deadline,
+    verdict: Option<Verdict>,
+    waker: Option<Waker>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Served,
+    Late,
+    Closed,
+}
+
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoPlace {
+    /// The deadline has passed.
+    Late,
+    /// Nobody needs one any more.
+    Closed,
+}
+
+impl Places {
+    /// So many, at least one.
+    pub(crate) fn new(capacity: usize) -> Arc<Self> {
+        Arc::new(Self {
+            capacity: capacity.max(1),
+            taken: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            table: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// A place if one is free and nobody waits for it.
+    pub(crate) fn try_take(self: &Arc<Self>) -> Option<Place> {
+        (self.waiting.load(SeqCst) == 0 && self.take_one()).then(|| Place(Some(Arc::clone(self))))
+    }
+
+    /// Joins those who wait. The caller then wakes the driver, which minds the deadline.
+    pub(crate) fn join(self: &Arc<Self>, deadline: Deadline) -> PlaceWait {
+        let mut table = self.table.lock();
+        let id = table.next_id;
+        table.next_id += 1;
+        let verdict = table.is_closed.then_some(Verdict::Closed);
+        table.waiters.insert(id, Waiter { deadline, verdict, waker: None });
+        self.count(&table);
+        // A place that was given back before the count was seen. Nobody in the table has a waker yet that this could wake but
+        // those before, who are served first.
+        let woken = self.serve(&mut table);
+        drop(table);
+        parker::wake_all(woken);
+        PlaceWait { places: Arc::clone(self), id }
+    }
+
+    /// Gives places back, to those who wait first.
+    pub(crate) fn give_back(&self, places: usize) {
+        self.taken.fetch_sub(places, SeqCst);
+        if self.waiting.load(SeqCst) > 0 {
+            let woken = self.serve(&mut self.table.lock());
+            parker::wake_all(woken);
+        }
+    }
+
+    /// Ends the waiting of those whose time is up.
+    pub(crate) fn expire(&self, now: Instant) {
+        if self.waiting.load(SeqCst) > 0 {
+            self.settle(|waiter| waiter.deadline.is_past(now).then_some(Verdict::Late));
+        }
+    }
+
+    /// The earliest moment at which somebody's time is up.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        if self.waiting.load(SeqCst) == 0 {
+            return None;
+        }
+        let table = self.table.lock();
+        table
+            .waiters
+            .values()
+            .filter(|waiter| waiter.verdict.is_none())
+            .map(|waiter| waiter.deadline.at())
+            .min()
+    }
+
+    /// Ends the waiting of all, and of whoever comes later.
+    pub(crate) fn close(&self) {
+        self.table.lock().is_closed = true;
+        self.settle(|_| Some(Verdict::Closed));
+    }
+
+    fn take_one(&self) -> bool {
+        self.taken.fetch_update(SeqCst, SeqCst, |taken| (taken < self.capacity).then_some(taken + 1)).is_ok()
+    }
+
+    fn serve(&self, table: &mut Table) -> Vec<Waker> {
+        let mut woken = Vec::new();
+        for waiter in table.waiters.values_mut().filter(|waiter| waiter.verdict.is_none()) {
+            if !self.take_one() {
+                break;
+            }
+            waiter.verdict = Some(Verdict::Served);
+            woken.extend(waiter.waker.take());
+        }
+        self.count(table);
+        woken
+    }
+
+    fn settle(&self, verdict: impl Fn(&Waiter) -> Option<Verdict>) {
+        let mut woken = Vec::new();
+        let mut table = self.table.lock();
+        for waiter in table.waiters.values_mut().filter(|waiter| waiter.verdict.is_none()) {
+            waiter.verdict = verdict(waiter);
+            if waiter.verdict.is_some() {
+                woken.extend(waiter.waker.take());
+            }
+        }
+        self.count(&table);
+        drop(table);
+        parker::wake_all(woken);
+    }
+
+    fn count(&self, table: &Table) {
+        let waiting = table.waiters.values().filter(|waiter| waiter.verdict.is_none()).count();
+        self.waiting.store(waiting, SeqCst);
+    }
+}
+
+/// A place that is taken. Dropping it gives it back.
+#[derive(Debug)]
+#[must_use = "it is given back when it is dropped"]
+pub(crate) struct Place(Option<Arc<Places>>);
+
+impl Place {
+    /// It stays taken: whoever takes the outcome gives it back.
+    pub(crate) fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(places) = self.0.take() {
+            places.give_back(1);
+        }
+    }
+}
+
+/// A place in the queue before the places. Dropping it gives up both.
+#[derive(Debug)]
+pub(crate) struct PlaceWait {
+    places: Arc<Places>,
+    id: u64,
+}
+
+impl Future for PlaceWait {
+    type Output = Result<Place, NoPlace>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut table = self.places.table.lock();
+        let Some(waiter) = table.waiters.get_mut(&self.id) else { return Poll::Ready(Err(NoPlace::Closed)) };
+        let verdict = match waiter.verdict {
+            None => {
+                waiter.waker = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            Some(Verdict::Served) => Ok(Place(Some(Arc::clone(&self.places)))),
+            Some(Verdict::Late) => Err(NoPlace::Late),
+            Some(Verdict::Closed) => Err(NoPlace::Closed),
+        };
+        table.waiters.remove(&self.id);
+        Poll::Ready(verdict)
+    }
+}
+
+impl Drop for PlaceWait {
+    fn drop(&mut self) {
+        let mut table = self.places.table.lock();
+        let left = table.waiters.remove(&self.id);
+        self.places.count(&table);
+        drop(table);
+        if left.is_some_and(|waiter| waiter.verdict == Some(Verdict::Served)) {
+            self.places.give_back(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kp_time::{Clock, ManualClock};
+    use std::time::Duration;
+
+    fn look(wait: &mut PlaceWait) -> Poll<Result<Place, NoPlace>> {
+        Pin::new(wait).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn in_ms(clock: &ManualClock, ms: u64) -> Deadline {
+        Deadline::after(clock.now(), Duration::from_millis(ms), "max.block.ms")
+    }
+
+    #[test]
+    fn who_came_first_is_served_first_and_nobody_goes_past_who_waits() {
+        let (places, clock) = (Places::new(1), ManualClock::new());
+        let taken = places.try_take().expect("one is free");
+        let mut first = places.join(in_ms(&clock, 10));
+        let mut second = places.join(in_ms(&clock, 10));
+        assert!(look(&mut second).is_pending() && look(&mut first).is_pending());
+        drop(taken);
+        assert!(places.try_take().is_none(), "it is the first one's");
+        assert!(look(&mut second).is_pending());
+        let Poll::Ready(Ok(place)) = look(&mut first) else { panic!("served") };
+        place.keep();
+        assert!(look(&mut second).is_pending(), "it was kept");
+        places.give_back(1);
+        assert!(matches!(look(&mut second), Poll::Ready(Ok(_))));
+        assert!(places.try_take().is_some(), "everything is back");
+    }
+
+    #[test]
+    fn a_wait_that_is_dropped_hands_on_what_it_was_given() {
+        let (places, clock) = (Places::new(1), ManualClock::new());
+        let taken = places.try_take().expect("one is free");
+        let first = places.join(in_ms(&clock, 10));
+        let mut second = places.join(in_ms(&clock, 10));
+        drop(taken);
+        drop(first);
+        assert!(matches!(look(&mut second), Poll::Ready(Ok(_))));
+    }
+
+    #[test]
+    fn time_ends_a_wait_and_closing_ends_all() {
+        let (places, clock) = (Places::new(1), ManualClock::new());
+        places.try_take().expect("one is free").keep();
+        let mut short = places.join(in_ms(&clock, 10));
+        let mut long = places.join(in_ms(&clock, 20));
+        assert_eq!(places.next_deadline(), Some(clock.now() + Duration::from_millis(10)));
+        clock.advance(Duration::from_millis(10));
+        places.expire(clock.now());
+        assert!(matches!(look(&mut short), Poll::Ready(Err(NoPlace::Late))) && look(&mut long).is_pending());
+        places.close();
+        assert!(matches!(look(&mut long), Poll::Ready(Err(NoPlace::Closed))));
+        assert!(matches!(look(&mut places.join(in_ms(&clock, 10))), Poll::Ready(Err(NoPlace::Closed))));
+        assert_eq!(places.next_deadline(), None);
+    }
+}

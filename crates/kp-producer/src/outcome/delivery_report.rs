@@ -1,0 +1,85 @@
+//! What the listener of a whole producer is told about one record.
+
+use crate::error::DeliveryError;
+use crate::outcome::delivery::{RecordMetadata, outcome_of_record};
+use kp_accumulator::{RecordOutcome, RecordResult};
+use kp_protocol::TopicPartition;
+
+/// Whoever is told about the records that were sent with a token.
+pub(crate) type Listener = dyn Fn(u64, DeliveryReport<'_>) + Send + Sync;
+
+/// What became of one record that was sent with a token ([`Producer::send_tagged`](crate::Producer::send_tagged)). Borrowed from
+/// the batch: looking at it allocates nothing.
+#[derive(Debug)]
+pub struct DeliveryReport<'a>(RecordOutcome<'a>);
+
+impl<'a> DeliveryReport<'a> {
+    pub(crate) fn new(outcome: RecordOutcome<'a>) -> Self {
+        Self(outcome)
+    }
+
+    pub(crate) fn into_outcome(self) -> RecordOutcome<'a> {
+        self.0
+    }
+
+    /// The topic it was for.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.0.partition.topic
+    }
+
+    /// The partition it was for.
+    #[must_use]
+    pub fn partition(&self) -> i32 {
+        self.0.partition.partition.0
+    }
+
+    /// Topic and partition.
+    #[must_use]
+    pub fn topic_partition(&self) -> &'a TopicPartition {
+        self.0.partition
+    }
+
+    /// Whether it was acknowledged.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        matches!(self.0.result, RecordResult::Written { .. })
+    }
+
+    /// Its offset, if it was acknowledged and the broker said where (it does not with `acks=0`).
+    #[must_use]
+    pub fn offset(&self) -> Option<i64> {
+        match &self.0.result {
+            RecordResult::Written { offset, .. } => offset.map(|offset| offset.0),
+            RecordResult::Failed { .. } => None,
+        }
+    }
+
+    /// The broker's append time in milliseconds, where the topic has `LogAppendTime`.
+    #[must_use]
+    pub fn log_append_time_ms(&self) -> Option<i64> {
+        match &self.0.result {
+            RecordResult::Written { log_append_time, .. } => log_append_time.map(|time| time.0),
+            RecordResult::Failed { .. } => None,
+        }
+    }
+
+    /// Why it was not acknowledged, if it was not.
+    #[must_use]
+    pub fn error(&self) -> Option<DeliveryError> {
+        match &self.0.result {
+            RecordResult::Written { .. } => None,
+            RecordResult::Failed { index_in_batch, failure } => {
+                Some(DeliveryError::new(self.0.partition.clone(), *index_in_batch, failure.clone()))
+            }
+        }
+    }
+
+    /// The whole, as a callback of its own would be told it; `timestamp_ms` is the record's, which the report does not know.
+    ///
+    /// # Errors
+    /// What [`error`](Self::error) says.
+    pub fn into_result(self, timestamp_ms: i64) -> Result<RecordMetadata, DeliveryError> {
+        outcome_of_record(self.0.partition, timestamp_ms, self.0.result)
+    }
+}

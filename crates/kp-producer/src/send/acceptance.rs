@@ -1,0 +1,313 @@
+//! The way of a record up to its acceptance: checked, its topic found, its partition chosen, encoded into an open batch.
+//! On the hot path an atomic load, a map look-up and the partition's own lock inside the accumulator.
+
+use super::Waited;
+use super::view::{CachedTopic, TopicView, View};
+use crate::error::{SendError, SendErrorKind};
+use crate::outcome::delivery::Delivery;
+use crate::record::ProducerRecord;
+use crate::send::metadata_wait::Wanted;
+use crate::shared::Shared;
+use kp_accumulator::{Append, AppendError, Notify, PartitionRequest, Spent, Target, choose_partition};
+use kp_memory::{Buffer, MemoryError};
+use kp_protocol::records::{BATCH_HEADER_SIZE, RecordEncoder};
+use kp_protocol::{Timestamp, TopicName};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What came of a record that is not to wait.
+pub(crate) enum AtOnce {
+    /// It is in, or refused for good.
+    Done(Result<Delivery, SendError>),
+    /// It has to wait: [`Shared::accept`] goes on from here, with the place that was chosen already.
+    Waits(Option<Target>),
+}
+
+/// How far one attempt to append came.
+enum Attempt {
+    Accepted(Delivery),
+    NeedsMetadata(Wanted),
+    NeedsBuffer(usize),
+}
+
+/// A record on its way in, and what is decided or got for it once, however often the append is tried.
+struct Incoming<'r, 'a> {
+    record: &'r ProducerRecord<'a>,
+    timestamp: Timestamp,
+    target: Option<Target>,
+    spare: Option<Buffer>,
+}
+
+impl Shared {
+    /// Accepts a record: waits only for metadata and memory, both within `max.block.ms` (FA2).
+    ///
+    /// Cancel-safe: nothing is awaited after the append, so a dropped future means "not accepted", and the places
+    /// it held among the waiters and in the pool are given back.
+    pub(crate) fn accept(
+        &self,
+        record: &ProducerRecord<'_>,
+        notify: &mut Option<Notify>,
+        chosen: Option<Target>,
+    ) -> impl Future<Output = Result<Delivery, SendError>> {
+        self.accept_after(Waited::default(), record, notify, chosen)
+    }
+
+    /// The same for a call that may have waited for something else before.
+    pub(crate) async fn accept_after(
+        &self,
+        mut waited: Waited,
+        record: &ProducerRecord<'_>,
+        notify: &mut Option<Notify>,
+        chosen: Option<Target>,
+    ) -> Result<Delivery, SendError> {
+        let refuse = |kind, spent: &Spent| self.refuse(kind, record.topic(), *spent);
+        let timestamp = self.check(record).map_err(|kind| refuse(kind, &waited.spent))?;
+        let mut incoming = Incoming { target: chosen, ..Incoming::new(record, timestamp) };
+        loop {
+            let attempt = self.attempt(&mut incoming, notify);
+            match attempt.map_err(|kind| refuse(kind, &waited.spent))? {
+                Attempt::Accepted(delivery) => return Ok(delivery),
+                Attempt::NeedsMetadata(wanted) => self.wait_for_metadata(wanted, &mut waited).await,
+                Attempt::NeedsBuffer(bytes) => {
+                    let buffer = self.wait_for_buffer(bytes, &mut waited).await;
+                    buffer.map(|buffer| incoming.spare = Some(buffer))
+                }
+            }
+            .map_err(|kind| refuse(kind, &waited.spent))?;
+        }
+    }
+
+    /// Accepts a record if neither metadata nor memory has to be waited for. The usual way of a call that may block: no future is made and no waker registered for a record that goes straight in.
+    pub(crate) fn accept_at_once(&self, record: &ProducerRecord<'_>, notify: &mut Option<Notify>) -> AtOnce {
+        self.at_once(record, |incoming| self.attempt(incoming, notify))
+    }
+
+    /// The same for who sends to one topic again and again: its place is looked up anew only when the view is another one.
+    pub(crate) fn accept_cached(
+        &self,
+        record: &ProducerRecord<'_>,
+        cached: &mut Option<CachedTopic>,
+        notify: &mut Option<Notify>,
+    ) -> AtOnce {
+        // Before the view: a view that comes in between is then looked up once too often, never too rarely.
+        let generation = self.views.generation();
+        if cached.as_ref().is_none_or(|cached| cached.generation != generation) {
+            let view = self.views.load_full();
+            *cached =
+                view.topics.get(record.topic()).cloned().map(|found| CachedTopic { generation, view, found });
+        }
+        let Some(CachedTopic { view, found, .. }) = cached else { return AtOnce::Waits(None) };
+        self.at_once(record, |incoming| self.attempt_in(view, found, incoming, notify))
+    }
+
+    #[inline]
+    fn at_once(
+        &self,
+        record: &ProducerRecord<'_>,
+        mut attempt: impl FnMut(&mut Incoming<'_, '_>) -> Result<Attempt, SendErrorKind>,
+    ) -> AtOnce {
+        let refuse = |kind| AtOnce::Done(Err(self.refuse(kind, record.topic(), Spent::default())));
+        let timestamp = match self.check(record) {
+            Ok(timestamp) => timestamp,
+            Err(kind) => return refuse(kind),
+        };
+        let mut incoming = Incoming::new(record, timestamp);
+        loop {
+            match attempt(&mut incoming) {
+                Ok(Attempt::Accepted(delivery)) => return AtOnce::Done(Ok(delivery)),
+                Ok(Attempt::NeedsBuffer(bytes)) => match self.pool.try_allocate(bytes) {
+                    Ok(Some(buffer)) => incoming.spare = Some(buffer),
+                    _ => return AtOnce::Waits(incoming.target),
+                },
+                Ok(Attempt::NeedsMetadata(_)) => return AtOnce::Waits(incoming.target),
+                Err(kind) => return refuse(kind),
+            }
+        }
+    }
+
+    /// Accepts a record if that takes no waiting.
+    pub(crate) fn try_accept(
+        &self,
+        record: &ProducerRecord<'_>,
+        notify: &mut Option<Notify>,
+    ) -> Result<Delivery, SendError> {
+        let refuse = |kind| self.refuse(kind, record.topic(), Spent::default());
+        let timestamp = self.check(record).map_err(refuse)?;
+        let mut incoming = Incoming::new(record, timestamp);
+        loop {
+            match self.attempt(&mut incoming, notify).map_err(refuse)? {
+                Attempt::Accepted(delivery) => return Ok(delivery),
+                Attempt::NeedsMetadata(wanted) => {
+                    self.link.tell(wanted.command());
+                    return Err(refuse(SendErrorKind::WouldBlock));
+                }
+                Attempt::NeedsBuffer(bytes) => match self.pool.try_allocate(bytes) {
+                    Ok(Some(buffer)) => incoming.spare = Some(buffer),
+                    Ok(None) => return Err(refuse(SendErrorKind::WouldBlock)),
+                    Err(error) => return Err(refuse(refusal_of(&error, Duration::ZERO))),
+                },
+            }
+        }
+    }
+
+    /// FA1: the process and the record itself, before anything is waited for. Gives the record's timestamp. That the producer
+    /// is closed is found at the append; a record that is wrong as well hears of the end all the same.
+    fn check(&self, record: &ProducerRecord<'_>) -> Result<Timestamp, SendErrorKind> {
+        if self.link.origin().is_forked() {
+            return Err(SendErrorKind::Forked);
+        }
+        self.verify(record).map_err(|kind| self.refusal().unwrap_or(kind))
+    }
+
+    /// FA3, FA7: what is wrong whatever the cluster says.
+    fn verify(&self, record: &ProducerRecord<'_>) -> Result<Timestamp, SendErrorKind> {
+        if record.topic().is_empty() {
+            return Err(SendErrorKind::InvalidRecord("the topic's name is empty"));
+        }
+        if record.partition_number().is_some_and(|number| number < 0) {
+            return Err(SendErrorKind::InvalidRecord("the partition is negative"));
+        }
+        if record.timestamp().is_some_and(|timestamp| timestamp < 0) {
+            return Err(SendErrorKind::InvalidRecord("the timestamp is negative"));
+        }
+        let (key, value) = (record.key_bytes().map(<[u8]>::len), record.value_bytes().map(<[u8]>::len));
+        let size_bytes = match self.accumulator.record_format() {
+            None => BATCH_HEADER_SIZE + RecordEncoder::upper_bound(key, value, record.headers()),
+            Some(format) => format.overhead() + key.unwrap_or(0) + value.unwrap_or(0),
+        };
+        let bounds = [
+            (self.limits.max_request_size, "max.request.size"),
+            (self.limits.buffer_memory, "buffer.memory"),
+        ];
+        for (limit_bytes, key) in bounds {
+            if size_bytes > limit_bytes {
+                return Err(SendErrorKind::RecordTooLarge { size_bytes, limit_bytes, key });
+            }
+        }
+        Ok(Timestamp(record.timestamp().unwrap_or_else(|| self.clock.timestamp_ms())))
+    }
+
+    fn attempt(
+        &self,
+        incoming: &mut Incoming<'_, '_>,
+        notify: &mut Option<Notify>,
+    ) -> Result<Attempt, SendErrorKind> {
+        let view = self.views.load();
+        match view.topics.get(incoming.record.topic()) {
+            Some(found) => self.attempt_in(&view, found, incoming, notify),
+            None => self.not_in_view(&view, Wanted::Topic(TopicName::new(incoming.record.topic()))),
+        }
+    }
+
+    #[inline]
+    fn attempt_in(
+        &self,
+        view: &View,
+        found: &TopicView,
+        incoming: &mut Incoming<'_, '_>,
+        notify: &mut Option<Notify>,
+    ) -> Result<Attempt, SendErrorKind> {
+        let TopicView { topic, queues } = found;
+        let record = incoming.record;
+        let target = match (record.partition_id(), incoming.target) {
+            (Some(partition), _) => Target::Partition(partition),
+            (None, Some(target)) => target,
+            (None, None) => self.choose(view, found, incoming)?,
+        };
+        if let Target::Partition(partition) = target
+            && partition.0 as usize >= topic.partitions().len()
+        {
+            return self.not_in_view(view, Wanted::Partition(topic.name().clone(), partition));
+        }
+        let encoded = record.as_record_ref(incoming.timestamp);
+        let clock = &*self.clock;
+        match self.accumulator.append(queues, topic, target, &encoded, notify, &mut incoming.spare, clock) {
+            Ok(Append::Accepted(appended)) => Ok(Attempt::Accepted(Delivery::new(
+                appended.completion,
+                appended.index,
+                self.link.origin().process_id(),
+                incoming.timestamp.0,
+            ))),
+            Ok(Append::NeedsBuffer(bytes)) => Ok(Attempt::NeedsBuffer(bytes)),
+            Err(error) => Err(self.refusal_of_append(&error)),
+        }
+    }
+
+    /// Where a record goes that names no partition. What counts or is the user's is asked once for a record.
+    #[inline]
+    fn choose(
+        &self,
+        view: &View,
+        found: &TopicView,
+        incoming: &mut Incoming<'_, '_>,
+    ) -> Result<Target, SendErrorKind> {
+        let (record, TopicView { topic, queues }) = (incoming.record, found);
+        let Some(partitioner) = self.extensions.partitioner.as_ref().and_then(|it| it.iter().next()) else {
+            let target = self.accumulator.target(queues, topic, record.key_bytes());
+            incoming.target = matches!(target, Target::Partition(_)).then_some(target);
+            return Ok(target);
+        };
+        let request = PartitionRequest {
+            key_bytes: record.key_bytes(),
+            value_bytes: record.value_bytes(),
+            ..PartitionRequest::new(topic, &view.cluster)
+        };
+        match choose_partition(&**partitioner, &request) {
+            Ok(partition) => {
+                incoming.target = Some(Target::Partition(partition));
+                Ok(Target::Partition(partition))
+            }
+            Err(error) => Err(SendErrorKind::Partitioner { reason: Arc::from(error.to_string()) }),
+        }
+    }
+
+    fn not_in_view(&self, view: &View, wanted: Wanted) -> Result<Attempt, SendErrorKind> {
+        if let Some(refusal) = self.refusal() {
+            return Err(refusal);
+        }
+        match view.verdict(&wanted) {
+            Some(Err(kind)) => {
+                // Rights may have been granted since, brokers upgraded: nobody waits for that, but it is asked again (MD9).
+                self.link.tell(wanted.command());
+                Err(kind)
+            }
+            Some(Ok(())) | None => Ok(Attempt::NeedsMetadata(wanted)),
+        }
+    }
+
+    fn refusal_of_append(&self, error: &AppendError) -> SendErrorKind {
+        match error {
+            AppendError::Closed => self.closed_kind(),
+            AppendError::HeadersNotInFormat { magic } => {
+                let known = self.old_cluster.without_headers();
+                let reason =
+                    known.unwrap_or_else(|| Arc::from(format!("message format {magic} has no headers")));
+                SendErrorKind::HeadersNotSupported { reason }
+            }
+            other => {
+                debug_assert!(false, "checked before the append: {other}");
+                SendErrorKind::InvalidRecord("the record cannot be encoded")
+            }
+        }
+    }
+}
+
+impl<'r, 'a> Incoming<'r, 'a> {
+    fn new(record: &'r ProducerRecord<'a>, timestamp: Timestamp) -> Self {
+        Self { record, timestamp, target: None, spare: None }
+    }
+}
+
+pub(super) fn refusal_of(error: &MemoryError, waited: Duration) -> SendErrorKind {
+    match error {
+        MemoryError::TooLarge { requested, limit } => SendErrorKind::RecordTooLarge {
+            size_bytes: *requested,
+            limit_bytes: *limit,
+            key: "buffer.memory",
+        },
+        MemoryError::Exhausted { .. } => SendErrorKind::BufferExhausted { waited },
+        MemoryError::Closed => SendErrorKind::Closed,
+        _ => SendErrorKind::BufferExhausted { waited },
+    }
+}
