@@ -98,7 +98,7 @@ pub use timestamp::Timestamp;
 pub use topic_partition::{Offset, PartitionId, TopicId, TopicName, TopicPartition};
 pub use unknown_tags::UnknownTags;
 pub use wire::{Message, Request};
-pub use wire_buf::{Segments, WireBuf};
+pub use wire_buf::{IntoSegments, Segments, WireBuf};
 
 /// The examples of the README, compiled and run.
 #[cfg(doctest)]
