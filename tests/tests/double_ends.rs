@@ -208,7 +208,7 @@ impl kp_time::Clock for Bomb {
     }
 }
 
-/// Promise 8: after a panic of the network thread everything accepted has failed, and is counted so.
+/// After a panic of the network thread everything accepted has failed, and is counted so.
 #[test]
 fn close_after_a_panic_of_the_network_thread_does_not_call_it_a_success() {
     let broker = brokers(1);

@@ -16,6 +16,7 @@ use crate::record_format::FormatCell;
 use crate::seal_list::SealList;
 use crate::sealer::Sealer;
 use crate::settings::AccumulatorSettings;
+use crate::spares::Spares;
 use crate::topic_counters::TopicCounters;
 use crate::topic_queues::{TopicQueues, TopicShared};
 use kp_memory::BufferPool;
@@ -65,6 +66,7 @@ pub struct Accumulator {
     pub(crate) opened: Mutex<Vec<(QueueIndex, Instant)>>,
     pub(crate) seal_list: SealList,
     pub(crate) incomplete: Arc<Incomplete>,
+    pub(crate) spares: Arc<Spares>,
     pub(crate) driver: Mutex<Driver>,
     /// Which brokers the sticky choice passes over.
     pub(crate) reach: Reach,
@@ -90,7 +92,7 @@ impl Accumulator {
         let settings = AccumulatorSettings { batch_size: settings.batch_size.max(1), ..settings };
         let seals_inline = settings.compresses() && !settings.seals_on_workers();
         let sealer = seals_inline.then(|| Sealer::new(&pool, &settings, 1));
-        let incomplete = Arc::new(Incomplete::new(pool.capacity()));
+        let spares = Spares::new(pool.capacity());
         Arc::new(Self {
             settings,
             pool,
@@ -98,7 +100,8 @@ impl Accumulator {
             ready_list: Mutex::default(),
             opened: Mutex::default(),
             seal_list: SealList::default(),
-            incomplete,
+            incomplete: Arc::default(),
+            spares,
             driver: Mutex::default(),
             reach: Reach::default(),
             waits: Waits::default(),
@@ -322,7 +325,7 @@ impl Accumulator {
     pub fn fail_everything(&self, kind: FailureKind) {
         let _ = self.ended.set(kind);
         for batch in self.take_queued(|_| true, true) {
-            let outcome = Outcome::Failed(Arc::new(batch.core.failure_so_far(kind, Certainty::NotWritten)));
+            let outcome = Outcome::Failed(Arc::new(batch.failure_so_far(kind, Certainty::NotWritten)));
             self.incomplete.count_abandoned(batch.record_count());
             batch.settle(outcome);
         }
@@ -351,16 +354,11 @@ impl Accumulator {
             ratio: Default::default(),
             counters: Arc::default(),
             incomplete: Arc::clone(&self.incomplete),
+            spares: Arc::downgrade(&self.spares),
             pool: Arc::clone(&self.pool),
             growth: GrowthLimit::new(self.settings.growth_max),
             linger: self.settings.linger,
         }
-    }
-}
-
-impl Drop for Accumulator {
-    fn drop(&mut self) {
-        self.incomplete.forget_spares();
     }
 }
 

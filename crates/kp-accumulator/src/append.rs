@@ -273,7 +273,7 @@ impl Accumulator {
             *spare = Some(batch.discard());
             return taken;
         }
-        batch.core.count_overhead();
+        batch.count_overhead();
         let was_empty = state.is_empty();
         if self.settings.classic_expiry.is_some() {
             // Its last record came before this one: the clock was read for this batch anyway.
@@ -306,12 +306,12 @@ impl Accumulator {
         let Some(open) = &mut state.open else {
             unreachable!("a record was appended to it under the same lock");
         };
-        let index = open.core.records.count() - 1;
+        let index = open.record_count() - 1;
         let mut can_note_more = true;
         if let Some(notify) = notify.take() {
-            can_note_more = open.core.callbacks.push(&queue.home, index, notify);
+            can_note_more = open.notify(notify);
         }
-        let completion = Arc::clone(&open.core.completion);
+        let completion = Arc::clone(open.completion());
         // A batch's worth, in record bytes: more than `batch.size` where records are compressed.
         let stride = open.first_full_at().max(self.settings.batch_size);
         let is_full = open.is_full() || !can_note_more;

@@ -6,13 +6,15 @@
 //!                                    └──────requeue────────┘
 //! ```
 //! Open batches live under the lock of their queue; from `Closed` on a batch is owned by value. A batch that is dropped
-//! without an outcome gets one: nobody waits for ever (promise 1 of the design).
+//! without an outcome gets one, so that no waiter waits for ever.
 
 mod callbacks;
 mod closed;
 mod conversion;
 mod in_flight;
+mod ledger;
 mod open;
+mod part;
 mod payload;
 mod sealed;
 
@@ -22,77 +24,71 @@ pub use closed::Closed;
 pub(crate) use closed::Pages;
 use conversion::Converted;
 pub use in_flight::InFlight;
+use ledger::Ledger;
 pub use open::Open;
 pub(crate) use open::{OpenLimits, Room};
+pub(crate) use part::Part;
 pub use payload::{Payload, WireBatch};
 pub use sealed::{Sealed, Undispatched};
 
 use crate::completion::{Completion, Outcome, RecordCallback};
-use crate::failure::{BatchFailure, BrokerError, Certainty, FailureKind, Spent};
+use crate::failure::{BatchFailure, BrokerError, Certainty, FailureKind};
 use crate::incomplete::{BatchNumber, Entry, Occupant};
-use crate::partition_queue::{Home, QueueIndex, Slot};
+use crate::partition_queue::{HeadBatch, Home, QueueIndex, Slot};
+use crate::record_format::Measure;
 use crate::settings::Age;
 use crate::topic_counters::TopicCounters;
 use kp_memory::Reservation;
 use kp_protocol::records::{BATCH_HEADER_SIZE, RecordEncoder};
 use kp_protocol::{BatchIdentity, LeaderEpoch, TopicPartition};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// A batch in state `S`: [`Open`], [`Closed`], [`Sealed`] or [`InFlight`].
 #[derive(Debug)]
 #[must_use = "dropping a batch fails its records"]
 pub struct Batch<S> {
-    pub(crate) core: Box<Core>,
-    pub(crate) state: S,
+    core: Box<Core>,
+    state: S,
 }
 
 /// What a batch keeps in every state.
 #[derive(Debug)]
 pub(crate) struct Core {
-    pub(crate) home: Arc<Home>,
-    entry: Entry,
-    /// Its place among the batches of its queue: the number it was opened under, and for the parts of a split the
-    /// index of the first record in the batch that was opened.
-    pub(crate) place: (BatchNumber, u32),
-    pub(crate) created: Instant,
-    pub(crate) completion: Arc<Completion>,
-    pub(crate) callbacks: Callbacks,
+    home: Arc<Home>,
+    /// Its place among the incomplete; `None` once it is settled.
+    entry: Option<Entry>,
+    place: BatchPlace,
+    is_part: bool,
+    completion: Arc<Completion>,
+    callbacks: Callbacks,
     /// Count and times of its records; final once it is closed.
-    pub(crate) records: RecordEncoder,
+    records: RecordEncoder,
     /// Record bytes before compression; known when it is closed.
-    pub(crate) raw: usize,
-    pub(crate) attempts: u32,
-    pub(crate) last_attempt: Option<Instant>,
-    /// Since when it is known to take no more records (AC25 of 0.9).
-    pub(crate) full_since: Option<Instant>,
-    /// Not sent again before this moment (AC14).
-    pub(crate) not_before: Option<Instant>,
-    /// The leader epoch it was last sent under (AC15).
-    pub(crate) leader_epoch: Option<LeaderEpoch>,
-    /// The identity it was last sent under (AC22).
-    pub(crate) identity: Option<BatchIdentity>,
-    /// The header it was last sent with: the same identity makes the same header again.
-    pub(crate) header: Option<[u8; BATCH_HEADER_SIZE]>,
+    raw: usize,
+    ledger: Ledger,
+    /// What it was sent with last, or is to be sent with for the first time (a part of a split).
+    sent: Option<Sent>,
     /// What a leader that takes no batches was sent in its place.
     converted: Option<Converted>,
-    pub(crate) ever_unknown: bool,
-    pub(crate) is_split: bool,
-    /// Why its last attempt failed.
-    last_error: Option<Box<BrokerError>>,
     /// What it takes in memory besides its pages, counted; `None` before its first record and after its end.
     overhead: Option<Reservation>,
-    spent: Spent,
-    /// Since when it is in the phase that `spent` does not hold yet.
-    since: Instant,
-    /// Since when it had waited when it was sent last.
-    waited_since: Instant,
-    is_in_flight: bool,
-    settled: bool,
 }
 
-/// Where a batch stands among those of its partition: earlier places hold records that were accepted earlier.
+/// What a batch was sent with.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    /// It keeps the identity for every retry (AC22).
+    identity: Option<BatchIdentity>,
+    /// The same identity makes the same header again. A part that was not sent yet has none.
+    header: Option<[u8; BATCH_HEADER_SIZE]>,
+    /// The leader epoch, if the metadata knew one (AC15).
+    leader_epoch: Option<LeaderEpoch>,
+}
+
+/// Where a batch stands among those of its partition: earlier places hold records that were accepted earlier. The number that
+/// the batch was opened under, and for a part of a split the index of its first record in that batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BatchPlace(BatchNumber, u32);
 
@@ -117,7 +113,7 @@ impl<S> Batch<S> {
     /// Its place among the batches of its partition.
     #[must_use]
     pub fn place(&self) -> BatchPlace {
-        BatchPlace(self.core.place.0, self.core.place.1)
+        self.core.place
     }
 
     /// The queue it belongs to.
@@ -141,19 +137,19 @@ impl<S> Batch<S> {
     /// When its first record was appended (AC6).
     #[must_use]
     pub fn created(&self) -> Instant {
-        self.core.created
+        self.core.ledger.created()
     }
 
     /// How often it was sent.
     #[must_use]
     pub fn attempts(&self) -> u32 {
-        self.core.attempts
+        self.core.ledger.attempts()
     }
 
     /// When it was sent last.
     #[must_use]
     pub fn last_attempt(&self) -> Option<Instant> {
-        self.core.last_attempt
+        self.core.ledger.last_attempt()
     }
 
     /// How many records it holds; for an open batch, so far.
@@ -171,25 +167,25 @@ impl<S> Batch<S> {
     /// The identity it was last sent under. It keeps it for every retry (AC22).
     #[must_use]
     pub fn identity(&self) -> Option<BatchIdentity> {
-        self.core.identity
+        self.core.sent.and_then(|sent| sent.identity)
     }
 
     /// The leader epoch it was last sent under, if the metadata knew one.
     #[must_use]
     pub fn leader_epoch(&self) -> Option<LeaderEpoch> {
-        self.core.leader_epoch
+        self.core.sent.and_then(|sent| sent.leader_epoch)
     }
 
     /// Whether some attempt ended without anybody knowing whether the records were written.
     #[must_use]
     pub fn is_ever_unknown(&self) -> bool {
-        self.core.ever_unknown
+        self.core.ledger.is_ever_unknown()
     }
 
     /// Whether it is a part of a batch that was too large.
     #[must_use]
     pub fn is_split_product(&self) -> bool {
-        self.core.is_split
+        self.core.is_part
     }
 
     /// Where its outcome will appear.
@@ -200,37 +196,29 @@ impl<S> Batch<S> {
 
     /// Notes why its last attempt failed, for the failure that it may end with.
     pub fn remember_error(&mut self, error: BrokerError) {
-        self.core.last_error = Some(Box::new(error));
+        self.core.ledger.remember_error(error);
     }
 
     /// Why its last attempt failed; `None` while none did. The parts of a split begin with that of the batch.
     #[must_use]
     pub fn last_error(&self) -> Option<&BrokerError> {
-        self.core.last_error.as_deref()
+        self.core.ledger.last_error()
     }
 
     /// Notes that an attempt ended with its outcome unknown. Certainty only weakens: this is never taken back.
     pub fn mark_unknown(&mut self) {
-        self.core.ever_unknown = true;
+        self.core.ledger.mark_unknown();
     }
 
     /// Moves `held_back` of the time that runs now to [`Spent::throttled`].
     pub fn charge_throttled(&mut self, held_back: Duration) {
-        self.core.spent.throttled += held_back;
-        self.core.since += held_back;
+        self.core.ledger.charge_throttled(held_back);
     }
 
     /// Of the wait that ended when it was sent, or that goes on, calls what overlaps with `from` to `until` throttled: its
     /// broker had asked for that (KIP-219). Only time that counted as [`Spent::queued`] is taken.
     pub fn charge_throttled_wait(&mut self, now: Instant, from: Instant, until: Instant) {
-        let core = &mut *self.core;
-        if !core.is_in_flight {
-            core.end_phase(now);
-        }
-        let overlap = until.min(now).saturating_duration_since(from.max(core.waited_since));
-        let moved = overlap.min(core.spent.queued);
-        core.spent.queued -= moved;
-        core.spent.throttled += moved;
+        self.core.ledger.charge_throttled_wait(now, from, until);
     }
 
     /// Why this batch fails, with its attempts and where its time went by `now`. `certainty` is what the last attempt
@@ -244,12 +232,12 @@ impl<S> Batch<S> {
         last: Option<BrokerError>,
         record_errors: Vec<(u32, Option<Arc<str>>)>,
     ) -> BatchFailure {
-        let core = &self.core;
-        let spent = core.spent_by(now);
+        let ledger = &self.core.ledger;
+        let spent = ledger.spent_by(now);
         BatchFailure {
             kind,
-            certainty: certainty.weakened_by(core.ever_unknown),
-            attempts: core.attempts,
+            certainty: ledger.weaken(certainty),
+            attempts: ledger.attempts(),
             waited: spent.total(),
             spent,
             is_fatal: false,
@@ -258,14 +246,49 @@ impl<S> Batch<S> {
         }
     }
 
+    /// The number that it was entered under.
+    pub(crate) fn number(&self) -> BatchNumber {
+        self.core.number()
+    }
+
+    pub(crate) fn age(&self) -> Age {
+        self.core.ledger.age()
+    }
+
+    pub(crate) fn home(&self) -> &Arc<Home> {
+        &self.core.home
+    }
+
+    /// The moment before which it is not sent again, and the leader epoch that it was sent under.
+    pub(crate) fn backoff(&self) -> (Option<Instant>, Option<LeaderEpoch>) {
+        (self.core.ledger.not_before(), self.leader_epoch())
+    }
+
+    /// It is sent again at this moment, or as soon as it can be.
+    pub(crate) fn back_off_until(&mut self, at: Option<Instant>) {
+        self.core.ledger.back_off_until(at);
+    }
+
+    /// Since when it takes no more records.
+    pub(crate) fn set_full_since(&mut self, full_since: Option<Instant>) {
+        self.core.ledger.set_full_since(full_since);
+    }
+
+    /// As [`failure`](Self::failure) without a clock: by the last moment that is known.
+    pub(crate) fn failure_so_far(&self, kind: FailureKind, certainty: Certainty) -> BatchFailure {
+        self.core.failure_so_far(kind, certainty)
+    }
+
     /// Ends the batch: the outcome appears, callbacks run in append order, everybody who waits is woken, memory goes
     /// back (BB21, BB22). Hold no lock: user code runs here. A panic in a callback is caught and counted.
     pub fn settle(self, outcome: Outcome) {
         let Self { mut core, state } = self;
         core.finish(outcome);
         drop(state);
-        let incomplete = Arc::clone(&core.home.topic.incomplete);
-        incomplete.keep(core);
+        let spares = Weak::clone(&core.home.topic.spares);
+        if let Some(spares) = spares.upgrade() {
+            spares.keep(core);
+        }
     }
 }
 
@@ -277,41 +300,40 @@ impl Core {
 
     fn with(home: Arc<Home>, created: Instant, completion: Arc<Completion>) -> Self {
         let entry = home.topic.incomplete.enter(&completion);
+        let ledger = Ledger::new(created, home.topic.linger);
         Self {
             home,
-            entry,
-            place: (entry.number, 0),
-            created,
+            entry: Some(entry),
+            place: BatchPlace(entry.number, 0),
+            is_part: false,
             completion,
             callbacks: Callbacks::default(),
             records: RecordEncoder::new(),
             raw: 0,
-            attempts: 0,
-            last_attempt: None,
-            full_since: None,
-            not_before: None,
-            leader_epoch: None,
-            identity: None,
-            header: None,
+            ledger,
+            sent: None,
             converted: None,
-            ever_unknown: false,
-            is_split: false,
-            last_error: None,
             overhead: None,
-            spent: Spent::default(),
-            since: created,
-            waited_since: created,
-            is_in_flight: false,
-            settled: false,
         }
+    }
+
+    /// Whether it stands for no batch's outcome: `blank`, which stands in for a completion that is looked at.
+    pub(crate) fn completion_is(&self, blank: &Arc<Completion>) -> bool {
+        Arc::ptr_eq(&self.completion, blank)
+    }
+
+    /// Gives a retired one a completion to use again.
+    pub(crate) fn take_completion(&mut self, completion: Arc<Completion>) {
+        debug_assert!(self.entry.is_none(), "it is settled");
+        self.completion = completion;
     }
 
     /// It is settled, and kept to be used again: lets go of everything that somebody else may need. Gives its completion away if
     /// others look at it.
     pub(crate) fn retire(&mut self, blank: &Arc<Completion>) -> Option<Arc<Completion>> {
-        debug_assert!(self.settled, "nobody waits for it any more");
+        debug_assert!(self.entry.is_none(), "it is settled");
         self.converted = None;
-        self.last_error = None;
+        self.ledger.forget_error();
         self.overhead = None;
         match Arc::get_mut(&mut self.completion) {
             Some(completion) => {
@@ -333,113 +355,84 @@ impl Core {
         *self = Self::with(home, created, completion);
     }
 
+    fn number(&self) -> BatchNumber {
+        self.entry.map_or(self.place.0, |entry| entry.number)
+    }
+
     /// Counts what the batch takes in memory besides its pages, until it ends. Above the bound if need be: it has its page, and
     /// the next one has to wait for it.
-    pub(crate) fn count_overhead(&mut self) {
+    fn count_overhead(&mut self) {
         self.overhead = Some(self.home.topic.pool.bookkeep(OVERHEAD));
     }
 
-    pub(crate) fn number(&self) -> BatchNumber {
-        self.entry.number
-    }
-
-    /// A batch for some of this one's records, from `first_index` on. It has not been tried yet (BB27), but keeps the
-    /// age, what earlier attempts left open, and the sequence that its first record was given.
-    pub(crate) fn part(&self, now: Instant, first_index: u32) -> Self {
-        let mut part = Self::new(Arc::clone(&self.home), self.created);
-        part.place = (self.place.0, self.place.1 + first_index);
-        part.ever_unknown = self.ever_unknown;
-        part.count_overhead();
-        part.is_split = true;
-        part.last_error.clone_from(&self.last_error);
-        part.full_since = Some(now);
-        part.spent = self.spent_by(now);
-        part.since = now;
-        part.identity = self.identity.map(|identity| BatchIdentity {
-            base_sequence: identity.base_sequence.advance(first_index),
-            ..identity
-        });
-        part
-    }
-
-    pub(crate) fn age(&self) -> Age {
-        Age { created: self.created, last_attempt: self.last_attempt, full_since: self.full_since }
-    }
-
-    /// It is sent.
-    pub(crate) fn begin_attempt(
-        &mut self,
-        now: Instant,
-        identity: Option<BatchIdentity>,
-        header: [u8; BATCH_HEADER_SIZE],
-    ) {
-        self.waited_since = self.since;
-        self.end_phase(now);
-        self.is_in_flight = true;
-        self.attempts += 1;
-        self.last_attempt = Some(now);
-        self.not_before = None;
-        self.identity = identity;
-        self.header = Some(header);
-    }
-
-    /// It comes back to the queue.
-    pub(crate) fn end_attempt(&mut self, now: Instant) {
-        self.end_phase(now);
-        self.is_in_flight = false;
-        self.waited_since = now;
-    }
-
-    /// Adds the time since the last change of phase to the phase that ends.
-    fn end_phase(&mut self, now: Instant) {
-        self.spent = self.spent_by(now);
-        self.since = now.max(self.since);
-    }
-
-    fn spent_by(&self, now: Instant) -> Spent {
-        let mut spent = self.spent;
-        let phase = now.saturating_duration_since(self.since);
-        if self.is_in_flight {
-            spent.in_flight += phase;
-        } else {
-            let own_will = if self.attempts > 0 {
-                let until = self.not_before.unwrap_or(self.since);
-                let backoff = phase.min(until.saturating_duration_since(self.since));
-                spent.backoff += backoff;
-                backoff
-            } else {
-                // The parts of a split batch have lingered already.
-                let linger = if self.is_split { Duration::ZERO } else { phase.min(self.home.topic.linger) };
-                spent.linger += linger;
-                linger
-            };
-            spent.queued += phase - own_will;
-        }
-        spent
-    }
-
-    /// As [`Batch::failure`] where nobody knows the time: by the last moment that is known.
-    pub(crate) fn failure_so_far(&self, kind: FailureKind, certainty: Certainty) -> BatchFailure {
+    /// As [`Batch::failure`] without a clock: by the last moment that is known.
+    fn failure_so_far(&self, kind: FailureKind, certainty: Certainty) -> BatchFailure {
         BatchFailure {
             kind,
-            certainty: certainty.weakened_by(self.ever_unknown),
-            attempts: self.attempts,
-            waited: self.spent.total(),
-            spent: self.spent,
+            certainty: self.ledger.weaken(certainty),
+            attempts: self.ledger.attempts(),
+            waited: self.ledger.spent().total(),
+            spent: self.ledger.spent(),
             is_fatal: false,
-            last: self.last_error.as_deref().cloned(),
+            last: self.ledger.last_error().cloned(),
             record_errors: Vec::new(),
         }
     }
 
+    /// The head of a queue as a gate sees it. Its records take `payload` bytes as they are.
+    fn as_head(&self, payload: usize, measure: Measure) -> HeadBatch<'_> {
+        HeadBatch {
+            partition: &self.home.topic_partition,
+            records: self.records.count(),
+            wire_size: measure.wire_size(self.records.count(), self.raw, payload),
+            attempts: self.ledger.attempts(),
+            identity: self.sent.and_then(|sent| sent.identity),
+            ever_unknown: self.ledger.is_ever_unknown(),
+            created: self.ledger.created(),
+        }
+    }
+
+    /// A batch for some of this one's records, from `first_index` on. It has not been tried yet (BB27), but keeps the
+    /// age, what earlier attempts left open, and the sequence that its first record was given.
+    fn part(&self, now: Instant, first_index: u32) -> Self {
+        let mut part = Self::new(Arc::clone(&self.home), self.ledger.created());
+        part.place = self.place.of_part(first_index);
+        part.is_part = true;
+        part.ledger = self.ledger.part(now);
+        part.count_overhead();
+        let identity = self.sent.and_then(|sent| sent.identity).map(|identity| BatchIdentity {
+            base_sequence: identity.base_sequence.advance(first_index),
+            ..identity
+        });
+        part.sent = identity.map(|_| Sent { identity, header: None, leader_epoch: None });
+        part
+    }
+
+    /// The header that it was sent with under this identity.
+    fn header_under(&self, identity: Option<BatchIdentity>) -> Option<[u8; BATCH_HEADER_SIZE]> {
+        self.sent.filter(|sent| sent.identity == identity)?.header
+    }
+
+    /// It is sent.
+    fn begin_attempt(&mut self, now: Instant, sent: Sent) {
+        self.ledger.begin_attempt(now);
+        self.sent = Some(sent);
+    }
+
     /// There are no records whose outcome anybody could ask for.
     fn forget(&mut self) {
-        self.settled = true;
-        self.home.topic.incomplete.leave(self.entry);
+        self.leave();
+    }
+
+    fn leave(&mut self) {
+        let entry = self.entry.take();
+        debug_assert!(entry.is_some(), "a batch is settled once");
+        if let Some(entry) = entry {
+            self.home.topic.incomplete.leave(entry);
+        }
     }
 
     fn finish(&mut self, outcome: Outcome) {
-        self.settled = true;
         let incomplete = Arc::clone(&self.home.topic.incomplete);
         let first = self.completion.show(outcome);
         debug_assert!(first, "a batch is settled once");
@@ -470,17 +463,17 @@ impl Core {
             callbacks.tell(&self.home, call, tell);
         }
         self.completion.wake();
-        incomplete.leave(self.entry);
+        self.leave();
     }
 }
 
 impl Drop for Core {
     fn drop(&mut self) {
-        if self.settled {
+        if self.entry.is_none() {
             return;
         }
         // Nobody settled it: the driver's thread is gone, or the accumulator was dropped with the batch in it.
-        let certainty = if self.is_in_flight { Certainty::Unknown } else { Certainty::NotWritten };
+        let certainty = if self.ledger.is_in_flight() { Certainty::Unknown } else { Certainty::NotWritten };
         self.home.topic.incomplete.count_abandoned(self.records.count());
         self.finish(Outcome::Failed(Arc::new(
             self.failure_so_far(FailureKind::NetworkThreadGone, certainty),

@@ -160,7 +160,7 @@ impl Accumulator {
             state = queue.state.lock();
             state.put_sealed(sealed);
         }
-        let Some(head) = state.head_batch(&queue.home, self.measure()) else { return Picked::NotReady };
+        let Some(head) = state.head_batch(self.measure()) else { return Picked::NotReady };
         let wire_size = head.wire_size;
         if wire_size > room {
             return Picked::NoRoom;
@@ -195,16 +195,15 @@ impl Accumulator {
 
     fn dispatch(
         &self,
-        mut batch: Batch<Sealed>,
+        batch: Batch<Sealed>,
         look: Look<'_>,
         identity: Option<BatchIdentity>,
     ) -> Result<Drained, Box<Undispatched>> {
-        let home = Arc::clone(&batch.core.home);
+        let home = Arc::clone(batch.home());
         let to = &home.topic_partition;
         let epoch =
             look.cluster.partition(&to.topic, to.partition).and_then(|partition| partition.leader_epoch);
-        batch.core.leader_epoch = epoch;
-        let (batch, wire) = batch.dispatch(look.now, identity)?;
+        let (batch, wire) = batch.dispatch(look.now, identity, epoch)?;
         Ok(Drained { queue: home.index, batch, wire })
     }
 }

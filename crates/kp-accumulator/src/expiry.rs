@@ -55,7 +55,7 @@ impl Accumulator {
     /// Puts a batch back to the front of its queue, in the order in which batches were opened, to be sent again at
     /// `not_before` or as soon as the partition has a newer leader (AC15, AC24).
     pub fn requeue(&self, mut batch: Batch<Sealed>, now: Instant, not_before: Option<Instant>) {
-        batch.core.not_before = not_before.filter(|at| *at > now);
+        batch.back_off_until(not_before.filter(|at| *at > now));
         let mut driver = self.driver.lock();
         let Some(queue) = self.known(&mut driver, batch.queue()) else { return };
         let mut state = queue.state.lock();

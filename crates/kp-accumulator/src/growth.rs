@@ -100,7 +100,7 @@ impl Accumulator {
         let may_grow = self.may_grow(queue, state);
         let most = queue.home.topic.growth.bytes();
         let Some(open) = state.open.as_mut().filter(|_| may_grow) else { return false };
-        let age = clock.now().saturating_duration_since(open.core.created);
+        let age = clock.now().saturating_duration_since(open.created());
         age < GROWS_FOR && open.grow(&self.settings, most, self.measure())
     }
 }

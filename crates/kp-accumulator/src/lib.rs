@@ -74,6 +74,7 @@ mod record_format;
 mod seal_list;
 mod sealer;
 mod settings;
+mod spares;
 mod split;
 mod survey;
 mod topic_counters;

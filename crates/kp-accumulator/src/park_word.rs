@@ -1,4 +1,4 @@
-//! Who has to be woken, and when not (costs.md, rule 7). A wake costs thousands of nanoseconds, so an append wakes the
+//! Who has to be woken, and when not. A wake costs thousands of nanoseconds, so an append wakes the
 //! driver only if it sleeps, and only for something it would sleep past.
 //!
 //! The protocol, sequentially consistent throughout: an append first makes its news visible (list, then `news`), then

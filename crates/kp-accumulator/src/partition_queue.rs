@@ -3,7 +3,7 @@
 //! Touched by append (any thread), by workers that seal, and by the driver. Lock: one per partition, never held while
 //! waiting for memory, while compressing, or while user code runs.
 
-use crate::batch::{Batch, Closed, Open, Sealed};
+use crate::batch::{Batch, BatchPlace, Closed, Open, Sealed};
 use crate::completion::Completion;
 use crate::growth::LastLeader;
 use crate::incomplete::BatchNumber;
@@ -70,7 +70,7 @@ pub(crate) enum Slot {
 #[derive(Debug)]
 pub(crate) struct Away {
     pub(crate) number: BatchNumber,
-    place: (BatchNumber, u32),
+    place: BatchPlace,
     age: Age,
     /// It was due to expire and could not be taken: no alarm rings for it again, its return is announced.
     is_overdue: bool,
@@ -155,13 +155,13 @@ impl QueueState {
             return Head::Quiet;
         }
         match (self.closed.front(), &self.open) {
-            (Some(Slot::Sealed(batch)), _) => match batch.core.not_before {
-                Some(at) if now < at => Head::BackingOff(at, batch.core.leader_epoch),
+            (Some(Slot::Sealed(batch)), _) => match batch.backoff() {
+                (Some(at), sent_under) if now < at => Head::BackingOff(at, sent_under),
                 _ => Head::Ready,
             },
             (Some(Slot::Closed(_)), _) if !settings.seals_on_workers() => Head::Ready,
             (Some(Slot::Closed(_) | Slot::Sealing(_)), _) | (None, None) => Head::Quiet,
-            (None, Some(open)) => match settings.lingers_until(open.core.created) {
+            (None, Some(open)) => match settings.lingers_until(open.created()) {
                 at if now < at && !urgent && !open.is_full() && !open.has_grown() => Head::Lingering(at),
                 _ => Head::Ready,
             },
@@ -171,7 +171,7 @@ impl QueueState {
     /// The head may be sent again at once (AC15).
     pub(crate) fn end_backoff(&mut self) {
         if let Some(Slot::Sealed(batch)) = self.closed.front_mut() {
-            batch.core.not_before = None;
+            batch.back_off_until(None);
         }
     }
 
@@ -180,7 +180,7 @@ impl QueueState {
         let age = match self.closed.front() {
             Some(Slot::Sealing(away)) if away.is_overdue => return None,
             Some(slot) => slot.age(),
-            None => Age::new(self.open.as_ref()?.core.created),
+            None => Age::new(self.open.as_ref()?.created()),
         };
         Some(settings.expires_at(age))
     }
@@ -189,34 +189,24 @@ impl QueueState {
     /// append has no time of its own, since it would cost a look at the clock per record.
     pub(crate) fn note_full(&mut self, now: Instant) {
         for slot in self.closed.iter_mut().rev() {
-            let age = match slot {
-                Slot::Closed(batch) => &mut batch.core.full_since,
-                Slot::Sealing(away) => &mut away.age.full_since,
-                Slot::Sealed(batch) => &mut batch.core.full_since,
-            };
-            if age.is_some() {
+            if slot.age().full_since.is_some() {
                 break;
             }
-            *age = Some(now);
+            match slot {
+                Slot::Closed(batch) => batch.set_full_since(Some(now)),
+                Slot::Sealing(away) => away.age.full_since = Some(now),
+                Slot::Sealed(batch) => batch.set_full_since(Some(now)),
+            }
         }
     }
 
     /// The head, if it can be sent as it is, and the bytes it takes.
-    pub(crate) fn head_batch<'a>(&'a self, home: &'a Home, measure: Measure) -> Option<HeadBatch<'a>> {
-        let (core, payload) = match self.closed.front()? {
-            Slot::Sealed(batch) => (&batch.core, batch.state.payload.size()),
-            Slot::Closed(batch) => (&batch.core, batch.core.raw),
-            Slot::Sealing(_) => return None,
-        };
-        Some(HeadBatch {
-            partition: &home.topic_partition,
-            records: core.records.count(),
-            wire_size: measure.wire_size(core.records.count(), core.raw, payload),
-            attempts: core.attempts,
-            identity: core.identity,
-            ever_unknown: core.ever_unknown,
-            created: core.created,
-        })
+    pub(crate) fn head_batch(&self, measure: Measure) -> Option<HeadBatch<'_>> {
+        match self.closed.front()? {
+            Slot::Sealed(batch) => Some(batch.as_head(measure)),
+            Slot::Closed(batch) => Some(batch.as_head(measure)),
+            Slot::Sealing(_) => None,
+        }
     }
 
     /// Takes the head, if it waits for sealing, and keeps its place.
@@ -229,11 +219,11 @@ impl QueueState {
         let slot = self.closed.iter_mut().find(|slot| matches!(slot, Slot::Closed(_)))?;
         let Slot::Closed(batch) = &*slot else { return None };
         let away = Away {
-            number: batch.core.number(),
-            place: batch.core.place,
-            age: batch.core.age(),
+            number: batch.number(),
+            place: batch.place(),
+            age: batch.age(),
             is_overdue: false,
-            completion: Arc::clone(&batch.core.completion),
+            completion: Arc::clone(batch.completion()),
         };
         match std::mem::replace(slot, Slot::Sealing(away)) {
             Slot::Closed(batch) => Some(batch),
@@ -264,7 +254,7 @@ impl QueueState {
     /// expire. A batch without a place goes to where its number belongs.
     pub(crate) fn put_sealed(&mut self, mut batch: Batch<Sealed>) -> bool {
         self.forget_dropped();
-        let number = batch.core.number();
+        let number = batch.number();
         let kept = self.closed.iter_mut().enumerate().find_map(|(index, slot)| match slot {
             Slot::Sealing(away) if away.number == number => Some((index, slot)),
             _ => None,
@@ -272,7 +262,7 @@ impl QueueState {
         match kept {
             Some((index, slot)) => {
                 let was_overdue = matches!(slot, Slot::Sealing(away) if away.is_overdue);
-                batch.core.full_since = slot.age().full_since;
+                batch.set_full_since(slot.age().full_since);
                 *slot = Slot::Sealed(batch);
                 index == 0 && (was_overdue || !self.muted)
             }
@@ -330,7 +320,7 @@ impl QueueState {
             stops |= !at_once && matches!(slot, Slot::Sealing(_));
             match slot {
                 Slot::Closed(batch) if !stops && wanted(0) => taken.push(Queued::Closed(batch)),
-                Slot::Sealed(batch) if !stops && wanted(batch.core.attempts) => {
+                Slot::Sealed(batch) if !stops && wanted(batch.attempts()) => {
                     taken.push(Queued::Sealed(batch));
                 }
                 other => kept.push_back(other),
@@ -363,17 +353,17 @@ impl Queued {
 impl Slot {
     pub(crate) fn age(&self) -> Age {
         match self {
-            Self::Closed(batch) => batch.core.age(),
+            Self::Closed(batch) => batch.age(),
             Self::Sealing(away) => away.age,
-            Self::Sealed(batch) => batch.core.age(),
+            Self::Sealed(batch) => batch.age(),
         }
     }
 
-    fn place(&self) -> (BatchNumber, u32) {
+    fn place(&self) -> BatchPlace {
         match self {
-            Self::Closed(batch) => batch.core.place,
+            Self::Closed(batch) => batch.place(),
             Self::Sealing(away) => away.place,
-            Self::Sealed(batch) => batch.core.place,
+            Self::Sealed(batch) => batch.place(),
         }
     }
 }

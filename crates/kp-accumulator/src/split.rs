@@ -2,13 +2,12 @@
 //! written anew, everything else moves. Called by the driver.
 
 use crate::accumulator::Accumulator;
-use crate::batch::{Batch, Closed, Core, InFlight, Pages};
-use crate::completion::{Outcome, SplitPart};
+use crate::batch::{Batch, Closed, InFlight, Part};
+use crate::completion::Outcome;
 use crate::record_format::Measure;
-use kp_memory::{Buffer, MemoryError};
+use kp_memory::MemoryError;
 use kp_protocol::ProtocolError;
-use kp_protocol::records::{DecodedRecords, HeaderRef, Record, RecordBatch, RecordEncoder, RecordRef};
-use std::sync::Arc;
+use kp_protocol::records::{DecodedRecords, HeaderRef, Record, RecordEncoder, RecordRef};
 use std::time::Instant;
 
 /// Why a batch could not be split.
@@ -66,20 +65,14 @@ impl Accumulator {
             Ok(parts) => parts,
             Err(error) => return Err(Box::new(Unsplit { batch, error })),
         };
-        let core = &mut batch.core;
-        let callbacks = &mut core.callbacks;
-        core.home.topic.ratio.reset_after_split(core.raw, batch.state.payload.size());
-        core.home.topic.growth.was_too_large(batch.state.payload.size());
+        batch.note_too_large();
         let (mut outcome, mut closed) = (Vec::with_capacity(parts.len()), Vec::with_capacity(parts.len()));
         let mut first_index = 0;
-        for Part { mut core, page } in parts {
-            let count = core.records.count();
-            let home = Arc::clone(&core.home);
-            callbacks.hand_on(&home, first_index, first_index + count, &mut core.callbacks);
-            core.completion.set_records(count);
-            outcome.push(SplitPart { first_index, completion: Arc::clone(&core.completion) });
-            closed.push(Batch { core, state: Closed { pages: Pages::from_iter([page]) } });
-            first_index += count;
+        for part in parts {
+            let (part, batch_of_part) = part.close(&mut batch, first_index);
+            first_index += batch_of_part.record_count();
+            outcome.push(part);
+            closed.push(batch_of_part);
         }
         self.queue_parts(&batch, closed);
         Ok((batch, Outcome::Split(outcome)))
@@ -89,10 +82,10 @@ impl Accumulator {
         if batch.record_count() < 2 {
             return Err(SplitError::OneRecord);
         }
-        let raw = batch.core.raw;
+        let raw = batch.raw_size();
         // Two copies while it is read back: the batch in one piece, and its records without compression.
         let _counted = self.pool.reserve_over(batch.wire_size() + raw);
-        let records = read_back(batch, raw)?;
+        let records = batch.read_back()?;
         let measure = self.measure();
         let room = self.part_size(batch, &records, measure)?;
         let mut packing = Packing { room, surcharge: measure.surcharge, parts: Vec::new() };
@@ -109,9 +102,9 @@ impl Accumulator {
         records: &DecodedRecords,
         measure: Measure,
     ) -> Result<usize, ProtocolError> {
-        let raw = batch.core.raw + batch.record_count() as usize * measure.surcharge;
+        let raw = batch.raw_size() + batch.record_count() as usize * measure.surcharge;
         let room = self.settings.batch_size.saturating_sub(measure.header);
-        if !batch.core.is_split && raw > room {
+        if !batch.is_split_product() && raw > room {
             return Ok(room);
         }
         let mut largest = 0;
@@ -137,12 +130,6 @@ impl Accumulator {
     }
 }
 
-/// A batch in the making.
-struct Part {
-    core: Box<Core>,
-    page: Buffer,
-}
-
 struct Packing {
     /// Record bytes of one part, each record with its surcharge.
     room: usize,
@@ -162,21 +149,18 @@ impl Packing {
         let headers: Vec<HeaderRef<'_>> = record.headers.iter().collect();
         let record = borrowed(record, &headers);
         let (room, surcharge) = (self.room, self.surcharge);
-        let fits = |part: &&mut Part| {
-            let Core { raw, records, .. } = &*part.core;
-            raw + records.record_size(&record) + (records.count() as usize + 1) * surcharge <= room
-        };
-        let part = match self.parts.last_mut().filter(|part| fits(part)) {
+        let fits = |part: &&mut Part| part.fits(&record, room, surcharge);
+        let part = match self.parts.last_mut().filter(fits) {
             Some(part) => part,
             None => {
-                let size = size_alone(&record).max(self.room.min(batch.core.raw));
+                let size = size_alone(&record).max(self.room.min(batch.raw_size()));
                 let page = accumulator.pool.allocate_over(size)?;
-                self.parts.push(Part { core: Box::new(batch.core.part(now, index)), page });
+                self.parts.push(Part::of(batch, now, index, page));
                 let last = self.parts.len() - 1;
                 &mut self.parts[last]
             }
         };
-        part.core.raw += part.core.records.append(&record, part.page.vec_mut())?;
+        part.append(&record)?;
         Ok(())
     }
 }
@@ -188,14 +172,6 @@ fn borrowed<'a>(record: &Record<'a>, headers: &'a [HeaderRef<'a>]) -> RecordRef<
 /// What a record takes as the first of its batch.
 fn size_alone(record: &RecordRef<'_>) -> usize {
     RecordEncoder::new().record_size(record)
-}
-
-/// The records of a batch, from what was written to the wire.
-fn read_back(batch: &Batch<InFlight>, raw: usize) -> Result<DecodedRecords, ProtocolError> {
-    let header = batch.core.records.header(batch.state.compression, None)?.encode(&batch.state.payload);
-    let pieces = std::iter::once(&header[..]).chain(batch.state.payload.iter().map(|piece| &piece[..]));
-    let bytes = bytes::Bytes::from(pieces.collect::<Vec<_>>().concat());
-    RecordBatch::parse(&bytes)?.0.records(raw)
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ impl Accumulator {
         for slot in &state.closed {
             match slot {
                 Slot::Closed(batch) => add(batch.record_count(), batch.raw_size(), batch.created()),
-                Slot::Sealed(batch) => add(batch.record_count(), batch.state.payload.size(), batch.created()),
+                Slot::Sealed(batch) => add(batch.record_count(), batch.payload().size(), batch.created()),
                 Slot::Sealing(_) => add(0, 0, slot.age().created),
             }
         }

@@ -5,10 +5,11 @@ use crate::growth::GrowthLimit;
 use crate::incomplete::Incomplete;
 use crate::partition_queue::PartitionQueue;
 use crate::partitioner::{Counter, QueueLengths, Sticky};
+use crate::spares::Spares;
 use crate::topic_counters::TopicCounters;
 use kp_memory::BufferPool;
 use kp_protocol::TopicName;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// The queues of a topic's partitions as they were when this handle was taken. A topic that grows gets another handle
@@ -29,6 +30,8 @@ pub(crate) struct TopicShared {
     pub(crate) ratio: CompressionRatio,
     pub(crate) counters: Arc<TopicCounters>,
     pub(crate) incomplete: Arc<Incomplete>,
+    /// Weak: spares hold batches, and batches hold this.
+    pub(crate) spares: Weak<Spares>,
     pub(crate) pool: Arc<BufferPool>,
     pub(crate) growth: GrowthLimit,
     /// `linger.ms`: the part of the wait before the first attempt that was wanted.

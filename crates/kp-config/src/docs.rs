@@ -7,6 +7,35 @@ use crate::{
     table::KEYS,
 };
 
+/// The rules over several keys, by the numbers that errors and warnings name.
+const RULES: &[(&str, &str)] = &[
+    ("V1", "`bootstrap.servers` has at least one entry, each `host:port` with a port from 1 to 65535"),
+    ("V2", "`security.protocol=SASL_…` needs a `sasl.mechanism`; its default, Kerberos, is not planned"),
+    (
+        "V3a",
+        "`acks` other than `all`, or `retries=0`, turn off idempotence that is only the default: a warning",
+    ),
+    ("V3b", "`enable.idempotence=true` excludes `acks` other than `all`, and `retries=0`"),
+    ("V3c", "idempotence allows at most 5 `max.in.flight.requests.per.connection`"),
+    ("V3d", "`transactional.id` needs idempotence"),
+    (
+        "V4",
+        "`delivery.timeout.ms` is at least `linger.ms` + `request.timeout.ms`; if it is not set, it is raised with a warning",
+    ),
+    (
+        "V5",
+        "a first wait above its maximum is the maximum, with a warning; if only `reconnect.backoff.ms` is set, it does not grow",
+    ),
+    ("V6", "`transaction.two.phase.commit.enable=true` excludes `transaction.timeout.ms`"),
+    ("V7", "`partitioner.rack.aware=true` needs a `client.rack`"),
+    (
+        "V8",
+        "keys and certificates in the configuration itself are PEM, and exclude the location and the password of their store",
+    ),
+    ("V9", "an OAuth assertion is a file, or has a private key and the claims `aud`, `iss` and `sub`"),
+    ("V10", "`acks=0` gives up idempotence and the outcome of each record: a warning"),
+];
+
 /// The whole page, as Markdown.
 #[must_use]
 pub fn render_markdown() -> String {
@@ -52,12 +81,35 @@ pub fn render_markdown() -> String {
             info.doc,
         );
     }
+    page.push_str("\n## Rules over several keys\n\n| rule | |\n|---|---|\n");
+    for (number, rule) in RULES {
+        let _ = writeln!(page, "| {number} | {rule} |");
+    }
     page
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_rule_that_the_sources_name_is_listed() {
+        let sources = [
+            include_str!("adjust.rs"),
+            include_str!("idempotence.rs"),
+            include_str!("partitioning.rs"),
+            include_str!("security.rs"),
+            include_str!("validate.rs"),
+        ];
+        let named = sources.iter().flat_map(|source| source.split('"')).filter(|text| {
+            text.strip_prefix('V').is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()))
+        });
+        let named: Vec<&str> = named.collect();
+        assert!(named.len() > 8, "{named:?}");
+        for number in named {
+            assert!(RULES.iter().any(|(listed, _)| *listed == number), "{number}");
+        }
+    }
 
     #[test]
     fn every_key_has_one_line_with_seven_columns() {

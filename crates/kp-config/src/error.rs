@@ -95,6 +95,10 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    pub(crate) fn conflict(rule: &'static str, key: &'static str, message: String) -> Self {
+        Self::Conflict { rule, key, message }
+    }
+
     /// The key that is wrong, if the error is about one; of several the first.
     #[must_use]
     pub fn key(&self) -> Option<&str> {

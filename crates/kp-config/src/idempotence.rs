@@ -34,7 +34,7 @@ pub(crate) fn decide(config: &ProducerConfig) -> Result<(Idempotence, Option<Con
     let spoiler = spoiler(acks, retries);
 
     if wanted && in_flight > MAX_IN_FLIGHT {
-        return Err(conflict(
+        return Err(ConfigError::conflict(
             "V3c",
             "max.in.flight.requests.per.connection",
             format!(
@@ -48,7 +48,7 @@ pub(crate) fn decide(config: &ProducerConfig) -> Result<(Idempotence, Option<Con
         && wanted
         && named
     {
-        return Err(conflict(
+        return Err(ConfigError::conflict(
             "V3b",
             "enable.idempotence",
             format!("enable.idempotence=true with {spoiler}: it needs acks=all and retries above 0"),
@@ -56,7 +56,7 @@ pub(crate) fn decide(config: &ProducerConfig) -> Result<(Idempotence, Option<Con
     }
     let on = wanted && spoiler.is_none();
     if transactional && !on {
-        return Err(conflict(
+        return Err(ConfigError::conflict(
             "V3d",
             "transactional.id",
             format!(
@@ -82,7 +82,7 @@ fn spoiler(acks: Acks, retries: u32) -> Option<String> {
     }
 }
 
-/// The classic profile chose its guarantees as a whole; a single key that gives one up is told (V3a, V10).
+/// The classic profile chose its guarantees as a whole; a single key that gives one up is a warning (V3a, V10).
 fn what_is_lost(
     config: &ProducerConfig,
     acks: Acks,
@@ -110,8 +110,4 @@ fn what_is_lost(
         "a retry may write records twice"
     };
     Some(ConfigWarning::PromiseGivenUp { key: "enable.idempotence", message: format!("{cause}: {lost}") })
-}
-
-fn conflict(rule: &'static str, key: &'static str, message: String) -> ConfigError {
-    ConfigError::Conflict { rule, key, message }
 }

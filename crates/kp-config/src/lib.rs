@@ -19,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+mod adjust;
 mod bootstrap;
 mod docs;
 mod error;
@@ -28,8 +29,10 @@ mod partitioning;
 mod producer_config;
 mod properties;
 mod recording_level;
+mod security;
 #[cfg(feature = "serde")]
 mod serde;
+mod settings;
 mod suggest;
 mod table;
 #[cfg(test)]

@@ -218,6 +218,14 @@ impl ProducerConfig {
         })
     }
 
+    /// The value of a key of text; `None` if it has neither a value nor a default.
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
+        match self.get(key) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     pub(crate) fn with<T: Setting>(mut self, key: &'static str, value: T) -> Self {
         self.set.insert(key, value.into_value());
         self

@@ -4,6 +4,8 @@
 //! Bytes are taken as UTF-8 (a file in plain ASCII is both UTF-8 and the ISO-8859-1 of old); `\uXXXX` works in
 //! either. Anything else is an error that names the line, not a guess.
 
+use kp_protocol::text::shown;
+
 use crate::ConfigError;
 
 /// One `key=value`, and the line (from 1) on which it begins.
@@ -124,7 +126,9 @@ fn unescape(part: &str) -> Result<String, String> {
                 let unit = Some(digits.as_str())
                     .filter(|digits| digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
                     .and_then(|digits| u16::from_str_radix(digits, 16).ok())
-                    .ok_or_else(|| format!("\\u{digits}: four hexadecimal digits have to follow \\u"))?;
+                    .ok_or_else(|| {
+                        format!("\\u{}: four hexadecimal digits have to follow \\u", shown(&digits))
+                    })?;
                 units.push(unit);
             }
             Some(other) => units.extend_from_slice(other.encode_utf16(&mut [0; 2])),

@@ -1,4 +1,4 @@
-//! A configuration as a map of Kafka's key names, for whoever keeps it in JSON, TOML or YAML. Feature `serde`.
+//! A configuration as a map of Kafka's key names, for programs that keep it in JSON, TOML or YAML. Feature `serde`.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::{ProducerConfig, suggest, table::info};
 
 /// From a map of keys by Kafka's names (`"linger.ms"`) to texts, numbers, booleans, or lists of texts. A key that kp does not
-/// know is an error, since nobody sees a warning there; so is a key that stands twice.
+/// know is an error, because a warning would have no reader there; so is a key that stands twice.
 impl<'de> Deserialize<'de> for ProducerConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Keys)

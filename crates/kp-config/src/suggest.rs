@@ -1,5 +1,5 @@
 //! "Did you mean …?": the known key nearest to a mistyped one.
-//! Pure; used only for words to a person, so a wrong guess costs a smile.
+//! Pure; used only in messages, so a wrong guess does no harm.
 
 use crate::table::KEYS;
 
@@ -7,7 +7,7 @@ use crate::table::KEYS;
 const SUGGESTED: usize = 5;
 
 /// The known keys that `given` may have meant, the likeliest first, five at most: those spelt almost alike, then those
-/// that have it in them. For a person who asked for a key that is none.
+/// that have it in them. For a reader who asked for a key that does not exist.
 #[must_use]
 pub fn nearest_keys(given: &str) -> Vec<&'static str> {
     let mut found: Vec<&'static str> = nearest_key(given).into_iter().collect();

@@ -1,6 +1,6 @@
 //! Every configuration key, once: [`KEYS`], [`Settings`] and the typed setters all come from the rows below.
 //!
-//! A row reads: key, `as field: Type` if a room of kp takes the value, type, default today, what 0.9 had, the
+//! A row reads: key, `as field: Type` if kp acts on the value, type, default today, what 0.9 had, the
 //! values allowed, whether it works, what it does. The facts are those of kafka-clients 4.4.0, read off the
 //! running class (`testdata/java-4.4.0.csv`, which a test compares).
 
@@ -38,7 +38,7 @@ macro_rules! config {
             valid: $valid, state: $state, doc: $doc,
         }, )* )* ];
 
-        /// What the rooms of kp take from a configuration that has been checked: plain, typed values.
+        /// The values of a configuration that has been checked, with their types. `None` of a field means off, or left to the system.
         /// Made by [`ProducerConfig::validate`].
         #[derive(Debug, Clone)]
         #[non_exhaustive]
@@ -87,7 +87,7 @@ macro_rules! config {
             }
         }
 
-        /// The typed setters. A value out of range is told by [`ProducerConfig::validate`].
+        /// The typed setters. A value out of range is an error of [`ProducerConfig::validate`].
         impl ProducerConfig {
             $( $( $(
                 #[doc = concat!("Sets `", $key, "`: ", $doc)]
@@ -112,7 +112,7 @@ config! {
         "client.rack" as client_rack: String, Text, Is(""), Absent, Any, Works,
             "The rack this client is in.";
         "acks" as acks: Acks, Text, Is("all"), Was("1"), OneOf(&["all", "-1", "0", "1"]), Works,
-            "Whose word makes a record written: `all` in-sync replicas (`-1` is the same), the leader (`1`), or nobody (`0`: no answer, no offset).";
+            "Which brokers confirm a record: `all` in-sync replicas (`-1` is the same), the leader (`1`), or none (`0`: no answer, no offset).";
         "retries" as retries: u32, Int, Is("2147483647"), Was("0"), Between(0, 2_147_483_647), Works,
             "How often a batch may be sent again. `delivery.timeout.ms` ends it earlier in practice; 0 turns idempotence off.";
         "delivery.timeout.ms" as delivery_timeout: Duration, Int, Is("120000"), Absent, AtLeast(0), Works,
@@ -179,7 +179,7 @@ config! {
             "After this long the coordinator aborts a transaction left open.";
         "transaction.two.phase.commit.enable", Boolean, Is("false"), Absent, Any,
             OnlyAt("false", "two-phase commit (KIP-939) is not planned"),
-            "Let somebody outside decide when a transaction ends.";
+            "Let a coordinator outside Kafka decide when a transaction ends.";
     }
     "Metadata" {
         "metadata.max.age.ms" as metadata_max_age: Duration, Long, Is("300000"), Same, AtLeast(0), Works,
@@ -218,7 +218,7 @@ config! {
     }
     "Metrics and sources" {
         "metric.reporters", List, Is("JmxReporter"), Was(""), Any, Jvm("install a recorder of the `metrics` crate, or ask `Producer::metrics`; see metrics.md"),
-            "Plug-ins that are told every metric.";
+            "Plug-ins that receive every metric.";
         "metrics.num.samples", Int, Is("2"), Same, AtLeast(1), NotPlanned(METRICS), "Windows behind a rate or an average.";
         "metrics.sample.window.ms", Long, Is("30000"), Same, AtLeast(0), NotPlanned(METRICS), "Length of such a window.";
         "metrics.recording.level" as metrics_recording_level: RecordingLevel,

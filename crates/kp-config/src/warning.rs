@@ -1,4 +1,4 @@
-//! What is legal in a configuration and still worth a word.
+//! What is legal in a configuration and deserves a warning.
 //! Owns: the wording; no password is ever in it.
 
 use kp_protocol::text::shown;

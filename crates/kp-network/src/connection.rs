@@ -1,26 +1,26 @@
 //! One broker's connection, as states that consume themselves. What each may be asked, only its type has.
 //!
 //! ```text
-//!   Down ──► Resolving ──► Connecting ──► CheckingVersions ──► Ready
-//!     ▲          │              │            │  ▲    │            │
-//!     └──────────┴──────────────┴────────────┼──┘────┴────────────┘
-//!                                            └ a lower version is offered
+//!   Down ──► Setup ──► Ready
+//!     ▲        │         │
+//!     └────────┴─────────┘
 //! ```
-//! A broker that is taken to be old without asking goes from `Connecting` to `Ready`. A later step puts its SASL rooms
-//! between `CheckingVersions` and `Ready`.
+//! The stages of a set-up, and where another one goes, stand in [`setup`].
 
 mod api_versions;
 mod channel;
 mod connecting;
 mod probe;
 mod ready;
+mod setup;
 
-pub(crate) use api_versions::{Checked, CheckingVersions};
 pub(crate) use channel::Channel;
-pub(crate) use connecting::{Connecting, Resolving};
 pub(crate) use ready::{Answer, Ready};
+pub(crate) use setup::{Found, Setup, SetupContext, Step};
 
 use crate::ConnectionNumber;
+use api_versions::CheckingVersions;
+use connecting::{Connecting, Resolving};
 use std::net::SocketAddr;
 
 /// Where a broker's connection stands.
@@ -28,12 +28,8 @@ use std::net::SocketAddr;
 pub(crate) enum Link {
     /// Not connected and not connecting.
     Down,
-    /// An attempt has begun; its address is being found.
-    Resolving(Resolving),
-    /// The socket is being connected.
-    Connecting(Connecting),
-    /// Connected; what the broker speaks is being asked.
-    CheckingVersions(CheckingVersions),
+    /// On its way to ready.
+    Setup(Setup),
     /// Takes requests. Boxed: the largest, and the only one that stays.
     Ready(Box<Ready>),
 }
@@ -43,9 +39,7 @@ impl Link {
     pub(crate) fn number(&self) -> Option<ConnectionNumber> {
         match self {
             Self::Down => None,
-            Self::Resolving(resolving) => Some(resolving.number),
-            Self::Connecting(connecting) => Some(connecting.number),
-            Self::CheckingVersions(checking) => Some(checking.channel.number()),
+            Self::Setup(setup) => Some(setup.number()),
             Self::Ready(ready) => Some(ready.channel.number()),
         }
     }
@@ -53,8 +47,8 @@ impl Link {
     /// The bytes in and out, once there are some.
     pub(crate) fn channel_mut(&mut self) -> Option<&mut Channel> {
         match self {
-            Self::Down | Self::Resolving(_) | Self::Connecting(_) => None,
-            Self::CheckingVersions(checking) => Some(&mut checking.channel),
+            Self::Down => None,
+            Self::Setup(setup) => setup.channel_mut(),
             Self::Ready(ready) => Some(&mut ready.channel),
         }
     }
@@ -62,9 +56,8 @@ impl Link {
     /// The address in use, once there is one.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         match self {
-            Self::Down | Self::Resolving(_) => None,
-            Self::Connecting(connecting) => Some(connecting.address),
-            Self::CheckingVersions(checking) => Some(checking.channel.address()),
+            Self::Down => None,
+            Self::Setup(setup) => setup.address(),
             Self::Ready(ready) => Some(ready.channel.address()),
         }
     }
@@ -72,8 +65,17 @@ impl Link {
     /// Whether the socket was connected.
     pub(crate) fn was_connected(&self) -> bool {
         match self {
-            Self::Down | Self::Resolving(_) | Self::Connecting(_) => false,
-            Self::CheckingVersions(_) | Self::Ready(_) => true,
+            Self::Down => false,
+            Self::Setup(setup) => setup.channel().is_some(),
+            Self::Ready(_) => true,
+        }
+    }
+
+    /// The set-up, if it is one.
+    pub(crate) fn setup(&self) -> Option<&Setup> {
+        match self {
+            Self::Setup(setup) => Some(setup),
+            Self::Down | Self::Ready(_) => None,
         }
     }
 
@@ -81,7 +83,7 @@ impl Link {
     pub(crate) fn ready_mut(&mut self) -> Option<&mut Ready> {
         match self {
             Self::Ready(ready) => Some(ready),
-            Self::Down | Self::Resolving(_) | Self::Connecting(_) | Self::CheckingVersions(_) => None,
+            Self::Down | Self::Setup(_) => None,
         }
     }
 
@@ -89,7 +91,7 @@ impl Link {
     pub(crate) fn is_writing(&self) -> bool {
         match self {
             Self::Ready(ready) => ready.channel.is_writing(),
-            Self::Down | Self::Resolving(_) | Self::Connecting(_) | Self::CheckingVersions(_) => false,
+            Self::Down | Self::Setup(_) => false,
         }
     }
 
@@ -97,7 +99,7 @@ impl Link {
     pub(crate) fn unanswered(&self) -> usize {
         match self {
             Self::Ready(ready) => ready.unanswered(),
-            Self::Down | Self::Resolving(_) | Self::Connecting(_) | Self::CheckingVersions(_) => 0,
+            Self::Down | Self::Setup(_) => 0,
         }
     }
 }

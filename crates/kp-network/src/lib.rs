@@ -26,5 +26,5 @@ pub use kp_client::{
     NodeCounters, OldKafka, OtherProtocol, Readiness, Refused, WaitReason, Written,
 };
 pub use network_client::NetworkClient;
-pub use selectable::{Selectable, SelectorEvent, Wait};
+pub use selectable::{Dial, Selectable, SelectorEvent, Wait};
 pub use settings::NetworkSettings;

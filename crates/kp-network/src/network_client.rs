@@ -180,9 +180,7 @@ impl<S: Selectable> KafkaClient for NetworkClient<S> {
         };
         match &mut broker.link {
             Link::Ready(ready) => ready.readiness(now, self.settings.max_in_flight),
-            Link::Resolving(_) | Link::Connecting(_) | Link::CheckingVersions(_) => {
-                Readiness::Wait { until: None, why: WaitReason::Connecting }
-            }
+            Link::Setup(_) => Readiness::Wait { until: None, why: WaitReason::Connecting },
             Link::Down => match broker.attempts.backing_off_until(now) {
                 Some(until) => Readiness::Wait { until: Some(until), why: WaitReason::BackingOff },
                 None => {

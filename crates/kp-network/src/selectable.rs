@@ -22,6 +22,27 @@ pub enum Wait {
     Forever,
 }
 
+/// A connection to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dial<'a> {
+    /// Names the connection from now on.
+    pub number: ConnectionNumber,
+    /// Where the socket leads.
+    pub address: SocketAddr,
+    /// The broker's name as the cluster or the configuration has it, or its literal address: what a certificate must
+    /// show. For messages, see [`kp_protocol::text::shown`].
+    pub host: &'a str,
+}
+
+impl<'a> Dial<'a> {
+    /// A connection with this number to `address`, the broker that is named `host`.
+    #[must_use]
+    pub fn new(number: ConnectionNumber, address: SocketAddr, host: &'a str) -> Self {
+        Self { number, address, host }
+    }
+}
+
 /// What a turn found.
 #[derive(Debug)]
 pub enum SelectorEvent {
@@ -83,7 +104,7 @@ pub trait Selectable: Send {
     fn resolve(&mut self, number: ConnectionNumber, host: &str, port: u16);
 
     /// Begins to connect; [`SelectorEvent::Connected`] or [`SelectorEvent::ConnectFailed`] answers.
-    fn connect(&mut self, number: ConnectionNumber, address: SocketAddr);
+    fn connect(&mut self, dial: Dial<'_>);
 
     /// Writes as much of `slices` as fits now, in one go; never blocks. `Ready(Ok(n))` says how many bytes went,
     /// perhaps fewer than given.

@@ -6,6 +6,7 @@ mod deadlines;
 mod ends;
 mod explained;
 mod extensions;
+mod hostile_metadata;
 mod refused_topics;
 pub(crate) mod scripted;
 #[cfg(feature = "futures")]

@@ -47,8 +47,8 @@ pub enum Fault {
         /// How many.
         bytes: usize,
     },
-    /// A parser's building block refused the input; this is its name.
-    Combinator(&'static str),
+    /// Bytes that are wrong in a way that no other fault names.
+    Malformed,
 }
 
 impl fmt::Display for Fault {
@@ -63,7 +63,7 @@ impl fmt::Display for Fault {
             Self::OverlongVarint => f.write_str("varint is too long for its type"),
             Self::TagOrder { tag } => write!(f, "tagged field {tag} is out of order"),
             Self::LeftOver { bytes } => write!(f, "{bytes} bytes left over"),
-            Self::Combinator(kind) => write!(f, "malformed ({kind})"),
+            Self::Malformed => f.write_str("malformed"),
         }
     }
 }

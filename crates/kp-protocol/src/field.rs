@@ -47,26 +47,11 @@ impl ParseFault {
     }
 }
 
-/// What kp's parsers are built of.
-fn name_of(kind: nom::error::ErrorKind) -> &'static str {
-    use nom::error::ErrorKind;
-    match kind {
-        ErrorKind::Tag => "tag",
-        ErrorKind::MapRes => "map_res",
-        ErrorKind::MapOpt => "map_opt",
-        ErrorKind::Verify => "verify",
-        ErrorKind::Count => "count",
-        ErrorKind::Many0 | ErrorKind::Many1 | ErrorKind::ManyMN => "many",
-        ErrorKind::LengthValue => "length_value",
-        _ => "combinator",
-    }
-}
-
 impl<'a> nom::error::ParseError<&'a [u8]> for ParseFault {
     fn from_error_kind(input: &'a [u8], kind: nom::error::ErrorKind) -> Self {
         let fault = match kind {
             nom::error::ErrorKind::Eof => Fault::Truncated { missing: 1 },
-            other => Fault::Combinator(name_of(other)),
+            _ => Fault::Malformed,
         };
         Self { left: input.len(), fault }
     }

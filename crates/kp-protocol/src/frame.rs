@@ -6,8 +6,9 @@ use crate::api_key::ApiKey;
 use crate::error::{Fault, ProtocolError};
 use crate::field::{ParseFault, Parsed};
 use crate::primitive::{TagSection, array, take};
+use crate::segments::Segments;
 use crate::wire::{Message, Request, check_version};
-use crate::wire_buf::{Segments, WireBuf};
+use crate::wire_buf::WireBuf;
 
 /// Bytes of the size in front of every frame.
 const SIZE_PREFIX: usize = 4;

@@ -70,6 +70,7 @@ mod rule;
 #[cfg(test)]
 mod sample;
 mod schema;
+mod segments;
 pub mod text;
 mod timestamp;
 mod topic_partition;
@@ -94,11 +95,12 @@ pub use produce_wire::{PlainAck, ProduceBody, ProduceWriter, read_plain_acks};
 pub use producer_identity::{Acks, BatchIdentity, ProducerIdentity, Sequence};
 pub use record_data::Records;
 pub use schema::{SchemaRow, SchemaTable};
+pub use segments::{IntoPieces, Segments};
 pub use timestamp::Timestamp;
 pub use topic_partition::{Offset, PartitionId, TopicId, TopicName, TopicPartition};
 pub use unknown_tags::UnknownTags;
 pub use wire::{Message, Request};
-pub use wire_buf::{IntoSegments, Segments, WireBuf};
+pub use wire_buf::WireBuf;
 
 /// The examples of the README, compiled and run.
 #[cfg(doctest)]

@@ -5,7 +5,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::primitive::{array, take, uvarint};
-use crate::wire_buf::Segments;
+use crate::segments::Segments;
 use crate::{ProtocolError, TopicId};
 
 const WHAT: &str = "ProduceRequest";

@@ -1,96 +1,8 @@
 //! The sink that messages are written into: one growing scratch, and a list of segments. Record batches are put into
 //! the list by reference; only what stands around them is written.
 
+use crate::segments::Segments;
 use bytes::Bytes;
-use smallvec::SmallVec;
-use std::ops::Deref;
-
-/// What is to be written, in order, in pieces that are shared and not copied. The pieces of a usual request (what stands around
-/// one to three batches, and the batches) need no list on the heap.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Segments(SmallVec<[Bytes; 8]>);
-
-impl Segments {
-    /// None, with a place for `count`.
-    #[must_use]
-    pub fn with_capacity(count: usize) -> Self {
-        Self(SmallVec::with_capacity(count))
-    }
-
-    /// Adds a piece behind the others.
-    #[inline]
-    pub fn push(&mut self, piece: Bytes) {
-        self.0.push(piece);
-    }
-}
-
-impl Deref for Segments {
-    type Target = [Bytes];
-
-    fn deref(&self) -> &[Bytes] {
-        &self.0
-    }
-}
-
-impl From<Bytes> for Segments {
-    fn from(piece: Bytes) -> Self {
-        Self::from_iter([piece])
-    }
-}
-
-impl From<Vec<Bytes>> for Segments {
-    fn from(pieces: Vec<Bytes>) -> Self {
-        Self(SmallVec::from_vec(pieces))
-    }
-}
-
-impl FromIterator<Bytes> for Segments {
-    fn from_iter<I: IntoIterator<Item = Bytes>>(pieces: I) -> Self {
-        Self(pieces.into_iter().collect())
-    }
-}
-
-impl Extend<Bytes> for Segments {
-    fn extend<I: IntoIterator<Item = Bytes>>(&mut self, pieces: I) {
-        self.0.extend(pieces);
-    }
-}
-
-impl IntoIterator for Segments {
-    type Item = Bytes;
-    type IntoIter = IntoSegments;
-
-    fn into_iter(self) -> IntoSegments {
-        IntoSegments(self.0.into_iter())
-    }
-}
-
-impl<'a> IntoIterator for &'a Segments {
-    type Item = &'a Bytes;
-    type IntoIter = std::slice::Iter<'a, Bytes>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-/// The pieces of [`Segments`], one after the other.
-#[derive(Debug)]
-pub struct IntoSegments(smallvec::IntoIter<[Bytes; 8]>);
-
-impl Iterator for IntoSegments {
-    type Item = Bytes;
-
-    fn next(&mut self) -> Option<Bytes> {
-        self.0.next()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
-    }
-}
-
-impl ExactSizeIterator for IntoSegments {}
 
 /// A segmented sink.
 ///
@@ -209,11 +121,11 @@ impl WireBuf {
         if self.shared.is_empty() {
             return Bytes::from(self.scratch);
         }
-        let segments = self.into_segments();
-        match &segments[..] {
-            [] => Bytes::new(),
-            [whole] => whole.clone(),
-            pieces => Bytes::from(pieces.concat()),
+        let mut segments = self.into_segments();
+        match segments.len() {
+            0 => Bytes::new(),
+            1 => segments.pop().unwrap_or_default(),
+            _ => Bytes::from(segments.concat()),
         }
     }
 }

@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_numbered_batch_that_may_be_there_already_is_not_split() {
-        // design 1.4, rule iii
+        // Rule 3, docs/delivery-guarantees.md
         let now = now();
         let too_large = refused(ErrorCode::MESSAGE_TOO_LARGE);
         let unknown = Attempt { is_ever_unknown: true, ..attempt() };
@@ -360,7 +360,6 @@ mod tests {
 
     #[test]
     fn what_is_not_retriable_fails_with_its_code() {
-        // protocol.md section 5
         let now = now();
         let special = [
             ErrorCode::NONE,
@@ -385,7 +384,6 @@ mod tests {
 
     #[test]
     fn only_an_answer_that_proves_it_leaves_the_batch_surely_unwritten() {
-        // design 1.2: certainty
         let unknown = |code| leaves_unknown(&refused(code), Acks::All);
         for code in [
             ErrorCode::UNKNOWN_SERVER_ERROR,

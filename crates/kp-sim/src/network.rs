@@ -16,7 +16,7 @@ use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use kp_network::{ConnectionNumber, Selectable, SelectorEvent, Wait};
+use kp_network::{ConnectionNumber, Dial, Selectable, SelectorEvent, Wait};
 use kp_protocol::BrokerId;
 use kp_time::{Clock, Jitter};
 
@@ -445,12 +445,12 @@ impl Selectable for SimSelectable {
         world.plan(at, Happening::Resolved(number));
     }
 
-    fn connect(&mut self, number: ConnectionNumber, address: SocketAddr) {
-        let now = self.network.clock.now();
+    fn connect(&mut self, dial: Dial<'_>) {
+        let (number, now) = (dial.number, self.network.clock.now());
         let mut world = self.network.lock();
         let at = now + world.weather.clone().latency(&mut world.dice) * 2;
         let swallowed = world.dice.unit() < world.weather.swallowed;
-        let IpAddr::V4(ip) = address.ip() else { return };
+        let IpAddr::V4(ip) = dial.address.ip() else { return };
         let [_, _, broker, last] = ip.octets();
         let link = world.links.entry(number).or_insert_with(|| Link::new(""));
         link.broker = BrokerId(i32::from(broker));

@@ -33,7 +33,7 @@ impl Reply {
     /// The answer in another version than the one asked in.
     pub(crate) fn in_version<M: Message>(version: i16, correlation_id: i32, response: &M) -> Self {
         match encode_response(version, correlation_id, response) {
-            Ok(segments) => Self::Answer(segments.into_iter().collect()),
+            Ok(segments) => Self::Answer(segments.into()),
             Err(error) => {
                 debug_assert!(false, "the double filled a field that v{version} lacks: {error}");
                 Self::Close

@@ -258,7 +258,7 @@ fn unkeyed_records_fill_a_batch_before_they_move_on() {
     assert!(runs.len() > 40, "{runs:?}");
 }
 
-// AC2, costs.md rule 7
+// AC2
 #[test]
 fn only_what_the_driver_would_sleep_past_wakes_it() {
     let room = Room::new(settings(), &[0, 0]);

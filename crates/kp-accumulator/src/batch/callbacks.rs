@@ -88,7 +88,7 @@ impl Callbacks {
     #[cold]
     fn add_tokens_over(&mut self, home: &Home) {
         let more = if self.tokens.capacity() == 0 {
-            self.tokens = home.topic.incomplete.token_list();
+            self.tokens = home.topic.spares.upgrade().map_or_else(Vec::new, |spares| spares.token_list());
             self.tokens.capacity()
         } else {
             let more = self.tokens.capacity();
@@ -151,6 +151,8 @@ impl Callbacks {
         }
         tell_until(u32::MAX, &mut left);
         drop(memory);
-        home.topic.incomplete.keep_token_list(tokens);
+        if let Some(spares) = home.topic.spares.upgrade() {
+            spares.keep_token_list(tokens);
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! A batch that takes no more records and is not compressed yet. Owned by value: any thread may seal it.
 
-use super::{Batch, Payload, Sealed};
+use super::{Batch, Core, Payload, Sealed};
+use crate::partition_queue::HeadBatch;
+use crate::record_format::Measure;
 use crate::sealer::Sealer;
 use kp_memory::Buffer;
 use kp_protocol::compression::Compression;
@@ -15,10 +17,20 @@ pub(crate) type Pages = SmallVec<[Buffer; FEW]>;
 /// The state of a batch between its last record and its compression: raw pages.
 #[derive(Debug)]
 pub struct Closed {
-    pub(crate) pages: Pages,
+    pub(super) pages: Pages,
 }
 
 impl Batch<Closed> {
+    /// A part of a batch that was split.
+    pub(super) fn of_part(core: Box<Core>, page: Buffer) -> Self {
+        Self { core, state: Closed { pages: Pages::from_iter([page]) } }
+    }
+
+    /// As the head of its queue.
+    pub(crate) fn as_head(&self, measure: Measure) -> HeadBatch<'_> {
+        self.core.as_head(self.core.raw, measure)
+    }
+
     /// Compresses the records into the batch's own pages and gives the other pages back; leaves them raw if that does
     /// not make them smaller. From here on the payload never changes.
     pub fn seal(mut self, sealer: &mut Sealer) -> Batch<Sealed> {

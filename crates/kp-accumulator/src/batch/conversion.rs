@@ -34,7 +34,7 @@ impl Batch<InFlight> {
             return Ok(converted.bytes.clone());
         }
         // One that is in flight has one.
-        let header = self.core.header.unwrap_or([0; BATCH_HEADER_SIZE]);
+        let header = self.core.sent.and_then(|sent| sent.header).unwrap_or([0; BATCH_HEADER_SIZE]);
         let mut whole = BytesMut::with_capacity(self.wire_size());
         whole.extend_from_slice(&header);
         self.state.payload.iter().for_each(|piece| whole.extend_from_slice(piece));

@@ -8,8 +8,8 @@ use std::time::Instant;
 /// The state of a batch that was sent.
 #[derive(Debug)]
 pub struct InFlight {
-    pub(crate) payload: Payload,
-    pub(crate) compression: Compression,
+    pub(super) payload: Payload,
+    pub(super) compression: Compression,
 }
 
 impl Batch<InFlight> {
@@ -27,18 +27,20 @@ impl Batch<InFlight> {
 
     /// The network did not take it: that was no attempt.
     pub fn take_back_attempt(&mut self) {
-        self.core.attempts = self.core.attempts.saturating_sub(1);
+        self.core.ledger.take_back_attempt();
     }
 
     /// From here to the next attempt no newer leader ends its backoff (AC15): it has followed one already.
     pub fn keep_backoff(&mut self) {
-        self.core.leader_epoch = None;
+        if let Some(sent) = &mut self.core.sent {
+            sent.leader_epoch = None;
+        }
     }
 
     /// Back to waiting: the attempt is over. Hand it to [`Accumulator::requeue`](crate::Accumulator::requeue).
     pub fn requeue(self, now: Instant) -> Batch<Sealed> {
         let Self { mut core, state: InFlight { payload, compression } } = self;
-        core.end_attempt(now);
+        core.ledger.end_attempt(now);
         Batch { core, state: Sealed { payload, compression } }
     }
 }

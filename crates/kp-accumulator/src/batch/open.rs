@@ -1,7 +1,7 @@
 //! A batch that takes records. Touched under its queue's lock only: this is the hot path.
 
 use super::closed::Pages;
-use super::{Batch, Closed};
+use super::{Batch, Closed, Core, Notify};
 use crate::partition_queue::Home;
 use crate::record_format::Measure;
 use crate::settings::AccumulatorSettings;
@@ -21,7 +21,7 @@ pub struct Open {
     page: Buffer,
     /// Pages before this one. A record lies wholly within one page.
     full_pages: Pages,
-    /// Record bytes so far, each record with its surcharge. What the batch keeps as [`Core::raw`] follows from it when
+    /// Record bytes so far, each record with its surcharge. What the batch keeps as `Core::raw` follows from it when
     /// it closes: one number to write per record.
     counted: usize,
     limits: OpenLimits,
@@ -109,8 +109,15 @@ impl Batch<Open> {
     /// A batch whose first record goes to `page`.
     pub(crate) fn open(home: Arc<Home>, created: Instant, page: Buffer, limits: OpenLimits) -> Self {
         let state = Open { page, full_pages: Pages::new(), counted: 0, limits };
-        let incomplete = Arc::clone(&home.topic.incomplete);
-        Self { core: incomplete.core(home, created), state }
+        let spare = home.topic.spares.upgrade().and_then(|spares| Some((spares.core()?, spares)));
+        let core = match spare {
+            Some((mut core, spares)) => {
+                core.renew(home, created, Arc::clone(spares.blank()));
+                core
+            }
+            None => Box::new(Core::new(home, created)),
+        };
+        Self { core, state }
     }
 
     /// Appends `record` if it fits, with the help of the page in `spare` if that is needed.
@@ -152,7 +159,19 @@ impl Batch<Open> {
         Ok(Room::Taken(written))
     }
 
-    /// Ends a batch that nobody has seen, since not even its first record could be encoded; gives its page back.
+    /// The last record is to be noted for a callback or token. As [`Callbacks::push`].
+    #[inline]
+    pub(crate) fn notify(&mut self, notify: Notify) -> bool {
+        let core = &mut *self.core;
+        core.callbacks.push(&core.home, core.records.count() - 1, notify)
+    }
+
+    /// It has its first record: what it takes besides its page is counted.
+    pub(crate) fn count_overhead(&mut self) {
+        self.core.count_overhead();
+    }
+
+    /// Ends a batch without a record, since not even the first could be encoded; gives its page back.
     pub(crate) fn discard(mut self) -> Buffer {
         self.core.forget();
         self.state.page

@@ -1,17 +1,19 @@
 //! A batch whose payload is final: it waits to be sent, for the first time or again.
 
-use super::{Batch, InFlight, Payload, WireBatch};
-use kp_protocol::BatchIdentity;
+use super::{Batch, InFlight, Payload, Sent, WireBatch};
+use crate::partition_queue::HeadBatch;
+use crate::record_format::Measure;
 use kp_protocol::ProtocolError;
 use kp_protocol::compression::Compression;
 use kp_protocol::records::BATCH_HEADER_SIZE;
+use kp_protocol::{BatchIdentity, LeaderEpoch};
 use std::time::Instant;
 
 /// The state of a batch that can be sent: an immutable payload of known size.
 #[derive(Debug)]
 pub struct Sealed {
-    pub(crate) payload: Payload,
-    pub(crate) compression: Compression,
+    pub(super) payload: Payload,
+    pub(super) compression: Compression,
 }
 
 /// A batch that was not sent, as it was, and why.
@@ -24,6 +26,15 @@ pub struct Undispatched {
 }
 
 impl Batch<Sealed> {
+    pub(crate) fn payload(&self) -> &Payload {
+        &self.state.payload
+    }
+
+    /// As the head of its queue.
+    pub(crate) fn as_head(&self, measure: Measure) -> HeadBatch<'_> {
+        self.core.as_head(self.state.payload.size(), measure)
+    }
+
     /// Bytes on the wire, header included.
     #[must_use]
     pub fn wire_size(&self) -> usize {
@@ -37,7 +48,7 @@ impl Batch<Sealed> {
     }
 
     /// Counts an attempt and makes the header: one pass over the payload for its checksum, or none if it is sent again
-    /// under the same identity.
+    /// under the same identity. `leader_epoch` is the one of the leader that it goes to, as the metadata knows it.
     ///
     /// # Errors
     /// [`ProtocolError::Illegal`] if a number of `identity` is negative (BB10), with the batch as it was.
@@ -45,16 +56,17 @@ impl Batch<Sealed> {
         self,
         now: Instant,
         identity: Option<BatchIdentity>,
+        leader_epoch: Option<LeaderEpoch>,
     ) -> Result<(Batch<InFlight>, WireBatch), Box<Undispatched>> {
-        let header = match self.core.header {
-            Some(header) if self.core.identity == identity => header,
-            _ => match self.core.records.header(self.state.compression, identity) {
+        let header = match self.core.header_under(identity) {
+            Some(header) => header,
+            None => match self.core.records.header(self.state.compression, identity) {
                 Ok(header) => header.encode(&self.state.payload),
                 Err(error) => return Err(Box::new(Undispatched { batch: self, error })),
             },
         };
         let Self { mut core, state: Sealed { payload, compression } } = self;
-        core.begin_attempt(now, identity, header);
+        core.begin_attempt(now, Sent { identity, header: Some(header), leader_epoch });
         let wire = WireBatch { header, payload: payload.clone() };
         Ok((Batch { core, state: InFlight { payload, compression } }, wire))
     }

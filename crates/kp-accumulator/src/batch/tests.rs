@@ -90,7 +90,6 @@ fn a_callback_may_send_again() {
 
 #[test]
 fn what_callbacks_take_is_counted_and_comes_back() {
-    // promise 5
     let (room, log) = (Room::new(settings(), &[0]), Log::default());
     room.send(0, b"page");
     let before = room.pool.available();
@@ -189,7 +188,7 @@ fn a_batch_in_memory_that_was_used_before_knows_nothing_of_the_one_before() {
     drained[0].batch.mark_unknown();
     Room::acknowledge(drained, 40);
     // The memory of the first batch is there again, its completion is still looked at.
-    assert_eq!(room.accumulator.incomplete.spare_counts(), (1, 1, 0));
+    assert_eq!(room.accumulator.spares.counts(), (1, 1, 0));
     let second = room.send(0, b"second");
     assert!(!Arc::ptr_eq(&kept.completion, &second.completion));
     assert!(second.completion.outcome().is_none());
@@ -209,7 +208,7 @@ fn a_batch_in_memory_that_was_used_before_knows_nothing_of_the_one_before() {
     for _ in 0..2 {
         let again = room.send(0, b"again");
         assert!(old.contains(&Arc::as_ptr(&again.completion)), "it is used again");
-        assert_eq!(room.accumulator.incomplete.spare_counts().0, 0);
+        assert_eq!(room.accumulator.spares.counts().0, 0);
         assert!(again.completion.outcome().is_none() && !again.completion.is_done());
         room.pass(10);
         Room::acknowledge(room.turn(0), 1);
@@ -253,7 +252,6 @@ fn tokens_and_callbacks_are_told_in_one_order_and_a_panic_harms_nobody_else() {
     assert_eq!(log.lock().last().unwrap(), "#1 Closed");
 }
 
-// promise 5
 #[test]
 fn what_tokens_take_is_counted_and_comes_back_also_from_a_list_that_is_used_again() {
     let log = Log::default();
@@ -307,7 +305,7 @@ fn lists_of_tokens_are_used_again() {
         let drained = room.turn(0);
         seen.push(drained[0].batch.core.callbacks.tokens.as_ptr());
         Room::acknowledge(drained, 0);
-        assert_eq!(room.accumulator.incomplete.spare_counts().2, 1);
+        assert_eq!(room.accumulator.spares.counts().2, 1);
     }
     assert!(seen[1] == seen[0] && seen[2] == seen[0], "{seen:?}");
 }

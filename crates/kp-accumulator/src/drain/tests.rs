@@ -17,7 +17,7 @@ fn one_batch_of_each_partition_up_to_the_limit_and_the_first_always() {
     room.send_full(0);
     room.ready();
     let (queue, measure) = (&room.topic.queues[0], room.accumulator.measure());
-    let size = queue.state.lock().head_batch(&queue.home, measure).unwrap().wire_size;
+    let size = queue.state.lock().head_batch(measure).unwrap().wire_size;
     let first = room.drain_with(0, 2 * size, &mut OpenGate);
     assert_eq!(Room::partitions(&first), [0, 1]);
     let second = room.drain_with(0, 1, &mut OpenGate);
@@ -311,7 +311,7 @@ fn a_lingering_batch_is_closed_for_the_worker_only_when_its_broker_can_take_it()
     drop(sealer);
 }
 
-// AC29, promise 1
+// AC29
 #[test]
 fn a_batch_with_a_worker_when_everything_ends_is_failed_when_it_comes_back() {
     let (room, _, mut sealer) = with_workers();
@@ -349,7 +349,7 @@ impl Wake for Instantly {
 
 #[test]
 fn a_worker_that_is_quicker_than_the_drain_is_not_overlooked() {
-    // costs.md rule 7: the queue is listed still when the worker gives the batch back, so the worker tells nobody
+    // The queue is listed still when the worker gives the batch back, so the worker wakes no driver.
     let (room, _, sealer) = with_workers();
     let bell = Arc::new(Instantly(std::sync::OnceLock::new(), parking_lot::Mutex::new(Some(sealer))));
     bell.0.set(Arc::clone(&room.accumulator)).expect("set once");

@@ -288,7 +288,6 @@ fn batches_that_were_drained_once_can_be_spared() {
 
 #[test]
 fn a_batch_nobody_settles_fails_when_it_is_dropped() {
-    // promise 1, promise 8
     let room = Room::new(settings(), &[0, 0]);
     let (sent, queued) = (room.send_full(0), room.send(1, b"open"));
     drop(room.turn(0));
@@ -388,7 +387,7 @@ fn what_stands_behind_a_batch_that_a_worker_has_does_not_end_before_it() {
     room.accumulator.put_sealed(away.seal(&mut sealer));
     let taken = room.accumulator.take_undrained();
     assert_eq!(taken.iter().map(Batch::record_count).collect::<Vec<_>>(), [1, 1, 1]);
-    assert!(taken.windows(2).all(|pair| pair[0].core.number() < pair[1].core.number()));
+    assert!(taken.windows(2).all(|pair| pair[0].number() < pair[1].number()));
     fail(&room, taken, FailureKind::Closed);
     drop(sealer);
 }

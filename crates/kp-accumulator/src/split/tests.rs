@@ -6,9 +6,11 @@ use crate::{
     AccumulatorSettings, Admission, DrainGate, Drained, HeadBatch, QueueIndex, RecordResult, Target,
 };
 use kp_protocol::compression::Compression;
+use kp_protocol::records::RecordBatch;
 use kp_protocol::{BatchIdentity, Offset, PartitionId, ProducerIdentity, Sequence, Timestamp};
 use kp_time::Deadline;
 use parking_lot::Mutex;
+use std::sync::Arc;
 
 const FIRST: Target = Target::Partition(PartitionId(0));
 
@@ -179,7 +181,7 @@ fn parts_go_before_what_was_sent_later_and_a_flush_waits_for_them() {
     assert_eq!(order, [1, 2, 3]);
 }
 
-// BB28, promise 5
+// BB28
 #[test]
 fn parts_are_counted_above_the_bound_and_memory_comes_back() {
     let room = Room::with_memory(settings(), &[Some(0)], 1000);

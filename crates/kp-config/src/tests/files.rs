@@ -57,7 +57,7 @@ fn a_bad_line_is_told_with_its_number_and_changes_nothing() {
 }
 
 #[test]
-fn every_bad_line_is_told_in_the_order_of_the_file() {
+fn every_bad_line_is_reported_in_the_order_of_the_file() {
     let text = "retries=x\nlinger.ms=soon\nacks=2\nlinger.ms=7\nbatch.size=-1";
     let error = ProducerConfig::from_properties_str(text).unwrap_err();
     let ConfigError::Several { errors } = &error else { panic!("{error}") };

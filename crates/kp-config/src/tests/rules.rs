@@ -378,6 +378,8 @@ fn partitioners_go_by_the_names_that_java_has_for_them() {
 
 #[test]
 fn what_java_accepts_is_accepted_with_a_word() {
+    let pairs = [("buffer.memory", "20000"), ("max.request.size", "20001")];
+    assert!(warned(&pairs, "buffer.memory").contains("below max.request.size=20001"));
     assert!(warned(&[("request.timeout.ms", "0")], "request.timeout.ms").contains("too late"));
     assert_eq!(settings(&[("batch.size", "0")]).batch_size, 1);
 }

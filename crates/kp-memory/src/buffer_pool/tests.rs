@@ -490,7 +490,6 @@ fn waits_and_those_in_vain_are_counted() {
     drop(page);
 }
 
-// promise 5
 #[test]
 fn a_reservation_that_grows_or_is_split_counts_what_it_stands_for() {
     let pool = BufferPool::new(100, 10);

@@ -2,7 +2,8 @@
 //! Offers the newest version first; a broker that does not know it names the one it knows, or gets version 0. While the
 //! cluster's age is unknown, a [`probe`] goes right behind the first offer.
 
-use super::{Channel, Ready, probe};
+use super::setup::{Found, Progress, SetupContext, Spoken};
+use super::{Channel, probe};
 use crate::{NetworkSettings, OldKafka};
 use bytes::Bytes;
 use kp_protocol::api::{ApiVersionsRequest, ApiVersionsResponse};
@@ -11,7 +12,7 @@ use kp_protocol::{
     request_head,
 };
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The newest version offered. v5 asks the broker to check cluster and node id (KIP-1242), which kp does not do.
 const NEWEST: i16 = 4;
@@ -45,41 +46,35 @@ struct Offer {
     correlation_id: i32,
 }
 
-/// What a frame leads to while versions are asked for.
-#[derive(Debug)]
-pub(crate) enum Checked {
-    /// The broker is known now.
-    Ready(Box<Ready>),
-    /// The broker does not know ApiVersions: it is of this version.
-    Old(Box<Ready>, OldKafka),
-    /// Another answer is to come, perhaps to a request that is on its way into the channel.
-    More(CheckingVersions),
-    /// It cannot be talked to; why.
-    Broken(CheckingVersions, Arc<str>),
-}
+/// What a frame leads to in this stage.
+type Checked = Progress<CheckingVersions, Spoken>;
 
 impl CheckingVersions {
-    /// Puts the newest ApiVersions request into the channel, and the probe behind it if `probing`. `next_id` numbers
-    /// requests.
-    ///
-    /// # Errors
-    /// The software's name or version does not fit into the request.
-    pub(crate) fn begin(
-        channel: Channel,
-        mut next_id: impl FnMut() -> i32,
-        settings: &NetworkSettings,
-        probing: bool,
-    ) -> Result<Self, ProtocolError> {
-        let offer = Offer { version: NEWEST, correlation_id: next_id() };
+    /// Puts the newest ApiVersions request into the channel, and the probe behind it if `probing`.
+    pub(super) fn begin(channel: Channel, context: &mut SetupContext<'_>, probing: bool) -> Checked {
+        let offer = Offer { version: NEWEST, correlation_id: (context.next_id)() };
         let mut checking = Self { channel, question: Question::Open(offer), probe: None };
-        checking.offer(offer, settings)?;
-        if probing {
-            let correlation_id = next_id();
-            let (head, body) = probe::request(correlation_id, settings.client_id.as_deref())?;
-            checking.channel.follow(head, body);
-            checking.probe = Some(correlation_id);
+        // Only a name or version of the software that ApiVersions cannot carry fails here.
+        match checking.ask(offer, context, probing) {
+            Ok(()) => Checked::More(checking),
+            Err(error) => Checked::Broken(checking, error.to_string().into()),
         }
-        Ok(checking)
+    }
+
+    fn ask(
+        &mut self,
+        offer: Offer,
+        context: &mut SetupContext<'_>,
+        probing: bool,
+    ) -> Result<(), ProtocolError> {
+        self.offer(offer, context.settings)?;
+        if probing {
+            let correlation_id = (context.next_id)();
+            let (head, body) = probe::request(correlation_id, context.settings.client_id.as_deref())?;
+            self.channel.follow(head, body);
+            self.probe = Some(correlation_id);
+        }
+        Ok(())
     }
 
     /// Whether the broker has answered ApiVersions in any way.
@@ -110,20 +105,14 @@ impl CheckingVersions {
         Ok(())
     }
 
-    /// Takes the broker's next answer, a whole frame. `next_id` numbers the request that may have to follow.
-    pub(crate) fn answered(
-        mut self,
-        now: Instant,
-        frame: &Bytes,
-        next_id: impl FnOnce() -> i32,
-        settings: &NetworkSettings,
-    ) -> Checked {
+    /// Takes the broker's next answer, a whole frame.
+    pub(super) fn frame(mut self, context: &mut SetupContext<'_>, frame: &Bytes) -> Checked {
         let Some(correlation_id) = frame.first_chunk::<4>().map(|id| i32::from_be_bytes(*id)) else {
             return Checked::Broken(self, "a response without a correlation id".into());
         };
         // NC7: the one exception to "oldest first". A broker of 0.9 answers only the second of the two.
         if self.probe == Some(correlation_id) {
-            return self.probe_answered(now, frame);
+            return self.probe_answered(frame);
         }
         let offer = match self.question {
             Question::Open(offer) | Question::Lowered(offer) if offer.correlation_id == correlation_id => {
@@ -144,12 +133,12 @@ impl CheckingVersions {
         match self.judge(offer, frame) {
             Ok(Verdict::Speaks(versions, throttle)) => {
                 self.question = Question::Settled(versions, throttle);
-                self.done_or_more(now)
+                self.done_or_more()
             }
             Ok(Verdict::Lower(version)) => {
-                let lower = Offer { version, correlation_id: next_id() };
+                let lower = Offer { version, correlation_id: (context.next_id)() };
                 self.question = Question::Lowered(lower);
-                match self.offer(lower, settings) {
+                match self.offer(lower, context.settings) {
                     Ok(()) => Checked::More(self),
                     Err(error) => Checked::Broken(self, error.to_string().into()),
                 }
@@ -158,23 +147,24 @@ impl CheckingVersions {
         }
     }
 
-    fn probe_answered(mut self, now: Instant, frame: &Bytes) -> Checked {
+    fn probe_answered(mut self, frame: &Bytes) -> Checked {
         if let Err(error) = probe::check_answer(frame) {
             return Checked::Broken(self, format!("Metadata answer: {error}").into());
         }
         self.probe = None;
         if self.knows_api_versions() {
-            return self.done_or_more(now);
+            return self.done_or_more();
         }
         let old = OldKafka::V0_9_0;
-        let ready = Ready::new(self.channel, Arc::new(old.versions()), now, Duration::ZERO);
-        Checked::Old(Box::new(ready), old)
+        let (versions, throttle) = (old.versions(), Duration::ZERO);
+        Checked::Done(Spoken { channel: self.channel, versions, throttle, found: Found::Old(old) })
     }
 
-    fn done_or_more(self, now: Instant) -> Checked {
+    fn done_or_more(self) -> Checked {
         match self.question {
             Question::Settled(versions, throttle) if self.probe.is_none() => {
-                Checked::Ready(Box::new(Ready::new(self.channel, Arc::new(versions), now, throttle)))
+                let found = Found::ApiVersions;
+                Checked::Done(Spoken { channel: self.channel, versions, throttle, found })
             }
             Question::Open(_) | Question::Lowered(_) | Question::Settled(..) => Checked::More(self),
         }

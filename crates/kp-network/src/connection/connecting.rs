@@ -18,7 +18,7 @@ impl Resolving {
 }
 
 /// The socket is being connected.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Connecting {
     pub(crate) number: ConnectionNumber,
     pub(crate) address: SocketAddr,

@@ -30,7 +30,7 @@ impl<S> NetworkClient<S> {
                     Rank::Ready(ready.unanswered())
                 }
                 Link::Ready(ready) => Rank::Busy(ready.unanswered()),
-                Link::Resolving(_) | Link::Connecting(_) | Link::CheckingVersions(_) => Rank::Connecting,
+                Link::Setup(_) => Rank::Connecting,
                 Link::Down if broker.attempts.backing_off_until(now).is_some() => continue,
                 Link::Down => Rank::Connectable(broker.attempts.last_begun()),
             };

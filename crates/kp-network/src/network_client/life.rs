@@ -1,9 +1,9 @@
 //! How connections begin and end: attempts, set-up, time running out.
 
 use super::{NetworkClient, Timer};
-use crate::connection::{Channel, CheckingVersions, Connecting, Link, Ready, Resolving};
-use crate::known_cluster::Greeting;
-use crate::{ConnectionNumber, DisconnectReason, Event, OtherProtocol, Selectable, addresses};
+use crate::connection::{Found, Link, Setup, SetupContext, Step};
+use crate::known_cluster::KnownCluster;
+use crate::{ConnectionNumber, Dial, DisconnectReason, Event, Selectable, addresses};
 use kp_protocol::{BrokerAddress, BrokerId, ProtocolError};
 use std::io;
 use std::mem;
@@ -20,7 +20,7 @@ impl<S: Selectable> NetworkClient<S> {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         self.last_number += 1;
         let number = ConnectionNumber(self.last_number);
-        broker.link = Link::Resolving(Resolving { number });
+        broker.link = Link::Setup(Setup::begin(number));
         let deadline = broker.attempts.begin(now, &self.settings, &mut self.jitter);
         self.timers.set((id, Timer::Setup), deadline.at());
         self.numbers.insert(number, id);
@@ -66,41 +66,81 @@ impl<S: Selectable> NetworkClient<S> {
     fn connect(&mut self, id: BrokerId, address: SocketAddr) {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         broker.link = match mem::replace(&mut broker.link, Link::Down) {
-            Link::Resolving(resolving) => {
-                self.selectable.connect(resolving.number, address);
-                Link::Connecting(resolving.found(address))
+            Link::Setup(setup) => {
+                self.selectable.connect(Dial::new(setup.number(), address, &broker.address.host));
+                Link::Setup(setup.found(address))
             }
             other => other,
         };
     }
 
-    /// The socket is connected: asks what the broker speaks (NC3), unless that is known already.
-    pub(super) fn connected(&mut self, now: Instant, id: BrokerId, connecting: Connecting) {
+    /// The socket is connected: the next stage of the set-up begins.
+    pub(super) fn connected(&mut self, now: Instant, id: BrokerId) {
+        if !self.brokers.get(&id).and_then(|broker| broker.link.setup()).is_some_and(Setup::is_connecting) {
+            return;
+        }
+        let Some(setup) = self.take_setup(id) else { return };
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         broker.attempts.connected();
         self.counters.totals.connections_opened += 1;
-        let channel = connecting.connected(self.settings.max_response_size);
         let greeting = self.known.greeting(now, &self.settings);
-        if let Greeting::Speak(old) = greeting {
-            let ready = Ready::new(channel, Arc::new(old.versions()), now, Duration::ZERO);
-            broker.link = Link::Ready(Box::new(ready));
-            self.became_ready(now, id);
-            return self.read(now, id);
-        }
-        let (ids, probing) = (&mut self.correlation_ids, greeting == Greeting::AskAndProbe);
-        match CheckingVersions::begin(channel, || ids.next(), &self.settings, probing) {
-            Ok(checking) => {
-                broker.link = Link::CheckingVersions(checking);
+        let mut next_id = || self.correlation_ids.next();
+        let mut context = SetupContext { now, settings: &self.settings, next_id: &mut next_id };
+        let step = setup.connected(&mut context, greeting);
+        self.take_step(now, id, step);
+        self.read(now, id);
+    }
+
+    /// Goes where a step of the set-up leads. The broker's link is out of its place.
+    pub(super) fn take_step(&mut self, now: Instant, id: BrokerId, step: Step) {
+        let Some(broker) = self.brokers.get_mut(&id) else { return };
+        match step {
+            Step::More(setup) => {
+                // At once: the connection may end before the set-up does.
+                if setup.has_answered() {
+                    self.known = KnownCluster::AnswersApiVersions;
+                    self.listeners.answered(&broker.address);
+                }
+                broker.link = Link::Setup(setup);
                 self.write(now, id);
-                self.read(now, id);
             }
-            // Only a name or version that ApiVersions cannot carry comes here; the attempt is over all the same.
-            Err(error) => self.end_link(
-                now,
-                id,
-                Link::Connecting(connecting),
-                DisconnectReason::ProtocolError(error.to_string().into()),
-            ),
+            Step::Ready(ready, found) => {
+                broker.link = Link::Ready(ready);
+                self.learn(now, id, found);
+                self.became_ready(now, id);
+            }
+            Step::Broken(setup, reason) => {
+                self.end_link(now, id, Link::Setup(setup), DisconnectReason::ProtocolError(reason));
+            }
+        }
+    }
+
+    /// What a finished set-up found out holds for the cluster.
+    fn learn(&mut self, now: Instant, id: BrokerId, found: Found) {
+        let Some(broker) = self.brokers.get(&id) else { return };
+        self.known = match found {
+            Found::Nothing => return,
+            Found::ApiVersions => KnownCluster::AnswersApiVersions,
+            Found::Old(_) => KnownCluster::Old { since: now },
+        };
+        self.listeners.answered(&broker.address);
+        if let Found::Old(taken_for) = found
+            && !mem::replace(&mut self.old_told, true)
+        {
+            let address = broker.describe(&broker.link);
+            self.pending.push(Event::OldCluster { broker: id, address, taken_for });
+        }
+    }
+
+    /// Takes a set-up out of its place.
+    fn take_setup(&mut self, id: BrokerId) -> Option<Setup> {
+        let link = &mut self.brokers.get_mut(&id)?.link;
+        match mem::replace(link, Link::Down) {
+            Link::Setup(setup) => Some(setup),
+            other => {
+                *link = other;
+                None
+            }
         }
     }
 
@@ -162,8 +202,8 @@ impl<S: Selectable> NetworkClient<S> {
             )
         });
         let reason = match (&broker.link, error) {
-            (Link::CheckingVersions(checking), _) if cut_off && !checking.knows_api_versions() => {
-                self.cut_off_unanswered(&broker.address, &checking.channel)
+            (Link::Setup(setup), _) if cut_off && !setup.has_answered() => {
+                self.cut_off_unanswered(&broker.address, setup)
             }
             (_, Some(error)) => DisconnectReason::Lost(error.to_string().into()),
             (_, None) => DisconnectReason::Lost("closed by the broker".into()),
@@ -173,8 +213,8 @@ impl<S: Selectable> NetworkClient<S> {
 
     /// Why a connection ended on which the broker never answered. One that has answered on an earlier connection
     /// speaks plaintext Kafka: it is being stopped, or a proxy before it has lost it.
-    fn cut_off_unanswered(&self, address: &BrokerAddress, channel: &Channel) -> DisconnectReason {
-        match OtherProtocol::recognise(channel.unread()) {
+    fn cut_off_unanswered(&self, address: &BrokerAddress, setup: &Setup) -> DisconnectReason {
+        match setup.other_protocol() {
             Some(other) => DisconnectReason::OtherProtocol(other),
             None if self.listeners.has_answered(address) => {
                 DisconnectReason::ConnectFailed("closed before the broker was ready".into())
@@ -186,12 +226,7 @@ impl<S: Selectable> NetworkClient<S> {
     /// The other side sent what is no frame: another protocol, if nothing was answered before.
     pub(super) fn sent_no_frame(&mut self, now: Instant, id: BrokerId, error: &ProtocolError) {
         let Some(broker) = self.brokers.get(&id) else { return };
-        let other = match &broker.link {
-            Link::CheckingVersions(checking) if !checking.knows_api_versions() => {
-                OtherProtocol::recognise(checking.channel.unread())
-            }
-            _ => None,
-        };
+        let other = broker.link.setup().and_then(Setup::other_protocol);
         let broken = || DisconnectReason::ProtocolError(error.to_string().into());
         self.end(now, id, other.map_or_else(broken, DisconnectReason::OtherProtocol));
     }
@@ -202,10 +237,8 @@ impl<S: Selectable> NetworkClient<S> {
         while let Some((id, timer)) = self.pop_due(now, one_was_idle) {
             match timer {
                 Timer::Setup => {
-                    if let Some(Link::CheckingVersions(checking)) =
-                        self.brokers.get(&id).map(|broker| &broker.link)
-                        && checking.only_asks()
-                    {
+                    let setup = self.brokers.get(&id).and_then(|broker| broker.link.setup());
+                    if setup.is_some_and(Setup::only_asks) {
                         self.known.asked_in_vain();
                     }
                     self.end(now, id, DisconnectReason::SetupTimeout);
@@ -252,7 +285,7 @@ impl<S: Selectable> NetworkClient<S> {
     fn moment_of(&self, now: Instant, id: BrokerId, timer: Timer, at: Instant) -> Option<Instant> {
         let broker = self.brokers.get(&id)?;
         match (timer, &broker.link) {
-            (Timer::Setup, Link::Resolving(_) | Link::Connecting(_) | Link::CheckingVersions(_)) => Some(at),
+            (Timer::Setup, Link::Setup(_)) => Some(at),
             (Timer::Request, Link::Ready(ready)) => ready.earliest_deadline(),
             (Timer::Idle, Link::Ready(ready)) => {
                 let max_idle = self.max_idle()?;

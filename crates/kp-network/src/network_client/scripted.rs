@@ -1,7 +1,7 @@
 //! A [`Selectable`] that does what a test says: names resolve, sockets connect, take and give bytes as told. Time is
 //! a [`ManualClock`], which a wait moves to its end.
 
-use crate::{ConnectionNumber, Selectable, SelectorEvent, Wait};
+use crate::{ConnectionNumber, Dial, Selectable, SelectorEvent, Wait};
 use bytes::BytesMut;
 use kp_time::ManualClock;
 use std::collections::{BTreeMap, VecDeque};
@@ -26,6 +26,7 @@ pub(super) struct Net(Arc<Mutex<State>>);
 struct State {
     look_ups: Vec<(ConnectionNumber, String)>,
     attempts: Vec<(ConnectionNumber, SocketAddr)>,
+    names: Vec<String>,
     sockets: BTreeMap<ConnectionNumber, Socket>,
     events: Vec<SelectorEvent>,
     waits: Vec<Wait>,
@@ -69,6 +70,11 @@ impl Net {
     /// The attempts to connect since the last time.
     pub(super) fn attempts(&self) -> Vec<(ConnectionNumber, SocketAddr)> {
         std::mem::take(&mut self.lock().attempts)
+    }
+
+    /// The names of the brokers that the attempts were for, since the last time.
+    pub(super) fn names(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock().names)
     }
 
     pub(super) fn resolve(&self, number: ConnectionNumber, result: Result<Vec<SocketAddr>, Arc<str>>) {
@@ -153,8 +159,10 @@ impl Selectable for Scripted {
         self.net.lock().look_ups.push((number, host.to_owned()));
     }
 
-    fn connect(&mut self, number: ConnectionNumber, address: SocketAddr) {
-        self.net.lock().attempts.push((number, address));
+    fn connect(&mut self, dial: Dial<'_>) {
+        let mut state = self.net.lock();
+        state.attempts.push((dial.number, dial.address));
+        state.names.push(dial.host.to_owned());
     }
 
     fn write(&mut self, number: ConnectionNumber, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {

@@ -2,8 +2,7 @@
 
 use super::NetworkClient;
 use crate::broker::Broker;
-use crate::connection::{Answer, Channel, Checked, Connecting, Link};
-use crate::known_cluster::KnownCluster;
+use crate::connection::{Answer, Channel, Link, SetupContext};
 use crate::{ConnectionNumber, DisconnectReason, Event, Selectable, SelectorEvent, Wait};
 use bytes::Bytes;
 use kp_protocol::BrokerId;
@@ -41,27 +40,12 @@ impl<S: Selectable> NetworkClient<S> {
         let Some(id) = self.numbers.get(&number).copied() else { return };
         match event {
             SelectorEvent::Resolved { result, .. } => self.resolved(now, id, result),
-            SelectorEvent::Connected { .. } => {
-                if let Some(connecting) = self.take_connecting(id) {
-                    self.connected(now, id, connecting);
-                }
-            }
+            SelectorEvent::Connected { .. } => self.connected(now, id),
             SelectorEvent::ConnectFailed { error, .. } => {
                 self.end(now, id, DisconnectReason::ConnectFailed(error.to_string().into()));
             }
             SelectorEvent::Readable { .. } => self.read(now, id),
             SelectorEvent::Writable { .. } => self.write(now, id),
-        }
-    }
-
-    fn take_connecting(&mut self, id: BrokerId) -> Option<Connecting> {
-        let link = &mut self.brokers.get_mut(&id)?.link;
-        match mem::replace(link, Link::Down) {
-            Link::Connecting(connecting) => Some(connecting),
-            other => {
-                *link = other;
-                None
-            }
         }
     }
 
@@ -119,10 +103,12 @@ impl<S: Selectable> NetworkClient<S> {
     fn take_frame(&mut self, now: Instant, id: BrokerId, frame: &Bytes) {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         match mem::replace(&mut broker.link, Link::Down) {
-            Link::CheckingVersions(checking) => {
-                let checked = checking.answered(now, frame, || self.correlation_ids.next(), &self.settings);
+            Link::Setup(setup) => {
+                let mut next_id = || self.correlation_ids.next();
+                let mut context = SetupContext { now, settings: &self.settings, next_id: &mut next_id };
+                let step = setup.frame(&mut context, frame);
                 self.counters.of(id).responded();
-                self.checked(now, id, checked);
+                self.take_step(now, id, step);
             }
             Link::Ready(mut ready) => match ready.answered(now, frame) {
                 Ok(Answer { token, body, latency }) => {
@@ -137,44 +123,7 @@ impl<S: Selectable> NetworkClient<S> {
                     self.end_link(now, id, Link::Ready(ready), DisconnectReason::ProtocolError(reason));
                 }
             },
-            other => broker.link = other,
-        }
-    }
-
-    /// Goes where an answer leads that came while versions were asked for. The broker's link is out of its place.
-    fn checked(&mut self, now: Instant, id: BrokerId, checked: Checked) {
-        let Some(broker) = self.brokers.get_mut(&id) else { return };
-        match &checked {
-            Checked::Ready(_) | Checked::Old(..) => self.listeners.answered(&broker.address),
-            Checked::More(_) | Checked::Broken(..) => {}
-        }
-        match checked {
-            Checked::Ready(ready) => {
-                broker.link = Link::Ready(ready);
-                self.known = KnownCluster::AnswersApiVersions;
-                self.became_ready(now, id);
-            }
-            Checked::Old(ready, taken_for) => {
-                broker.link = Link::Ready(ready);
-                self.known = KnownCluster::Old { since: now };
-                if !mem::replace(&mut self.old_told, true) {
-                    let address = broker.describe(&broker.link);
-                    self.pending.push(Event::OldCluster { broker: id, address, taken_for });
-                }
-                self.became_ready(now, id);
-            }
-            Checked::More(checking) => {
-                // At once: the connection may end before the probe is answered.
-                if checking.knows_api_versions() {
-                    self.known = KnownCluster::AnswersApiVersions;
-                }
-                broker.link = Link::CheckingVersions(checking);
-                self.write(now, id);
-            }
-            Checked::Broken(checking, reason) => {
-                let link = Link::CheckingVersions(checking);
-                self.end_link(now, id, link, DisconnectReason::ProtocolError(reason));
-            }
+            Link::Down => {}
         }
     }
 

@@ -6,7 +6,7 @@
 
 use super::bell::Bell;
 use super::resolver::Resolver;
-use crate::{ConnectionNumber, Selectable, SelectorEvent, Wait};
+use crate::{ConnectionNumber, Dial, Selectable, SelectorEvent, Wait};
 use bytes::BytesMut;
 use socket2::SockRef;
 use std::collections::BTreeMap;
@@ -289,9 +289,9 @@ impl Selectable for TokioSelector {
         self.resolver.ask(number, host, port);
     }
 
-    fn connect(&mut self, number: ConnectionNumber, address: SocketAddr) {
-        if let Err(error) = self.begin(number, address) {
-            self.failed.push((number, error));
+    fn connect(&mut self, dial: Dial<'_>) {
+        if let Err(error) = self.begin(dial.number, dial.address) {
+            self.failed.push((dial.number, error));
             self.bell.nudge();
         }
     }

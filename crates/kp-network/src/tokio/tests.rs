@@ -365,7 +365,7 @@ fn a_wait_without_events_ends_in_time() {
 
 #[test]
 fn an_idle_connection_and_a_full_one_cost_no_turns() {
-    // costs.md, rule 8: a selector that does not clear its readiness turns without end.
+    // A selector that does not clear its readiness turns without end.
     let mut client = client();
     let connection = connect(&mut client, at(broker(Duration::ZERO), "127.0.0.1"));
     let idle = client.counters().turns;

@@ -16,7 +16,7 @@ use kp_time::{Clock, ManualClock};
 use parking_lot::Mutex;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
@@ -33,7 +33,12 @@ pub(crate) struct Pace {
     pub(crate) throttle_ms: i32,
     /// What it says to each batch.
     pub(crate) produce_error: ErrorCode,
+    /// What it changes in each metadata answer.
+    pub(crate) twist: Twist,
 }
+
+/// What a hostile broker does to a metadata answer.
+pub(crate) type Twist = fn(&mut MetadataResponse);
 
 /// What the network says of the broker, for a test to change.
 pub(crate) type Mood = Arc<Mutex<Option<Readiness>>>;
@@ -47,6 +52,7 @@ impl Pace {
         producer_id: None,
         throttle_ms: 0,
         produce_error: ErrorCode::NONE,
+        twist: |_| {},
     };
 }
 
@@ -57,6 +63,7 @@ pub(crate) struct Scripted {
     woken: Arc<Woken>,
     mood: Mood,
     network: Arc<Woken>,
+    metadata_requests: Arc<AtomicUsize>,
 }
 
 /// The application was woken and was not looked at since.
@@ -78,6 +85,7 @@ pub(crate) struct Rig {
     pub(crate) mood: Mood,
     woken: Arc<Woken>,
     network: Weak<Woken>,
+    metadata_requests: Arc<AtomicUsize>,
 }
 
 impl Rig {
@@ -106,17 +114,24 @@ impl Rig {
             woken: Arc::clone(&woken),
             mood: Mood::default(),
             network: Arc::default(),
+            metadata_requests: Arc::default(),
         };
+        let metadata_requests = Arc::clone(&client.metadata_requests);
         let network = Arc::downgrade(&client.network);
         let mood = Arc::clone(&client.mood);
         let builder = Producer::builder(config).client(client).clock(clock.clone()).seed(1);
         let (producer, stepper) = change(builder).build_stepped().expect("it is built");
-        Self { clock, producer, stepper, mood, woken, network }
+        Self { clock, producer, stepper, mood, woken, network, metadata_requests }
     }
 
     /// The next poll lets no time pass.
     pub(crate) fn wake(&self) {
         Arc::clone(&self.woken).wake();
+    }
+
+    /// How often the broker was asked for metadata.
+    pub(crate) fn metadata_requests(&self) -> usize {
+        self.metadata_requests.load(Ordering::SeqCst)
     }
 
     /// Whether anything still holds the network, as a socket is held.
@@ -172,11 +187,13 @@ impl Scripted {
                 });
                 let broker =
                     MetadataResponseBroker { node_id: 1, host: "here".into(), port: 1, ..Default::default() };
-                let answer = MetadataResponse {
+                let mut answer = MetadataResponse {
                     brokers: vec![broker],
                     topics: topics.collect(),
                     ..Default::default()
                 };
+                (self.pace.twist)(&mut answer);
+                self.metadata_requests.fetch_add(1, Ordering::SeqCst);
                 (self.pace.metadata, encode_body(request.version, &answer))
             }
             ApiKey::InitProducerId => {

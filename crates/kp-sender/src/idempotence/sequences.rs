@@ -35,7 +35,7 @@ pub(crate) enum Turn {
     NeedsNewProducer,
     /// Leave under these numbers.
     Send(Ticket),
-    /// Fail: an attempt under this older identity has an unknown outcome, and no other identity is allowed (rule iii).
+    /// Fail: an attempt under this older identity has an unknown outcome, and no other identity is allowed (rule 3).
     Doomed(BatchIdentity),
 }
 
@@ -44,7 +44,7 @@ pub(crate) enum Turn {
 pub(crate) enum Standing {
     /// It carries no number.
     Unnumbered,
-    /// A later one was acknowledged, so it is written (rule v).
+    /// A later one was acknowledged, so it is written (rule 5).
     Proven,
     /// An earlier one is open: the refusal may only mean that.
     Behind,
@@ -79,7 +79,7 @@ struct Numbering {
     unanswered: u32,
     /// To whom they went.
     at: Option<Leader>,
-    /// The leader that has acknowledged something of this identity and refused nothing since (rule ii).
+    /// The leader that has acknowledged something of this identity and refused nothing since (rule 2).
     proven: Option<Leader>,
     /// Everything before this position is written. Only grows (ID16).
     written_to: u64,
@@ -227,7 +227,7 @@ impl Numbering {
         *self = Self::new(producer, self.topic_id);
     }
 
-    /// A topic that was created again has an empty log that knows nobody: one batch alone again (rule ii). `false` =
+    /// A topic that was created again has an empty log that knows nobody: one batch alone again (rule 2). `false` =
     /// not while the old one owes an answer.
     fn follow_topic(&mut self, topic_id: TopicId) -> bool {
         if topic_id.is_zero() || topic_id == self.topic_id {

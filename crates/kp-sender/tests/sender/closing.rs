@@ -55,7 +55,7 @@ fn at_the_deadline_queued_batches_fail_as_not_written_and_those_in_flight_as_unk
 
 #[test]
 fn a_queued_batch_with_an_unknown_attempt_fails_as_unknown_at_the_end() {
-    // CL4, design 1.2
+    // CL4
     let mut harness = Harness::knowing(Plan::default(), &[1]);
     let sent = harness.send(0);
     harness.run();

@@ -49,7 +49,7 @@ fn good() -> PartitionProduceResponse {
     PartitionProduceResponse { base_offset: 40, ..Default::default() }
 }
 
-// SN5, SN6, SN12, design 1.2; protocol.md section 5
+// SN5, SN6, SN12
 #[test]
 fn each_code_is_done_again_or_failed_with_the_certainty_that_it_has() {
     let rows = rows();
@@ -202,7 +202,7 @@ fn in_one_turn_what_is_late_fails_and_then_what_is_ready_is_sent() {
     assert!(offset(&young).is_some());
 }
 
-// NC20, design 1.2
+// NC20
 #[test]
 fn the_time_in_which_a_broker_wants_to_be_left_alone_counts_as_throttled() {
     let mut harness = Harness::knowing(Plan::default(), &[1]);

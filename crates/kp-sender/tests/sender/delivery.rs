@@ -120,7 +120,6 @@ fn retries_are_counted_and_the_failure_tells_what_was_said_last() {
 
 #[test]
 fn one_lost_answer_makes_a_later_refusal_unknown_and_an_acknowledgement_makes_it_good() {
-    // design 1.2
     for acknowledged in [false, true] {
         let mut harness = Harness::knowing(Plan::default(), &[1]);
         let sent = harness.send(0);
@@ -141,7 +140,7 @@ fn one_lost_answer_makes_a_later_refusal_unknown_and_an_acknowledgement_makes_it
 
 #[test]
 fn what_never_left_is_surely_not_written() {
-    // design 1.2, SN6
+    // SN6
     let mut harness = Harness::knowing(plan(|s| s.retries = 0), &[1]);
     let sent = harness.send(0);
     harness.run();

@@ -219,7 +219,7 @@ fn a_real_gap_is_healed_by_a_new_epoch_once_everything_is_answered() {
     let (sent, taken) = send_many(&mut harness, 2);
     harness.answer(&taken[0], |_| out_of_order());
     harness.advance(MS(200));
-    assert!(harness.produces().is_empty(), "rule iv: one is not answered");
+    assert!(harness.produces().is_empty(), "rule 4: one is not answered");
     harness.answer(&taken[1], |_| out_of_order());
     harness.advance(MS(1200));
     for sequence in 0..=1 {

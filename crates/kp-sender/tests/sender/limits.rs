@@ -34,7 +34,6 @@ fn a_queued_batch_expires_without_having_been_sent() {
 
 #[test]
 fn a_batch_that_expires_unsent_tells_what_its_leader_said_or_that_there_is_none() {
-    // design 1.2: where the time went
     let mut harness = Harness::knowing(Plan::default(), &[1, -1]);
     harness.moods.insert(BrokerId(1), Mood::Wait(None));
     let sent = [harness.send(0), harness.send(1)];
@@ -69,7 +68,6 @@ fn a_batch_in_flight_expires_as_unknown_and_its_late_answer_is_ignored() {
 
 #[test]
 fn an_expired_batch_that_was_tried_tells_what_the_broker_said_last() {
-    // design 1.2
     let mut harness = Harness::knowing(Plan::default(), &[1]);
     let sent = harness.send(0);
     harness.run();
@@ -140,7 +138,7 @@ fn a_batch_that_is_too_large_is_split_and_its_parts_are_sent_in_order_without_us
 
 #[test]
 fn the_parts_of_a_batch_with_an_unknown_attempt_fail_as_unknown_and_tell_why_they_were_cut() {
-    // design 1.2, BB25
+    // BB25
     let mut harness = gathering();
     let sent = [harness.send(0), harness.send(0)];
     harness.advance(MS(5));

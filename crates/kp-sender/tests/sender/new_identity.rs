@@ -76,7 +76,7 @@ fn a_batch_that_may_be_in_a_log_that_has_forgotten_the_producer_fails_as_unknown
         harness.advance(MS(200));
         let again = harness.take_produce();
         harness.answer(&again, |_| unknown_producer(log_start_offset));
-        assert_eq!(failure(&sent[0]).certainty, Certainty::Unknown, "rule iii: no second number");
+        assert_eq!(failure(&sent[0]).certainty, Certainty::Unknown, "rule 3: no second number");
     }
 }
 
@@ -139,9 +139,9 @@ fn when_all_on_the_way_expire_the_next_batch_waits_for_their_answers_and_begins_
     assert!(sent.iter().all(|sent| failure(sent).certainty == Certainty::Unknown));
     harness.send(0);
     harness.run();
-    assert!(harness.produces().is_empty(), "rule iv");
+    assert!(harness.produces().is_empty(), "rule 4");
     harness.lose(&taken[0], true);
-    assert!(harness.produces().is_empty(), "rule iv");
+    assert!(harness.produces().is_empty(), "rule 4");
     harness.lose(&taken[1], true);
     harness.advance(MS(200));
     assert_eq!(numbers(&harness.take_produce()), (900, 1, 0));
@@ -177,7 +177,7 @@ fn what_began_under_the_old_epoch_ends_under_it_and_disturbs_no_partition_that_h
     harness.advance(MS(300));
     for sequence in 1..=2 {
         let again = harness.take_produce();
-        assert_eq!(numbers_by_partition(&again), [(1, (900, 0, sequence))], "rule iii: its own number");
+        assert_eq!(numbers_by_partition(&again), [(1, (900, 0, sequence))], "rule 3: its own number");
         harness.acknowledge(&again);
     }
     assert!(sent.iter().chain([&joined]).all(|sent| offset(sent).is_some()));
@@ -257,7 +257,7 @@ fn the_broker_with_the_least_to_do_is_asked_for_the_id() {
     assert_eq!(asked, [BrokerId(2)]);
 }
 
-// ID17, design 1.4 rule iii
+// ID17; rule 3, docs/delivery-guarantees.md
 #[test]
 fn a_producer_that_had_an_id_never_goes_on_without_one() {
     let (mut harness, sent) = waiting_for_a_new_id();

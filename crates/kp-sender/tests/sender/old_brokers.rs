@@ -136,7 +136,7 @@ fn zstd_towards_a_broker_that_does_not_know_it_fails_with_what_would_work() {
 
 #[test]
 fn a_numbered_batch_is_not_sent_without_its_number_to_an_old_leader() {
-    // ID17, rule iii: a cluster that is half upgraded
+    // ID17, rule 3: a cluster that is half upgraded
     let mut harness = proven();
     harness.versions = Arc::new(up_to(2));
     let second = harness.send(0);

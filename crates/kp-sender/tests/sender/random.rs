@@ -260,7 +260,6 @@ fn play_all(seeds: std::ops::Range<u64>, closes: bool) {
 
 #[test]
 fn every_batch_ends_exactly_once_whatever_the_network_does() {
-    // promise 1
     play_all(0..150, false);
 }
 

@@ -1,3 +1,5 @@
+//! The queue of waiters, statement by statement.
+
 use super::*;
 use crate::{Clock, ManualClock};
 use std::sync::Arc;

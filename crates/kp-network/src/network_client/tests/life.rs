@@ -134,6 +134,17 @@ fn the_addresses_of_a_name_are_tried_in_turn_then_it_is_looked_up_again() {
 }
 
 #[test]
+fn a_connection_is_made_for_the_name_of_its_broker_whatever_address_is_tried() {
+    let mut stage = named();
+    let number = look_up(&mut stage, &["10.1.0.1:9092", "10.1.0.2:9092"]);
+    stage.turn();
+    refused_at(&mut stage, number, "10.1.0.1:9092");
+    assert_eq!(stage.why(A), Some(WaitReason::Connecting));
+    stage.turn();
+    assert_eq!(stage.net.names(), ["kafka.test", "kafka.test"]);
+}
+
+#[test]
 fn a_name_is_looked_up_again_after_an_established_connection_was_lost() {
     // NC16
     let mut stage = named();

@@ -1,7 +1,7 @@
 //! The selector alone: its sockets' options, and what it costs to wait.
 
 use super::*;
-use crate::{Selectable, SelectorEvent, TokioSelector, Wait};
+use crate::{Dial, Selectable, SelectorEvent, TokioSelector, Wait};
 use bytes::BytesMut;
 use std::task::Poll;
 
@@ -11,7 +11,7 @@ fn sockets_get_the_options_of_the_settings() {
     let address = broker(Duration::ZERO);
     let mut selector = TokioSelector::new(Some(50_000), Some(60_000));
     let number = ConnectionNumber(1);
-    selector.connect(number, address);
+    selector.connect(Dial::new(number, address, "localhost"));
     let mut events = Vec::new();
     while events.is_empty() {
         selector.poll(Wait::Until(Instant::now() + MS(1000)), &mut events);
@@ -33,7 +33,7 @@ fn buffers_that_are_not_set_are_left_to_the_system() {
     let plain = socket2::SockRef::from(&plain);
     let mut selector = TokioSelector::new(None, None);
     let number = ConnectionNumber(1);
-    selector.connect(number, address);
+    selector.connect(Dial::new(number, address, "localhost"));
     let mut events = Vec::new();
     while events.is_empty() {
         selector.poll(Wait::Until(Instant::now() + MS(1000)), &mut events);

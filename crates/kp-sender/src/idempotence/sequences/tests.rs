@@ -100,10 +100,10 @@ fn sequences_wrap_to_zero_and_the_order_of_batches_survives_it() {
 fn one_batch_is_alone_until_the_first_success_and_then_five_are_on_the_way() {
     let mut bench = Bench::new();
     let first = bench.send(1);
-    assert_eq!(bench.turn(LEADER, 1, None, false), Turn::NotYet, "rule ii");
+    assert_eq!(bench.turn(LEADER, 1, None, false), Turn::NotYet, "rule 2");
     bench.acknowledge(&first);
     let mut sent: Vec<Ticket> = (0..5).map(|_| bench.send(1)).collect();
-    assert_eq!(bench.turn(LEADER, 1, None, false), Turn::NotYet, "rule i");
+    assert_eq!(bench.turn(LEADER, 1, None, false), Turn::NotYet, "rule 1");
     bench.acknowledge(&sent.remove(2));
     assert_eq!(number(&bench.send(1)), (0, 6));
 }
@@ -147,7 +147,7 @@ fn a_new_epoch_waits_for_every_answer_and_then_numbers_anew_from_zero() {
     let (gap, unanswered) = (bench.send(1), bench.send(1));
     bench.come_back(&gap);
     bench.sequences.demand_new_epoch(QUEUE);
-    assert_eq!(bench.turn(LEADER, 1, Some(gap.identity), false), Turn::NotYet, "rule iv");
+    assert_eq!(bench.turn(LEADER, 1, Some(gap.identity), false), Turn::NotYet, "rule 4");
     bench.come_back(&unanswered);
     let Turn::Send(anew) = bench.turn(LEADER, 1, Some(gap.identity), false) else { panic!("it may go") };
     assert_eq!(number(&anew), (1, 0));
