@@ -255,10 +255,6 @@ impl<S> Batch<S> {
         self.core.ledger.age()
     }
 
-    pub(crate) fn home(&self) -> &Arc<Home> {
-        &self.core.home
-    }
-
     /// The moment before which it is not sent again, and the leader epoch that it was sent under.
     pub(crate) fn backoff(&self) -> (Option<Instant>, Option<LeaderEpoch>) {
         (self.core.ledger.not_before(), self.leader_epoch())

@@ -2,7 +2,7 @@
 //! ready, up to `max.request.size` (AC16–AC19, AC21). Called by the driver.
 
 use crate::accumulator::Accumulator;
-use crate::batch::{Batch, InFlight, Sealed, Undispatched, WireBatch};
+use crate::batch::{Batch, InFlight, Sealed, WireBatch};
 use crate::partition_queue::{Head, HeadBatch, PartitionQueue, QueueIndex, Queued};
 use crate::ready::{Driver, Look};
 use kp_metadata::Cluster;
@@ -87,8 +87,8 @@ impl Accumulator {
         let mut size = 0;
         while let Some(index) = ready.pop_front() {
             let Some(queue) = driver.queues.get(index.0 as usize).cloned() else { continue };
-            let room = if size == 0 { usize::MAX } else { max_request_size.saturating_sub(size) };
-            match self.pick(&queue, look, room, gate) {
+            let bytes_left = if size == 0 { usize::MAX } else { max_request_size.saturating_sub(size) };
+            match self.pick(&queue, look, bytes_left, gate) {
                 Picked::Skipped => skipped.push_back(index),
                 Picked::NoRoom => {
                     // It is the first one next time (AC17).
@@ -98,22 +98,14 @@ impl Accumulator {
                 Picked::NotReady => {
                     driver.unroute(index);
                     driver.examine(self, look, index);
-                    // A worker may have been quicker than this look and told nobody, since the queue was listed still:
+                    // A worker may have been quicker than this look, and announced nothing since the queue was listed still:
                     // its turn is now, since the caller asks for a broker once.
                     ready.extend(driver.brokers.remove(&broker).unwrap_or_default());
                 }
                 Picked::Batch(queued, identity, wire_size) => {
-                    match self.dispatch(queued.into_sealed(), look, identity) {
-                        Ok(drained) => {
-                            size += wire_size;
-                            out.push(drained);
-                        }
-                        Err(refused) => {
-                            debug_assert!(false, "an illegal identity: {}", refused.error);
-                            let mut state = queue.state.lock();
-                            state.insert(refused.batch);
-                            queue.publish_length(&state);
-                        }
+                    if let Some(drained) = self.dispatch(&queue, queued.into_sealed(), look, identity) {
+                        size += wire_size;
+                        out.push(drained);
                     }
                     self.leave_turn(driver, &queue);
                 }
@@ -121,11 +113,7 @@ impl Accumulator {
         }
         // What was passed over stands behind the others.
         ready.append(&mut skipped);
-        if ready.is_empty() {
-            driver.spare_lists.push(ready);
-        } else {
-            driver.brokers.insert(broker, ready);
-        }
+        driver.keep_list(broker, ready);
     }
 
     /// Looks at one partition under its lock and takes its head if everything allows it.
@@ -133,7 +121,7 @@ impl Accumulator {
         &self,
         queue: &Arc<PartitionQueue>,
         look: Look<'_>,
-        room: usize,
+        bytes_left: usize,
         gate: &mut dyn DrainGate,
     ) -> Picked {
         let mut state = queue.state.lock();
@@ -162,7 +150,7 @@ impl Accumulator {
         }
         let Some(head) = state.head_batch(self.measure()) else { return Picked::NotReady };
         let wire_size = head.wire_size;
-        if wire_size > room {
+        if wire_size > bytes_left {
             return Picked::NoRoom;
         }
         let admission = gate.admit(queue.index(), &head);
@@ -193,18 +181,27 @@ impl Accumulator {
         }
     }
 
+    /// Makes what goes to the wire. `None` if the gate's identity is illegal: the batch is back in its queue.
     fn dispatch(
         &self,
+        queue: &PartitionQueue,
         batch: Batch<Sealed>,
         look: Look<'_>,
         identity: Option<BatchIdentity>,
-    ) -> Result<Drained, Box<Undispatched>> {
-        let home = Arc::clone(batch.home());
-        let to = &home.topic_partition;
-        let epoch =
-            look.cluster.partition(&to.topic, to.partition).and_then(|partition| partition.leader_epoch);
-        let (batch, wire) = batch.dispatch(look.now, identity, epoch)?;
-        Ok(Drained { queue: home.index, batch, wire })
+    ) -> Option<Drained> {
+        let to = &queue.home.topic_partition;
+        let partition = look.cluster.partition(&to.topic, to.partition);
+        let epoch = partition.and_then(|partition| partition.leader_epoch);
+        match batch.dispatch(look.now, identity, epoch) {
+            Ok((batch, wire)) => Some(Drained { queue: queue.index(), batch, wire }),
+            Err(refused) => {
+                debug_assert!(false, "an illegal identity: {}", refused.error);
+                let mut state = queue.state.lock();
+                state.insert(refused.batch);
+                queue.publish_length(&state);
+                None
+            }
+        }
     }
 }
 

@@ -56,6 +56,12 @@ impl WakerSet {
         }
     }
 
+    /// How many a look-up compares one by one; the others lie in a tree.
+    #[cfg(test)]
+    pub(crate) fn compared_one_by_one(&self) -> usize {
+        self.few.len()
+    }
+
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.few.len() + self.many.len()

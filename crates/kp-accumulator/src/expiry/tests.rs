@@ -185,6 +185,28 @@ fn a_classic_batch_counts_from_its_last_attempt_and_never_expires_in_flight() {
     fail(&room, expired, FailureKind::Expired);
 }
 
+// AC26
+#[test]
+fn the_longest_delivery_timeout_does_not_overflow() {
+    let longest = MS(i32::MAX as u64);
+    for delivery_timeout in [longest, std::time::Duration::MAX] {
+        let room = Room::new(AccumulatorSettings { delivery_timeout, ..settings() }, &[0]);
+        room.send_full(0);
+        room.send(0, b"open");
+        room.ready();
+        room.clock.advance(longest - MS(1));
+        assert!(room.accumulator.expire(room.now()).is_empty());
+        assert!(room.accumulator.next_expiry().is_some_and(|at| at > room.now()));
+        room.pass(1);
+        let expired = room.accumulator.expire(room.now());
+        assert_eq!(expired.len(), if delivery_timeout == longest { 2 } else { 0 });
+        fail(&room, expired, FailureKind::Expired);
+        while room.accumulator.has_incomplete() {
+            Room::acknowledge(room.turn(0), 0);
+        }
+    }
+}
+
 // AC26 as in 0.9
 #[test]
 fn the_longest_request_timeout_and_linger_do_not_overflow() {
