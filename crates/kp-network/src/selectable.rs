@@ -94,8 +94,8 @@ impl SelectorEvent {
 /// Sockets, named by the number of the connection. A number is used once.
 ///
 /// Readiness is edge-triggered: a socket is told of ([`SelectorEvent::Readable`], [`SelectorEvent::Writable`]) only
-/// after a read or write of it answered [`Poll::Pending`]. Whoever stops earlier must come back by himself. Right
-/// after [`SelectorEvent::Connected`] nobody has asked yet: try.
+/// after a read or write of it answered [`Poll::Pending`]. A client that stops earlier must come back by itself. Right
+/// after [`SelectorEvent::Connected`] there was no read or write yet: try.
 ///
 /// [`resolve`](Self::resolve), [`connect`](Self::connect) and [`poll`](Self::poll) are called inside the client's
 /// `poll` only, so an implementation may make its runtime there; the rest at any time.

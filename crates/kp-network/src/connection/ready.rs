@@ -19,7 +19,7 @@ pub(crate) struct Ready {
     in_flight: VecDeque<InFlight>,
     /// The request whose bytes are in the channel.
     writing: Option<InFlight>,
-    /// Somebody was told "writing" and waits for the end of it.
+    /// The caller was told "writing" and waits for the end of it.
     awaited: bool,
     throttled_until: Option<Instant>,
     last_used: Instant,
@@ -55,7 +55,7 @@ pub(crate) struct Answer {
 pub(crate) struct WriteEnd {
     /// A request that expects no response is done (NC8).
     pub(crate) done: Option<u64>,
-    /// Whoever was told "writing" may ask again.
+    /// Whether the caller was told "writing" and may ask again.
     pub(crate) awaited: bool,
 }
 
@@ -212,6 +212,6 @@ impl Ready {
 pub(super) fn wrong_correlation_id(expected: Option<i32>, found: i32) -> Arc<str> {
     match expected {
         Some(expected) => format!("correlation id {found} instead of {expected}").into(),
-        None => format!("a response with correlation id {found} that nobody waits for").into(),
+        None => format!("a response with correlation id {found} that answers no request").into(),
     }
 }

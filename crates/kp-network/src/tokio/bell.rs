@@ -1,13 +1,13 @@
 //! The bell: how other threads, sockets and the resolver end the sleep of the thread that polls.
 //!
-//! One word says who rang and whether anybody sleeps, so that ringing costs one atomic operation while the thread is
+//! One word says who rang and whether the polling thread sleeps, so that ringing costs one atomic operation while the thread is
 //! awake. Any thread rings; only the polling thread sleeps and takes.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 
-/// Somebody asked for `poll` to return.
+/// The waker was woken: `poll` is to return.
 const RUNG: u8 = 1;
 /// A socket or the resolver has something; `poll` goes on by itself.
 const NUDGED: u8 = 2;
@@ -22,7 +22,7 @@ pub(super) struct Bell {
 }
 
 impl Bell {
-    /// From now on, whoever rings while the thread sleeps wakes `sleeper`. Before [`fall_asleep`](Self::fall_asleep).
+    /// From now on, a ring while the thread sleeps wakes `sleeper`. Before [`fall_asleep`](Self::fall_asleep).
     pub(super) fn register(&self, sleeper: &Waker) {
         let mut slot = self.sleeper.lock().unwrap_or_else(PoisonError::into_inner);
         if !slot.as_ref().is_some_and(|known| known.will_wake(sleeper)) {
@@ -37,12 +37,12 @@ impl Bell {
         drop(sleeper);
     }
 
-    /// The last act before sleeping: announces it. `false`: somebody rang meanwhile, do not sleep.
+    /// The last act before sleeping: announces it. `false`: there was a ring meanwhile, do not sleep.
     pub(super) fn fall_asleep(&self) -> bool {
         // SeqCst here and in `ring`: either the ringer sees the sleeper, or the sleeper sees the ring.
         match self.word.compare_exchange(0, ASLEEP, Ordering::SeqCst, Ordering::SeqCst) {
             Ok(_) => true,
-            // The runtime looked at its future again without anybody having rung.
+            // The runtime looked at its future again without a ring.
             Err(word) => word == ASLEEP,
         }
     }

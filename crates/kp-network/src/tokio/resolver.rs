@@ -55,7 +55,7 @@ impl Resolver {
         if let Err(error) = started {
             let mut state = self.desk.lock();
             state.threads -= 1;
-            // With other threads at work they will come to it; alone, nobody would.
+            // Other threads that are at work will come to it; without one the question would stay.
             if state.threads == 0 {
                 let reason: Arc<str> = format!("no thread to look the name up: {error}").into();
                 let State { asked, answers, .. } = &mut *state;
@@ -66,7 +66,7 @@ impl Resolver {
         }
     }
 
-    /// Nobody wants the answer any more.
+    /// The attempt has ended: its answer is of no use any more.
     pub(super) fn forget(&self, number: ConnectionNumber) {
         self.desk.lock().asked.retain(|(asked, _, _)| *asked != number);
     }
