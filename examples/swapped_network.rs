@@ -74,7 +74,8 @@ impl<C: KafkaClient> KafkaClient for Counting<C> {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let kafka = Kafka::from_environment()?;
     let counts = Counts::default();
-    let settings = NetworkSettings { client_id: Some("counting".to_owned()), ..NetworkSettings::default() };
+    let mut settings = NetworkSettings::default();
+    settings.client_id = Some("counting".to_owned());
     let sockets = TokioClient::new(settings, Arc::new(SystemClock));
     let producer = Producer::builder(ProducerConfig::default().bootstrap_servers(kafka.bootstrap()))
         .client(Counting { inner: sockets, counts: Arc::clone(&counts) })

@@ -69,7 +69,7 @@ fn a_delivery_tells_topic_partition_offset_and_timestamp() {
     for expected in 0..3 {
         let record = ProducerRecord::to("orders").partition(1).key("k").value("v").timestamp_ms(1_234_567);
         let written = producer.send(record).expect("accepted").wait().expect("written");
-        assert_eq!((written.topic(), written.partition(), written.offset()), ("orders", 1, Some(expected)));
+        assert_eq!((written.topic(), written.partition().0, written.offset()), ("orders", 1, Some(expected)));
         assert_eq!(written.timestamp_ms(), 1_234_567);
     }
     assert_eq!(producer.close(LONG).expect("not the network thread").undelivered, 0);

@@ -112,7 +112,7 @@ fn the_listener_is_told_each_token_once_in_order_with_and_without_interceptors()
                 log.lock().unwrap().push((
                     token,
                     report.topic().to_owned(),
-                    report.partition(),
+                    report.partition().0,
                     report.offset(),
                     report.error(),
                 ));

@@ -147,7 +147,7 @@ fn the_facade_runs_on_a_client_that_is_a_script() {
     for sent in 0..3 {
         let delivery = producer.send(ProducerRecord::to("t").value("v")).expect("accepted");
         let metadata = delivery.wait().expect("the script acknowledges");
-        assert_eq!((metadata.partition(), metadata.offset()), (0, Some(sent * 100)));
+        assert_eq!((metadata.partition().0, metadata.offset()), (0, Some(sent * 100)));
     }
     assert_eq!(producer.close(LONG).expect("not in a callback").undelivered, 0);
 }
@@ -178,7 +178,7 @@ fn a_mock_broker_that_is_automatic_acknowledges_and_remembers_every_record() {
     let record =
         ProducerRecord::to("orders").partition(2).key("k").value("v").header("h", b"1").timestamp_ms(5);
     let metadata = producer.send(record).expect("accepted").wait().expect("acknowledged");
-    assert_eq!((metadata.partition(), metadata.offset(), metadata.timestamp_ms()), (2, Some(0), 5));
+    assert_eq!((metadata.partition().0, metadata.offset(), metadata.timestamp_ms()), (2, Some(0), 5));
     producer.send(ProducerRecord::to("orders").partition(2)).expect("accepted").wait().expect("acknowledged");
     let history = broker.history("orders");
     assert_eq!(history.len(), 2);

@@ -8,6 +8,7 @@ use kp_accumulator::{
     Accumulator, AccumulatorSettings, Admission, Append, DrainGate, Drained, HeadBatch, Outcome, QueueIndex,
     Target, TopicQueues,
 };
+use kp_client::{ClientRequest, ConnectionNumber, Event, Nodes, Readiness};
 use kp_memory::{Buffer, BufferPool};
 use kp_metadata::{Cluster, Metadata, MetadataSettings, Partition, Topic};
 use kp_protocol::api::{
@@ -19,9 +20,7 @@ use kp_protocol::{
     ApiKey, BrokerAddress, BrokerId, BrokerVersions, Offset, PartitionId, Timestamp, TopicId, TopicName,
     VersionRange, encode_body,
 };
-use kp_sender::{
-    BrokerReadiness, IdempotenceSetting, Input, OutgoingRequest, Output, SenderCore, SenderSettings,
-};
+use kp_sender::{IdempotenceSetting, Input, Output, SenderCore, SenderSettings};
 use kp_time::{Clock, ManualClock};
 use std::sync::Arc;
 
@@ -183,7 +182,7 @@ fn count_spread(records: u64, partitions: i32, brokers: i32) -> Result<(), Failu
 struct Loop {
     core: SenderCore,
     versions: Arc<BrokerVersions>,
-    unanswered: Vec<OutgoingRequest>,
+    unanswered: Vec<ClientRequest>,
     answer: Bytes,
 }
 
@@ -224,14 +223,9 @@ impl Loop {
     fn run(&mut self, driver: &Driver) -> Result<(), Failure> {
         let now = driver.clock.now();
         loop {
-            while let Some(output) = self.core.poll_output(now) {
+            let mut nodes = OneNode(Arc::clone(&self.versions));
+            while let Some(output) = self.core.poll_output(now, &mut nodes) {
                 match output {
-                    Output::AskReadiness(broker) => {
-                        let versions = Arc::clone(&self.versions);
-                        let readiness = BrokerReadiness::Ready { connection: 1, versions };
-                        self.core.handle_input(now, Input::Readiness { broker, readiness });
-                    }
-                    Output::AskLeastLoaded => self.core.handle_input(now, Input::LeastLoaded(Some(BROKER))),
                     Output::Send(request) => self.unanswered.push(request),
                     Output::Settle(settlement) => settlement.run(),
                     _ => {}
@@ -250,9 +244,22 @@ impl Loop {
                     }
                     other => return Err(format!("an unexpected request: {other:?}").into()),
                 };
-                self.core.handle_input(now, Input::Answered { token: request.token, body });
+                self.core.handle_input(now, Input::Network(Event::Answered { token: request.token, body }));
             }
         }
+    }
+}
+
+/// A network of one broker that is always ready.
+struct OneNode(Arc<BrokerVersions>);
+
+impl Nodes for OneNode {
+    fn readiness(&mut self, _now: std::time::Instant, _broker: BrokerId) -> Readiness {
+        Readiness::Ready { connection: ConnectionNumber(1), versions: Arc::clone(&self.0) }
+    }
+
+    fn least_loaded(&mut self, _now: std::time::Instant) -> Option<BrokerId> {
+        Some(BROKER)
     }
 }
 

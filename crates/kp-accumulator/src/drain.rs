@@ -113,11 +113,7 @@ impl Accumulator {
         }
         // What was passed over stands behind the others.
         ready.append(&mut skipped);
-        if ready.is_empty() {
-            driver.spare_lists.push(ready);
-        } else {
-            driver.brokers.insert(broker, ready);
-        }
+        driver.keep_list(broker, ready);
     }
 
     /// Looks at one partition under its lock and takes its head if everything allows it.

@@ -37,7 +37,7 @@ pub(crate) struct Driver {
     /// Ready queues by the leader of their partition, the one that waits longest in front (AC17).
     pub(crate) brokers: BTreeMap<BrokerId, VecDeque<QueueIndex>>,
     /// Lists that are empty, to be used again.
-    pub(crate) spare_lists: Vec<VecDeque<QueueIndex>>,
+    spare_lists: Vec<VecDeque<QueueIndex>>,
     leaderless: BTreeMap<TopicName, Vec<QueueIndex>>,
     lingering: Alarms,
     backing_off: Alarms,
@@ -46,7 +46,13 @@ pub(crate) struct Driver {
     pub(crate) pending: Vec<QueueIndex>,
     /// Since when brokers have had something to take, if that matters (PA11).
     waiting_since: BTreeMap<BrokerId, Instant>,
-    taken: Vec<QueueIndex>,
+    announced: Announced,
+}
+
+/// Lists that are swapped for those that appends write, empty between two looks.
+#[derive(Debug, Default)]
+struct Announced {
+    ready: Vec<QueueIndex>,
     opened: Vec<(QueueIndex, Instant)>,
 }
 
@@ -103,6 +109,15 @@ impl Driver {
         rest.into_iter().filter_map(|(_, since)| since.checked_add(timeout)).min()
     }
 
+    /// What is left of a broker's list after a drain.
+    pub(crate) fn keep_list(&mut self, broker: BrokerId, ready: VecDeque<QueueIndex>) {
+        if ready.is_empty() {
+            self.spare_lists.push(ready);
+        } else {
+            self.brokers.insert(broker, ready);
+        }
+    }
+
     /// A broker takes something.
     pub(crate) fn broker_takes(&mut self, broker: BrokerId) {
         self.waiting_since.remove(&broker);
@@ -135,20 +150,20 @@ impl Driver {
 
     /// Takes the announced queues, all in one swap.
     fn take_news(&mut self, room: &Accumulator, look: Look<'_>) {
-        let mut opened = std::mem::take(&mut self.opened);
+        let mut opened = std::mem::take(&mut self.announced.opened);
         std::mem::swap(&mut opened, &mut *room.opened.lock());
         for (queue, created) in opened.drain(..) {
             self.expiring.set(queue, room.settings.expires_at(Age::new(created)));
             self.lingering.set(queue, room.settings.lingers_until(created));
         }
-        self.opened = opened;
-        let mut taken = std::mem::take(&mut self.taken);
+        self.announced.opened = opened;
+        let mut taken = std::mem::take(&mut self.announced.ready);
         std::mem::swap(&mut taken, &mut *room.ready_list.lock());
         taken.append(&mut self.pending);
         for queue in taken.drain(..) {
             self.examine(room, look, queue);
         }
-        self.taken = taken;
+        self.announced.ready = taken;
     }
 
     /// Looks at queues whose linger or backoff is over; at every lingering one when it is urgent (AC11).

@@ -44,6 +44,7 @@ pub enum Readiness {
 
 /// Why a broker is not ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum WaitReason {
     /// Resolving, connecting or asking for versions.
     Connecting,
@@ -98,6 +99,7 @@ pub enum Written {
 
 /// Why a connection ended or was not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DisconnectReason {
     /// The name has no address.
     Unresolved(Arc<str>),

@@ -20,7 +20,8 @@ impl Settings {
         match self.compression {
             Compression::Gzip => Some(self.gzip_level),
             Compression::Zstd => Some(self.zstd_level),
-            Compression::None | Compression::Snappy | Compression::Lz4 => None,
+            // A codec that comes later has a level only once there is a key for it.
+            _ => None,
         }
     }
 

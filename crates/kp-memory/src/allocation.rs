@@ -1,5 +1,5 @@
 //! Waiting for memory, asynchronously or with the thread parked.
-//! Owner: the caller. Queued when it is made, served by whoever frees, expired by [`BufferPool::expire`]: polling it
+//! Owner: the caller. Queued when it is made, served by the thread that frees, expired by [`BufferPool::expire`]: polling it
 //! makes no progress and is not needed for any (BP8).
 
 use crate::{Buffer, BufferPool, MemoryError};
@@ -79,7 +79,7 @@ impl Allocation {
             }
             let left = self.deadline.remaining(clock.now());
             if left.is_zero() {
-                // A blocking caller keeps its own time: nobody else need be alive to end its wait.
+                // A blocking caller keeps its own time: its wait ends without a driver.
                 self.pool.count_exhausted();
                 return Err(MemoryError::Exhausted { requested: self.requested, key: self.deadline.key() });
             }

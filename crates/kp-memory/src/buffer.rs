@@ -1,4 +1,4 @@
-//! A piece of memory on loan from the pool. Owner: whoever holds the value; given back by `Drop`, also when it was
+//! A piece of memory on loan from the pool. Owner: the holder of the value; given back by `Drop`, also when it was
 //! frozen and the last `Bytes` over it goes. Dropping one may wake waiters: never with a lock held.
 
 use crate::BufferPool;

@@ -2,8 +2,8 @@
 //!
 //! Everything that grows with load is counted here: the pages that records are encoded into ([`Buffer`]), and
 //! bookkeeping that has no page ([`Reservation`]). Who frees memory hands it to the caller that has waited longest
-//! ([`Allocation`]); nobody polls for it. The pool reads no clock: a waiter has a
-//! [`Deadline`](kp_time::Deadline), and whoever owns the clock calls [`BufferPool::expire`].
+//! ([`Allocation`]); no poll is needed. The pool reads no clock: a waiter has a
+//! [`Deadline`](kp_time::Deadline), and the owner of the clock calls [`BufferPool::expire`].
 //!
 //! ```
 //! use kp_memory::BufferPool;

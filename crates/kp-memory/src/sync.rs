@@ -25,7 +25,7 @@ mod tried {
         }
 
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-            self.0.lock().expect("a model ends at its first panic, so nobody meets a poisoned lock")
+            self.0.lock().expect("a model ends at its first panic, so no thread meets a poisoned lock")
         }
     }
 }

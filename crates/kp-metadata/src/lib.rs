@@ -1,6 +1,7 @@
 //! What is known about a Kafka cluster, and when to ask again: [`Cluster`] snapshots and the [`Metadata`] machine.
 //!
-//! A snapshot is a value that any thread may hold; the machine belongs to the sender core. Pure: told `now`.
+//! A snapshot is a value that any thread may hold; the machine belongs to the sender core. Pure: the caller
+//! says what time it is.
 
 #![forbid(unsafe_code)]
 

@@ -63,7 +63,7 @@ pub struct Updated {
     pub failure: Option<ErrorCode>,
 }
 
-/// The machine: told what is wanted and what was answered, it says when to ask for what.
+/// The machine: the caller says what is wanted and what was answered; it says when to ask for what.
 ///
 /// `now` must not run backwards between calls. One request is in flight at most: [`begin_request`](Self::begin_request)
 /// hands out a [`Pending`], which exactly one of [`answered`](Self::answered), [`failed`](Self::failed) and

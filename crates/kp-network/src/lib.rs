@@ -22,8 +22,8 @@ mod tokio;
 #[cfg(feature = "tokio")]
 pub use self::tokio::{TokioClient, TokioSelector};
 pub use kp_client::{
-    ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkCounters, NetworkSnapshot,
-    NodeCounters, OldKafka, OtherProtocol, Readiness, Refused, WaitReason, Written,
+    ClientNodes, ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkCounters,
+    NetworkSnapshot, NodeCounters, Nodes, OldKafka, OtherProtocol, Readiness, Refused, WaitReason, Written,
 };
 pub use network_client::NetworkClient;
 pub use selectable::{Dial, Selectable, SelectorEvent, Wait};

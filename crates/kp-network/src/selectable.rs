@@ -95,7 +95,7 @@ impl SelectorEvent {
 ///
 /// Readiness is edge-triggered: a socket is told of ([`SelectorEvent::Readable`], [`SelectorEvent::Writable`]) only
 /// after a read or write of it answered [`Poll::Pending`]. A client that stops earlier must come back by itself. Right
-/// after [`SelectorEvent::Connected`] there was no read or write yet: try.
+/// after [`SelectorEvent::Connected`] no read or write was tried yet: try.
 ///
 /// [`resolve`](Self::resolve), [`connect`](Self::connect) and [`poll`](Self::poll) are called inside the client's
 /// `poll` only, so an implementation may make its runtime there; the rest at any time.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 /// Settings of a [`NetworkClient`](crate::NetworkClient). [`Default`] has the newest Java defaults.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct NetworkSettings {
     /// Goes into every request header (`client.id`).
     pub client_id: Option<String>,

@@ -303,19 +303,18 @@ fn default_client(
     clock: &Arc<dyn Clock>,
     seed: u64,
 ) -> Result<Box<dyn KafkaClient>, BuildError> {
-    let network = kp_network::NetworkSettings {
-        client_id: Some(settings.client_id.clone()),
-        max_in_flight: settings.max_in_flight_requests_per_connection as usize,
-        reconnect_backoff: Backoff::new(settings.reconnect_backoff, settings.reconnect_backoff_max),
-        setup_timeout: Backoff::new(settings.connection_setup_timeout, settings.connection_setup_timeout_max),
-        connections_max_idle: settings.connections_max_idle,
-        send_buffer: settings.send_buffer,
-        receive_buffer: settings.receive_buffer,
-        version_fallback: settings.broker_version_fallback,
-        old_cluster_max_age: settings.metadata_max_age,
-        seed,
-        ..kp_network::NetworkSettings::default()
-    };
+    let mut network = kp_network::NetworkSettings::default();
+    network.client_id = Some(settings.client_id.clone());
+    network.max_in_flight = settings.max_in_flight_requests_per_connection as usize;
+    network.reconnect_backoff = Backoff::new(settings.reconnect_backoff, settings.reconnect_backoff_max);
+    network.setup_timeout =
+        Backoff::new(settings.connection_setup_timeout, settings.connection_setup_timeout_max);
+    network.connections_max_idle = settings.connections_max_idle;
+    network.send_buffer = settings.send_buffer;
+    network.receive_buffer = settings.receive_buffer;
+    network.version_fallback = settings.broker_version_fallback;
+    network.old_cluster_max_age = settings.metadata_max_age;
+    network.seed = seed;
     Ok(Box::new(kp_network::TokioClient::new(network, Arc::clone(clock))))
 }
 

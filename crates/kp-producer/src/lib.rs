@@ -84,9 +84,10 @@ pub use kp_accumulator::{
 #[doc(inline)]
 pub use kp_config as config;
 pub use kp_config::{ConfigError, ConfigWarning, ProducerConfig};
-pub use kp_protocol::Acks;
-pub use kp_protocol::PartitionId;
+pub use kp_network::KafkaClient;
 pub use kp_protocol::compression::Compression;
+pub use kp_protocol::{Acks, BrokerId, ErrorCode, PartitionId, TopicPartition};
+pub use kp_time::Clock;
 pub use observe::explain::{Explanation, NetworkThread, PartitionExplanation, WhyWaiting};
 pub use observe::guarantees::Guarantees;
 pub use observe::metrics;

@@ -44,7 +44,7 @@ pub enum Fault {
     },
     /// Bytes left over where a value should have filled its length exactly.
     LeftOver {
-        /// How many.
+        /// Bytes that no field took.
         bytes: usize,
     },
     /// Bytes that are wrong in a way that no other fault names.
@@ -125,7 +125,7 @@ pub enum ProtocolError {
     /// A value that is longer than the wire can say.
     #[error("{what} of {length} is longer than the wire allows ({limit})")]
     TooLong {
-        /// What it is.
+        /// The kind of value: a string, an array, a request.
         what: &'static str,
         /// Its length in bytes or elements.
         length: usize,

@@ -1,5 +1,5 @@
-//! A broker's error codes: one table with number, name and what a producer may do about each. Whoever adds a code
-//! adds one row here. What a code means for one API in one state is decided by `kp-sender`, from these answers.
+//! A broker's error codes: one table with number, name and what a producer may do about each. A new code is
+//! one new row here. What a code means for one API in one state is decided by `kp-sender`, from these answers.
 
 use std::fmt;
 

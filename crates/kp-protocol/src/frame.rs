@@ -13,7 +13,7 @@ use crate::wire_buf::WireBuf;
 /// Bytes of the size in front of every frame.
 const SIZE_PREFIX: usize = 4;
 
-/// The largest frame a reader takes unless told otherwise: 100 MiB, like a broker's `socket.request.max.bytes`.
+/// The largest frame a reader takes unless the caller sets another: 100 MiB, like a broker's `socket.request.max.bytes`.
 pub const DEFAULT_MAX_FRAME: usize = 100 * 1024 * 1024;
 
 /// What a client puts in front of each request, besides API and version.
@@ -63,7 +63,7 @@ pub fn encode_request<R: Request>(
     Ok(out.into_segments())
 }
 
-/// A body alone, in segments, for whoever puts [`request_head`] before it later.
+/// A body alone, in segments, for a network that puts [`request_head`] before it later.
 ///
 /// # Errors
 /// As [`Message::size`].
@@ -90,7 +90,7 @@ pub fn request_head(
 }
 
 /// As [`request_head`], written behind what was written to `memory` before: one piece of memory for the heads of many requests,
-/// used again when nobody holds them any more. `memory` is empty before and afterwards.
+/// used again when no request holds them any more. `memory` is empty before and afterwards.
 ///
 /// # Errors
 /// As [`request_head`].

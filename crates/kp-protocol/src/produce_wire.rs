@@ -12,7 +12,7 @@ const WHAT: &str = "ProduceRequest";
 const NEWEST: i16 = 13;
 const FLEXIBLE_FROM: i16 = 9;
 const TOPIC_IDS_FROM: i16 = 13;
-/// Memory for what stands between records: of a hundred requests, then used again if nobody holds it any more.
+/// Memory for what stands between records: of a hundred requests, then used again if no request holds it any more.
 const SCRATCH: usize = 64 << 10;
 
 /// Writes bodies of Produce requests, one after the other.

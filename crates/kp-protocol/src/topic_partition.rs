@@ -86,6 +86,19 @@ impl fmt::Debug for TopicId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartitionId(pub i32);
 
+impl From<i32> for PartitionId {
+    fn from(number: i32) -> Self {
+        Self(number)
+    }
+}
+
+/// A number is often what there is to compare with.
+impl PartialEq<i32> for PartitionId {
+    fn eq(&self, number: &i32) -> bool {
+        self.0 == *number
+    }
+}
+
 impl fmt::Display for PartitionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -1,4 +1,4 @@
-//! The three variable-length integers of the protocol, for whoever reads or writes pieces of it by hand: unsigned in
+//! The three variable-length integers of the protocol, for callers that read or write pieces of it by hand: unsigned in
 //! compact lengths and tags (KIP-482), zigzag of 32 and 64 bits inside records (KIP-98).
 //!
 //! ```

@@ -437,7 +437,7 @@ macro_rules! wire_struct {
                                 continue;
                             }
                         })*
-                        // A tag nobody here knows comes from a newer broker or client (KIP-482).
+                        // A tag without a row comes from a newer broker or client (KIP-482).
                         if form.keeps_unknown {
                             unknown_tags.insert(tag, frame.slice_ref(section));
                         }

@@ -1,4 +1,4 @@
-//! Nobody's bytes make this crate allocate more than they can justify: at most 64 times the input and 64 KiB, measured
+//! No input makes this crate allocate more than it can justify: at most 64 times the input and 64 KiB, measured
 //! by an allocator that counts. Decompression is bounded by the caller's limit instead.
 
 #![allow(unsafe_code, reason = "an allocator that counts must implement GlobalAlloc")]
@@ -23,7 +23,7 @@ thread_local! {
 }
 
 fn count(bytes: isize) {
-    // A thread that ends may free after its cells are gone; nobody measures it then.
+    // A thread that ends may free after its cells are gone; no measurement runs then.
     let _ = HELD.try_with(|held| {
         held.set(held.get() + bytes);
         let _ = MOST.try_with(|most| most.set(most.get().max(held.get())));

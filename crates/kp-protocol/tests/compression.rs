@@ -1,4 +1,4 @@
-//! Codecs: what is written is read, whoever wrote it; limits hold both ways; damage is refused.
+//! Codecs: what any client writes is read; limits hold both ways; damage is refused.
 
 #![allow(clippy::print_stderr, reason = "a test that skips something says so")]
 

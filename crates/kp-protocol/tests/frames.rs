@@ -110,7 +110,7 @@ fn the_header_of_an_api_versions_response_never_has_tags() {
 }
 
 #[test]
-fn a_version_nobody_knows_yet_still_shows_its_header_to_a_broker() {
+fn a_version_of_the_future_still_shows_its_header_to_a_broker() {
     // KIP-511: it is to be answered with UNSUPPORTED_VERSION in v0.
     let frame = Bytes::from_static(b"\0\x12\0\x63\0\0\0\x05\0\x02me\0what comes then is unknown");
     let (received, body) = decode_request_header(&frame).expect("is a header");

@@ -117,7 +117,7 @@ fn a_flipped_bit_from_the_format_number_on_is_refused() {
 }
 
 /// Puts a message's checksum right after something was changed.
-fn mend(bytes: &mut [u8]) {
+fn restore_checksum(bytes: &mut [u8]) {
     let checksum = crc32fast::hash(&bytes[16..]);
     bytes[12..16].copy_from_slice(&checksum.to_be_bytes());
 }
@@ -146,7 +146,7 @@ fn a_wrapper_with_log_append_time_overrides_the_times_inside() {
     let mut bytes = set(MessageFormat::V1, Compression::Gzip, &[simple(b"a", 1), simple(b"b", 2)]).to_vec();
     bytes[17] |= 0x08;
     bytes[18..26].copy_from_slice(&777i64.to_be_bytes());
-    mend(&mut bytes);
+    restore_checksum(&mut bytes);
     let (message, _) = LegacyMessage::parse(&Bytes::from(bytes)).expect("is a message");
     assert_eq!((message.verify_crc(), message.timestamp_type()), (Ok(()), TimestampType::LogAppendTime));
     let records = message.records(LIMIT).expect("is lawful");
@@ -164,7 +164,7 @@ fn a_wrapper_in_a_wrapper_is_refused() {
         compressor(Compression::Gzip).compress([&inner[..]], &mut packed, LIMIT).expect("compresses");
         let mut outer = set(format, Compression::None, &[simple(&packed, 1)]).to_vec();
         outer[17] = Compression::Gzip.id() as u8;
-        mend(&mut outer);
+        restore_checksum(&mut outer);
         let (message, _) = LegacyMessage::parse(&Bytes::from(outer)).expect("is a message");
         assert_eq!(message.verify_crc(), Ok(()));
         let refused = message.records(LIMIT).map(|records| records.iter().len());

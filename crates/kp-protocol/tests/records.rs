@@ -129,7 +129,7 @@ proptest! {
             flipped[place] ^= 1 << bit;
             let parsed = RecordBatch::parse(&Bytes::from(flipped));
             if let Ok((batch, _)) = &parsed {
-                // Whoever does not look at the checksum reads something else, or an error.
+                // A reader that skips the checksum reads something else, or an error.
                 let _ = batch.records(LIMIT).map(|records| records.iter().filter(Result::is_ok).count());
             }
             let verified = parsed.and_then(|(batch, _)| batch.verify_crc());
@@ -332,7 +332,7 @@ fn with_log_append_time_the_brokers_time_overrides_all_others() {
 }
 
 #[test]
-fn attributes_keep_bits_that_nobody_knows() {
+fn attributes_keep_bits_without_a_meaning() {
     let attributes = BatchAttributes(0x4000).with_transactional(true).with_control(true);
     assert_eq!(attributes.0, 0x4030);
     assert_eq!(attributes.with_transactional(false).0, 0x4020);

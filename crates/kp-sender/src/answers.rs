@@ -11,17 +11,18 @@ use kp_accumulator::{
     Batch, BatchPlace, BrokerError, Certainty, FailureKind, InFlight, Outcome, QueueIndex, Sealed,
     SplitError, Unsplit,
 };
+use kp_client::{DisconnectReason, Refused, Written};
 use kp_protocol::{Acks, BrokerAddress, BrokerId, ErrorCode, TopicPartition};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 impl SenderCore {
     pub(crate) fn on_answered(&mut self, now: Instant, token: u64, body: &Bytes) {
-        if self.exchange.has_sent(token) {
-            return self.on_metadata_answer(now, body);
+        if let Some(asked) = self.exchange.take(token) {
+            return self.on_metadata_answer(now, asked, body);
         }
-        if self.idempotence.identity.broker_of(token).is_some() {
-            return self.on_identity_answer(now, body);
+        if let Some(asked) = self.idempotence.identity.exchange().and_then(|exchange| exchange.take(token)) {
+            return self.on_identity_answer(now, asked, body);
         }
         let Some(mut request) = self.take_request(token) else { return };
         let broker = request.broker;
@@ -76,33 +77,35 @@ impl SenderCore {
         &mut self,
         now: Instant,
         token: u64,
-        written: bool,
-        timed_out: bool,
-        reason: Arc<str>,
+        written: Written,
+        reason: &DisconnectReason,
     ) {
-        if let Some(broker) = self.exchange.broker_of(token) {
+        let words: Arc<str> = Arc::from(reason.to_string());
+        if let Some(broker) = self.question_failed(now, token, &words) {
             self.brokers.event(broker);
-            self.note_unreachable(broker, reason);
-            return self.metadata_failed(now);
-        }
-        if let Some(broker) = self.idempotence.identity.broker_of(token) {
-            self.brokers.event(broker);
-            self.note_unreachable(broker, reason);
-            return self.ask_for_identity_later(now);
-        }
-        if let Some(request) = self.take_request(token) {
-            self.lose(now, request, written, timed_out, &reason);
+        } else if let Some(request) = self.take_request(token) {
+            let timed_out = *reason == DisconnectReason::RequestTimeout;
+            self.lose(now, request, written == Written::Perhaps, timed_out, &words);
         }
     }
 
-    pub(crate) fn on_refused(&mut self, now: Instant, token: u64, reason: &Arc<str>) {
-        if let Some(broker) = self.exchange.broker_of(token) {
-            self.note_unreachable(broker, Arc::clone(reason));
-            return self.metadata_failed(now);
+    /// A question besides Produce gets no answer; says whom it was for, if this token is that of one.
+    fn question_failed(&mut self, now: Instant, token: u64, words: &Arc<str>) -> Option<BrokerId> {
+        if let Some(asked) = self.exchange.take(token) {
+            self.note_unreachable(asked.broker, Arc::clone(words));
+            self.metadata_failed(now, Some(asked.question));
+            return Some(asked.broker);
         }
-        if let Some(broker) = self.idempotence.identity.broker_of(token) {
-            self.note_unreachable(broker, Arc::clone(reason));
-            return self.ask_for_identity_later(now);
+        let asked = self.idempotence.identity.exchange()?.take(token)?;
+        self.note_unreachable(asked.broker, Arc::clone(words));
+        self.ask_for_identity_later(now);
+        Some(asked.broker)
+    }
+
+    pub(crate) fn on_refused(&mut self, now: Instant, refused: &Refused) {
+        let token = refused.request.token;
+        if self.question_failed(now, token, &refused.reason).is_some() {
+            return;
         }
         let Some(request) = self.requests.remove(token) else { return };
         // Not asked again before the host has done network work: the answer could only be the same.

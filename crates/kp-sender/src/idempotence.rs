@@ -4,7 +4,6 @@
 //! a drain asks.
 
 pub(crate) mod identity;
-pub(crate) mod producer_id_exchange;
 pub(crate) mod sequences;
 
 use identity::Identity;
@@ -46,9 +45,7 @@ impl Idempotence {
     pub(crate) fn new(setting: IdempotenceSetting) -> Self {
         let identity = match setting {
             IdempotenceSetting::Off => Identity::Without,
-            IdempotenceSetting::Preferred | IdempotenceSetting::Required => {
-                Identity::Missing { not_before: None }
-            }
+            IdempotenceSetting::Preferred | IdempotenceSetting::Required => Identity::missing(None),
         };
         let sequences = Sequences::default();
         Self { setting, identity, sequences, was_known: false, last_refusal: None, unavailable: None }
@@ -103,18 +100,14 @@ impl DrainGate for NumberingGate<'_> {
         let known = match identity {
             Identity::Without => return Admission::Send(None),
             Identity::Known(known) => known,
-            Identity::Missing { .. }
-            | Identity::Choosing
-            | Identity::Checking { .. }
-            | Identity::Waiting { .. }
-            | Identity::Asked { .. } => return Admission::Skip,
+            Identity::Missing { .. } => return Admission::Skip,
         };
         let topic = self.cluster.topic(&head.partition.topic);
         let topic_id = topic.map_or(TopicId::ZERO, |topic| topic.id());
         match sequences.next_turn(known, queue, head, leader, topic_id) {
             Turn::NotYet => Admission::Skip,
             Turn::NeedsNewProducer => {
-                *identity = Identity::Missing { not_before: None };
+                *identity = Identity::missing(None);
                 Admission::Skip
             }
             Turn::Send(ticket) => {

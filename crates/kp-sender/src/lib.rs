@@ -6,11 +6,13 @@
 //!
 //! ```
 //! use kp_accumulator::{Accumulator, AccumulatorSettings};
+//! use kp_client::{Nodes, Readiness};
 //! use kp_memory::BufferPool;
 //! use kp_metadata::{Metadata, MetadataSettings};
 //! use kp_protocol::{BrokerAddress, BrokerId};
-//! use kp_sender::{Input, Output, SenderCore, SenderSettings};
+//! use kp_sender::{Output, SenderCore, SenderSettings};
 //! use kp_time::{Clock, ManualClock};
+//! use std::time::Instant;
 //!
 //! let now = ManualClock::new().now();
 //! let accumulator = Accumulator::new(AccumulatorSettings::default(), BufferPool::new(1 << 20, 16_384));
@@ -18,16 +20,21 @@
 //! let metadata = Metadata::new(MetadataSettings::default(), bootstrap, now, 1);
 //! let mut core = SenderCore::new(SenderSettings::default(), accumulator, metadata, now, 2);
 //!
+//! /// A network whose only broker cannot be reached.
+//! struct Unreachable;
+//! impl Nodes for Unreachable {
+//!     fn readiness(&mut self, _now: Instant, _broker: BrokerId) -> Readiness {
+//!         Readiness::Failed { reason: "refused".into(), retry_at: None }
+//!     }
+//!     fn least_loaded(&mut self, _now: Instant) -> Option<BrokerId> {
+//!         Some(BrokerId(-1))
+//!     }
+//! }
+//!
 //! let mut reason = None;
-//! while let Some(output) = core.poll_output(now) {
-//!     match output {
-//!         Output::AskLeastLoaded => core.handle_input(now, Input::LeastLoaded(Some(BrokerId(-1)))),
-//!         Output::AskReadiness(broker) => {
-//!             let readiness = kp_sender::BrokerReadiness::Failed { reason: "refused".into(), retry_at: None };
-//!             core.handle_input(now, Input::Readiness { broker, readiness });
-//!         }
-//!         Output::MetadataFailed { reason: why } => reason = Some(why),
-//!         _ => {}
+//! while let Some(output) = core.poll_output(now, &mut Unreachable) {
+//!     if let Output::MetadataFailed { reason: why } = output {
+//!         reason = Some(why);
 //!     }
 //! }
 //! assert_eq!(reason.as_deref(), Some("localhost:9092: refused"));
@@ -39,13 +46,14 @@
 mod answers;
 mod brokers;
 mod counters;
+mod exchange;
+mod exchanges;
 mod expiry;
 mod fatal;
 mod histogram;
 mod idempotence;
 mod in_flight;
 mod io;
-mod metadata_exchange;
 mod produce;
 mod report;
 mod retry;
@@ -62,7 +70,7 @@ mod waiting;
 pub use counters::SenderCounters;
 pub use histogram::{Histogram, Summary};
 pub use idempotence::IdempotenceSetting;
-pub use io::{BrokerReadiness, Input, OutgoingRequest, Output};
+pub use io::{Input, Output};
 pub use report::SenderReport;
 pub use sender_core::SenderCore;
 pub use settings::SenderSettings;

@@ -1,15 +1,15 @@
 //! The sender: `handle_input`, `poll_output`, `poll_timeout`. What it does with them is in the files beside this one:
-//! asking and sending in `sending.rs`, what comes back in `answers.rs`, metadata in `metadata_exchange.rs`, time running
-//! out in `expiry.rs`, the end in `shutdown.rs`.
+//! asking and sending in `sending.rs`, what comes back in `answers.rs`, other questions in `exchanges`, time running out
+//! in `expiry.rs`, the end in `shutdown.rs`.
 //! Owner: the driver, alone. Never: a clock, a socket, user code.
 
 use crate::brokers::Brokers;
 use crate::counters::{BrokerLatencies, SenderCounters};
+use crate::exchange::Exchange;
 use crate::fatal::Fatal;
 use crate::idempotence::Idempotence;
 use crate::idempotence::sequences::Ticket;
 use crate::in_flight::Requests;
-use crate::metadata_exchange::Exchange;
 use crate::produce::{Part, PartitionAnswer};
 use crate::shutdown::Shutdown;
 use crate::unfit::Formats;
@@ -17,7 +17,8 @@ use crate::unreachable::Unreachable;
 use crate::unsettled::Unsettled;
 use crate::{Histogram, Input, Output, SenderSettings};
 use kp_accumulator::{Accumulator, Drained, Payload, QueueIndex};
-use kp_metadata::Metadata;
+use kp_client::{Event, Nodes};
+use kp_metadata::{Metadata, Pending};
 use kp_protocol::{BrokerAddress, BrokerId, ProduceWriter};
 use kp_time::Jitter;
 use std::collections::VecDeque;
@@ -27,7 +28,7 @@ use std::time::{Duration, Instant};
 /// Everything between the accumulator and the network, as a state machine.
 ///
 /// The host's loop: [`handle_input`](Self::handle_input) for whatever happened, [`poll_output`](Self::poll_output) until
-/// `None` (answering every question at once), then sleep until something happens or
+/// `None`, then sleep until something happens or
 /// [`poll_timeout`](Self::poll_timeout). `now` must not run backwards.
 ///
 /// Every batch that leaves the accumulator comes out in exactly one [`Output::Settle`].
@@ -35,7 +36,7 @@ pub struct SenderCore {
     pub(crate) settings: SenderSettings,
     pub(crate) accumulator: Arc<Accumulator>,
     pub(crate) metadata: Metadata,
-    pub(crate) exchange: Exchange,
+    pub(crate) exchange: Exchange<Pending>,
     pub(crate) brokers: Brokers,
     pub(crate) unreachable: Unreachable,
     pub(crate) formats: Formats,
@@ -113,16 +114,8 @@ impl SenderCore {
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         self.is_dirty = true;
         match input {
-            Input::Readiness { broker, readiness } => self.on_readiness(now, broker, readiness),
-            Input::LeastLoaded(broker) => self.on_least_loaded(now, broker),
-            Input::Connected { broker } => self.on_connected(broker),
-            Input::Disconnected { broker, address, reason } => self.on_disconnected(broker, address, reason),
-            Input::Answered { token, body } => self.on_answered(now, token, &body),
-            Input::Written { token } => self.on_written(now, token),
-            Input::Failed { token, written, timed_out, reason } => {
-                self.on_failed(now, token, written, timed_out, reason);
-            }
-            Input::Refused { token, reason } => self.on_refused(now, token, &reason),
+            Input::Network(event) => self.on_event(now, event),
+            Input::Refused(refused) => self.on_refused(now, &refused),
             Input::WantTopic(topic) => self.on_want_topic(now, topic),
             Input::RefreshTopic(topic) => self.metadata.refresh_topic(now, topic),
             Input::WantMetadata => self.on_want_metadata(),
@@ -137,8 +130,22 @@ impl SenderCore {
         }
     }
 
-    /// The next thing to do; `None` = sleep. Call until `None` after every input or wake.
-    pub fn poll_output(&mut self, now: Instant) -> Option<Output> {
+    fn on_event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Connected { broker, .. } => self.on_connected(broker),
+            Event::Disconnected { broker, address, reason } => {
+                self.on_disconnected(broker, address, Arc::from(reason.to_string()));
+            }
+            Event::Answered { token, body } => self.on_answered(now, token, &body),
+            Event::Written { token } => self.on_written(now, token),
+            Event::Failed { token, written, reason } => self.on_failed(now, token, written, &reason),
+            // Every broker that is needed is asked again at the beginning of a turn; the other is for people.
+            Event::Writable { .. } | Event::OldCluster { .. } => {}
+        }
+    }
+
+    /// The next thing to do; `None` = sleep. `nodes` answers which brokers take a request; each answer holds for one. Call until `None` after every input or wake.
+    pub fn poll_output(&mut self, now: Instant, nodes: &mut dyn Nodes) -> Option<Output> {
         if let Some(output) = self.outputs.pop_front() {
             return Some(self.hand_out(output));
         }
@@ -151,12 +158,14 @@ impl SenderCore {
             self.is_dirty = true;
             self.brokers.begin_cycle(now);
             self.exchange.begin_cycle(now);
-            self.idempotence.identity.begin_cycle(now);
+            if let Some(exchange) = self.idempotence.identity.exchange() {
+                exchange.begin_cycle(now);
+            }
         }
         // A turn that changes something is followed by another one; each either asks or sends something new or ends the
         // cycle: a broker is asked once in it, and again only after it took a request.
         while std::mem::take(&mut self.is_dirty) {
-            self.turn(now);
+            self.turn(now, nodes);
             if let Some(output) = self.outputs.pop_front() {
                 return Some(self.hand_out(output));
             }
@@ -195,7 +204,7 @@ impl SenderCore {
     }
 
     /// SN1: ready, check, drain, expire, send; metadata beside it.
-    fn turn(&mut self, now: Instant) {
+    fn turn(&mut self, now: Instant, nodes: &mut dyn Nodes) {
         // Looked at first, also when nothing is sent any more: a batch that a worker gives back after this look makes the
         // accumulator refuse to sleep, and one that came before it is taken below.
         let ready = self.look_what_is_ready(now);
@@ -205,11 +214,23 @@ impl SenderCore {
             return;
         }
         self.fail_what_is_queued_after_the_fatal_error(now);
-        if self.may_send() {
-            self.ask_brokers(ready);
-            self.step_metadata(now);
-            self.step_identity(now);
+        if self.may_send() && !self.has_output_first() {
+            self.ask_brokers(now, ready, nodes);
+            if !self.has_output_first() {
+                self.step_metadata(now, nodes);
+            }
+            if !self.has_output_first() {
+                self.step_identity(now, nodes);
+            }
         }
+    }
+
+    /// What was put out is carried out before the network is asked more: a broker that takes a request, or a new broker list,
+    /// changes its answers. The turn is repeated behind it.
+    fn has_output_first(&mut self) -> bool {
+        let is_some = !self.outputs.is_empty();
+        self.is_dirty |= is_some;
+        is_some
     }
 
     /// Closing waits for settlements to be run: look again behind each.
@@ -225,7 +246,7 @@ impl SenderCore {
             [
                 self.next_ready_check,
                 self.brokers.next_ask(),
-                self.exchange.next(now, &self.metadata),
+                self.next_metadata(now),
                 self.idempotence.identity.next().filter(|_| self.accumulator.has_incomplete()),
                 self.metadata.rebootstrap_at(),
             ]
@@ -236,11 +257,6 @@ impl SenderCore {
     pub(crate) fn take_token(&mut self) -> u64 {
         self.next_token += 1;
         self.next_token
-    }
-
-    /// Puts out a request before any question that waits: what the network was asked before is true for one request.
-    pub(crate) fn put_first(&mut self, output: Output) {
-        self.outputs.push_front(output);
     }
 
     pub(crate) fn put(&mut self, output: Output) {

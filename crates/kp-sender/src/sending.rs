@@ -1,13 +1,14 @@
 //! From ready partitions to Produce requests: whom to ask, what to drain, what to refuse before it is sent.
 
+use crate::exchange::ReadyNode;
 use crate::idempotence::NumberingGate;
-use crate::idempotence::identity::Identity;
 use crate::idempotence::sequences::{Attempted, Ticket};
 use crate::in_flight::{ProduceInFlight, Slot};
 use crate::produce::{self, Part, RequestTopics};
 use crate::unfit::{self, Unfit};
-use crate::{BrokerReadiness, OutgoingRequest, Output, SenderCore};
+use crate::{Output, SenderCore};
 use kp_accumulator::{Batch, BrokerError, Certainty, Drained, FailureKind, InFlight, Payload, QueueIndex};
+use kp_client::{ClientRequest, Nodes, Readiness};
 use kp_protocol::{Acks, ApiKey, BrokerId, BrokerVersions, ErrorCode, TopicId};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -29,48 +30,52 @@ impl SenderCore {
     }
 
     /// SN1, SN2: asks every one of them, unless it is known to take nothing now.
-    pub(crate) fn ask_brokers(&mut self, ready: SmallVec<[BrokerId; 8]>) {
+    pub(crate) fn ask_brokers(
+        &mut self,
+        now: Instant,
+        ready: SmallVec<[BrokerId; 8]>,
+        nodes: &mut dyn Nodes,
+    ) {
         for broker in ready {
-            if self.brokers.ask(broker) {
-                self.put(Output::AskReadiness(broker));
+            if !self.brokers.ask(broker) {
+                continue;
+            }
+            self.is_dirty = true;
+            match self.ask(now, broker, nodes) {
+                Readiness::Ready { connection, versions } => {
+                    if self.may_send() && self.idempotence.may_send() {
+                        self.send_batches(now, &ReadyNode { broker, connection, versions });
+                    }
+                }
+                Readiness::Wait { until, .. } => self.brokers.waits(broker, until),
+                Readiness::Failed { reason, retry_at } => {
+                    self.brokers.waits(broker, retry_at);
+                    self.note_unreachable(broker, reason);
+                    self.metadata.request_update();
+                }
             }
         }
     }
 
-    pub(crate) fn on_readiness(&mut self, now: Instant, broker: BrokerId, readiness: BrokerReadiness) {
+    /// Whether a broker takes a request now. What the answer shows besides is noted.
+    pub(crate) fn ask(&mut self, now: Instant, broker: BrokerId, nodes: &mut dyn Nodes) -> Readiness {
+        let readiness = nodes.readiness(now, broker);
         match &readiness {
-            BrokerReadiness::Ready { versions, .. } => {
+            Readiness::Ready { versions, .. } => {
                 self.brokers.is_back(broker);
                 self.note_versions(broker, versions);
             }
-            BrokerReadiness::Failed { .. } => self.brokers.is_gone(broker),
-            BrokerReadiness::Wait { .. } => {}
+            Readiness::Failed { .. } => self.brokers.is_gone(broker),
+            Readiness::Wait { .. } => {}
         }
-        let is_ready = matches!(readiness, BrokerReadiness::Ready { .. });
+        let is_ready = matches!(readiness, Readiness::Ready { .. });
         self.accumulator.note_waits(broker, !(is_ready && self.idempotence.may_send()));
-        if self.exchange.is_checking(broker) {
-            return self.on_metadata_readiness(now, broker, readiness);
-        }
-        if self.idempotence.identity == (Identity::Checking { broker }) {
-            return self.on_identity_readiness(now, broker, readiness);
-        }
-        match readiness {
-            BrokerReadiness::Ready { connection, versions } => {
-                if self.may_send() && self.idempotence.may_send() {
-                    self.send_batches(now, broker, connection, &versions);
-                }
-            }
-            BrokerReadiness::Wait { until } => self.brokers.waits(broker, until),
-            BrokerReadiness::Failed { reason, retry_at } => {
-                self.brokers.waits(broker, retry_at);
-                self.note_unreachable(broker, reason);
-                self.metadata.request_update();
-            }
-        }
+        readiness
     }
 
     /// One Produce request with the heads of all partitions that this broker leads and that are ready.
-    fn send_batches(&mut self, now: Instant, broker: BrokerId, connection: u64, versions: &BrokerVersions) {
+    fn send_batches(&mut self, now: Instant, node: &ReadyNode) {
+        let (broker, versions) = (node.broker, &*node.versions);
         let cluster = Arc::clone(self.metadata.snapshot());
         let (mut drained, mut tickets) =
             (std::mem::take(&mut self.drained), std::mem::take(&mut self.tickets));
@@ -131,7 +136,7 @@ impl SenderCore {
         self.brokers.may_take_more(broker);
         match version.filter(|_| !parts.is_empty()) {
             Some(version) => {
-                self.send_produce(now, broker, connection, version, (&mut parts, slots, topics));
+                self.send_produce(now, node, version, (&mut parts, slots, topics));
             }
             None => self.requests.keep(slots, topics),
         }
@@ -143,11 +148,11 @@ impl SenderCore {
     fn send_produce(
         &mut self,
         now: Instant,
-        broker: BrokerId,
-        connection: u64,
+        node: &ReadyNode,
         version: i16,
         (parts, slots, mut topics): (&mut Vec<Part<Payload>>, Vec<Slot>, RequestTopics),
     ) {
+        let (broker, connection) = (node.broker, node.connection);
         let (acks, timeout) = (self.settings.acks, self.settings.request_timeout);
         let body = match produce::encode(&mut self.writer, version, acks, timeout, parts, &mut topics) {
             Ok(encoded) => encoded,
@@ -166,7 +171,7 @@ impl SenderCore {
         if self.requests.to(broker) >= self.settings.max_in_flight {
             self.accumulator.note_waits(broker, true);
         }
-        self.put_first(Output::Send(OutgoingRequest {
+        self.put(Output::Send(ClientRequest {
             token,
             broker,
             connection,

@@ -41,7 +41,8 @@ impl Stage {
         for (key, value) in [("client.id", "c")].iter().chain(more) {
             config.set(key, *value).expect("the test's configuration is good");
         }
-        let settings = NetworkSettings { seed: 1, ..NetworkSettings::default() };
+        let mut settings = NetworkSettings::default();
+        settings.seed = 1;
         let client = NetworkClient::over(network.selectable(), settings, Arc::new(clock.clone()));
         let built = Producer::builder(config).client(client).clock(clock.clone()).seed(1).build_stepped();
         let (producer, stepper) = built.expect("it is built");

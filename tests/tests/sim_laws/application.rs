@@ -41,7 +41,7 @@ impl Notes {
     fn tell(&mut self, now: Instant, id: u64, outcome: Result<RecordMetadata, DeliveryError>) {
         let told = match outcome {
             Ok(written) => Told::Written {
-                place: (written.topic().to_owned(), written.partition()),
+                place: (written.topic().to_owned(), written.partition().0),
                 offset: written.offset(),
             },
             Err(error) if error.certainty() == Certainty::NotWritten => Told::NotWritten(error.to_string()),

@@ -378,17 +378,16 @@ fn producer(plan: &Plan, clock: &SimClock, network: &SimNetwork, sight: &Sight) 
         |key: &str, default: u64| plan.get(key).and_then(|text| text.parse().ok()).unwrap_or(default);
     let ms = |key: &str, default| Duration::from_millis(number(key, default));
     let in_flight = number("max.in.flight.requests.per.connection", 5) as usize;
-    let settings = NetworkSettings {
-        max_in_flight: in_flight,
-        reconnect_backoff: Backoff::new(ms("reconnect.backoff.ms", 50), ms("reconnect.backoff.max.ms", 1000)),
-        setup_timeout: Backoff::new(
-            ms("socket.connection.setup.timeout.ms", 10_000),
-            ms("socket.connection.setup.timeout.max.ms", 30_000),
-        ),
-        connections_max_idle: Some(ms("connections.max.idle.ms", 540_000)),
-        seed: plan.seed ^ 4,
-        ..NetworkSettings::default()
-    };
+    let mut settings = NetworkSettings::default();
+    settings.max_in_flight = in_flight;
+    settings.reconnect_backoff =
+        Backoff::new(ms("reconnect.backoff.ms", 50), ms("reconnect.backoff.max.ms", 1000));
+    settings.setup_timeout = Backoff::new(
+        ms("socket.connection.setup.timeout.ms", 10_000),
+        ms("socket.connection.setup.timeout.max.ms", 30_000),
+    );
+    settings.connections_max_idle = Some(ms("connections.max.idle.ms", 540_000));
+    settings.seed = plan.seed ^ 4;
     let client = NetworkClient::over(network.selectable(), settings, Arc::new(clock.clone()));
     let rules = Rules {
         unanswered: if plan.is_one_at_a_time() { 1 } else { in_flight.min(5) },

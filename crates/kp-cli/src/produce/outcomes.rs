@@ -125,7 +125,7 @@ impl Outcomes {
                 tally.acked_bytes += u64::from(sent.bytes);
                 tally.latencies.record(latency);
                 drop(tally);
-                let (partition, offset) = (metadata.partition(), metadata.offset());
+                let (partition, offset) = (metadata.partition().0, metadata.offset());
                 self.done(|| OutcomeLine::acked(sent.place, partition, offset, latency));
             }
             Err(error) => self.failed(sent.place, error.certainty(), error.to_string()),

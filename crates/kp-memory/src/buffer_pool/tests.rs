@@ -116,7 +116,7 @@ fn a_small_request_does_not_overtake_an_earlier_large_one() {
     let (pool, clock, rung) = (BufferPool::new(1000, 100), ManualClock::new(), Arc::new(Rung::default()));
     let (first, second) = (take(&pool, 500), take(&pool, 400));
     let mut large = pool.allocate(800, within(&clock, 10)).unwrap();
-    assert!(pool.try_allocate(50).unwrap().is_none(), "100 bytes are free, but somebody waits for them");
+    assert!(pool.try_allocate(50).unwrap().is_none(), "100 bytes are free, but a waiter is in front");
     let mut small = pool.allocate(50, within(&clock, 10)).unwrap();
     assert_eq!(pool.waiting(), 2);
     assert!(poll(&mut large, &rung).is_pending() && poll(&mut small, &rung).is_pending());
@@ -284,7 +284,7 @@ fn threads_that_allocate_and_free_random_sizes_leave_the_pool_full() {
 
 #[test]
 fn a_blocking_wait_ends_by_itself_at_its_deadline() {
-    // BP9: nobody calls expire here
+    // BP9: without a call of expire
     let (pool, clock) = (BufferPool::new(100, 100), ManualClock::new());
     let held = take(&pool, 60);
     let waiting = pool.allocate(100, within(&clock, 1)).unwrap();
@@ -352,7 +352,7 @@ fn a_buffer_above_the_bound_is_counted_too() {
     drop(all);
     assert_eq!(pool.available(), 150);
     let waiting = pool.allocate(200, within(&clock, 10)).unwrap();
-    assert!(pool.allocate_over(50).is_ok(), "it waits for nobody");
+    assert!(pool.allocate_over(50).is_ok(), "it does not wait");
     drop((over, waiting));
     assert_eq!(pool.available(), 300);
 }
@@ -394,7 +394,7 @@ fn shrinking_gives_back_what_a_large_buffer_does_not_need() {
     assert_eq!(pool.available(), 1000);
 }
 
-/// A waker that panics when it is rung, as somebody's executor may.
+/// A waker that panics when it is rung, as an executor may.
 struct Breaks;
 
 impl Wake for Breaks {

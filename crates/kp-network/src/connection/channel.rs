@@ -95,7 +95,7 @@ impl Channel {
             counters.wrote(written);
             self.outgoing.advance(written);
         }
-        // The payload's memory goes back as soon as the batch lets go of it.
+        // The payload's memory goes back as soon as it has no other holder.
         self.outgoing.clear();
         Poll::Ready(Ok(()))
     }

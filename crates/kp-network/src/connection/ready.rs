@@ -19,7 +19,7 @@ pub(crate) struct Ready {
     in_flight: VecDeque<InFlight>,
     /// The request whose bytes are in the channel.
     writing: Option<InFlight>,
-    /// The caller was told "writing" and waits for the end of it.
+    /// A caller got the answer "writing" and waits for the end of it.
     awaited: bool,
     throttled_until: Option<Instant>,
     last_used: Instant,
@@ -55,7 +55,7 @@ pub(crate) struct Answer {
 pub(crate) struct WriteEnd {
     /// A request that expects no response is done (NC8).
     pub(crate) done: Option<u64>,
-    /// Whether the caller was told "writing" and may ask again.
+    /// A caller that got the answer "writing" may ask again.
     pub(crate) awaited: bool,
 }
 

@@ -91,7 +91,7 @@ impl Stage {
         match self.readiness(id) {
             Readiness::Ready { .. } => None,
             Readiness::Wait { why, .. } => Some(why),
-            Readiness::Failed { reason, .. } => panic!("{reason}"),
+            other => panic!("{other:?}"),
         }
     }
 

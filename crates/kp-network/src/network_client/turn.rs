@@ -36,7 +36,7 @@ impl<S: Selectable> NetworkClient<S> {
 
     fn take(&mut self, now: Instant, event: SelectorEvent) {
         let number = event.number();
-        // The connection may have ended in this turn; its events are dropped.
+        // Events of a connection that has ended meanwhile are dropped.
         let Some(id) = self.numbers.get(&number).copied() else { return };
         match event {
             SelectorEvent::Resolved { result, .. } => self.resolved(now, id, result),

@@ -1,13 +1,13 @@
 //! The bell: how other threads, sockets and the resolver end the sleep of the thread that polls.
 //!
-//! One word says who rang and whether the polling thread sleeps, so that ringing costs one atomic operation while the thread is
+//! One word says what rang and whether the thread sleeps, so that ringing costs one atomic operation while the thread is
 //! awake. Any thread rings; only the polling thread sleeps and takes.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 
-/// The waker was woken: `poll` is to return.
+/// A caller asked for `poll` to return.
 const RUNG: u8 = 1;
 /// A socket or the resolver has something; `poll` goes on by itself.
 const NUDGED: u8 = 2;

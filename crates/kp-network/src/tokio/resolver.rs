@@ -55,7 +55,7 @@ impl Resolver {
         if let Err(error) = started {
             let mut state = self.desk.lock();
             state.threads -= 1;
-            // Other threads that are at work will come to it; without one the question would stay.
+            // Other threads at work will come to it; without them no thread would.
             if state.threads == 0 {
                 let reason: Arc<str> = format!("no thread to look the name up: {error}").into();
                 let State { asked, answers, .. } = &mut *state;
@@ -66,7 +66,7 @@ impl Resolver {
         }
     }
 
-    /// The attempt has ended: its answer is of no use any more.
+    /// The answer is not wanted any more.
     pub(super) fn forget(&self, number: ConnectionNumber) {
         self.desk.lock().asked.retain(|(asked, _, _)| *asked != number);
     }

@@ -12,8 +12,8 @@ use crate::observe::unreachable::Watch;
 use crate::send::view::View;
 use crate::shared::Shared;
 use kp_accumulator::{Certainty, FailureKind, Outcome};
-use kp_network::{ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Written};
-use kp_sender::{BrokerReadiness, Input, OutgoingRequest, Output, SenderCore, Settlement};
+use kp_client::{ClientNodes, ClientRequest, Event, KafkaClient};
+use kp_sender::{Input, Output, SenderCore, Settlement};
 use kp_time::Deadline;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -90,7 +90,7 @@ impl Driver {
     fn turn(&mut self) {
         let now = self.shared.clock.now();
         self.take_commands(now);
-        while let Some(output) = self.core.poll_output(now) {
+        while let Some(output) = self.core.poll_output(now, &mut ClientNodes::new(&mut *self.client)) {
             self.carry_out(now, output);
             self.publisher.note_news();
         }
@@ -116,9 +116,7 @@ impl Driver {
             if let Some(advice) = event.advice() {
                 self.shared.notes.notice(advice);
             }
-            if let Some(input) = input_of(event) {
-                self.core.handle_input(now, input);
-            }
+            self.core.handle_input(now, Input::Network(event));
         }
     }
 
@@ -165,14 +163,6 @@ impl Driver {
                 self.watch.set_brokers(&brokers);
                 self.client.set_brokers(now, &brokers);
             }
-            Output::AskReadiness(broker) => {
-                let readiness = readiness_of(self.client.readiness(now, broker));
-                self.core.handle_input(now, Input::Readiness { broker, readiness });
-            }
-            Output::AskLeastLoaded => {
-                let broker = self.client.least_loaded(now);
-                self.core.handle_input(now, Input::LeastLoaded(broker));
-            }
             Output::Send(request) => self.send(now, request),
             Output::Throttle { broker, until } => self.client.throttle(broker, until),
             Output::Disconnect { broker, reason } => self.client.disconnect(now, broker, &reason),
@@ -212,22 +202,11 @@ impl Driver {
         self.shared.waiters.refuse(&refusal);
     }
 
-    fn send(&mut self, now: Instant, request: OutgoingRequest) {
+    fn send(&mut self, now: Instant, request: ClientRequest) {
         self.tracer.request(&request);
-        let token = request.token;
-        let request = ClientRequest {
-            token,
-            broker: request.broker,
-            connection: ConnectionNumber(request.connection),
-            api_key: request.api_key,
-            version: request.version,
-            body: request.body,
-            timeout: request.timeout,
-            expects_response: request.expects_response,
-        };
         if let Err(refused) = self.client.send(now, request) {
-            self.tracer.refused(token);
-            self.core.handle_input(now, Input::Refused { token, reason: refused.reason });
+            self.tracer.refused(refused.request.token);
+            self.core.handle_input(now, Input::Refused(refused));
         }
     }
 
@@ -267,36 +246,6 @@ pub(crate) fn give_up(shared: &Shared) {
     shared.telemetry.counters.perhaps_written.fetch_add(abandoned, Ordering::Relaxed);
     shared.close_extensions();
     shared.ended.wake();
-}
-
-fn readiness_of(readiness: Readiness) -> BrokerReadiness {
-    match readiness {
-        Readiness::Ready { connection, versions } => {
-            BrokerReadiness::Ready { connection: connection.0, versions }
-        }
-        Readiness::Wait { until, .. } => BrokerReadiness::Wait { until },
-        Readiness::Failed { reason, retry_at } => BrokerReadiness::Failed { reason, retry_at },
-    }
-}
-
-/// What the core is told of an event; `None` where the new turn that follows is news enough, and of what is for people.
-fn input_of(event: Event) -> Option<Input> {
-    Some(match event {
-        // The core asks every broker it needs again at the beginning of a turn.
-        Event::Writable { .. } | Event::OldCluster { .. } => return None,
-        Event::Connected { broker, .. } => Input::Connected { broker },
-        Event::Answered { token, body } => Input::Answered { token, body },
-        Event::Written { token } => Input::Written { token },
-        Event::Failed { token, written, reason } => Input::Failed {
-            token,
-            written: written == Written::Perhaps,
-            timed_out: reason == DisconnectReason::RequestTimeout,
-            reason: Arc::from(reason.to_string()),
-        },
-        Event::Disconnected { broker, address, reason } => {
-            Input::Disconnected { broker, address, reason: Arc::from(reason.to_string()) }
-        }
-    })
 }
 
 /// The moment by which a producer whose last handle was dropped must be done.

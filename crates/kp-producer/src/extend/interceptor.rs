@@ -7,6 +7,7 @@ use crate::extend::extension::{BoxError, Configured, words_of};
 use crate::outcome::delivery::{RecordMetadata, outcome_of_record};
 use crate::record::ProducerRecord;
 use kp_accumulator::RecordCallback;
+use kp_protocol::PartitionId;
 use kp_protocol::records::HeaderRef;
 use std::any::Any;
 use std::borrow::Cow;
@@ -127,13 +128,13 @@ impl<'a> InterceptedRecord<'a> {
 
     /// The partition that was named.
     #[must_use]
-    pub fn partition(&self) -> Option<i32> {
-        self.partition
+    pub fn partition(&self) -> Option<PartitionId> {
+        self.partition.map(PartitionId)
     }
 
     /// Names the partition, or leaves it to the partitioner.
-    pub fn set_partition(&mut self, partition: Option<i32>) {
-        self.partition = partition;
+    pub fn set_partition(&mut self, partition: Option<PartitionId>) {
+        self.partition = partition.map(|partition| partition.0);
     }
 
     /// Its time in milliseconds since the Unix epoch, if one was set.

@@ -51,7 +51,7 @@ fn every_outcome_comes_out_once_with_its_token_and_the_end_comes_behind_the_last
     let rest: Vec<_> = std::iter::from_fn(|| acks.recv_blocking().expect("it may wait here")).collect();
     let mut told: Vec<_> = std::iter::once(&first)
         .chain(&rest)
-        .map(|ack| (ack.partition(), ack.token(), ack.offset()))
+        .map(|ack| (ack.partition().0, ack.token(), ack.offset()))
         .collect();
     told.sort_by_key(|(partition, ..)| *partition);
     assert_eq!(told, [(0, 7, Some(0)), (0, 9, Some(1)), (1, 8, Some(0)), (2, 10, Some(0))]);

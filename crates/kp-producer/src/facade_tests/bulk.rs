@@ -33,7 +33,7 @@ fn each_record_of_many_has_its_outcome_in_the_order_of_the_records() {
     assert!(all.try_outcomes().is_none() && all.wait_timeout(Duration::ZERO).is_none(), "linger.ms");
     let outcomes = rig.run(&mut all);
     let told: Vec<_> = outcomes.iter().map(|outcome| outcome.expect("written")).collect();
-    let told: Vec<_> = told.iter().map(|it| (it.partition(), it.offset(), it.timestamp_ms())).collect();
+    let told: Vec<_> = told.iter().map(|it| (it.partition().0, it.offset(), it.timestamp_ms())).collect();
     let expected = [(1, Some(0), 50), (0, Some(0), 50), (1, Some(1), 51), (1, Some(2), 51), (0, Some(1), 52)];
     assert_eq!(told, expected);
     assert_eq!((outcomes.len(), outcomes.written(), outcomes.runs().len()), (5, 5, 4));

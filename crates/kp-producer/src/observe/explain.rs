@@ -267,6 +267,7 @@ fn why(
         }
         _ if in_flight > 0 && report.numbered => WhyWaiting::AwaitingAnswer,
         Some(BrokerState::Ready) | None => WhyWaiting::AboutToGo,
+        Some(BrokerState::Waits(_, _)) => WhyWaiting::Unknown,
     }
 }
 

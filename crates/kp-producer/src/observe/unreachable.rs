@@ -124,18 +124,14 @@ impl Watch {
 
 /// Whether an attempt to get a connection has failed. One that is lost is tried again first.
 fn is_failed_attempt(reason: &DisconnectReason) -> bool {
-    match reason {
-        DisconnectReason::Unresolved(_)
-        | DisconnectReason::ConnectFailed(_)
-        | DisconnectReason::SetupTimeout
-        | DisconnectReason::ClosedWithoutAnswer
-        | DisconnectReason::OtherProtocol(_)
-        | DisconnectReason::ProtocolError(_) => true,
+    let was_there = matches!(
+        reason,
         DisconnectReason::Lost(_)
-        | DisconnectReason::RequestTimeout
-        | DisconnectReason::Idle
-        | DisconnectReason::Asked(_) => false,
-    }
+            | DisconnectReason::RequestTimeout
+            | DisconnectReason::Idle
+            | DisconnectReason::Asked(_)
+    );
+    !was_there
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::error::{DeliveryError, WaitError};
 use crate::outcome::delivery::RecordMetadata;
 use crate::outcome::delivery_report::DeliveryReport;
 use kp_accumulator::{RecordOutcome, RecordResult};
-use kp_protocol::TopicPartition;
+use kp_protocol::{PartitionId, TopicPartition};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -174,8 +174,8 @@ impl Ack {
 
     /// The partition it was for.
     #[must_use]
-    pub fn partition(&self) -> i32 {
-        self.partition.partition.0
+    pub fn partition(&self) -> PartitionId {
+        self.partition.partition
     }
 
     /// Whether it was acknowledged.

@@ -6,7 +6,7 @@ use crate::drive::parker;
 use crate::error::{DeliveryError, WaitError};
 use crate::outcome::delivery::{Delivery, RecordMetadata, not_to_be_had};
 use kp_accumulator::{BatchFailure, Completion, FailureKind, Outcome};
-use kp_protocol::{Offset, TopicPartition};
+use kp_protocol::{Offset, PartitionId, TopicPartition};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
@@ -322,8 +322,8 @@ impl WrittenRange {
 
     /// The partition's number.
     #[must_use]
-    pub fn partition(&self) -> i32 {
-        self.partition.partition.0
+    pub fn partition(&self) -> PartitionId {
+        self.partition.partition
     }
 
     /// How many records, at least one.

@@ -5,7 +5,7 @@ use crate::drive::forked::is_another_process;
 use crate::drive::parker;
 use crate::error::DeliveryError;
 use kp_accumulator::{BatchFailure, Certainty, Completion, FailureKind, RecordResult, Spent};
-use kp_protocol::{Offset, TopicPartition};
+use kp_protocol::{Offset, PartitionId, TopicPartition};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -33,8 +33,8 @@ impl RecordMetadata {
 
     /// The partition's number.
     #[must_use]
-    pub fn partition(&self) -> i32 {
-        self.partition.partition.0
+    pub fn partition(&self) -> PartitionId {
+        self.partition.partition
     }
 
     /// The record's offset; `None` when the broker did not say it (`acks=0`, or a duplicate it remembers only in

@@ -3,7 +3,7 @@
 use crate::error::DeliveryError;
 use crate::outcome::delivery::{RecordMetadata, outcome_of_record};
 use kp_accumulator::{RecordOutcome, RecordResult};
-use kp_protocol::TopicPartition;
+use kp_protocol::{PartitionId, TopicPartition};
 
 /// Whoever is told about the records that were sent with a token.
 pub(crate) type Listener = dyn Fn(u64, DeliveryReport<'_>) + Send + Sync;
@@ -30,8 +30,8 @@ impl<'a> DeliveryReport<'a> {
 
     /// The partition it was for.
     #[must_use]
-    pub fn partition(&self) -> i32 {
-        self.0.partition.partition.0
+    pub fn partition(&self) -> PartitionId {
+        self.0.partition.partition
     }
 
     /// Topic and partition.

@@ -2,6 +2,7 @@
 
 use crate::record::ProducerRecord;
 use bytes::Bytes;
+use kp_protocol::PartitionId;
 
 /// A record to be sent that borrows nothing. [`as_record`](Self::as_record) lends it to a producer.
 ///
@@ -55,8 +56,8 @@ impl OwnedRecord {
     }
 
     /// As [`ProducerRecord::partition`].
-    pub fn partition(mut self, partition: i32) -> Self {
-        self.partition = Some(partition);
+    pub fn partition(mut self, partition: impl Into<PartitionId>) -> Self {
+        self.partition = Some(partition.into().0);
         self
     }
 

@@ -78,8 +78,8 @@ impl<'a> ProducerRecord<'a> {
 
     /// Names the partition; otherwise the partitioner chooses. A number that the topic does not have makes
     /// `send` wait for metadata up to `max.block.ms`.
-    pub fn partition(mut self, partition: i32) -> Self {
-        self.partition = Some(partition);
+    pub fn partition(mut self, partition: impl Into<PartitionId>) -> Self {
+        self.partition = Some(partition.into().0);
         self
     }
 

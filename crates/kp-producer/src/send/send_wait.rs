@@ -61,6 +61,7 @@ impl blocking::Producer {
 
 /// Why a record is not known to be written, wherever on its way that was.
 #[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProduceError {
     /// It was not accepted.
     #[error(transparent)]

@@ -10,6 +10,7 @@ use crate::record::serializer::{RecordHeaders, Serialized, Serializer};
 use crate::record::{ProducerRecord, RecordBytes};
 use crate::send::AtOnce;
 use kp_accumulator::Spent;
+use kp_protocol::PartitionId;
 use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -77,7 +78,7 @@ impl<'a, K: ?Sized, V: ?Sized> TypedRecord<'a, K, V> {
     }
 
     /// As [`ProducerRecord::partition`].
-    pub fn partition(mut self, partition: i32) -> Self {
+    pub fn partition(mut self, partition: impl Into<PartitionId>) -> Self {
         self.record = self.record.partition(partition);
         self
     }

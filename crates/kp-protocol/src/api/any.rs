@@ -1,4 +1,4 @@
-//! A request or response of any API, for whoever learns only at run time which one it is: brokers, proxies, tools.
+//! A request or response of any API, for callers that learn only at run time which one it is: brokers, proxies, tools.
 
 use bytes::Bytes;
 

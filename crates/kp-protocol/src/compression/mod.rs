@@ -31,6 +31,7 @@ pub(crate) use sink::Sink;
 /// # Ok::<(), kp_protocol::ProtocolError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
 pub enum Compression {
     /// Records as they are.
     #[default]

@@ -158,19 +158,21 @@ fn a_request_timeout_fails_every_batch_of_the_request_as_unknown() {
     let sent = [harness.send(0), harness.send(1)];
     harness.run();
     let token = harness.take_produce().request.token;
-    harness.input(Input::Failed {
+    harness.input(Input::Network(kp_client::Event::Failed {
         token,
-        written: true,
-        timed_out: true,
-        reason: "no answer in 30 s".into(),
-    });
+        written: kp_client::Written::Perhaps,
+        reason: kp_client::DisconnectReason::RequestTimeout,
+    }));
     harness.run();
     for sent in sent {
         let failure = failure(&sent);
         assert_eq!(failure.certainty, Certainty::Unknown);
         let last = failure.last.as_ref().unwrap();
         assert_eq!((last.code, last.broker), (ErrorCode::REQUEST_TIMED_OUT, None), "no broker has said so");
-        assert_eq!(last.message.as_deref(), Some("no answer from broker 1: no answer in 30 s"));
+        assert_eq!(
+            last.message.as_deref(),
+            Some("no answer from broker 1: a request was not answered in time (request.timeout.ms)")
+        );
     }
 }
 
@@ -182,7 +184,7 @@ fn with_acks_0_written_is_done_and_the_offset_unknown() {
     harness.run();
     let taken = harness.take_produce();
     assert!(!taken.request.expects_response && taken.parsed.acks == 0);
-    harness.input(Input::Written { token: taken.request.token });
+    harness.event(kp_client::Event::Written { token: taken.request.token });
     harness.run();
     assert_eq!(offset(&sent), None);
 }
@@ -343,7 +345,7 @@ fn a_broker_that_waits_is_not_asked_again_before_its_moment_or_an_event() {
     harness.run();
     assert_eq!(harness.asked, [BrokerId(1)], "asked once");
     assert_eq!(harness.core.poll_timeout(), Some(until));
-    harness.input(Input::Connected { broker: BrokerId(1) });
+    harness.connected(BrokerId(1));
     harness.run();
     assert_eq!(harness.asked.len(), 2, "an event is a reason");
     harness.moods.insert(BrokerId(1), Mood::Ready);
@@ -381,7 +383,7 @@ fn an_answer_that_cannot_be_read_closes_the_connection_and_is_an_unknown_attempt
     let sent = harness.send(0);
     harness.run();
     let token = harness.take_produce().request.token;
-    harness.input(Input::Answered { token, body: bytes::Bytes::from_static(b"\xff\xff\xff") });
+    harness.event(kp_client::Event::Answered { token, body: bytes::Bytes::from_static(b"\xff\xff\xff") });
     harness.run();
     assert_eq!(failure(&sent).certainty, Certainty::Unknown);
     assert_eq!(harness.disconnected, [BrokerId(1)]);

@@ -2,6 +2,9 @@
 
 use bytes::Bytes;
 use kp_accumulator::{Accumulator, AccumulatorSettings, Append, Appended, Completion, Outcome, Target};
+use kp_client::{
+    ClientRequest, ConnectionNumber, DisconnectReason, Event, Nodes, Readiness, Refused, WaitReason, Written,
+};
 use kp_memory::BufferPool;
 use kp_metadata::{Cluster, Metadata, MetadataSettings};
 use kp_protocol::api::{
@@ -14,7 +17,7 @@ use kp_protocol::{
     ApiKey, BrokerAddress, BrokerId, BrokerVersions, ErrorCode, KafkaString, LeaderEpoch, Message,
     PartitionId, Timestamp, TopicId, TopicName, TopicPartition, VersionRange, encode_body,
 };
-use kp_sender::{BrokerReadiness, Input, OutgoingRequest, Output, SenderCore, SenderSettings};
+use kp_sender::{Input, Output, SenderCore, SenderSettings};
 use kp_time::{Clock, Deadline, ManualClock};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -80,7 +83,7 @@ pub(crate) struct Harness {
     pub(crate) topics: BTreeMap<String, FakeTopic>,
     pub(crate) brokers: i32,
     // What came out.
-    pub(crate) requests: Vec<OutgoingRequest>,
+    pub(crate) requests: Vec<ClientRequest>,
     pub(crate) asked: Vec<BrokerId>,
     pub(crate) settled: Vec<(TopicPartition, Outcome)>,
     pub(crate) clusters: Vec<Arc<Cluster>>,
@@ -92,6 +95,43 @@ pub(crate) struct Harness {
     pub(crate) throttled: Vec<(BrokerId, Instant)>,
     pub(crate) disconnected: Vec<BrokerId>,
     pub(crate) is_closed: bool,
+}
+
+/// The network's answers to a core that asks.
+struct Script<'a> {
+    moods: &'a BTreeMap<BrokerId, Mood>,
+    versions: &'a Arc<BrokerVersions>,
+    connection: u64,
+    listed: &'a [BrokerAddress],
+    least_loaded: Option<Option<BrokerId>>,
+    asked: &'a mut Vec<BrokerId>,
+}
+
+impl Script<'_> {
+    fn mood(&self, broker: BrokerId) -> Mood {
+        self.moods.get(&broker).cloned().unwrap_or(Mood::Ready)
+    }
+}
+
+impl Nodes for Script<'_> {
+    fn readiness(&mut self, now: Instant, broker: BrokerId) -> Readiness {
+        self.asked.push(broker);
+        let wait = |until| Readiness::Wait { until, why: WaitReason::Connecting };
+        match self.mood(broker) {
+            Mood::Wait(Some(until)) if until > now => wait(Some(until)),
+            Mood::Wait(None) => wait(None),
+            Mood::Ready | Mood::Wait(Some(_)) => Readiness::Ready {
+                connection: ConnectionNumber(self.connection),
+                versions: Arc::clone(self.versions),
+            },
+            Mood::Failed(reason) => Readiness::Failed { reason: reason.into(), retry_at: None },
+        }
+    }
+
+    fn least_loaded(&mut self, _now: Instant) -> Option<BrokerId> {
+        let any = || self.listed.iter().find(|b| matches!(self.mood(b.id), Mood::Ready)).map(|b| b.id);
+        self.least_loaded.unwrap_or_else(any)
+    }
 }
 
 pub(crate) fn newest() -> BrokerVersions {
@@ -222,14 +262,23 @@ impl Harness {
             let Some(index) = metadata.filter(|_| self.answers_metadata) else { return };
             let request = self.requests.remove(index);
             let body = self.metadata_response(&request);
-            self.input(Input::Answered { token: request.token, body });
+            self.input(Input::Network(Event::Answered { token: request.token, body }));
         }
         panic!("metadata is asked for again and again");
     }
 
     fn run_once(&mut self) {
         for _ in 0..10_000 {
-            let Some(output) = self.core.poll_output(self.clock.now()) else { return };
+            let now = self.clock.now();
+            let mut script = Script {
+                moods: &self.moods,
+                versions: &self.versions,
+                connection: self.connection,
+                listed: &self.listed,
+                least_loaded: self.least_loaded,
+                asked: &mut self.asked,
+            };
+            let Some(output) = self.core.poll_output(now, &mut script) else { return };
             self.carry_out(output);
         }
         panic!("the core never comes to rest");
@@ -239,19 +288,9 @@ impl Harness {
         assert!(!self.is_closed, "nothing comes after Closed: {output:?}");
         match output {
             Output::SetBrokers(brokers) => self.listed = brokers,
-            Output::AskReadiness(broker) => {
-                self.asked.push(broker);
-                let readiness = self.readiness(broker);
-                self.input(Input::Readiness { broker, readiness });
-            }
-            Output::AskLeastLoaded => {
-                let any =
-                    || self.listed.iter().find(|b| matches!(self.mood(b.id), Mood::Ready)).map(|b| b.id);
-                let broker = self.least_loaded.unwrap_or_else(any);
-                self.input(Input::LeastLoaded(broker));
-            }
-            Output::Send(request) if self.refuses || request.connection != self.connection => {
-                self.input(Input::Refused { token: request.token, reason: "another connection".into() });
+            Output::Send(request) if self.refuses || request.connection.0 != self.connection => {
+                let request = Box::new(request);
+                self.input(Input::Refused(Refused { request, reason: "another connection".into() }));
             }
             Output::Send(request) => self.requests.push(request),
             Output::Throttle { broker, until } => self.throttled.push((broker, until)),
@@ -273,22 +312,7 @@ impl Harness {
         }
     }
 
-    fn mood(&self, broker: BrokerId) -> Mood {
-        self.moods.get(&broker).cloned().unwrap_or(Mood::Ready)
-    }
-
-    fn readiness(&self, broker: BrokerId) -> BrokerReadiness {
-        match self.mood(broker) {
-            Mood::Wait(Some(until)) if until > self.now() => BrokerReadiness::Wait { until: Some(until) },
-            Mood::Wait(None) => BrokerReadiness::Wait { until: None },
-            Mood::Ready | Mood::Wait(Some(_)) => {
-                BrokerReadiness::Ready { connection: self.connection, versions: Arc::clone(&self.versions) }
-            }
-            Mood::Failed(reason) => BrokerReadiness::Failed { reason: reason.into(), retry_at: None },
-        }
-    }
-
-    fn metadata_response(&self, request: &OutgoingRequest) -> Bytes {
+    fn metadata_response(&self, request: &ClientRequest) -> Bytes {
         let asked = MetadataRequest::parse(&Bytes::from(request.body.concat()), request.version).unwrap();
         let names = asked.topics.unwrap_or_default().into_iter().filter_map(|topic| topic.name);
         let unknown = FakeTopic {
@@ -348,7 +372,7 @@ impl Harness {
     }
 
     /// The Produce requests that are not answered.
-    pub(crate) fn produces(&self) -> Vec<&OutgoingRequest> {
+    pub(crate) fn produces(&self) -> Vec<&ClientRequest> {
         self.requests.iter().filter(|request| request.api_key == ApiKey::Produce).collect()
     }
 
@@ -392,7 +416,7 @@ impl Harness {
             ..Default::default()
         };
         let body = Bytes::from(encode_body(taken.request.version, &response).unwrap().concat());
-        self.input(Input::Answered { token: taken.request.token, body });
+        self.input(Input::Network(Event::Answered { token: taken.request.token, body }));
         self.run();
     }
 
@@ -401,9 +425,22 @@ impl Harness {
     }
 
     pub(crate) fn lose(&mut self, taken: &Taken, written: bool) {
-        let (token, reason) = (taken.request.token, Arc::from("connection reset"));
-        self.input(Input::Failed { token, written, timed_out: false, reason });
+        let written = if written { Written::Perhaps } else { Written::No };
+        self.fail(taken.request.token, written, DisconnectReason::Lost("connection reset".into()));
         self.run();
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.input(Input::Network(event));
+    }
+
+    pub(crate) fn fail(&mut self, token: u64, written: Written, reason: DisconnectReason) {
+        self.event(Event::Failed { token, written, reason });
+    }
+
+    pub(crate) fn connected(&mut self, broker: BrokerId) {
+        let (connection, versions) = (ConnectionNumber(self.connection), Arc::clone(&self.versions));
+        self.event(Event::Connected { broker, connection, versions });
     }
 
     pub(crate) fn close(&mut self, within: Duration) {
@@ -414,7 +451,7 @@ impl Harness {
 
 /// A Produce request that the network has, and its content.
 pub(crate) struct Taken {
-    pub(crate) request: OutgoingRequest,
+    pub(crate) request: ClientRequest,
     pub(crate) parsed: ProduceRequest,
 }
 

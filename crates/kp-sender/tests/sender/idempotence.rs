@@ -67,7 +67,7 @@ fn give_identity_throttled(
         ..Default::default()
     };
     let body = Bytes::from(encode_body(request.version, &response).unwrap().concat());
-    harness.input(Input::Answered { token: request.token, body });
+    harness.event(kp_client::Event::Answered { token: request.token, body });
     harness.run();
 }
 
@@ -127,7 +127,11 @@ fn a_producer_id_is_asked_for_again_after_a_passing_error_or_a_lost_connection()
     assert!(harness.requests.is_empty(), "the backoff holds");
     harness.advance(MS(200));
     let token = harness.requests.remove(0).token;
-    harness.input(Input::Failed { token, written: true, timed_out: false, reason: "reset".into() });
+    harness.input(Input::Network(kp_client::Event::Failed {
+        token,
+        written: kp_client::Written::Perhaps,
+        reason: kp_client::DisconnectReason::Lost("reset".into()),
+    }));
     harness.advance(MS(200));
     answer_identity(&mut harness, ErrorCode::NONE);
     assert!(sent.outcome().is_none() && harness.produces().len() == 1);

@@ -39,10 +39,14 @@ fn a_batch_that_expires_unsent_tells_what_its_leader_said_or_that_there_is_none(
     let sent = [harness.send(0), harness.send(1)];
     harness.run();
     let address = "host1:9092".into();
-    harness.input(Input::Disconnected { broker: BrokerId(1), address, reason: "connection refused".into() });
+    harness.input(Input::Network(kp_client::Event::Disconnected {
+        broker: BrokerId(1),
+        address,
+        reason: kp_client::DisconnectReason::ConnectFailed("connection refused".into()),
+    }));
     harness.advance(Duration::from_secs(120));
     let last = |completion| failure(completion).last.clone().expect("a reason");
-    assert_eq!(last(&sent[0]).message.as_deref(), Some("host1:9092: connection refused"));
+    assert_eq!(last(&sent[0]).message.as_deref(), Some("host1:9092: connect failed: connection refused"));
     assert_eq!(last(&sent[1]).code, ErrorCode::LEADER_NOT_AVAILABLE);
 }
 

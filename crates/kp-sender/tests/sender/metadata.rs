@@ -31,11 +31,18 @@ fn while_nobody_can_be_reached_the_reason_names_every_address_and_asking_goes_on
     harness.run();
     for (id, reason) in [(-1, "connection refused"), (-2, "no such host")] {
         let address = format!("boot{}:9092", -id).into();
-        harness.input(Input::Disconnected { broker: BrokerId(id), address, reason: reason.into() });
+        harness.input(Input::Network(kp_client::Event::Disconnected {
+            broker: BrokerId(id),
+            address,
+            reason: kp_client::DisconnectReason::ConnectFailed(reason.into()),
+        }));
     }
     harness.advance(Duration::from_secs(5));
     let last = harness.metadata_failures.last().expect("the failure is told");
-    assert_eq!(&**last, "boot1:9092: connection refused; boot2:9092: no such host");
+    assert_eq!(
+        &**last,
+        "boot1:9092: connect failed: connection refused; boot2:9092: connect failed: no such host"
+    );
     assert!(harness.metadata_failures.len() < 30, "with backoff, not in a loop");
     harness.least_loaded = None;
     harness.advance(MS(1000));
@@ -51,7 +58,7 @@ fn a_broker_that_connects_is_waited_for_and_asked_when_it_is_there() {
     harness.run();
     assert!(harness.requests.is_empty() && harness.metadata_failures.is_empty());
     harness.moods.clear();
-    harness.input(Input::Connected { broker: BrokerId(-1) });
+    harness.connected(BrokerId(-1));
     harness.run();
     assert!(!harness.cluster().is_bootstrap());
 }
@@ -73,7 +80,11 @@ fn a_lost_metadata_request_is_made_again_after_the_backoff() {
     harness.answers_metadata = false;
     harness.run();
     let token = harness.requests.remove(0).token;
-    harness.input(Input::Failed { token, written: true, timed_out: true, reason: "no answer".into() });
+    harness.input(Input::Network(kp_client::Event::Failed {
+        token,
+        written: kp_client::Written::Perhaps,
+        reason: kp_client::DisconnectReason::RequestTimeout,
+    }));
     harness.run();
     assert!(harness.requests.is_empty());
     harness.advance(MS(120));
@@ -128,7 +139,11 @@ fn a_new_leader_is_found_within_one_backoff_however_long_the_old_one_is_left_alo
     let until = harness.now() + Duration::from_secs(60);
     harness.moods.insert(BrokerId(1), Mood::Wait(Some(until)));
     let address = "b1:9092".into();
-    harness.input(Input::Disconnected { broker: BrokerId(1), address, reason: "reset".into() });
+    harness.input(Input::Network(kp_client::Event::Disconnected {
+        broker: BrokerId(1),
+        address,
+        reason: kp_client::DisconnectReason::ConnectFailed("reset".into()),
+    }));
     harness.send(0);
     harness.advance(Duration::from_secs(2));
     let before = harness.clusters.len();
@@ -191,11 +206,11 @@ fn when_no_broker_is_usable_the_bootstrap_list_comes_back_and_delivery_goes_on()
     harness.moods.insert(BrokerId(-1), Mood::Wait(None));
     let sent = harness.send(0);
     harness.advance(Duration::from_secs(1));
-    harness.input(Input::Disconnected {
+    harness.input(Input::Network(kp_client::Event::Disconnected {
         broker: BrokerId(1),
         address: "host1:9092".into(),
-        reason: "gone".into(),
-    });
+        reason: kp_client::DisconnectReason::ConnectFailed("gone".into()),
+    }));
     harness.advance(Duration::from_secs(1));
     assert!(harness.listed.iter().all(|broker| broker.id.is_bootstrap()), "{:?}", harness.listed);
     harness.moods.clear();
@@ -211,11 +226,11 @@ fn a_connection_that_nobody_wanted_ends_without_a_refresh() {
     let mut harness = Harness::knowing(Plan::default(), &[1]);
     harness.advance(MS(500));
     let before = harness.clusters.len();
-    harness.input(Input::Disconnected {
+    harness.input(Input::Network(kp_client::Event::Disconnected {
         broker: BrokerId(2),
         address: "host2:9092".into(),
-        reason: "idle".into(),
-    });
+        reason: kp_client::DisconnectReason::ConnectFailed("idle".into()),
+    }));
     harness.advance(Duration::from_secs(2));
     assert_eq!(harness.clusters.len(), before);
     assert!(harness.metadata_failures.is_empty(), "it is nobody's failure");
@@ -229,11 +244,11 @@ fn a_dead_leader_is_replaced_by_the_one_metadata_names() {
     let sent = harness.send(0);
     harness.run();
     harness.topics.get_mut("t").unwrap().leaders = vec![(2, 6)];
-    harness.input(Input::Disconnected {
+    harness.input(Input::Network(kp_client::Event::Disconnected {
         broker: BrokerId(1),
         address: "host1:9092".into(),
-        reason: "reset".into(),
-    });
+        reason: kp_client::DisconnectReason::ConnectFailed("reset".into()),
+    }));
     harness.advance(Duration::from_secs(1));
     let taken = harness.take_produce();
     assert_eq!(taken.request.broker, BrokerId(2));
@@ -245,7 +260,11 @@ fn a_dead_leader_is_replaced_by_the_one_metadata_names() {
 fn a_bootstrap_connection_that_is_closed_because_it_left_the_list_is_no_failure() {
     let mut harness = Harness::knowing(Plan::default(), &[1]);
     let address = "boot1:9092".into();
-    harness.input(Input::Disconnected { broker: BrokerId(-1), address, reason: "left the list".into() });
+    harness.input(Input::Network(kp_client::Event::Disconnected {
+        broker: BrokerId(-1),
+        address,
+        reason: kp_client::DisconnectReason::ConnectFailed("left the list".into()),
+    }));
     harness.run();
     harness.least_loaded = Some(None);
     harness.advance(Duration::from_secs(301));
@@ -282,7 +301,7 @@ fn answer_anew(harness: &mut Harness, response: &MetadataResponse) {
     let request = harness.requests.remove(0);
     assert_eq!(request.api_key, ApiKey::Metadata);
     let body = Bytes::from(encode_body(request.version, response).unwrap().concat());
-    harness.input(Input::Answered { token: request.token, body });
+    harness.event(kp_client::Event::Answered { token: request.token, body });
     harness.run();
 }
 
@@ -332,7 +351,7 @@ fn an_answer_to_a_request_that_is_not_under_way_is_nobodys() {
     let mut harness = Harness::new();
     harness.answers_metadata = false;
     harness.run();
-    harness.input(Input::Answered { token: 9_999, body: Bytes::from_static(b"?") });
+    harness.event(kp_client::Event::Answered { token: 9_999, body: Bytes::from_static(b"?") });
     harness.run();
     assert!(harness.disconnected.is_empty());
     harness.answers_metadata = true;

@@ -264,7 +264,11 @@ fn a_producer_that_had_an_id_never_goes_on_without_one() {
     let token = harness.requests.remove(0).token;
     // A broker that is older than those before it.
     harness.versions = Arc::new(up_to(9));
-    harness.input(Input::Failed { token, written: true, timed_out: false, reason: "reset".into() });
+    harness.input(Input::Network(kp_client::Event::Failed {
+        token,
+        written: kp_client::Written::Perhaps,
+        reason: kp_client::DisconnectReason::Lost("reset".into()),
+    }));
     harness.advance(Duration::from_secs(2));
     assert!(harness.produces().is_empty() && harness.without_idempotence.is_empty());
     harness.versions = Arc::new(newest());

@@ -78,7 +78,7 @@ impl Chaos {
                     _ => Mood::Ready,
                 };
                 self.harness.moods.insert(broker, mood);
-                self.harness.input(Input::Connected { broker });
+                self.harness.connected(broker);
             }
             9 => self.move_leader(),
             10 => self.disturb_metadata(),
@@ -98,7 +98,7 @@ impl Chaos {
         let taken = self.harness.take_produce();
         if self.acks == Acks::None {
             self.append(&taken);
-            return self.harness.input(Input::Written { token: taken.request.token });
+            return self.harness.event(kp_client::Event::Written { token: taken.request.token });
         }
         let codes = [
             ErrorCode::NONE,
@@ -165,7 +165,11 @@ impl Chaos {
             self.harness.requests.iter().position(|request| request.api_key == ApiKey::Metadata)
         {
             let token = self.harness.requests.remove(index).token;
-            let input = Input::Failed { token, written: true, timed_out: false, reason: "reset".into() };
+            let input = Input::Network(kp_client::Event::Failed {
+                token,
+                written: kp_client::Written::Perhaps,
+                reason: kp_client::DisconnectReason::Lost("reset".into()),
+            });
             self.harness.input(input);
         }
     }

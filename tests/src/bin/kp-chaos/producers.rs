@@ -131,7 +131,7 @@ fn note(done: Delivered, told: &mut Vec<u64>, board: &Board) {
     let records = done.records();
     match done.into_result() {
         Ok(written) => {
-            let partition = written.partition() as u16;
+            let partition = written.partition().0 as u16;
             let first = written.offsets().map(|offsets| offsets.start as u64);
             let packed = (0..records as u64)
                 .map(|nth| Told::Written { partition, offset: first.map(|first| first + nth) }.pack());

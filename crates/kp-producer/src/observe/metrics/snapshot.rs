@@ -35,6 +35,7 @@ enum About {
 
 /// The value of a metric, in the unit that its [`MetricInfo`] says.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum MetricValue {
     /// Since the producer was built.
     Counter(u64),

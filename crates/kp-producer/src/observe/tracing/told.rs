@@ -5,8 +5,9 @@
 
 use bytes::Bytes;
 use kp_accumulator::Outcome;
+use kp_client::ClientRequest;
 use kp_network::{DisconnectReason, Event};
-use kp_sender::{OutgoingRequest, Settlement};
+use kp_sender::Settlement;
 use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -26,7 +27,7 @@ impl Tracer {
     }
 
     /// A request goes out. A root of its own: what it carries comes from many callers.
-    pub(crate) fn request(&mut self, request: &OutgoingRequest) {
+    pub(crate) fn request(&mut self, request: &ClientRequest) {
         let span = debug_span!(
             target: "kp",
             parent: None,

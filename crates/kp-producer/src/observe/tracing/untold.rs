@@ -1,7 +1,8 @@
 //! Without the feature `tracing`: the same calls, and nothing in them.
 
+use kp_client::ClientRequest;
 use kp_network::{DisconnectReason, Event};
-use kp_sender::{OutgoingRequest, Settlement};
+use kp_sender::Settlement;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ impl Tracer {
         Self
     }
 
-    pub(crate) fn request(&mut self, _request: &OutgoingRequest) {}
+    pub(crate) fn request(&mut self, _request: &ClientRequest) {}
 
     pub(crate) fn event(&mut self, _event: &Event) {}
 

@@ -1,14 +1,36 @@
 //! InitProducerId: whom to ask, and what its answer means (ID1, ID2).
 
-use super::identity::Identity;
-use super::{Idempotence, IdempotenceSetting};
-use crate::{BrokerReadiness, OutgoingRequest, Output, SenderCore};
+use crate::exchange::{Asked, Chosen, Exchange, Question, ReadyNode};
+use crate::idempotence::identity::Identity;
+use crate::idempotence::{Idempotence, IdempotenceSetting};
+use crate::{Output, SenderCore};
 use bytes::Bytes;
 use kp_accumulator::{BrokerError, FailureKind};
+use kp_client::Nodes;
 use kp_protocol::api::{InitProducerIdRequest, InitProducerIdResponse};
-use kp_protocol::{ApiKey, BrokerId, BrokerVersions, ErrorCode, Message, ProducerIdentity, encode_body};
+use kp_protocol::{
+    ApiKey, BrokerId, BrokerVersions, ErrorCode, Message, ProducerIdentity, ProtocolError, Segments,
+    encode_body,
+};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// The question for a producer id of an idempotent producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InitProducerId;
+
+impl Question for InitProducerId {
+    const API: ApiKey = ApiKey::InitProducerId;
+
+    fn encode(&self, version: i16) -> Result<Segments, ProtocolError> {
+        let request = InitProducerIdRequest {
+            transactional_id: None,
+            transaction_timeout_ms: i32::MAX,
+            ..Default::default()
+        };
+        encode_body(version, &request)
+    }
+}
 
 /// Said behind the broker that was asked.
 const NOT_OFFERED: &str = "speaks no InitProducerId (Kafka 0.11 and newer do), which enable.idempotence=true needs; \
@@ -25,7 +47,7 @@ impl SenderCore {
             // One that had an id goes on with it, whoever is asked about the cluster.
             IdempotenceSetting::Preferred | IdempotenceSetting::Required if *was_known => {}
             IdempotenceSetting::Preferred => {
-                let is_open = matches!(identity, Identity::Missing { .. } | Identity::Waiting { .. });
+                let is_open = matches!(identity, Identity::Missing { exchange, .. } if !matches!(exchange, Exchange::Sent(_)));
                 if is_open && !is_offered {
                     self.go_without_identity(broker);
                 }
@@ -44,76 +66,35 @@ impl SenderCore {
     }
 
     /// Asks for a producer id once records wait for it.
-    pub(crate) fn step_identity(&mut self, now: Instant) {
-        let Identity::Missing { not_before } = self.idempotence.identity else { return };
-        let is_due = not_before.is_none_or(|at| at <= now);
-        if is_due && !self.exchange.is_asking_network() && self.accumulator.has_incomplete() {
-            self.idempotence.identity = Identity::Choosing;
-            self.put(Output::AskLeastLoaded);
-        }
-    }
-
-    pub(crate) fn on_least_loaded_for_identity(&mut self, now: Instant, broker: Option<BrokerId>) {
-        match broker {
-            Some(broker) => {
-                self.idempotence.identity = Identity::Checking { broker };
-                self.put(Output::AskReadiness(broker));
-            }
-            None => self.ask_for_identity_later(now),
-        }
-    }
-
-    pub(crate) fn on_identity_readiness(
-        &mut self,
-        now: Instant,
-        broker: BrokerId,
-        readiness: BrokerReadiness,
-    ) {
-        match readiness {
-            BrokerReadiness::Ready { connection, versions } => {
-                self.send_init_producer_id(now, broker, connection, &versions);
-            }
-            BrokerReadiness::Wait { until } => self.idempotence.identity = Identity::Waiting { until },
-            BrokerReadiness::Failed { reason, .. } => {
-                self.note_unreachable(broker, reason);
-                self.ask_for_identity_later(now);
-            }
-        }
-    }
-
-    fn send_init_producer_id(
-        &mut self,
-        now: Instant,
-        broker: BrokerId,
-        connection: u64,
-        versions: &BrokerVersions,
-    ) {
-        let Some(version) = versions.negotiate(ApiKey::InitProducerId) else {
-            return self.identity_not_offered(now, broker);
+    pub(crate) fn step_identity(&mut self, now: Instant, nodes: &mut dyn Nodes) {
+        let Identity::Missing { not_before, exchange: Exchange::Idle } = self.idempotence.identity else {
+            return;
         };
-        let request = InitProducerIdRequest {
-            transactional_id: None,
-            transaction_timeout_ms: i32::MAX,
-            ..Default::default()
-        };
-        let Ok(body) = encode_body(version, &request) else { return self.ask_for_identity_later(now) };
-        let token = self.take_token();
-        self.idempotence.identity = Identity::Asked { token, broker, version };
-        self.brokers.may_take_more(broker);
-        self.put_first(Output::Send(OutgoingRequest {
-            token,
-            broker,
-            connection,
-            api_key: ApiKey::InitProducerId,
-            version,
-            body,
-            timeout: self.settings.request_timeout,
-            expects_response: true,
-        }));
+        if not_before.is_some_and(|at| at > now) || !self.accumulator.has_incomplete() {
+            return;
+        }
+        match self.choose(now, nodes) {
+            Chosen::Ready(node) => self.send_init_producer_id(now, &node),
+            Chosen::NotReady(until) => {
+                let exchange = Exchange::Waiting { until };
+                self.idempotence.identity = Identity::Missing { not_before: None, exchange };
+            }
+            Chosen::Nobody | Chosen::Failed => self.ask_for_identity_later(now),
+        }
     }
 
-    pub(crate) fn on_identity_answer(&mut self, now: Instant, body: &Bytes) {
-        let Identity::Asked { broker, version, .. } = self.idempotence.identity else { return };
+    fn send_init_producer_id(&mut self, now: Instant, node: &ReadyNode) {
+        let Some(version) = node.versions.negotiate(ApiKey::InitProducerId) else {
+            return self.identity_not_offered(now, node.broker);
+        };
+        match self.send_question(node, version, InitProducerId) {
+            Ok(exchange) => self.idempotence.identity = Identity::Missing { not_before: None, exchange },
+            Err(_) => self.ask_for_identity_later(now),
+        }
+    }
+
+    pub(crate) fn on_identity_answer(&mut self, now: Instant, asked: Asked<InitProducerId>, body: &Bytes) {
+        let Asked { broker, version, .. } = asked;
         self.brokers.event(broker);
         let response = match InitProducerIdResponse::parse(body, version) {
             Ok(response) => response,
@@ -150,7 +131,7 @@ impl SenderCore {
             code => {
                 // ID2: what waits fails; who sends later makes it be asked again.
                 let words = format!("no producer id: {code}");
-                self.idempotence.identity = Identity::Missing { not_before: None };
+                self.idempotence.identity = Identity::missing(None);
                 self.fail_all_queued(now, FailureKind::Refused(code), broker, code, &words);
             }
         }
@@ -159,7 +140,7 @@ impl SenderCore {
     /// The request is lost, was refused, or there was nobody to ask.
     pub(crate) fn ask_for_identity_later(&mut self, now: Instant) {
         let backoff = self.settings.retry_backoff.delay(0, &mut self.jitter);
-        self.idempotence.identity = Identity::Missing { not_before: now.checked_add(backoff) };
+        self.idempotence.identity = Identity::missing(now.checked_add(backoff));
     }
 
     /// A broker that gives no producer ids, although the one that described the cluster does: a cluster that is being
