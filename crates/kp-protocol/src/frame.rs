@@ -5,8 +5,9 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use crate::api_key::ApiKey;
 use crate::error::{Fault, ProtocolError};
 use crate::field::{ParseFault, Parsed};
-use crate::primitive::{TagSection, array, take};
+use crate::primitive::{array, take};
 use crate::segments::Segments;
+use crate::tagged::TagSection;
 use crate::wire::{Message, Request, check_version};
 use crate::wire_buf::WireBuf;
 

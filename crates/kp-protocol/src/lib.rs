@@ -71,6 +71,7 @@ mod rule;
 mod sample;
 mod schema;
 mod segments;
+mod tagged;
 pub mod text;
 mod timestamp;
 mod topic_partition;

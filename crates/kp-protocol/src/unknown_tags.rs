@@ -4,7 +4,8 @@
 use bytes::Bytes;
 
 use crate::error::ProtocolError;
-use crate::primitive::{tagged_size, uvarint_size};
+use crate::primitive::uvarint_size;
+use crate::tagged::tagged_size;
 use crate::wire_buf::WireBuf;
 
 /// The tagged fields of one struct that this crate does not know, lowest tag first. Empty takes one word and no

@@ -344,7 +344,7 @@ macro_rules! wire_struct {
                     size += RULE.size(&self.$field, is_default, form, (stringify!($Name), stringify!($field)))?;
                     if let Some(tag) = RULE.tag && RULE.is_tagged(form) && !is_default {
                         tags += 1;
-                        size += $crate::primitive::tagged_size(tag, $crate::field::Field::size(&self.$field, form)?);
+                        size += $crate::tagged::tagged_size(tag, $crate::field::Field::size(&self.$field, form)?);
                     }
                 })*
                 if form.flexible {
@@ -383,7 +383,7 @@ macro_rules! wire_struct {
                             && RULE.is_tagged(form)
                             && !$crate::wire::wire!(@is_default self.$field, $ty $(, $default)?)
                         {
-                            $crate::primitive::put_tagged(tag, &self.$field, form, out);
+                            $crate::tagged::put_tagged(tag, &self.$field, form, out);
                         }
                     })*
                 }
@@ -424,7 +424,7 @@ macro_rules! wire_struct {
                 )*
                 let mut unknown_tags = $crate::UnknownTags::default();
                 if form.flexible {
-                    let (after, mut tags) = $crate::primitive::TagSection::open(rest)?;
+                    let (after, mut tags) = $crate::tagged::TagSection::open(rest)?;
                     rest = after;
                     loop {
                         let (after, field) = tags.next(rest)?;
