@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use kp_client::OtherProtocol;
 use kp_protocol::{
     ApiKey, BrokerVersions, ErrorCode, RequestHeader, VersionRange,
     api::{ApiVersionsRequest, MetadataRequest, MetadataResponse, SaslHandshakeRequest},
@@ -171,27 +172,13 @@ fn no_broker(host: &str, port: u16, error: &ReaderError) -> Ailment {
 
 /// What the first bytes of an answer give away.
 fn known_by(at: &str, bytes: &[u8]) -> Option<Ailment> {
-    if is_tls(bytes) {
-        return Some(speaks_tls(at));
+    match OtherProtocol::recognise(bytes)? {
+        OtherProtocol::Tls => Some(speaks_tls(at)),
+        other => Some(Ailment::new(
+            format!("{at} is {other}, not a Kafka broker"),
+            "look at the port: Kafka's is 9092 unless it was changed",
+        )),
     }
-    let other = |what: &str| {
-        Ailment::new(
-            format!("{at} is {what}, not a Kafka broker"),
-            "look at the port: Kafka's is 9092 if nobody changed it",
-        )
-    };
-    if bytes.starts_with(b"HTTP/") {
-        return Some(other("an HTTP server"));
-    }
-    if bytes.starts_with(b"SSH-") {
-        return Some(other("an SSH server"));
-    }
-    None
-}
-
-/// A TLS record: a handshake or an alert, of whatever version.
-fn is_tls(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x15 | 0x16, 0x03, ..])
 }
 
 fn speaks_tls(at: &str) -> Ailment {

@@ -212,6 +212,6 @@ impl Ready {
 pub(super) fn wrong_correlation_id(expected: Option<i32>, found: i32) -> Arc<str> {
     match expected {
         Some(expected) => format!("correlation id {found} instead of {expected}").into(),
-        None => format!("a response with correlation id {found} that nobody waits for").into(),
+        None => format!("a response with correlation id {found} that answers no request").into(),
     }
 }

@@ -78,7 +78,8 @@ impl Shared {
         }
     }
 
-    /// Accepts a record if neither metadata nor memory has to be waited for. The usual way of a call that may block: no future is made and no waker registered for a record that goes straight in.
+    /// Accepts a record if neither metadata nor memory has to be waited for. The usual way of a call that may block: for a record
+    /// that goes straight in, no future is made and no waker registered.
     pub(crate) fn accept_at_once(&self, record: &ProducerRecord<'_>, notify: &mut Option<Notify>) -> AtOnce {
         self.at_once(record, |incoming| self.attempt(incoming, notify))
     }

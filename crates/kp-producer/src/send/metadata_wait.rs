@@ -4,18 +4,18 @@
 //! future nobody polls delays only itself. Wakers run after the lock is released. Lock: one, short.
 
 use crate::drive::link::Command;
-use crate::drive::parker;
 use crate::error::SendErrorKind;
 use kp_metadata::Cluster;
 use kp_protocol::{ErrorCode, PartitionId, TopicName};
-use kp_time::Deadline;
+use kp_time::{Deadline, Overdue, Ticket, WaitList, Wakers};
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll};
+use std::time::Instant;
 
 /// What somebody wants to know about the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,17 +73,13 @@ fn is_final(code: ErrorCode) -> bool {
 struct Waiter {
     wanted: Wanted,
     since: Instant,
-    deadline: Deadline,
     /// Answers of the cluster that came meanwhile and did not name the topic.
-    answers_without: u32,
-    verdict: Option<Result<(), SendErrorKind>>,
-    waker: Option<Waker>,
+    answers_without: Cell<u32>,
 }
 
 #[derive(Default)]
 struct Table {
-    next_id: u64,
-    waiters: BTreeMap<u64, Waiter>,
+    list: WaitList<Waiter, Result<(), SendErrorKind>>,
     /// What was heard last from the network, for the error of those who wait in vain.
     last_failure: Option<Arc<str>>,
     closed: Option<SendErrorKind>,
@@ -100,36 +96,41 @@ impl MetadataWaiters {
     /// is missed in between.
     pub(crate) fn join(self: &Arc<Self>, wanted: Wanted, since: Instant, deadline: Deadline) -> MetadataWait {
         let mut table = self.table.lock();
-        let id = table.next_id;
-        table.next_id += 1;
-        let verdict = table.closed.clone().map(Err);
-        let waiter = Waiter { wanted, since, deadline, answers_without: 0, verdict, waker: None };
-        table.waiters.insert(id, waiter);
-        MetadataWait { waiters: Arc::clone(self), id }
+        let ticket = table.list.join(Waiter { wanted, since, answers_without: Cell::new(0) }, deadline);
+        if let Some(closed) = table.closed.clone() {
+            // It has registered no waker yet.
+            drop(table.list.answer(ticket, Err(closed), &mut Wakers::default()));
+        }
+        drop(table);
+        MetadataWait { waiters: Arc::clone(self), ticket }
     }
 
     /// Serves those whom a new snapshot answers.
     pub(crate) fn serve(&self, cluster: &Cluster) {
-        self.settle(|waiter, _| {
+        self.settle(|waiter| {
             let is_named = waiter.wanted.topic().is_none_or(|topic| cluster.topic(topic).is_some());
-            waiter.answers_without += u32::from(!is_named);
+            waiter.answers_without.update(|answers| answers + u32::from(!is_named));
             waiter.wanted.verdict(cluster)
         });
     }
 
     /// Fails all who wait now.
     pub(crate) fn refuse(&self, kind: &SendErrorKind) {
-        self.settle(|_, _| Some(Err(kind.clone())));
+        self.settle(|_| Some(Err(kind.clone())));
     }
 
     /// Fails those whose time is up (MD20, MD21); the cluster tells why they waited in vain.
     pub(crate) fn expire(&self, now: Instant, cluster: &Cluster) {
-        self.settle(|waiter, last_failure| {
-            waiter.deadline.is_past(now).then(|| {
-                let waited = now.saturating_duration_since(waiter.since);
-                Err(expired(waiter, waited, cluster, last_failure))
-            })
-        });
+        let mut wakers = Wakers::default();
+        let mut table = self.table.lock();
+        let Table { list, last_failure, .. } = &mut *table;
+        let end = |overdue, _| match overdue {
+            Overdue::Waiting(waiter) => Err(expired(&waiter, now, cluster, last_failure.as_ref())),
+            Overdue::NotTaken(answer) => answer,
+        };
+        list.expire(now, end, &mut wakers);
+        drop(table);
+        wakers.wake_all();
     }
 
     /// Remembers why metadata is not to be had at the moment.
@@ -150,55 +151,42 @@ impl MetadataWaiters {
 
     /// The earliest moment at which a waiter's time is up.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let table = self.table.lock();
-        table.waiters.values().filter(|w| w.verdict.is_none()).map(|w| w.deadline.at()).min()
+        self.table.lock().list.next_deadline()
     }
 
-    /// Topics of which somebody waits for a partition that the last answer did not have.
+    /// Topics of which a call waits for a partition that the last answer did not have.
     pub(crate) fn topics_to_refresh(&self) -> Vec<TopicName> {
         let table = self.table.lock();
-        let waiting = table.waiters.values().filter(|waiter| waiter.verdict.is_none());
-        waiting
-            .filter_map(|waiter| match &waiter.wanted {
-                Wanted::Partition(topic, _) => Some(topic.clone()),
-                Wanted::AnyMetadata | Wanted::Topic(_) => None,
-            })
-            .collect()
+        let partition = |waiter: &Waiter| match &waiter.wanted {
+            Wanted::Partition(topic, _) => Some(topic.clone()),
+            Wanted::AnyMetadata | Wanted::Topic(_) => None,
+        };
+        table.list.waiting().filter_map(partition).collect()
     }
 
-    /// Every topic that somebody waits for, by name, each once.
+    /// Every topic that a call waits for, by name, each once.
     pub(crate) fn topics(&self) -> Vec<String> {
         let table = self.table.lock();
-        let waiting = table.waiters.values().filter(|waiter| waiter.verdict.is_none());
-        let topics: BTreeSet<String> = waiting
-            .filter_map(|waiter| waiter.wanted.topic())
-            .map(|topic| topic.as_str().to_owned())
-            .collect();
+        let topics = table.list.waiting().filter_map(|waiter| waiter.wanted.topic());
+        let topics: BTreeSet<String> = topics.map(|topic| topic.as_str().to_owned()).collect();
         topics.into_iter().collect()
     }
 
-    fn settle(&self, judge: impl Fn(&mut Waiter, Option<&Arc<str>>) -> Option<Result<(), SendErrorKind>>) {
-        let mut wakers = Vec::new();
-        let mut table = self.table.lock();
-        let last_failure = table.last_failure.clone();
-        for waiter in table.waiters.values_mut().filter(|waiter| waiter.verdict.is_none()) {
-            waiter.verdict = judge(waiter, last_failure.as_ref());
-            if waiter.verdict.is_some() {
-                wakers.extend(waiter.waker.take());
-            }
-        }
-        drop(table);
-        parker::wake_all(wakers);
+    fn settle(&self, judge: impl Fn(&Waiter) -> Option<Result<(), SendErrorKind>>) {
+        let mut wakers = Wakers::default();
+        self.table.lock().list.answer_where(judge, &mut wakers);
+        wakers.wake_all();
     }
 }
 
 fn expired(
     waiter: &Waiter,
-    waited: Duration,
+    now: Instant,
     cluster: &Cluster,
     last_failure: Option<&Arc<str>>,
 ) -> SendErrorKind {
-    let wanted = &waiter.wanted;
+    let (wanted, waited) = (&waiter.wanted, now.saturating_duration_since(waiter.since));
+    let answers_without = waiter.answers_without.get();
     let topic = wanted.topic().and_then(|name| cluster.topic(name));
     if let (Wanted::Partition(_, partition), Some(topic)) = (wanted, topic)
         && !topic.partitions().is_empty()
@@ -209,7 +197,7 @@ fn expired(
     let topic_error = topic.and_then(|topic| topic.error());
     let reason = match (last_failure, topic_error) {
         (None, Some(code)) => format!("the cluster answers {code}"),
-        (None, None) if waiter.answers_without > 0 => match waiter.answers_without {
+        (None, None) if answers_without > 0 => match answers_without {
             1 => "the cluster answered, and did not name the topic".to_owned(),
             answers => format!("the cluster answered {answers} times, and did not name the topic"),
         },
@@ -233,33 +221,25 @@ fn every_address(cluster: &Cluster, last_failure: Option<&Arc<str>>) -> String {
 /// A place among the waiters. Dropping it gives the place up; nothing else is held.
 pub(crate) struct MetadataWait {
     waiters: Arc<MetadataWaiters>,
-    id: u64,
+    ticket: Ticket,
 }
 
 impl Future for MetadataWait {
     type Output = Result<(), SendErrorKind>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut table = self.waiters.table.lock();
-        let Some(waiter) = table.waiters.get_mut(&self.id) else {
-            return Poll::Ready(Ok(()));
-        };
-        match waiter.verdict.clone() {
-            Some(verdict) => Poll::Ready(verdict),
-            None => {
-                match &mut waiter.waker {
-                    Some(waker) => waker.clone_from(cx.waker()),
-                    empty => *empty = Some(cx.waker().clone()),
-                }
-                Poll::Pending
-            }
-        }
+        // Cloned before the lock, and dropped behind it: a waker is foreign code.
+        let mut waker = Some(cx.waker().clone());
+        let answer = self.waiters.table.lock().list.poll(self.ticket, &mut waker);
+        answer.map(|answer| answer.unwrap_or(Ok(())))
     }
 }
 
 impl Drop for MetadataWait {
     fn drop(&mut self) {
-        self.waiters.table.lock().waiters.remove(&self.id);
+        let mut wakers = Wakers::default();
+        let left = self.waiters.table.lock().list.leave(self.ticket, &mut wakers);
+        drop((left, wakers));
     }
 }
 

@@ -4,15 +4,13 @@
 //! one back, and expired by the driver, never by its own poll. Lock: the table of those who wait, short; a place that is free
 //! is one atomic operation.
 
-use crate::drive::parker;
-use kp_time::Deadline;
+use kp_time::{Deadline, Left, Overdue, Ticket, WaitList, Wakers};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 #[derive(Debug)]
@@ -26,17 +24,9 @@ pub(crate) struct Places {
 
 #[derive(Debug, Default)]
 struct Table {
-    next_id: u64,
     /// First come, first served.
-    waiters: BTreeMap<u64, Waiter>,
+    list: WaitList<(), Verdict>,
     is_closed: bool,
-}
-
-#[derive(Debug)]
-struct Waiter {
-    deadline: Deadline,
-    verdict: Option<Verdict>,
-    waker: Option<Waker>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,90 +67,80 @@ impl Places {
 
     /// Joins those who wait. The caller then wakes the driver, which minds the deadline.
     pub(crate) fn join(self: &Arc<Self>, deadline: Deadline) -> PlaceWait {
+        let mut wakers = Wakers::default();
         let mut table = self.table.lock();
-        let id = table.next_id;
-        table.next_id += 1;
-        let verdict = table.is_closed.then_some(Verdict::Closed);
-        table.waiters.insert(id, Waiter { deadline, verdict, waker: None });
+        let ticket = table.list.join((), deadline);
+        if table.is_closed {
+            table.list.answer(ticket, Verdict::Closed, &mut wakers);
+        }
         self.count(&table);
-        // A place that was given back before the count was seen. Nobody in the table has a waker yet that this could wake but
+        // A place that was given back before the count was seen. No waiter in the table has a waker yet that this could wake but
         // those before, who are served first.
-        let woken = self.serve(&mut table);
+        self.serve(&mut table, &mut wakers);
         drop(table);
-        parker::wake_all(woken);
-        PlaceWait { places: Arc::clone(self), id }
+        wakers.wake_all();
+        PlaceWait { places: Arc::clone(self), ticket }
     }
 
     /// Gives places back, to those who wait first.
     pub(crate) fn give_back(&self, places: usize) {
         self.taken.fetch_sub(places, SeqCst);
         if self.waiting.load(SeqCst) > 0 {
-            let woken = self.serve(&mut self.table.lock());
-            parker::wake_all(woken);
+            let mut wakers = Wakers::default();
+            self.serve(&mut self.table.lock(), &mut wakers);
+            wakers.wake_all();
         }
     }
 
-    /// Ends the waiting of those whose time is up.
+    /// Ends the waiting of those whose time is up. A place that was given and not fetched yet stays given.
     pub(crate) fn expire(&self, now: Instant) {
         if self.waiting.load(SeqCst) > 0 {
-            self.settle(|waiter| waiter.deadline.is_past(now).then_some(Verdict::Late));
+            let end = |overdue, _| match overdue {
+                Overdue::Waiting(()) => Verdict::Late,
+                Overdue::NotTaken(verdict) => verdict,
+            };
+            self.change(|table, wakers| table.list.expire(now, end, wakers));
         }
     }
 
-    /// The earliest moment at which somebody's time is up.
+    /// The earliest moment at which a waiter's time is up.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         if self.waiting.load(SeqCst) == 0 {
             return None;
         }
-        let table = self.table.lock();
-        table
-            .waiters
-            .values()
-            .filter(|waiter| waiter.verdict.is_none())
-            .map(|waiter| waiter.deadline.at())
-            .min()
+        self.table.lock().list.next_deadline()
     }
 
-    /// Ends the waiting of all, and of whoever comes later.
+    /// Ends the waiting of all, and of every later one.
     pub(crate) fn close(&self) {
-        self.table.lock().is_closed = true;
-        self.settle(|_| Some(Verdict::Closed));
+        self.change(|table, wakers| {
+            table.is_closed = true;
+            table.list.answer_where(|()| Some(Verdict::Closed), wakers);
+        });
     }
 
     fn take_one(&self) -> bool {
         self.taken.fetch_update(SeqCst, SeqCst, |taken| (taken < self.capacity).then_some(taken + 1)).is_ok()
     }
 
-    fn serve(&self, table: &mut Table) -> Vec<Waker> {
-        let mut woken = Vec::new();
-        for waiter in table.waiters.values_mut().filter(|waiter| waiter.verdict.is_none()) {
-            if !self.take_one() {
-                break;
-            }
-            waiter.verdict = Some(Verdict::Served);
-            woken.extend(waiter.waker.take());
+    fn serve(&self, table: &mut Table, wakers: &mut Wakers) {
+        while !table.list.is_empty() && self.take_one() {
+            table.list.answer_first(Verdict::Served, wakers);
         }
         self.count(table);
-        woken
     }
 
-    fn settle(&self, verdict: impl Fn(&Waiter) -> Option<Verdict>) {
-        let mut woken = Vec::new();
+    fn change(&self, change: impl FnOnce(&mut Table, &mut Wakers)) {
+        let mut wakers = Wakers::default();
         let mut table = self.table.lock();
-        for waiter in table.waiters.values_mut().filter(|waiter| waiter.verdict.is_none()) {
-            waiter.verdict = verdict(waiter);
-            if waiter.verdict.is_some() {
-                woken.extend(waiter.waker.take());
-            }
-        }
+        change(&mut table, &mut wakers);
         self.count(&table);
         drop(table);
-        parker::wake_all(woken);
+        wakers.wake_all();
     }
 
     fn count(&self, table: &Table) {
-        let waiting = table.waiters.values().filter(|waiter| waiter.verdict.is_none()).count();
-        self.waiting.store(waiting, SeqCst);
+        self.waiting.store(table.list.len(), SeqCst);
     }
 }
 
@@ -188,36 +168,29 @@ impl Drop for Place {
 #[derive(Debug)]
 pub(crate) struct PlaceWait {
     places: Arc<Places>,
-    id: u64,
+    ticket: Ticket,
 }
 
 impl Future for PlaceWait {
     type Output = Result<Place, NoPlace>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut table = self.places.table.lock();
-        let Some(waiter) = table.waiters.get_mut(&self.id) else { return Poll::Ready(Err(NoPlace::Closed)) };
-        let verdict = match waiter.verdict {
-            None => {
-                waiter.waker = Some(cx.waker().clone());
-                return Poll::Pending;
-            }
+        // Cloned before the lock, and dropped behind it: a waker is foreign code.
+        let mut waker = Some(cx.waker().clone());
+        let verdict = self.places.table.lock().list.poll(self.ticket, &mut waker);
+        verdict.map(|verdict| match verdict {
             Some(Verdict::Served) => Ok(Place(Some(Arc::clone(&self.places)))),
             Some(Verdict::Late) => Err(NoPlace::Late),
-            Some(Verdict::Closed) => Err(NoPlace::Closed),
-        };
-        table.waiters.remove(&self.id);
-        Poll::Ready(verdict)
+            Some(Verdict::Closed) | None => Err(NoPlace::Closed),
+        })
     }
 }
 
 impl Drop for PlaceWait {
     fn drop(&mut self) {
-        let mut table = self.places.table.lock();
-        let left = table.waiters.remove(&self.id);
-        self.places.count(&table);
-        drop(table);
-        if left.is_some_and(|waiter| waiter.verdict == Some(Verdict::Served)) {
+        let mut left = Left::Nothing;
+        self.places.change(|table, wakers| left = table.list.leave(self.ticket, wakers));
+        if left == Left::Answered(Verdict::Served) {
             self.places.give_back(1);
         }
     }
@@ -227,6 +200,7 @@ impl Drop for PlaceWait {
 mod tests {
     use super::*;
     use kp_time::{Clock, ManualClock};
+    use std::task::Waker;
     use std::time::Duration;
 
     fn look(wait: &mut PlaceWait) -> Poll<Result<Place, NoPlace>> {

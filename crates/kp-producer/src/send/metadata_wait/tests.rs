@@ -5,7 +5,8 @@ use kp_metadata::{Partition, Topic};
 use kp_protocol::{BrokerAddress, BrokerId, TopicId};
 use kp_time::{Clock, ManualClock};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::Wake;
+use std::task::{Wake, Waker};
+use std::time::Duration;
 
 #[derive(Default)]
 struct Rung(AtomicU32);
@@ -135,7 +136,7 @@ fn a_wait_that_is_dropped_leaves_nothing_behind() {
     assert!(bench.poll(&mut wait).is_pending());
     drop(wait);
     assert_eq!(bench.waiters.next_deadline(), None);
-    assert!(bench.waiters.table.lock().waiters.is_empty());
+    assert!(bench.waiters.table.lock().list.is_empty());
     bench.waiters.serve(&cluster([topic("t", 1)]));
     assert_eq!(bench.rung(), 0);
 }
@@ -157,4 +158,35 @@ fn a_cluster_that_answers_without_the_topic_is_not_told_as_one_that_does_not_ans
     };
     assert_eq!(reason(&mut wait), "the cluster answered 2 times, and did not name the topic");
     assert_eq!(reason(&mut unanswered), "host:9092: no answer yet");
+}
+
+/// A waker of an executor that looks at the producer when a task of it is dropped.
+struct LooksWhenDropped(Arc<MetadataWaiters>);
+
+impl Wake for LooksWhenDropped {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for LooksWhenDropped {
+    fn drop(&mut self) {
+        assert!(self.0.topics().len() < 3);
+    }
+}
+
+#[test]
+fn a_waker_that_is_dropped_may_look_at_those_who_wait() {
+    let bench = Bench::new();
+    let poll = |wait: &mut MetadataWait| {
+        let waker = Waker::from(Arc::new(LooksWhenDropped(Arc::clone(&bench.waiters))));
+        assert!(Pin::new(wait).poll(&mut Context::from_waker(&waker)).is_pending());
+    };
+    let mut wait = bench.wait_for(Wanted::Topic("t".into()));
+    poll(&mut wait);
+    poll(&mut wait);
+    drop(wait);
+    let mut expires = bench.wait_for(Wanted::Topic("t".into()));
+    poll(&mut expires);
+    bench.clock.advance(Duration::from_millis(100));
+    bench.waiters.expire(bench.clock.now(), &cluster([]));
+    assert!(bench.poll(&mut expires).is_ready());
 }
