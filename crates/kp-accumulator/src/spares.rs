@@ -9,13 +9,16 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// The share of `buffer.memory` that batches kept to be used again may take, as a divisor, and the tokens' lists as well: what the
-/// pages of that memory need, at the defaults.
-const SPARE_SHARE: usize = 16;
+/// The share of `buffer.memory` that batches kept to be used again may take, as a divisor: at the default `batch.size` a batch for
+/// each page and as many again, since all of them are on their way when the broker is the slower side.
+const CORE_SHARE: usize = 8;
+/// The share of the tokens' lists.
+const TOKEN_SHARE: usize = 16;
 /// Where `buffer.memory` is small they may take so many bytes.
 const LEAST_SPARES: usize = 64 << 10;
-/// None was ever more than were on their way at once, so that more than this is never of use at 32 MiB.
-const MOST_SPARES: usize = 2 << 20;
+/// More batches than fit here are on their way at once only with small batches.
+const MOST_CORES: usize = 4 << 20;
+const MOST_TOKENS: usize = 2 << 20;
 
 /// A list with more room than this is not kept: it was of a batch that had grown.
 const LARGEST_TOKENS: usize = 1024;
@@ -49,10 +52,11 @@ struct Kept {
 impl Spares {
     /// For batches in `memory` bytes.
     pub(crate) fn new(memory: usize) -> Arc<Self> {
-        let spare = (memory / SPARE_SHARE).clamp(LEAST_SPARES, MOST_SPARES);
+        let cores = (memory / CORE_SHARE).clamp(LEAST_SPARES, MOST_CORES);
+        let tokens = (memory / TOKEN_SHARE).clamp(LEAST_SPARES, MOST_TOKENS);
         Arc::new(Self {
-            most_cores: spare / OVERHEAD,
-            most_tokens: spare / size_of::<Token>(),
+            most_cores: cores / OVERHEAD,
+            most_tokens: tokens / size_of::<Token>(),
             kept: Mutex::default(),
             blank: Arc::new(Completion::new(TopicPartition::new("", 0))),
         })
