@@ -118,6 +118,7 @@ pub fn rs_batch(codec: Compression) -> rs::RecordBatch {
             Compression::Snappy => rs::RecordBatchCompression::Snappy,
             Compression::Lz4 => rs::RecordBatchCompression::Lz4,
             Compression::Zstd => rs::RecordBatchCompression::Zstd,
+            other => unreachable!("{other:?} is measured nowhere"),
         },
         is_transactional: false,
         timestamp_type: rs::RecordBatchTimestampType::CreateTime,
@@ -132,6 +133,7 @@ pub fn their_codec(codec: Compression) -> theirs::Compression {
         Compression::Snappy => theirs::Compression::Snappy,
         Compression::Lz4 => theirs::Compression::Lz4,
         Compression::Zstd => theirs::Compression::Zstd,
+        other => unreachable!("{other:?} is measured nowhere"),
     }
 }
 

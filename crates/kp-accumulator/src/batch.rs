@@ -210,13 +210,13 @@ impl<S> Batch<S> {
         self.core.ledger.mark_unknown();
     }
 
-    /// Moves `held_back` of the time that runs now to [`Spent::throttled`].
+    /// Moves `held_back` of the time that runs now to [`Spent::throttled`](crate::Spent::throttled).
     pub fn charge_throttled(&mut self, held_back: Duration) {
         self.core.ledger.charge_throttled(held_back);
     }
 
     /// Of the wait that ended when it was sent, or that goes on, calls what overlaps with `from` to `until` throttled: its
-    /// broker had asked for that (KIP-219). Only time that counted as [`Spent::queued`] is taken.
+    /// broker had asked for that (KIP-219). Only time that counted as [`Spent::queued`](crate::Spent::queued) is taken.
     pub fn charge_throttled_wait(&mut self, now: Instant, from: Instant, until: Instant) {
         self.core.ledger.charge_throttled_wait(now, from, until);
     }

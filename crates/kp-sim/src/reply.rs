@@ -19,7 +19,7 @@ pub enum Reply {
     Close,
     /// Keep the connection open, and neither read nor answer anything on it any more.
     Stall,
-    /// Nothing to answer yet: ask again with [`SimCluster::resume`], when something was appended or at the latest at
+    /// Nothing to answer yet: ask again with [`SimCluster::resume`](crate::SimCluster::resume), when something was appended or at the latest at
     /// [`Waiting::deadline`]. Later requests of the connection wait meanwhile.
     Later(Box<Waiting>),
 }

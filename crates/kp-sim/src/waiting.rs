@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use kp_protocol::api::{FetchRequest, ProduceResponse};
 use kp_protocol::{BrokerId, LeaderEpoch, ReceivedHeader};
 
-/// A request that waits. A host keeps it and asks again with [`SimCluster::resume`]; dropping it forgets the request.
+/// A request that waits. A host keeps it and asks again with [`SimCluster::resume`](crate::SimCluster::resume); dropping it forgets the request.
 #[derive(Clone, Debug)]
 pub enum Waiting {
     /// For `fetch.min.bytes` (KIP-74).

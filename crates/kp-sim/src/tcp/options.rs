@@ -2,7 +2,7 @@
 
 use crate::{ClusterSettings, KafkaVersion};
 
-/// How to start an [`EmbeddedBroker`]. The fields without a word here are those of [`ClusterSettings`].
+/// How to start an [`EmbeddedBroker`](super::EmbeddedBroker). The fields without a word here are those of [`ClusterSettings`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EmbeddedOptions {
