@@ -1,6 +1,6 @@
 //! How often the heap is asked for memory once a producer runs: everything that this process does is counted, its network thread
 //! included; the broker is another process. What is left belongs to batches, not to records: about one piece for
-//! each 16 KiB page (its shared handle); a request of more than three batches takes another (its list of segments).
+//! each 16 KiB page (its shared handle); a request of more than seven batches takes another (its list of segments).
 
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "figures are printed for a reader")]

@@ -15,7 +15,7 @@ use std::ops::Deref;
 /// assert_eq!((segments.len(), segments.concat()), (2, b"headbody".to_vec()));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Segments(SmallVec<[Bytes; 8]>);
+pub struct Segments(SmallVec<[Bytes; 16]>);
 
 impl Segments {
     /// No pieces; room for `pieces` of them without a list that grows.
@@ -91,7 +91,7 @@ impl<'a> IntoIterator for &'a Segments {
 
 /// The pieces of [`Segments`], one by one.
 #[derive(Debug)]
-pub struct IntoPieces(smallvec::IntoIter<[Bytes; 8]>);
+pub struct IntoPieces(smallvec::IntoIter<[Bytes; 16]>);
 
 impl Iterator for IntoPieces {
     type Item = Bytes;

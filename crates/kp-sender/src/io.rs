@@ -36,6 +36,10 @@ pub enum Input {
 }
 
 /// What the host is to do.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a request holds its list of segments to spare the heap; a box would take it back"
+)]
 #[derive(Debug)]
 #[must_use]
 pub enum Output {
