@@ -105,14 +105,14 @@ pub(crate) enum Chosen {
     /// One that cannot be used; the reason is noted.
     Failed,
     /// No broker is connected or may be connected to now.
-    Nobody,
+    NoBroker,
 }
 
 impl SenderCore {
     /// Lets the network choose the broker for a question that any of them answers.
     pub(crate) fn choose(&mut self, now: Instant, nodes: &mut dyn Nodes) -> Chosen {
         self.is_dirty = true;
-        let Some(broker) = nodes.least_loaded(now) else { return Chosen::Nobody };
+        let Some(broker) = nodes.least_loaded(now) else { return Chosen::NoBroker };
         match self.ask(now, broker, nodes) {
             Readiness::Ready { connection, versions } => {
                 Chosen::Ready(ReadyNode { broker, connection, versions })

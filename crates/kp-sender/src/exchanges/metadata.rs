@@ -36,8 +36,8 @@ impl SenderCore {
             Chosen::Ready(node) => self.send_metadata_request(now, &node),
             Chosen::NotReady(until) => self.exchange = Exchange::Waiting { until },
             // MD23: none is connected or connectable.
-            Chosen::Nobody if self.metadata.can_rebootstrap() => self.rebootstrap(now),
-            Chosen::Nobody | Chosen::Failed => self.metadata_failed(now, None),
+            Chosen::NoBroker if self.metadata.can_rebootstrap() => self.rebootstrap(now),
+            Chosen::NoBroker | Chosen::Failed => self.metadata_failed(now, None),
         }
     }
 

@@ -79,7 +79,7 @@ impl SenderCore {
                 let exchange = Exchange::Waiting { until };
                 self.idempotence.identity = Identity::Missing { not_before: None, exchange };
             }
-            Chosen::Nobody | Chosen::Failed => self.ask_for_identity_later(now),
+            Chosen::NoBroker | Chosen::Failed => self.ask_for_identity_later(now),
         }
     }
 
