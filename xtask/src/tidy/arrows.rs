@@ -14,6 +14,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-config", &["kp-protocol"]),
     ("kp-memory", &["kp-time"]),
     ("kp-metadata", &["kp-time", "kp-protocol"]),
+    ("kp-sasl", &["kp-protocol"]),
     ("kp-accumulator", &["kp-memory", "kp-metadata", "kp-protocol", "kp-time"]),
     ("kp-client", &["kp-protocol"]),
     ("kp-sender", &["kp-accumulator", "kp-client", "kp-metadata", "kp-protocol", "kp-time"]),
@@ -47,6 +48,7 @@ const WITHOUT_RUNTIME: &[&str] = &[
     "kp-metadata",
     "kp-accumulator",
     "kp-client",
+    "kp-sasl",
     "kp-sender",
     "kp-network",
     "kp-producer",
@@ -61,6 +63,7 @@ const NEVER_A_RUNTIME: &[&str] = &[
     "kp-metadata",
     "kp-accumulator",
     "kp-client",
+    "kp-sasl",
     "kp-sender",
     "kp-sim",
 ];

@@ -314,10 +314,12 @@ fn answers_that_are_not_awaited_are_refused() {
     assert!(done.on_authenticate(&token_answer(b"")).is_err(), "it is over");
 }
 
-/// A mechanism of so many tokens, as Kerberos is one: complete with the last that it sends.
+/// A mechanism of so many tokens, as Kerberos is one: complete with the last that it sends, and with nothing to say to what
+/// comes behind that.
 #[derive(Debug)]
 struct Counting {
     left: u32,
+    sent: u32,
 }
 
 impl SaslMechanism for Counting {
@@ -326,8 +328,11 @@ impl SaslMechanism for Counting {
     }
 
     fn step(&mut self, _challenge: Option<&[u8]>) -> Result<SaslStep, SaslFailure> {
-        let Some(left) = self.left.checked_sub(1) else { return Ok(SaslStep::Done) };
-        self.left = left;
+        let Some(left) = self.left.checked_sub(1) else {
+            assert_eq!(self.sent, 0, "it was complete before this step");
+            return Ok(SaslStep::Done);
+        };
+        (self.left, self.sent) = (left, self.sent + 1);
         Ok(SaslStep::Send(Secret::from("token")))
     }
 
@@ -337,7 +342,7 @@ impl SaslMechanism for Counting {
 }
 
 fn counting(left: u32, dialect: SaslDialect) -> SaslExchange {
-    SaslExchange::new(Box::new(Counting { left }), dialect)
+    SaslExchange::new(Box::new(Counting { left, sent: 0 }), dialect)
 }
 
 // SE7
@@ -378,7 +383,7 @@ fn a_mechanism_that_is_done_before_it_sent_anything_proves_nothing() {
     let _ = exchange.begin();
     assert!(exchange.on_handshake(&mechanisms(ErrorCode::NONE, &["COUNTING"])).is_err());
     // Without `resume` of its own a mechanism takes no work.
-    assert!(Counting { left: 1 }.resume(Worked::done(())).is_err());
+    assert!(Counting { left: 1, sent: 0 }.resume(Worked::done(())).is_err());
 }
 
 // SE18, SE24, H39, H40, H42

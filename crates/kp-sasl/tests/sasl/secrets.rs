@@ -46,7 +46,7 @@ fn answers_with(secret: &str) -> Vec<String> {
         format!("\0alice\0{secret}"),
         // Where it would be cut in two.
         format!("{}{secret}", "x".repeat(455)),
-        format!("{}{secret}", "x".repeat(35)),
+        format!("{}{secret}", "x".repeat(31)),
         format!("{secret}{}", "x".repeat(1_000)),
         secret.repeat(100),
     ]
@@ -70,6 +70,8 @@ impl Printed {
         assert!(!self.0.is_empty());
         let bytes = |text: &str| format!("{:?}", text.as_bytes());
         for secret in [PASSWORD, TOKEN] {
+            // Not even a part of one, as a text that was cut in the wrong place would have.
+            assert!(!self.0.contains(&secret[..8]), "{secret} in:\n{}", self.0);
             let forms = [
                 secret.to_owned(),
                 STANDARD.encode(secret),
