@@ -1,7 +1,7 @@
 //! The queues of one topic, and what they share. A handle that threads keep: no look-up by name per record.
 
 use crate::compression_ratio::CompressionRatio;
-use crate::growth::GrowthLimit;
+use crate::growth_limit::GrowthLimit;
 use crate::incomplete::Incomplete;
 use crate::partition_queue::PartitionQueue;
 use crate::partitioner::{Counter, QueueLengths, Sticky};
