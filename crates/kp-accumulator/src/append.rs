@@ -2,6 +2,7 @@
 //! encoding, and one atomic look at the park word only when there are news for the driver.
 
 use crate::accumulator::Accumulator;
+use crate::age::Age;
 use crate::batch::Notify;
 use crate::batch::{Batch, OpenLimits, Room};
 use crate::completion::Completion;
@@ -9,7 +10,6 @@ use crate::compression_ratio::SAFETY;
 use crate::error::AppendError;
 use crate::partition_queue::{PartitionQueue, QueueState};
 use crate::partitioner::{Choosing, Shard, partition_for_key};
-use crate::settings::Age;
 use crate::topic_queues::TopicQueues;
 use kp_memory::Buffer;
 use kp_metadata::Topic;

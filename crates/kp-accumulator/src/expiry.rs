@@ -3,7 +3,8 @@
 
 use crate::accumulator::Accumulator;
 use crate::batch::{Batch, Sealed};
-use crate::partition_queue::{PartitionQueue, QueueIndex, QueueState, Queued};
+use crate::partition_queue::{PartitionQueue, QueueState, Queued};
+use crate::queue_index::QueueIndex;
 use crate::ready::Driver;
 use std::sync::Arc;
 use std::time::Instant;

@@ -4,9 +4,10 @@
 //! otherwise rests where it is until the cause of its rest ends.
 
 use crate::accumulator::Accumulator;
+use crate::age::Age;
 use crate::alarms::Alarms;
-use crate::partition_queue::{Head, PartitionQueue, QueueIndex};
-use crate::settings::Age;
+use crate::partition_queue::{Head, PartitionQueue};
+use crate::queue_index::QueueIndex;
 use kp_metadata::{Cluster, Partition};
 use kp_protocol::{BrokerId, LeaderEpoch, TopicName};
 use smallvec::SmallVec;

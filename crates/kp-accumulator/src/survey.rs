@@ -2,7 +2,8 @@
 //! queue's lock for a moment; nothing on the way of a record looks here.
 
 use crate::accumulator::Accumulator;
-use crate::partition_queue::{Head, PartitionQueue, QueueIndex, Slot};
+use crate::partition_queue::{Head, PartitionQueue, Slot};
+use crate::queue_index::QueueIndex;
 use kp_protocol::TopicPartition;
 use std::time::Instant;
 

@@ -1,10 +1,12 @@
 //! The queues of one topic, and what they share. A handle that threads keep: no look-up by name per record.
 
 use crate::compression_ratio::CompressionRatio;
-use crate::growth::{GrowthLimit, LastLeader};
+use crate::growth::LastLeader;
+use crate::growth_limit::GrowthLimit;
 use crate::incomplete::Incomplete;
-use crate::partition_queue::{Home, PartitionQueue, QueueIndex};
+use crate::partition_queue::{Home, PartitionQueue};
 use crate::partitioner::{Counter, QueueLengths, Sticky};
+use crate::queue_index::QueueIndex;
 use crate::spares::Spares;
 use crate::topic_counters::TopicCounters;
 use kp_memory::BufferPool;

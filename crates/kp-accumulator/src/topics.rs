@@ -3,7 +3,8 @@
 //! of a million partitions costs a few bytes for each of them until then. Never: removes a topic or a queue (AC1).
 //! Locks, in this order: the names, the queues of one topic, the list of all queues; a look-up by a handle takes none.
 
-use crate::partition_queue::{PartitionQueue, QueueIndex};
+use crate::partition_queue::PartitionQueue;
+use crate::queue_index::QueueIndex;
 use crate::topic_queues::{TopicQueues, TopicShared};
 use kp_protocol::TopicName;
 use parking_lot::{RwLock, RwLockReadGuard};
@@ -76,7 +77,7 @@ impl Topics {
 
 #[cfg(test)]
 mod tests {
-    use crate::partition_queue::QueueIndex;
+    use crate::queue_index::QueueIndex;
     use crate::testing::{Room, name, settings};
     use std::sync::Arc;
 
