@@ -116,13 +116,13 @@ fn a_batch_that_the_gate_gives_up_leaves_its_queue_without_an_attempt() {
     let room = Room::new(settings(), &[0; 2]);
     (0..2).for_each(|partition| drop(room.send_full(partition)));
     room.ready();
-    let mut gate = GivingUp(room.topic.queues[0].index());
+    let mut gate = GivingUp(room.queue(0).index());
     let mut drained = Vec::new();
     let mut given_up =
         room.accumulator.drain(room.now(), &room.cluster, BrokerId(0), usize::MAX, &mut gate, &mut drained);
     assert_eq!(Room::partitions(&drained), [1], "its neighbour is sent");
     let batch = given_up.pop().unwrap();
-    assert_eq!((batch.queue(), batch.attempts()), (room.topic.queues[0].index(), 0));
+    assert_eq!((batch.queue(), batch.attempts()), (room.queue(0).index(), 0));
     let failure = batch.failure(room.now(), FailureKind::EpochOver, Certainty::NotWritten, None, Vec::new());
     assert_eq!(failure.attempts, 0);
     batch.settle(Outcome::Failed(Arc::new(failure)));
