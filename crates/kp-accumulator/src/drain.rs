@@ -2,8 +2,10 @@
 //! ready, up to `max.request.size` (AC16–AC19, AC21). Called by the driver.
 
 use crate::accumulator::Accumulator;
+use crate::batch::HeadBatch;
 use crate::batch::{Batch, InFlight, Sealed, WireBatch};
-use crate::partition_queue::{Head, HeadBatch, PartitionQueue, QueueIndex, Queued};
+use crate::partition_queue::{Head, PartitionQueue, Queued};
+use crate::queue_index::QueueIndex;
 use crate::ready::{Driver, Look};
 use kp_metadata::Cluster;
 use kp_protocol::{BatchIdentity, BrokerId, TopicPartition};

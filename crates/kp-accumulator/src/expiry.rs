@@ -3,7 +3,8 @@
 
 use crate::accumulator::Accumulator;
 use crate::batch::{Batch, Sealed};
-use crate::partition_queue::{PartitionQueue, QueueIndex, QueueState, Queued};
+use crate::partition_queue::{PartitionQueue, QueueState, Queued};
+use crate::queue_index::QueueIndex;
 use crate::ready::Driver;
 use std::sync::Arc;
 use std::time::Instant;
@@ -99,7 +100,7 @@ impl Accumulator {
         self.park.look();
         self.park.take_returned();
         let mut driver = self.driver.lock();
-        self.copy_new_queues(&mut driver.queues);
+        self.topics.copy_new_queues(&mut driver.queues);
         let mut taken = Vec::new();
         for queue in &driver.queues {
             let mut state = queue.state.lock();
@@ -129,7 +130,7 @@ impl Accumulator {
 
     pub(crate) fn known(&self, driver: &mut Driver, index: QueueIndex) -> Option<Arc<PartitionQueue>> {
         if index.0 as usize >= driver.queues.len() {
-            self.copy_new_queues(&mut driver.queues);
+            self.topics.copy_new_queues(&mut driver.queues);
         }
         driver.queues.get(index.0 as usize).cloned()
     }

@@ -7,7 +7,7 @@ use crate::accumulator::Accumulator;
 use crate::partition_queue::{PartitionQueue, QueueState};
 use kp_protocol::BrokerId;
 use kp_time::Clock;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use std::time::Duration;
 
 /// How old a batch may be that still grows. Far more than a round trip, far less than a `delivery.timeout.ms` worth having: the
@@ -52,25 +52,6 @@ impl LastLeader {
 
     fn get(&self) -> Option<BrokerId> {
         Some(BrokerId(self.0.load(Relaxed))).filter(|broker| broker.0 >= 0)
-    }
-}
-
-/// Bytes on the wire up to which the batches of one topic grow.
-#[derive(Debug)]
-pub(crate) struct GrowthLimit(AtomicUsize);
-
-impl GrowthLimit {
-    pub(crate) fn new(bytes: usize) -> Self {
-        Self(AtomicUsize::new(bytes))
-    }
-
-    /// The broker found a batch of so many bytes too large.
-    pub(crate) fn was_too_large(&self, bytes: usize) {
-        self.0.fetch_min(bytes / 2, Relaxed);
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.load(Relaxed)
     }
 }
 

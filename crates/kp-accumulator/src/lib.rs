@@ -54,6 +54,7 @@
 #![forbid(unsafe_code)]
 
 mod accumulator;
+mod age;
 mod alarms;
 mod append;
 mod batch;
@@ -65,10 +66,13 @@ mod expiry;
 mod failure;
 mod flush;
 mod growth;
+mod growth_limit;
 mod incomplete;
+mod measure;
 mod park_word;
 mod partition_queue;
 mod partitioner;
+mod queue_index;
 mod ready;
 mod record_format;
 mod seal_list;
@@ -79,23 +83,25 @@ mod split;
 mod survey;
 mod topic_counters;
 mod topic_queues;
+mod topics;
 mod waker_set;
 
 pub use accumulator::Accumulator;
 pub use append::{Append, Appended, Target};
 pub use batch::{
-    Batch, BatchPlace, Closed, InFlight, Listener, Notify, Open, Payload, Sealed, Undispatched, WireBatch,
+    Batch, BatchPlace, Closed, HeadBatch, InFlight, Listener, Notify, Open, Payload, Sealed, Undispatched,
+    WireBatch,
 };
 pub use completion::{Completion, Outcome, RecordCallback, RecordOutcome, RecordResult, SplitPart};
 pub use drain::{Admission, DrainGate, Drained};
 pub use error::AppendError;
 pub use failure::{BatchFailure, BrokerError, Certainty, FailureKind, Spent};
 pub use flush::Flush;
-pub use partition_queue::{HeadBatch, QueueIndex};
 pub use partitioner::{
     BoxError, PartitionRequest, Partitioner, PartitionerError, Spread, choose_partition, murmur2,
     partition_for_key,
 };
+pub use queue_index::QueueIndex;
 pub use ready::ReadyCheck;
 pub use sealer::Sealer;
 pub use settings::{AccumulatorSettings, Seal};

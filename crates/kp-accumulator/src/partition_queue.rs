@@ -3,23 +3,21 @@
 //! Touched by append (any thread), by workers that seal, and by the driver. Lock: one per partition, never held while
 //! waiting for memory, while compressing, or while user code runs.
 
-use crate::batch::{Batch, BatchPlace, Closed, Open, Sealed};
+use crate::age::Age;
+use crate::batch::{Batch, BatchPlace, Closed, HeadBatch, Open, Sealed};
 use crate::completion::Completion;
 use crate::growth::LastLeader;
 use crate::incomplete::BatchNumber;
+use crate::measure::Measure;
 use crate::partitioner::QueueLength;
-use crate::record_format::Measure;
-use crate::settings::{AccumulatorSettings, Age};
+use crate::queue_index::QueueIndex;
+use crate::settings::AccumulatorSettings;
 use crate::topic_queues::TopicShared;
-use kp_protocol::{BatchIdentity, LeaderEpoch, TopicPartition};
+use kp_protocol::{LeaderEpoch, TopicPartition};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// The number of a partition's queue within its accumulator; it is never given to another (AC1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct QueueIndex(pub u32);
 
 /// What a queue and its batches share, and nothing else: batches in flight keep it alive, not the queue.
 #[derive(Debug)]
@@ -89,27 +87,6 @@ pub(crate) enum Head {
     Lingering(Instant),
     /// May be sent now.
     Ready,
-}
-
-/// The batch that a drain would send, as its [`DrainGate`](crate::DrainGate) sees it.
-#[derive(Clone, Copy, Debug)]
-pub struct HeadBatch<'a> {
-    /// The partition.
-    pub partition: &'a TopicPartition,
-    /// Its records: what a sequence advances by.
-    pub records: u32,
-    /// Bytes on the wire, header included, in the format that [`Accumulator::set_record_format`] was told.
-    ///
-    /// [`Accumulator::set_record_format`]: crate::Accumulator::set_record_format
-    pub wire_size: usize,
-    /// How often it was sent already.
-    pub attempts: u32,
-    /// The identity it was sent under, if it was (AC22).
-    pub identity: Option<BatchIdentity>,
-    /// Whether the outcome of an earlier attempt is unknown.
-    pub ever_unknown: bool,
-    /// When its first record was appended.
-    pub created: Instant,
 }
 
 impl PartitionQueue {

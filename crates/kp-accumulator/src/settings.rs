@@ -1,5 +1,6 @@
 //! What the accumulator is told once, when it is made. Plain values; the facade fills them from its configuration.
 
+use crate::age::Age;
 use crate::partitioner::Spread;
 use kp_protocol::ProtocolError;
 use kp_protocol::compression::{Compression, Compressor};
@@ -58,24 +59,6 @@ pub struct AccumulatorSettings {
 
 /// The least difference between two moments.
 const TICK: Duration = Duration::from_nanos(1);
-
-/// What a batch's expiry counts from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Age {
-    /// When its first record was appended.
-    pub(crate) created: Instant,
-    /// When it was sent last.
-    pub(crate) last_attempt: Option<Instant>,
-    /// Since when it is known to take no more records.
-    pub(crate) full_since: Option<Instant>,
-}
-
-impl Age {
-    /// Of a batch that was made just now.
-    pub(crate) fn new(created: Instant) -> Self {
-        Self { created, last_attempt: None, full_since: None }
-    }
-}
 
 impl Default for AccumulatorSettings {
     /// Kafka's defaults of today (KIP-1030), sealing inline; batches do not grow.

@@ -4,7 +4,7 @@
 use crate::accumulator::Accumulator;
 use crate::batch::{Batch, Closed, InFlight, Part};
 use crate::completion::Outcome;
-use crate::record_format::Measure;
+use crate::measure::Measure;
 use kp_memory::MemoryError;
 use kp_protocol::ProtocolError;
 use kp_protocol::records::{DecodedRecords, HeaderRef, Record, RecordEncoder, RecordRef};

@@ -2,7 +2,8 @@
 //! queue's lock for a moment; nothing on the way of a record looks here.
 
 use crate::accumulator::Accumulator;
-use crate::partition_queue::{Head, PartitionQueue, QueueIndex, Slot};
+use crate::partition_queue::{Head, PartitionQueue, Slot};
+use crate::queue_index::QueueIndex;
 use kp_protocol::TopicPartition;
 use std::time::Instant;
 
@@ -47,7 +48,7 @@ impl Accumulator {
     #[must_use]
     pub fn survey(&self, now: Instant) -> Vec<QueueSurvey> {
         let mut queues = Vec::new();
-        self.copy_new_queues(&mut queues);
+        self.topics.copy_new_queues(&mut queues);
         queues.iter().filter_map(|queue| self.survey_of(queue, now)).collect()
     }
 

@@ -1,8 +1,7 @@
 //! A batch that takes no more records and is not compressed yet. Owned by value: any thread may seal it.
 
-use super::{Batch, Core, Payload, Sealed};
-use crate::partition_queue::HeadBatch;
-use crate::record_format::Measure;
+use super::{Batch, Core, HeadBatch, Payload, Sealed};
+use crate::measure::Measure;
 use crate::sealer::Sealer;
 use kp_memory::Buffer;
 use kp_protocol::compression::Compression;

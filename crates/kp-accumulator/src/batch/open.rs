@@ -2,8 +2,8 @@
 
 use super::closed::Pages;
 use super::{Batch, Closed, Core, Notify};
+use crate::measure::Measure;
 use crate::partition_queue::Home;
-use crate::record_format::Measure;
 use crate::settings::AccumulatorSettings;
 use kp_memory::Buffer;
 use kp_protocol::ProtocolError;

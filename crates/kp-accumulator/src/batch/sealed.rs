@@ -1,8 +1,7 @@
 //! A batch whose payload is final: it waits to be sent, for the first time or again.
 
-use super::{Batch, InFlight, Payload, Sent, WireBatch};
-use crate::partition_queue::HeadBatch;
-use crate::record_format::Measure;
+use super::{Batch, HeadBatch, InFlight, Payload, Sent, WireBatch};
+use crate::measure::Measure;
 use kp_protocol::ProtocolError;
 use kp_protocol::compression::Compression;
 use kp_protocol::records::BATCH_HEADER_SIZE;
