@@ -16,8 +16,9 @@
 //!
 //! struct Everything; // an idempotent producer gives identities here
 //! impl DrainGate for Everything {
+//!     type Pass = ();
 //!     fn admit(&mut self, _: QueueIndex, _: &HeadBatch<'_>) -> Admission {
-//!         Admission::Send(None)
+//!         Admission::Send { identity: None, pass: () }
 //!     }
 //! }
 //!
@@ -83,6 +84,7 @@ mod split;
 mod survey;
 mod topic_counters;
 mod topic_queues;
+mod topics;
 mod waker_set;
 
 pub use accumulator::Accumulator;
