@@ -56,6 +56,7 @@
 mod accumulator;
 mod age;
 mod alarms;
+mod announcements;
 mod append;
 mod batch;
 mod completion;
@@ -80,6 +81,7 @@ mod sealer;
 mod settings;
 mod spares;
 mod split;
+mod standing;
 mod survey;
 mod topic_counters;
 mod topic_queues;
