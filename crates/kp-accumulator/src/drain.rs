@@ -130,7 +130,7 @@ impl Accumulator {
         if state.head(look.now, look.urgent, &self.settings) != Head::Ready {
             return Picked::NotReady;
         }
-        let to = &queue.home.topic_partition;
+        let to = &queue.context.topic_partition;
         if state.closed.is_empty() {
             state.passed_over = !gate.has_room(queue.index(), to);
             if state.passed_over {
@@ -191,7 +191,7 @@ impl Accumulator {
         look: Look<'_>,
         identity: Option<BatchIdentity>,
     ) -> Option<Drained> {
-        let to = &queue.home.topic_partition;
+        let to = &queue.context.topic_partition;
         let partition = look.cluster.partition(&to.topic, to.partition);
         let epoch = partition.and_then(|partition| partition.leader_epoch);
         match batch.dispatch(look.now, identity, epoch) {

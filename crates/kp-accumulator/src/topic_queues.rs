@@ -1,16 +1,10 @@
 //! The queues of one topic, and what they share. A handle that threads keep: no look-up by name per record.
 
-use crate::compression_ratio::CompressionRatio;
-use crate::growth_limit::GrowthLimit;
-use crate::incomplete::Incomplete;
+use crate::batch::TopicContext;
 use crate::partition_queue::PartitionQueue;
 use crate::partitioner::{Counter, QueueLengths, Sticky};
-use crate::spares::Spares;
-use crate::topic_counters::TopicCounters;
-use kp_memory::BufferPool;
 use kp_protocol::TopicName;
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
 /// The queues of a topic's partitions as they were when this handle was taken. A topic that grows gets another handle
 /// over the same queues and some more; nothing is ever removed (AC1).
@@ -27,15 +21,7 @@ pub struct TopicQueues {
 pub(crate) struct TopicShared {
     pub(crate) sticky: Sticky,
     pub(crate) counter: Counter,
-    pub(crate) ratio: CompressionRatio,
-    pub(crate) counters: Arc<TopicCounters>,
-    pub(crate) incomplete: Arc<Incomplete>,
-    /// Weak: spares hold batches, and batches hold this.
-    pub(crate) spares: Weak<Spares>,
-    pub(crate) pool: Arc<BufferPool>,
-    pub(crate) growth: GrowthLimit,
-    /// `linger.ms`: the part of the wait before the first attempt that was wanted.
-    pub(crate) linger: Duration,
+    pub(crate) context: Arc<TopicContext>,
 }
 
 impl TopicQueues {
