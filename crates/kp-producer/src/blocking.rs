@@ -11,9 +11,9 @@ use crate::outcome::acks::AckStream;
 use crate::outcome::delivery::{Delivery, RecordMetadata};
 use crate::outcome::delivery_report::DeliveryReport;
 use crate::producer::PartitionInfo;
-use crate::record::ProducerRecord;
 use kp_accumulator::Partitioner;
 use kp_network::KafkaClient;
+use kp_record::ProducerRecord;
 use kp_time::Clock;
 use std::time::Duration;
 

@@ -11,6 +11,7 @@ use crate::workspace;
 const BELOW: &[(&str, &[&str])] = &[
     ("kp-time", &[]),
     ("kp-protocol", &[]),
+    ("kp-record", &["kp-protocol"]),
     ("kp-config", &["kp-protocol"]),
     ("kp-memory", &["kp-time"]),
     ("kp-metadata", &["kp-time", "kp-protocol"]),
@@ -18,7 +19,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-client", &["kp-protocol"]),
     ("kp-sender", &["kp-accumulator", "kp-client", "kp-metadata", "kp-protocol", "kp-time"]),
     ("kp-network", &["kp-client", "kp-protocol", "kp-time"]),
-    ("kp-producer", &["kp-config", "kp-sender", "kp-network"]),
+    ("kp-producer", &["kp-record", "kp-config", "kp-sender", "kp-network"]),
     ("kp-sim", &["kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),
     // Not published. The tests may reach everything; benches need a broker that costs little, tools what a user may.
@@ -42,6 +43,7 @@ const FEATURES: &[(&str, &[&str])] = &[
 const WITHOUT_RUNTIME: &[&str] = &[
     "kp-time",
     "kp-protocol",
+    "kp-record",
     "kp-config",
     "kp-memory",
     "kp-metadata",
@@ -56,6 +58,7 @@ const WITHOUT_RUNTIME: &[&str] = &[
 const NEVER_A_RUNTIME: &[&str] = &[
     "kp-time",
     "kp-protocol",
+    "kp-record",
     "kp-config",
     "kp-memory",
     "kp-metadata",

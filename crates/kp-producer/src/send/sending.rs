@@ -7,9 +7,9 @@ use crate::outcome::acks::Place;
 use crate::outcome::delivery::{Delivery, RecordMetadata, outcome_of_record};
 use crate::outcome::delivery_report::DeliveryReport;
 use crate::producer::Producer;
-use crate::record::ProducerRecord;
 use crate::send::{AtOnce, Waited};
 use kp_accumulator::{Notify, RecordCallback, Spent, Target};
+use kp_record::ProducerRecord;
 use std::sync::Arc;
 
 impl Producer {

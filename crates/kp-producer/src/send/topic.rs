@@ -4,9 +4,9 @@
 use crate::error::SendError;
 use crate::outcome::delivery::Delivery;
 use crate::producer::Producer;
-use crate::record::ProducerRecord;
 use crate::send::AtOnce;
 use crate::send::view::CachedTopic;
+use kp_record::ProducerRecord;
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
