@@ -18,7 +18,7 @@ pub(crate) use channel::Channel;
 pub(crate) use ready::{Answer, Ready};
 pub(crate) use setup::{Found, Setup, SetupContext, Step};
 
-use crate::ConnectionNumber;
+use crate::{ConnectionNumber, Reached};
 use api_versions::CheckingVersions;
 use connecting::{Connecting, Resolving};
 use std::net::SocketAddr;
@@ -68,6 +68,15 @@ impl Link {
             Self::Down => false,
             Self::Setup(setup) => setup.channel().is_some(),
             Self::Ready(_) => true,
+        }
+    }
+
+    /// How far it has come, or `None` if it has not begun. The broker's name has so many addresses that are `untried`.
+    pub(crate) fn reached(&self, untried: usize) -> Option<Reached> {
+        match self {
+            Self::Down => None,
+            Self::Setup(setup) => Some(setup.reached(untried)),
+            Self::Ready(_) => Some(Reached::Ready),
         }
     }
 

@@ -9,7 +9,7 @@
 
 use super::{Channel, CheckingVersions, Connecting, Ready, Resolving};
 use crate::known_cluster::Greeting;
-use crate::{ConnectionNumber, NetworkSettings, OldKafka, OtherProtocol};
+use crate::{ConnectionNumber, NetworkSettings, OldKafka, OtherProtocol, Reached};
 use bytes::Bytes;
 use kp_protocol::BrokerVersions;
 use std::net::SocketAddr;
@@ -183,6 +183,16 @@ impl Setup {
         match &self.0 {
             Stage::Resolving(_) | Stage::Connecting(_) => false,
             Stage::CheckingVersions(checking) => checking.knows_api_versions(),
+        }
+    }
+
+    /// How far it has come. The broker's name has so many addresses that are `untried`.
+    pub(crate) fn reached(&self, untried: usize) -> Reached {
+        match &self.0 {
+            Stage::Resolving(_) => Reached::Name,
+            Stage::Connecting(_) => Reached::Address { untried },
+            Stage::CheckingVersions(checking) if checking.knows_api_versions() => Reached::Answer,
+            Stage::CheckingVersions(_) => Reached::Socket,
         }
     }
 
