@@ -6,12 +6,11 @@ use crate::batch::{Batch, Closed, Listener, Sealed};
 use crate::completion::Outcome;
 use crate::failure::{Certainty, FailureKind};
 use crate::flush::Flush;
-use crate::growth::{LastLeader, Waits};
+use crate::growth::Waits;
 use crate::growth_limit::GrowthLimit;
 use crate::incomplete::Incomplete;
 use crate::park_word::ParkWord;
-use crate::partition_queue::{Home, PartitionQueue};
-use crate::partitioner::{Counter, QueueLengths, Reach, Sticky};
+use crate::partitioner::{Counter, Reach, Sticky};
 use crate::queue_index::QueueIndex;
 use crate::ready::Driver;
 use crate::record_format::FormatCell;
@@ -21,10 +20,10 @@ use crate::settings::AccumulatorSettings;
 use crate::spares::Spares;
 use crate::topic_counters::TopicCounters;
 use crate::topic_queues::{TopicQueues, TopicShared};
+use crate::topics::Topics;
 use kp_memory::BufferPool;
-use kp_protocol::{PartitionId, TopicName, TopicPartition};
-use parking_lot::{Mutex, RwLock};
-use std::collections::BTreeMap;
+use kp_protocol::{TopicName, TopicPartition};
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
@@ -78,8 +77,7 @@ pub struct Accumulator {
     pub(crate) format: FormatCell,
     /// Compresses on the driver; `None` where workers do, or nobody.
     pub(crate) inline_sealer: Mutex<Option<Sealer>>,
-    topics: RwLock<BTreeMap<TopicName, Arc<TopicQueues>>>,
-    queues: RwLock<Vec<Arc<PartitionQueue>>>,
+    pub(crate) topics: Topics,
     flushes: AtomicUsize,
     closed: AtomicBool,
     /// Set when there is no driver any more: nothing may wait in a queue.
@@ -109,8 +107,7 @@ impl Accumulator {
             waits: Waits::default(),
             format: FormatCell::default(),
             inline_sealer: Mutex::new(sealer),
-            topics: RwLock::default(),
-            queues: RwLock::default(),
+            topics: Topics::default(),
             flushes: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             ended: OnceLock::new(),
@@ -134,46 +131,17 @@ impl Accumulator {
         self.park.set_waker(waker);
     }
 
-    /// The queues of `name`, for at least `partitions` partitions: made on first use, never removed (AC1). Keep the
-    /// handle; this looks it up by name.
+    /// The queues of `name`, for at least `partitions` partitions: each made with its first record, never removed (AC1). Keep
+    /// the handle; this looks it up by name.
     #[must_use]
     pub fn topic(&self, name: &TopicName, partitions: usize) -> Arc<TopicQueues> {
-        if let Some(topic) = self.topics.read().get(name)
-            && topic.partitions() >= partitions
-        {
-            return Arc::clone(topic);
-        }
-        let mut topics = self.topics.write();
-        let (shared, mut queues, mut lengths) = match topics.get(name) {
-            Some(topic) if topic.partitions() >= partitions => return Arc::clone(topic),
-            Some(topic) => (Arc::clone(&topic.shared), topic.queues.clone(), topic.lengths.clone()),
-            None => (Arc::new(self.topic_shared(topics.len())), Vec::new(), QueueLengths::default()),
-        };
-        let mut all = self.queues.write();
-        let places = lengths.grow(partitions - queues.len());
-        for (partition, length) in (queues.len()..partitions).zip(places) {
-            let queue = Arc::new(PartitionQueue::new(Home {
-                index: QueueIndex(all.len() as u32),
-                topic_partition: TopicPartition {
-                    topic: name.clone(),
-                    partition: PartitionId(partition as i32),
-                },
-                topic: Arc::clone(&shared),
-                length,
-                last_leader: LastLeader::nobody(),
-            }));
-            all.push(Arc::clone(&queue));
-            queues.push(queue);
-        }
-        let topic = Arc::new(TopicQueues { name: name.clone(), queues, lengths, shared });
-        topics.insert(name.clone(), Arc::clone(&topic));
-        topic
+        self.topics.get(name, partitions, |number| self.topic_shared(number))
     }
 
     /// The partition of a queue.
     #[must_use]
     pub fn topic_partition(&self, queue: QueueIndex) -> Option<TopicPartition> {
-        self.queues.read().get(queue.0 as usize).map(|queue| queue.home.topic_partition.clone())
+        self.topics.queue(queue).map(|queue| queue.home.topic_partition.clone())
     }
 
     /// The driver is about to sleep until `until` (`None`: until it is woken). `false`: something happened meanwhile;
@@ -218,7 +186,7 @@ impl Accumulator {
     /// under way that could still be accepted (CL10).
     pub fn close(&self) {
         self.closed.store(true, SeqCst);
-        for queue in self.queues.read().iter() {
+        for queue in self.topics.queues().iter() {
             // An append that saw it open holds this lock until its record is in a batch.
             drop(queue.state.lock());
         }
@@ -242,8 +210,8 @@ impl Accumulator {
     #[must_use]
     pub fn incomplete_records(&self) -> u64 {
         let open: u64 = self
-            .queues
-            .read()
+            .topics
+            .queues()
             .iter()
             .filter_map(|queue| queue.state.lock().open.as_ref().map(|open| u64::from(open.record_count())))
             .sum();
@@ -265,9 +233,9 @@ impl Accumulator {
     /// The counts of every topic that a record was sent to, or failed for (ME2), by name.
     #[must_use]
     pub fn topic_counters(&self) -> Vec<(TopicName, Arc<TopicCounters>)> {
-        let topics = self.topics.read();
-        let used = topics.iter().filter(|(_, topic)| topic.shared.counters.is_used());
-        used.map(|(name, topic)| (name.clone(), Arc::clone(&topic.shared.counters))).collect()
+        let topics = self.topics.list().into_iter();
+        let used = topics.filter(|(_, topic)| topic.shared.counters.is_used());
+        used.map(|(name, topic)| (name, Arc::clone(&topic.shared.counters))).collect()
     }
 
     /// Codecs with the memory they need, one for each worker thread. Make all of them before the first record.
@@ -286,7 +254,7 @@ impl Accumulator {
     #[must_use]
     pub fn next_to_seal(&self) -> Option<Batch<Closed>> {
         loop {
-            let queue = self.queue(self.seal_list.pop()?)?;
+            let queue = self.topics.queue(self.seal_list.pop()?)?;
             // Gone if it expired meanwhile.
             let batch = queue.state.lock().take_to_seal();
             if batch.is_some() {
@@ -298,7 +266,7 @@ impl Accumulator {
     /// Gives back a batch taken by [`next_to_seal`](Self::next_to_seal). Wakes the driver if it is the next one of its
     /// partition.
     pub fn put_sealed(&self, batch: Batch<Sealed>) {
-        let Some(queue) = self.queue(batch.queue()) else { return };
+        let Some(queue) = self.topics.queue(batch.queue()) else { return };
         let ready = {
             let mut state = queue.state.lock();
             let announce = state.put_sealed(batch) && !state.listed;
@@ -336,16 +304,6 @@ impl Accumulator {
     /// Whether every batch may leave now, lingering ones too (AC10, AC11).
     pub(crate) fn is_urgent(&self) -> bool {
         self.flushes.load(SeqCst) > 0 || self.pool.has_waiters() || self.is_closed()
-    }
-
-    pub(crate) fn queue(&self, index: QueueIndex) -> Option<Arc<PartitionQueue>> {
-        self.queues.read().get(index.0 as usize).cloned()
-    }
-
-    /// Copies the queues that are new since to the driver's own list.
-    pub(crate) fn copy_new_queues(&self, known: &mut Vec<Arc<PartitionQueue>>) {
-        let all = self.queues.read();
-        known.extend_from_slice(&all[known.len().min(all.len())..]);
     }
 
     fn topic_shared(&self, number: usize) -> TopicShared {

@@ -104,7 +104,7 @@ impl Accumulator {
         clock: &dyn Clock,
     ) -> Result<Append, AppendError> {
         let count = metadata.partitions().len();
-        if count > topic.queues.len() {
+        if count > topic.partitions() {
             // The handle is older than the metadata; its owner takes a new one in good time.
             let grown = self.topic(&topic.name, count);
             return self.append(&grown, metadata, target, record, notify, spare, clock);
@@ -121,12 +121,21 @@ impl Accumulator {
         };
         match queue {
             Ok(index) => {
-                let queue = &topic.queues[index];
+                let queue = self.queue_of(topic, index);
                 self.append_to(queue, queue.state.lock(), None, entry)
             }
             Err(partition) => {
                 Err(AppendError::UnknownPartition { topic: topic.name.clone(), partition, count })
             }
+        }
+    }
+
+    /// The queue of a partition that the handle has: two loads, but for its first record.
+    #[inline]
+    fn queue_of<'a>(&self, topic: &'a TopicQueues, partition: usize) -> &'a PartitionQueue {
+        match topic.known(partition) {
+            Some(queue) => queue,
+            None => self.topics.make(topic, partition),
         }
     }
 
@@ -143,7 +152,7 @@ impl Accumulator {
                 Some(partition) => partition,
                 None => sticky.settle_down(shard, self.choosing(topic, metadata)),
             };
-            let queue = &topic.queues[partition as usize];
+            let queue = self.queue_of(topic, partition as usize);
             let state = match queue.state.try_lock() {
                 Some(state) => state,
                 None => {

@@ -100,7 +100,7 @@ impl Accumulator {
         self.park.look();
         self.park.take_returned();
         let mut driver = self.driver.lock();
-        self.copy_new_queues(&mut driver.queues);
+        self.topics.copy_new_queues(&mut driver.queues);
         let mut taken = Vec::new();
         for queue in &driver.queues {
             let mut state = queue.state.lock();
@@ -130,7 +130,7 @@ impl Accumulator {
 
     pub(crate) fn known(&self, driver: &mut Driver, index: QueueIndex) -> Option<Arc<PartitionQueue>> {
         if index.0 as usize >= driver.queues.len() {
-            self.copy_new_queues(&mut driver.queues);
+            self.topics.copy_new_queues(&mut driver.queues);
         }
         driver.queues.get(index.0 as usize).cloned()
     }

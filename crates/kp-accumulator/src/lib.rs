@@ -83,6 +83,7 @@ mod split;
 mod survey;
 mod topic_counters;
 mod topic_queues;
+mod topics;
 mod waker_set;
 
 pub use accumulator::Accumulator;

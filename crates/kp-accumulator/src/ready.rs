@@ -75,8 +75,6 @@ impl Accumulator {
         let mut driver = self.driver.lock();
         let driver = &mut *driver;
         let look = Look { now, urgent: self.is_urgent(), cluster };
-        self.copy_new_queues(&mut driver.queues);
-        driver.routed.resize(driver.queues.len(), false);
         driver.follow_cluster(self, look);
         driver.take_news(self, look);
         driver.ring_alarms(self, look);
@@ -160,6 +158,9 @@ impl Driver {
         self.announced.opened = opened;
         let mut taken = std::mem::take(&mut self.announced.ready);
         std::mem::swap(&mut taken, &mut *room.ready_list.lock());
+        // After the lists: a queue is made before it is announced, so each one that is in them is among these.
+        room.topics.copy_new_queues(&mut self.queues);
+        self.routed.resize(self.queues.len(), false);
         taken.append(&mut self.pending);
         for queue in taken.drain(..) {
             self.examine(room, look, queue);

@@ -48,7 +48,7 @@ impl Accumulator {
     #[must_use]
     pub fn survey(&self, now: Instant) -> Vec<QueueSurvey> {
         let mut queues = Vec::new();
-        self.copy_new_queues(&mut queues);
+        self.topics.copy_new_queues(&mut queues);
         queues.iter().filter_map(|queue| self.survey_of(queue, now)).collect()
     }
 

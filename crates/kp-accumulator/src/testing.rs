@@ -1,6 +1,7 @@
 //! A room for tests: a clock that stands still, a pool, one topic, a driver that is called by hand. When it is dropped
 //! it checks that every byte of `buffer.memory` came back and that no batch was forgotten.
 
+use crate::partition_queue::PartitionQueue;
 use crate::{
     Accumulator, AccumulatorSettings, Admission, Append, AppendError, Appended, DrainGate, Drained,
     HeadBatch, Notify, Outcome, QueueIndex, ReadyCheck, RecordCallback, Target, TopicQueues, WireBatch,
@@ -97,6 +98,11 @@ impl Room {
         accumulator.set_driver_waker(Waker::from(Arc::clone(&rung)));
         let topic = accumulator.topic(&name(), leaders.len());
         Self { clock: ManualClock::new(), pool, accumulator, cluster: cluster(1, leaders), topic, rung }
+    }
+
+    /// The queue of a partition.
+    pub(crate) fn queue(&self, partition: usize) -> &Arc<PartitionQueue> {
+        self.accumulator.topics.make(&self.topic, partition)
     }
 
     pub(crate) fn now(&self) -> Instant {

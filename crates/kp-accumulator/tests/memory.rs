@@ -5,14 +5,17 @@
 
 use kp_accumulator::{Accumulator, AccumulatorSettings, Append, Notify, Target};
 use kp_memory::BufferPool;
-use kp_metadata::{Partition, Topic};
+use kp_metadata::{Cluster, Partition, Topic};
 use kp_protocol::records::RecordRef;
 use kp_protocol::{BrokerId, PartitionId, Timestamp, TopicId, TopicName};
-use kp_time::ManualClock;
+use kp_time::{Clock, ManualClock};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
+/// Tests of one file run side by side, and what is counted is the heap of them all.
+static ALONE: Mutex<()> = Mutex::new(());
 
 struct Counting;
 
@@ -85,6 +88,7 @@ fn fill(load: &Load) -> usize {
 // BP1
 #[test]
 fn the_heap_stays_within_a_quarter_more_than_buffer_memory_whatever_is_sent() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let load =
         |what, batch_size, partitions, value, tokens| Load { what, batch_size, partitions, value, tokens };
     let mut beyond = Vec::new();
@@ -105,4 +109,31 @@ fn the_heap_stays_within_a_quarter_more_than_buffer_memory_whatever_is_sent() {
         assert!(times > 0.5, "{}: {times:.2} x, so most of the memory can be used", load.what);
     }
     assert!(beyond.is_empty(), "more than 1.25 x buffer.memory: {beyond:?}");
+}
+
+// AC1
+#[test]
+fn a_topic_of_a_million_partitions_costs_little_until_records_come() {
+    const PARTITIONS: usize = 1_000_000;
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let pool = BufferPool::new(MEMORY, 16_384);
+    let accumulator = Accumulator::new(AccumulatorSettings::default(), pool.clone());
+    let name = TopicName::new("t");
+    let leaders = vec![Partition::led_by(BrokerId(1)); PARTITIONS];
+    let metadata = Topic::new(name.clone(), TopicId::ZERO, leaders);
+    let cluster = Cluster::new(1, [], [metadata.clone()]);
+    let clock = ManualClock::new();
+    let before = LIVE.load(Relaxed);
+    let queues = accumulator.topic(&name, PARTITIONS);
+    for partition in [0, 500_000, 999_999] {
+        let record = RecordRef { timestamp: Timestamp(0), key: None, value: Some(b"v"), headers: &[] };
+        let mut spare = pool.try_allocate(16_384).expect("legal");
+        let target = Target::Partition(PartitionId(partition));
+        let sent = accumulator.append(&queues, &metadata, target, &record, &mut None, &mut spare, &clock);
+        assert!(matches!(sent, Ok(Append::Accepted(_))), "{sent:?}");
+    }
+    let look = accumulator.ready(clock.now(), &cluster);
+    assert!(look.next_check.is_some(), "three partitions linger");
+    let mib = (LIVE.load(Relaxed) - before) >> 20;
+    assert!(mib <= 40, "{mib} MiB");
 }

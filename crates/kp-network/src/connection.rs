@@ -10,17 +10,22 @@
 mod api_versions;
 mod channel;
 mod connecting;
+mod in_flight;
 mod probe;
 mod ready;
 mod setup;
+mod stage;
 
 pub(crate) use channel::Channel;
 pub(crate) use ready::{Answer, Ready};
-pub(crate) use setup::{Found, Setup, SetupContext, Step};
+pub(crate) use setup::{Setup, Step};
+pub(crate) use stage::SetupContext;
 
-use crate::{ConnectionNumber, Reached};
-use api_versions::CheckingVersions;
+use crate::{ConnectionNumber, OtherProtocol, Reached};
+use api_versions::{CheckingVersions, Spoken};
 use connecting::{Connecting, Resolving};
+use in_flight::{Answered, InFlight, Request};
+use stage::Progress;
 use std::net::SocketAddr;
 
 /// Where a broker's connection stands.
@@ -60,6 +65,17 @@ impl Link {
             Self::Setup(setup) => setup.address(),
             Self::Ready(ready) => Some(ready.channel.address()),
         }
+    }
+
+    /// The protocol that the other side speaks, if it is none of Kafka's and was recognised. Bytes that come after
+    /// a broker's answer are never taken for another protocol.
+    pub(crate) fn other_protocol(&self) -> Option<OtherProtocol> {
+        let channel = match self {
+            Self::Setup(setup) if !setup.has_answered() => setup.channel()?,
+            Self::Ready(ready) if !ready.has_answered() => &ready.channel,
+            Self::Down | Self::Setup(_) | Self::Ready(_) => return None,
+        };
+        OtherProtocol::recognise(channel.unread())
     }
 
     /// Whether the socket was connected.

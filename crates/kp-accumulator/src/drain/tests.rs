@@ -16,7 +16,7 @@ fn one_batch_of_each_partition_up_to_the_limit_and_the_first_always() {
     (0..4).for_each(|partition| drop(room.send_full(partition)));
     room.send_full(0);
     room.ready();
-    let (queue, measure) = (&room.topic.queues[0], room.accumulator.measure());
+    let (queue, measure) = (room.queue(0), room.accumulator.measure());
     let size = queue.state.lock().head_batch(measure).unwrap().wire_size;
     let first = room.drain_with(0, 2 * size, &mut OpenGate);
     assert_eq!(Room::partitions(&first), [0, 1]);
@@ -90,7 +90,7 @@ fn a_partition_that_may_not_be_sent_does_not_delay_its_neighbours() {
     let room = Room::new(settings(), &[0; 3]);
     (0..3).for_each(|partition| drop(room.send_full(partition)));
     room.ready();
-    let drained = room.drain_with(0, usize::MAX, &mut Refusing(room.topic.queues[1].index()));
+    let drained = room.drain_with(0, usize::MAX, &mut Refusing(room.queue(1).index()));
     assert_eq!(Room::partitions(&drained), [0, 2]);
     Room::acknowledge(drained, 0);
     assert_eq!(room.ready_brokers(), [0], "it is offered again");

@@ -75,7 +75,7 @@ fn a_choice_that_changed_while_the_lock_was_waited_for_is_made_again() {
     let sticky = &room.topic.shared.sticky;
     sticky.move_to(0);
     let mut spare = room.pool.try_allocate(1000).unwrap();
-    let lock = room.topic.queues[0].state.lock();
+    let lock = room.queue(0).state.lock();
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| room.try_send(Target::Sticky, &value(b"v"), &mut None, &mut spare));
         // It found the lock taken when it makes room for another shard.

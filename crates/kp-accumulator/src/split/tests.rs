@@ -222,7 +222,7 @@ fn hardly_compressible_data_splits_fewer_than_a_tenth_of_the_batches() {
             (0..100).map(|at| if at < random { dice.next_u64() as u8 } else { b'x' }).collect();
         (0..10).for_each(|_| drop(room.send(0, &bytes)));
         // What is full leaves; the open batch leaves with the last round.
-        while room.topic.queues[0].state.lock().closed.len() + usize::from(round == 1_999) > 0 {
+        while room.queue(0).state.lock().closed.len() + usize::from(round == 1_999) > 0 {
             let Some(drained) = room.turn(0).pop() else { break };
             batches += 1;
             if drained.wire.size() > 1024 + kp_protocol::records::BATCH_HEADER_SIZE

@@ -12,7 +12,7 @@ mod whom_to_ask;
 
 use super::NetworkClient;
 use super::scripted::{Net, Scripted};
-use crate::known_cluster::KnownCluster;
+use crate::known_cluster::{ClusterAge, KnownCluster};
 use crate::{
     ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkSettings, Reached,
     Readiness, WaitReason, Written,
@@ -67,7 +67,7 @@ impl Stage {
     /// In a cluster that is known to answer ApiVersions. Tests of finding that out use [`Stage::unknown`].
     fn with(settings: NetworkSettings) -> Self {
         let mut stage = Self::unknown(settings);
-        stage.client.known = KnownCluster::AnswersApiVersions;
+        stage.client.known = KnownCluster::of(ClusterAge::AnswersApiVersions);
         stage
     }
 
