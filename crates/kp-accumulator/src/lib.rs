@@ -16,8 +16,9 @@
 //!
 //! struct Everything; // an idempotent producer gives identities here
 //! impl DrainGate for Everything {
+//!     type Pass = ();
 //!     fn admit(&mut self, _: QueueIndex, _: &HeadBatch<'_>) -> Admission {
-//!         Admission::Send(None)
+//!         Admission::Send { identity: None, pass: () }
 //!     }
 //! }
 //!

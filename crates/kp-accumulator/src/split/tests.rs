@@ -128,10 +128,11 @@ fn a_compressed_batch_becomes_parts_of_batch_size_that_are_compressed_again() {
 struct Numbering;
 
 impl DrainGate for Numbering {
+    type Pass = ();
     fn admit(&mut self, _: QueueIndex, head: &HeadBatch<'_>) -> Admission {
         let producer = ProducerIdentity { producer_id: 9, epoch: 2 };
         let fresh = BatchIdentity { producer, base_sequence: Sequence(i32::MAX - 1), transactional: false };
-        Admission::Send(Some(head.identity.unwrap_or(fresh)))
+        Admission::Send { identity: Some(head.identity.unwrap_or(fresh)), pass: () }
     }
 }
 
