@@ -1,7 +1,6 @@
 //! Requests and responses on a ready connection.
 
 use super::*;
-use crate::network_client::CorrelationIds;
 
 #[test]
 fn a_request_is_head_and_body_and_its_answer_comes_back_under_its_token() {
@@ -280,13 +279,4 @@ fn a_write_that_fails_does_not_hide_an_answer_that_is_there() {
             Event::Disconnected { .. }
         ]
     ));
-}
-
-#[test]
-fn correlation_ids_grow_and_start_again_below_the_reserved_ones() {
-    // NC9
-    let mut ids = CorrelationIds::default();
-    assert_eq!((ids.next(), ids.next(), ids.next()), (0, 1, 2));
-    let mut ids = CorrelationIds { next: CorrelationIds::END - 2 };
-    assert_eq!((ids.next(), ids.next(), ids.next()), (i32::MAX - 9, i32::MAX - 8, 0));
 }
