@@ -2,14 +2,16 @@
 //! Owns: the queues of all partitions. Borrows: bytes, from `kp-memory`. Never: a socket, a clock of its own.
 //! Locks, in this order: the driver's side, a queue, then one of the lists or the pool; none while user code runs.
 
-use crate::batch::{Batch, Closed, Listener, Sealed};
-use crate::completion::Outcome;
+use crate::batch::{Batch, Closed, ListMemory, Sealed, TopicContext};
+use crate::completion::{Listener, Outcome};
+use crate::compression_ratio::CompressionRatio;
 use crate::failure::{Certainty, FailureKind};
 use crate::flush::Flush;
 use crate::growth::Waits;
 use crate::growth_limit::GrowthLimit;
 use crate::incomplete::Incomplete;
 use crate::park_word::ParkWord;
+use crate::partition_queue::BATCH_OVERHEAD;
 use crate::partitioner::{Counter, Reach, Sticky};
 use crate::queue_index::QueueIndex;
 use crate::ready::Driver;
@@ -68,6 +70,7 @@ pub struct Accumulator {
     pub(crate) seal_list: SealList,
     pub(crate) incomplete: Arc<Incomplete>,
     pub(crate) spares: Arc<Spares>,
+    pub(crate) lists: Arc<ListMemory>,
     pub(crate) driver: Mutex<Driver>,
     /// Which brokers the sticky choice passes over.
     pub(crate) reach: Reach,
@@ -92,7 +95,8 @@ impl Accumulator {
         let settings = AccumulatorSettings { batch_size: settings.batch_size.max(1), ..settings };
         let seals_inline = settings.compresses() && !settings.seals_on_workers();
         let sealer = seals_inline.then(|| Sealer::new(&pool, &settings, 1));
-        let spares = Spares::new(pool.capacity());
+        let spares = Spares::new(pool.capacity(), BATCH_OVERHEAD);
+        let lists = ListMemory::of(&pool);
         Arc::new(Self {
             settings,
             pool,
@@ -102,6 +106,7 @@ impl Accumulator {
             seal_list: SealList::default(),
             incomplete: Arc::default(),
             spares,
+            lists,
             driver: Mutex::default(),
             reach: Reach::default(),
             waits: Waits::default(),
@@ -141,7 +146,7 @@ impl Accumulator {
     /// The partition of a queue.
     #[must_use]
     pub fn topic_partition(&self, queue: QueueIndex) -> Option<TopicPartition> {
-        self.topics.queue(queue).map(|queue| queue.home.topic_partition.clone())
+        self.topics.queue(queue).map(|queue| queue.context.topic_partition.clone())
     }
 
     /// The driver is about to sleep until `until` (`None`: until it is woken). `false`: something happened meanwhile;
@@ -234,8 +239,8 @@ impl Accumulator {
     #[must_use]
     pub fn topic_counters(&self) -> Vec<(TopicName, Arc<TopicCounters>)> {
         let topics = self.topics.list().into_iter();
-        let used = topics.filter(|(_, topic)| topic.shared.counters.is_used());
-        used.map(|(name, topic)| (name, Arc::clone(&topic.shared.counters))).collect()
+        let used = topics.filter(|(_, topic)| topic.shared.context.counters.is_used());
+        used.map(|(name, topic)| (name, Arc::clone(&topic.shared.context.counters))).collect()
     }
 
     /// Codecs with the memory they need, one for each worker thread. Make all of them before the first record.
@@ -306,18 +311,27 @@ impl Accumulator {
         self.flushes.load(SeqCst) > 0 || self.pool.has_waiters() || self.is_closed()
     }
 
+    fn topic_context(&self) -> TopicContext {
+        let spares = Arc::downgrade(&self.spares);
+        TopicContext {
+            ratio: CompressionRatio::default(),
+            growth: GrowthLimit::new(self.settings.growth_max),
+            counters: Arc::default(),
+            incomplete: Arc::clone(&self.incomplete),
+            spares,
+            pool: Arc::clone(&self.pool),
+            linger: self.settings.linger,
+            batch_overhead: BATCH_OVERHEAD,
+        }
+    }
+
     fn topic_shared(&self, number: usize) -> TopicShared {
         let seed = self.settings.seed ^ ((number as u64) << 20);
         TopicShared {
             sticky: Sticky::new(seed),
             counter: Counter::seeded(seed),
-            ratio: Default::default(),
-            counters: Arc::default(),
-            incomplete: Arc::clone(&self.incomplete),
-            spares: Arc::downgrade(&self.spares),
-            pool: Arc::clone(&self.pool),
-            growth: GrowthLimit::new(self.settings.growth_max),
-            linger: self.settings.linger,
+            context: Arc::new(self.topic_context()),
+            lists: Arc::clone(&self.lists),
         }
     }
 }

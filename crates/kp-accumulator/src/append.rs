@@ -273,10 +273,11 @@ impl Accumulator {
         };
         // After the wait for memory, so that the batch's time begins now (AC6).
         let now = clock.now();
-        let ratio = &queue.home.topic.ratio;
+        let ratio = &queue.context.topic.ratio;
         let ratio = self.settings.compresses().then(|| ratio.estimate() * SAFETY);
-        let limits = OpenLimits::of(&self.settings, ratio, self.measure());
-        let mut batch = Batch::open(Arc::clone(&queue.home), now, page, limits);
+        let limits = OpenLimits::of(self.settings.size_of_batch(), ratio, self.measure());
+        let renewed = self.spares.renewed(&queue.context, now);
+        let mut batch = Batch::open(&queue.context, renewed, now, page, limits);
         let taken = batch.try_append(record, &mut None);
         if !matches!(taken, Ok(Room::Taken(_))) {
             *spare = Some(batch.discard());
@@ -337,7 +338,7 @@ impl Accumulator {
         if news.is_any() {
             self.announce(queue, &news);
         }
-        Append::Accepted(Appended { completion, index, partition: queue.home.topic_partition.partition })
+        Append::Accepted(Appended { completion, index, partition: queue.context.topic_partition.partition })
     }
 
     /// The open batch is full: it closes, unless the next record may find it growing. It closes always where there is no memory

@@ -16,8 +16,9 @@
 //!
 //! struct Everything; // an idempotent producer gives identities here
 //! impl DrainGate for Everything {
+//!     type Pass = ();
 //!     fn admit(&mut self, _: QueueIndex, _: &HeadBatch<'_>) -> Admission {
-//!         Admission::Send(None)
+//!         Admission::Send { identity: None, pass: () }
 //!     }
 //! }
 //!
@@ -89,10 +90,9 @@ mod waker_set;
 pub use accumulator::Accumulator;
 pub use append::{Append, Appended, Target};
 pub use batch::{
-    Batch, BatchPlace, Closed, HeadBatch, InFlight, Listener, Notify, Open, Payload, Sealed, Undispatched,
-    WireBatch,
+    Batch, BatchPlace, Closed, HeadBatch, InFlight, Notify, Open, Payload, Sealed, Undispatched, WireBatch,
 };
-pub use completion::{Completion, Outcome, RecordCallback, RecordOutcome, RecordResult, SplitPart};
+pub use completion::{Completion, Listener, Outcome, RecordCallback, RecordOutcome, RecordResult, SplitPart};
 pub use drain::{Admission, DrainGate, Drained};
 pub use error::AppendError;
 pub use failure::{BatchFailure, BrokerError, Certainty, FailureKind, Spent};

@@ -4,38 +4,35 @@
 //! waiting for memory, while compressing, or while user code runs.
 
 use crate::age::Age;
-use crate::batch::{Batch, BatchPlace, Closed, HeadBatch, Open, Sealed};
+use crate::batch::{Batch, BatchPlace, Closed, HeadBatch, OVERHEAD, Open, PartitionContext, Sealed};
 use crate::completion::Completion;
 use crate::growth::LastLeader;
-use crate::incomplete::BatchNumber;
+use crate::incomplete::{BatchNumber, Occupant};
 use crate::measure::Measure;
 use crate::partitioner::QueueLength;
 use crate::queue_index::QueueIndex;
 use crate::settings::AccumulatorSettings;
-use crate::topic_queues::TopicShared;
-use kp_protocol::{LeaderEpoch, TopicPartition};
+use kp_protocol::LeaderEpoch;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What a queue and its batches share, and nothing else: batches in flight keep it alive, not the queue.
-#[derive(Debug)]
-pub(crate) struct Home {
-    pub(crate) index: QueueIndex,
-    pub(crate) topic_partition: TopicPartition,
-    pub(crate) topic: Arc<TopicShared>,
-    /// Where choosers read how many batches wait here.
-    pub(crate) length: QueueLength,
-    pub(crate) last_leader: LastLeader,
-}
+/// What each batch takes in memory besides its pages and lists, in bytes; the places in its queue and among the incomplete twice,
+/// since they lie in lists that double.
+pub(crate) const BATCH_OVERHEAD: usize =
+    OVERHEAD + 2 * (size_of::<Slot>() + size_of::<Occupant>() + size_of::<usize>());
 
 /// One partition's batches. Alone on its cache lines: neighbours are locked by other threads.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct PartitionQueue {
     pub(crate) state: Mutex<QueueState>,
-    pub(crate) home: Arc<Home>,
+    /// What its batches share.
+    pub(crate) context: Arc<PartitionContext>,
+    /// Where choosers read how many batches wait here.
+    length: QueueLength,
+    pub(crate) last_leader: LastLeader,
 }
 
 /// ```text
@@ -90,17 +87,18 @@ pub(crate) enum Head {
 }
 
 impl PartitionQueue {
-    pub(crate) fn new(home: Home) -> Self {
-        Self { state: Mutex::default(), home: Arc::new(home) }
+    pub(crate) fn new(context: PartitionContext, length: QueueLength) -> Self {
+        let (context, last_leader) = (Arc::new(context), LastLeader::nobody());
+        Self { state: Mutex::default(), context, length, last_leader }
     }
 
     pub(crate) fn index(&self) -> QueueIndex {
-        self.home.index
+        self.context.queue
     }
 
     /// Tells choosers how many batches wait here. After each change of that, under the lock.
     pub(crate) fn publish_length(&self, state: &QueueState) {
-        self.home.length.set(state.closed.len() + usize::from(state.open.is_some()));
+        self.length.set(state.closed.len() + usize::from(state.open.is_some()));
     }
 }
 

@@ -189,9 +189,9 @@ impl Driver {
             return;
         }
         let Some(queue) = self.queues.get(index.0 as usize) else { return };
-        let home = Arc::clone(&queue.home);
-        let partition =
-            || look.cluster.partition(&home.topic_partition.topic, home.topic_partition.partition);
+        let queue = Arc::clone(queue);
+        let to = &queue.context.topic_partition;
+        let partition = || look.cluster.partition(&to.topic, to.partition);
         let (head, expiry) = {
             let mut state = queue.state.lock();
             if room.settings.classic_expiry.is_some() {
@@ -217,14 +217,14 @@ impl Driver {
             Head::Ready => {
                 self.routed[index.0 as usize] = true;
                 let leader = partition().and_then(|partition| partition.leader);
-                home.last_leader.set(leader);
+                queue.last_leader.set(leader);
                 match leader {
                     Some(broker) => {
                         let spare = || self.spare_lists.pop().unwrap_or_default();
                         self.brokers.entry(broker).or_insert_with(spare).push_back(index);
                     }
                     None => {
-                        let topic = home.topic_partition.topic.clone();
+                        let topic = to.topic.clone();
                         self.leaderless.entry(topic).or_default().push(index);
                     }
                 }

@@ -1,6 +1,7 @@
 //! What the accumulator is told once, when it is made. Plain values; the facade fills them from its configuration.
 
 use crate::age::Age;
+use crate::batch::BatchSize;
 use crate::partitioner::Spread;
 use kp_protocol::ProtocolError;
 use kp_protocol::compression::{Compression, Compressor};
@@ -106,6 +107,11 @@ impl AccumulatorSettings {
     /// The most raw record bytes in a batch that does not grow, a single larger record aside.
     pub(crate) fn max_raw(&self) -> usize {
         if self.compresses() { self.batch_size.saturating_mul(Self::RAW_BATCHES) } else { self.batch_size }
+    }
+
+    /// How large its batches become.
+    pub(crate) fn size_of_batch(&self) -> BatchSize {
+        BatchSize { wire: self.batch_size, max_raw: self.max_raw(), is_compressed: self.compresses() }
     }
 
     /// When a batch of that age may be sent though it has room.

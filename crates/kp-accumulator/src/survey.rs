@@ -81,7 +81,7 @@ impl Accumulator {
             Head::Quiet => HeadSurvey::Compressing,
         };
         let batches = state.closed.len() + usize::from(state.open.is_some());
-        let partition = queue.home.topic_partition.clone();
+        let partition = queue.context.topic_partition.clone();
         Some(QueueSurvey { queue: queue.index(), partition, batches, records, bytes, oldest, head })
     }
 }

@@ -23,8 +23,9 @@ pub(crate) const MS: fn(u64) -> Duration = Duration::from_millis;
 pub(crate) struct OpenGate;
 
 impl DrainGate for OpenGate {
+    type Pass = ();
     fn admit(&mut self, _: QueueIndex, _: &HeadBatch<'_>) -> Admission {
-        Admission::Send(None)
+        Admission::Send { identity: None, pass: () }
     }
 }
 
@@ -184,9 +185,16 @@ impl Room {
         self.drain_with(broker, usize::MAX, &mut OpenGate)
     }
 
-    pub(crate) fn drain_with(&self, broker: i32, limit: usize, gate: &mut dyn DrainGate) -> Vec<Drained> {
+    pub(crate) fn drain_with(
+        &self,
+        broker: i32,
+        limit: usize,
+        gate: &mut impl DrainGate<Pass = ()>,
+    ) -> Vec<Drained> {
         let mut out = Vec::new();
-        self.accumulator.drain(self.now(), &self.cluster, BrokerId(broker), limit, gate, &mut out);
+        let given_up =
+            self.accumulator.drain(self.now(), &self.cluster, BrokerId(broker), limit, gate, &mut out);
+        assert!(given_up.is_empty(), "the gate gives nothing up");
         out
     }
 

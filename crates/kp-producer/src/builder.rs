@@ -14,7 +14,6 @@ use crate::extend::extension::Configured;
 use crate::extend::extensions::Extensions;
 use crate::extend::interceptor::{Chain, ProducerInterceptor};
 use crate::observe::guarantees::Guarantees;
-use crate::observe::metrics::Telemetry;
 use crate::observe::notes::Notes;
 use crate::outcome::acks::AckSource;
 use crate::outcome::delivery_report::{DeliveryReport, Listener};
@@ -25,6 +24,7 @@ use crate::shared::{Limits, Shared};
 use kp_accumulator::{Accumulator, AccumulatorSettings, Partitioner, RecordOutcome, Seal, Sealer, Spread};
 use kp_memory::BufferPool;
 use kp_metadata::{Metadata, MetadataSettings};
+use kp_metrics::{Measured, Rooms};
 use kp_network::KafkaClient;
 use kp_protocol::compression::Compression;
 use kp_protocol::{BrokerAddress, BrokerId};
@@ -206,12 +206,13 @@ impl ProducerBuilder {
             seeds.next_u64(),
         );
         let client_id: Arc<str> = Arc::from(settings.client_id.as_str());
-        let telemetry = Telemetry::new(
-            Arc::clone(&client_id),
-            settings.metrics_recording_level,
-            self.clock.timestamp_ms(),
-            Arc::clone(core.counters()),
-        );
+        let rooms = Rooms {
+            accumulator: Arc::clone(&accumulator),
+            pool: Arc::clone(&pool),
+            sender: Arc::clone(core.counters()),
+            clock: Arc::clone(&self.clock),
+        };
+        let measured = Measured::new(Arc::clone(&client_id), settings.metrics_recording_level, rooms);
         let sealers = accumulator.sealers(seal_threads(&settings));
         let shared = Arc::new(Shared {
             accumulator,
@@ -221,7 +222,7 @@ impl ProducerBuilder {
             clock: self.clock,
             limits: limits(&settings),
             extensions,
-            telemetry: Arc::new(telemetry),
+            measured: Arc::new(measured),
             notes: Arc::new(Notes::new(Arc::clone(&client_id))),
             old_cluster: OldCluster::default(),
             ended: Ended::default(),

@@ -7,17 +7,16 @@ use crate::drive::ended::{Closed, Standing};
 use crate::error::{ConnectError, SendError, WaitError};
 use crate::observe::explain::{self, Explanation};
 use crate::observe::guarantees::Guarantees;
-use crate::observe::metrics::{ProducerMetrics, Reading, Stopwatch, adding_to};
 use crate::observe::unreachable::UnreachableBroker;
 use crate::send::Waited;
 use crate::send::metadata_wait::Wanted;
 use crate::send::topic::Topic;
 use crate::shared::Shared;
+use kp_metrics::ProducerMetrics;
 use kp_protocol::{PartitionId, TopicName};
 use kp_time::Deadline;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// A Kafka producer, used from async code on any executor. For code without async see
@@ -107,7 +106,7 @@ impl Producer {
         if shared.link.is_network_thread() {
             return Err(WaitError::WouldDeadlock);
         }
-        let _timed = Stopwatch::start(&*shared.clock, adding_to(&shared.telemetry.flush_ns));
+        let _timed = shared.measured.time_flush();
         shared.accumulator.begin_flush().await;
         Ok(())
     }
@@ -142,9 +141,10 @@ impl Producer {
         if !shared.link.is_network_thread() {
             shared.ended.wait().await;
         }
+        let counters = shared.measured.counters();
         Ok(Closed {
-            undelivered: shared.telemetry.counters.undelivered.load(Ordering::Relaxed),
-            perhaps_written: shared.telemetry.counters.perhaps_written.load(Ordering::Relaxed),
+            undelivered: counters.undelivered(),
+            perhaps_written: counters.perhaps_written(),
             panicked: shared.ended.is_by_panic(),
         })
     }
@@ -255,24 +255,19 @@ impl Producer {
     /// ```
     #[must_use]
     pub fn metrics(&self) -> ProducerMetrics {
-        let shared = &self.handle.shared;
-        ProducerMetrics::of(
-            &Reading::of(&shared.measured()),
-            &shared.telemetry.client_id,
-            shared.telemetry.level,
-        )
+        self.shared().measured.snapshot()
     }
 
     /// How many records were acknowledged so far.
     #[must_use]
     pub fn acknowledged_records(&self) -> u64 {
-        self.shared().telemetry.counters.acknowledged.load(Ordering::Relaxed)
+        self.shared().measured.counters().acknowledged()
     }
 
     /// How many accepted records failed so far.
     #[must_use]
     pub fn failed_records(&self) -> u64 {
-        self.shared().telemetry.counters.failed.load(Ordering::Relaxed)
+        self.shared().measured.counters().failed()
     }
 
     /// Bytes of `buffer.memory` that nothing uses at the moment.

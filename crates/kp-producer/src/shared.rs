@@ -5,17 +5,16 @@ use crate::drive::ended::{Ended, Standing};
 use crate::drive::link::{Command, Link};
 use crate::error::{SendError, SendErrorKind};
 use crate::extend::extensions::Extensions;
-use crate::observe::metrics::{Measured, Telemetry};
 use crate::observe::notes::Notes;
 use crate::send::metadata_wait::MetadataWaiters;
 use crate::send::old_cluster::OldCluster;
 use crate::send::view::Views;
 use kp_accumulator::{Accumulator, Spent};
 use kp_memory::BufferPool;
+use kp_metrics::Measured;
 use kp_protocol::records::MessageFormat;
 use kp_time::{Clock, Deadline};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -36,7 +35,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
     pub(crate) extensions: Extensions,
-    pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) measured: Arc<Measured>,
     pub(crate) notes: Arc<Notes>,
     pub(crate) old_cluster: OldCluster,
     pub(crate) ended: Ended,
@@ -50,20 +49,10 @@ impl Shared {
         self.link.origin().is_another_process()
     }
 
-    /// The rooms that metrics are read from.
-    pub(crate) fn measured(&self) -> Measured {
-        Measured {
-            accumulator: Arc::clone(&self.accumulator),
-            pool: Arc::clone(&self.pool),
-            telemetry: Arc::clone(&self.telemetry),
-            clock: Arc::clone(&self.clock),
-        }
-    }
-
     /// The error of a record that is not accepted, counted. One that would only have had to wait is none.
     pub(crate) fn refuse(&self, kind: SendErrorKind, topic: &str, spent: Spent) -> SendError {
         if !matches!(kind, SendErrorKind::WouldBlock) {
-            self.telemetry.refused.fetch_add(1, Ordering::Relaxed);
+            self.measured.counters().refuse_one();
         }
         SendError::new(kind, topic, spent)
     }

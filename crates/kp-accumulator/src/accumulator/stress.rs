@@ -104,7 +104,7 @@ impl Network<'_> {
                 continue;
             }
             let at = self.dice.below(self.in_flight.len() as u64) as usize;
-            let Drained { queue, batch, wire } = self.in_flight.swap_remove(at);
+            let Drained { queue, batch, wire, .. } = self.in_flight.swap_remove(at);
             if self.dice.below(10) == 0 {
                 self.lose(batch);
             } else {

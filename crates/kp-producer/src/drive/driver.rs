@@ -5,19 +5,18 @@
 
 use crate::drive::link::Command;
 use crate::error::SendErrorKind;
-use crate::observe::metrics::Publisher;
 use crate::observe::question::NetworkSide;
 use crate::observe::tracing::Tracer;
 use crate::observe::unreachable::Watch;
 use crate::send::view::View;
 use crate::shared::Shared;
-use kp_accumulator::{Certainty, FailureKind, Outcome};
+use kp_accumulator::FailureKind;
 use kp_client::{ClientNodes, ClientRequest, Event, KafkaClient};
+use kp_metrics::Publisher;
 use kp_sender::{Input, Output, SenderCore, Settlement};
 use kp_time::Deadline;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How long the client may take for its farewell once everything is settled.
@@ -36,8 +35,8 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, core: SenderCore, client: Box<dyn KafkaClient>) -> Self {
-        let publisher = Publisher::new(shared.clock.now(), shared.measured(), Arc::clone(&shared.notes));
-        let tracer = Tracer::new(&shared.telemetry.client_id);
+        let publisher = Publisher::new(shared.clock.now(), Arc::clone(&shared.measured));
+        let tracer = Tracer::new(shared.measured.client_id());
         Self {
             shared,
             core,
@@ -103,7 +102,9 @@ impl Driver {
         if shared.pool.has_waiters() {
             publisher.note_news();
         }
-        publisher.turn(now, core, &**client);
+        if let Some(words) = publisher.turn(now, core, &**client) {
+            shared.notes.notice(words.to_owned());
+        }
         let until = self.sleep_until();
         let may_sleep = self.shared.accumulator.prepare_to_sleep(until);
         self.client.poll(if may_sleep { until } else { Some(now) }, &mut self.events);
@@ -112,7 +113,7 @@ impl Driver {
         for event in self.events.drain(..) {
             self.publisher.note_news();
             self.tracer.event(&event);
-            self.watch.event(now, &event, &self.shared.notes.unreachable, &self.shared.telemetry.client_id);
+            self.watch.event(now, &event, &self.shared.notes.unreachable, self.shared.measured.client_id());
             if let Some(advice) = event.advice() {
                 self.shared.notes.notice(advice);
             }
@@ -123,7 +124,9 @@ impl Driver {
     /// The last metrics, then the end of every connection.
     fn say_farewell(&mut self) {
         let Self { shared, core, client, publisher, .. } = self;
-        publisher.end(shared.clock.now(), core, &**client);
+        if let Some(words) = publisher.end(shared.clock.now(), core, &**client) {
+            shared.notes.notice(words.to_owned());
+        }
         client.close(FAREWELL);
     }
 
@@ -212,23 +215,8 @@ impl Driver {
 
     fn settle(&mut self, now: Instant, settlement: Settlement) {
         self.tracer.batch(now, &settlement);
-        let counters = &self.shared.telemetry.counters;
         let records = u64::from(settlement.record_count());
-        match settlement.outcome() {
-            Outcome::Written { .. } => {
-                counters.acknowledged.fetch_add(records, Ordering::Relaxed);
-            }
-            Outcome::Failed(failure) => {
-                counters.failed.fetch_add(records, Ordering::Relaxed);
-                if matches!(failure.kind, FailureKind::Closed) {
-                    counters.undelivered.fetch_add(records, Ordering::Relaxed);
-                    let perhaps = if failure.certainty == Certainty::NotWritten { 0 } else { records };
-                    counters.perhaps_written.fetch_add(perhaps, Ordering::Relaxed);
-                }
-            }
-            // Its parts are counted when they end.
-            Outcome::Split(_) => {}
-        }
+        self.shared.measured.counters().settled(records, settlement.outcome());
         settlement.run();
     }
 }
@@ -240,10 +228,7 @@ pub(crate) fn give_up(shared: &Shared) {
     shared.waiters.close(&SendErrorKind::NetworkThreadGone);
     shared.pool.close();
     shared.accumulator.fail_everything(FailureKind::NetworkThreadGone);
-    let abandoned = shared.accumulator.abandoned_records();
-    shared.telemetry.counters.failed.fetch_add(abandoned, Ordering::Relaxed);
-    shared.telemetry.counters.undelivered.fetch_add(abandoned, Ordering::Relaxed);
-    shared.telemetry.counters.perhaps_written.fetch_add(abandoned, Ordering::Relaxed);
+    shared.measured.counters().abandoned(shared.accumulator.abandoned_records());
     shared.close_extensions();
     shared.ended.wake();
 }

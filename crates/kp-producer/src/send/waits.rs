@@ -4,7 +4,6 @@
 use super::acceptance::refusal_of;
 use crate::drive::parker;
 use crate::error::{SendError, SendErrorKind};
-use crate::observe::metrics::{Stopwatch, adding_to};
 use crate::outcome::acks::{AckSource, NoPlace, Place};
 use crate::send::metadata_wait::Wanted;
 use crate::shared::Shared;
@@ -120,7 +119,7 @@ impl Shared {
         if let Some(verdict) = verdict {
             return verdict;
         }
-        let timed = Stopwatch::start(&*self.clock, adding_to(&self.telemetry.metadata_wait_ns));
+        let timed = self.measured.time_metadata_wait();
         let verdict = wait.await;
         drop(timed);
         waited.spent.metadata += self.clock.now().saturating_duration_since(now);
@@ -140,7 +139,7 @@ impl Shared {
         }
         let now = self.clock.now();
         let deadline = waited.until(now, self.limits.max_block);
-        let timed = Stopwatch::start(&*self.clock, |waited| self.pool.add_wait(waited));
+        let timed = self.measured.time_memory_wait();
         let result = match self.pool.allocate(bytes, deadline) {
             Ok(allocation) => allocation.await,
             Err(error) => Err(error),

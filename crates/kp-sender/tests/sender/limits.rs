@@ -43,6 +43,7 @@ fn a_batch_that_expires_unsent_tells_what_its_leader_said_or_that_there_is_none(
         broker: BrokerId(1),
         address,
         reason: kp_client::DisconnectReason::ConnectFailed("connection refused".into()),
+        reached: kp_client::Reached::Address { untried: 0 },
     }));
     harness.advance(Duration::from_secs(120));
     let last = |completion| failure(completion).last.clone().expect("a reason");

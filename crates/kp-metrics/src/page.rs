@@ -1,6 +1,6 @@
 //! `docs/metrics.md`, printed from the table. `cargo xtask docs` writes it, `cargo xtask tidy` compares.
 
-use super::table::{MetricInfo, MetricScope, metric_infos};
+use crate::table::{MetricInfo, MetricScope, metric_infos};
 use std::fmt::Write as _;
 
 /// The whole page, as Markdown.
@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 pub fn render_markdown() -> String {
     let mut page = String::from(
         "# Metrics\n\n\
-         <!-- Printed by `cargo xtask docs` from crates/kp-producer/src/observe/metrics/table.rs. Do not edit. -->\n\n\
+         <!-- Printed by `cargo xtask docs` from crates/kp-metrics/src/table.rs. Do not edit. -->\n\n\
          Names are those of Kafka's Java producer. `Producer::metrics()` gives a snapshot under these names at any time, \
          and needs nothing else. A program that installs a recorder of the `metrics` crate (0.24) gets the same values \
          under the names of the second column.\n\n\
@@ -16,7 +16,7 @@ pub fn render_markdown() -> String {
          tells the recorder at most once a second, by the producer's clock, only if something happened, and once more \
          at the end. Outcomes are counted before they are told; what the network has done is at most a tenth of a \
          second old in a snapshot.\n\
-         - **Rates, averages and maxima over a time** are left to whoever observes: counters only grow, and of a \
+         - **Rates, averages and maxima over a time** are left to the observer: counters only grow, and of a \
          distribution the snapshot has count, sum and the largest value since the producer was built. A recorder gets \
          each value rounded to the mean of its neighbours: a bucket is at most a quarter wide, sums are exact.\n\
          - **A recorder may be installed before or after the producer is built.** A later one gets the counters in \
