@@ -10,6 +10,7 @@ use crate::compression_ratio::SAFETY;
 use crate::error::AppendError;
 use crate::partition_queue::{PartitionQueue, QueueState};
 use crate::partitioner::{Choosing, Shard, partition_for_key};
+use crate::standing::Standing;
 use crate::topic_queues::TopicQueues;
 use kp_memory::Buffer;
 use kp_metadata::Topic;
@@ -291,12 +292,11 @@ impl Accumulator {
         }
         state.open = Some(batch);
         queue.publish_length(state);
-        if was_empty && !state.listed {
-            if self.settings.linger.is_zero() && !state.muted {
-                state.listed = true;
-                news.ready = true;
+        if was_empty && state.standing == Standing::Resting {
+            if self.settings.linger.is_zero() && !state.is_muted() {
+                news.ready |= state.standing.announce();
             } else {
-                news.opened = Some((now, !state.muted));
+                news.opened = Some((now, !state.is_muted()));
             }
         }
         taken
@@ -358,9 +358,9 @@ impl Accumulator {
     }
 
     fn note_ready(&self, state: &mut QueueState, news: &mut News) {
-        if !state.listed && !state.muted && state.is_head_complete(&self.settings) {
-            state.listed = true;
-            news.ready = true;
+        if state.standing == Standing::Resting && !state.is_muted() && state.is_head_complete(&self.settings)
+        {
+            news.ready |= state.standing.announce();
         }
     }
 
@@ -371,19 +371,18 @@ impl Accumulator {
             self.seal_list.push(index);
         }
         if let Some((created, lingers)) = news.opened {
-            self.opened.lock().push((index, created));
+            self.announcements.opened(index, created);
             if !lingers {
-                self.park.due_at(self.settings.expires_at(Age::new(created)));
+                self.announcements.park.due_at(self.settings.expires_at(Age::new(created)));
             } else if self.is_urgent() {
                 // Who flushes, or waits for memory, wants it now (AC11, AC28).
-                self.park.urgent();
+                self.announcements.park.urgent();
             } else {
-                self.park.due_at(self.settings.lingers_until(created));
+                self.announcements.park.due_at(self.settings.lingers_until(created));
             }
         }
         if news.ready {
-            self.ready_list.lock().push(index);
-            self.park.partition_ready();
+            self.announcements.ready(index);
         }
     }
 }

@@ -57,6 +57,7 @@
 mod accumulator;
 mod age;
 mod alarms;
+mod announcements;
 mod append;
 mod batch;
 mod completion;
@@ -81,6 +82,7 @@ mod sealer;
 mod settings;
 mod spares;
 mod split;
+mod standing;
 mod survey;
 mod topic_counters;
 mod topic_queues;
