@@ -131,7 +131,7 @@ impl SenderCore {
     fn on_event(&mut self, now: Instant, event: Event) {
         match event {
             Event::Connected { broker, .. } => self.on_connected(broker),
-            Event::Disconnected { broker, address, reason } => {
+            Event::Disconnected { broker, address, reason, .. } => {
                 self.on_disconnected(broker, address, Arc::from(reason.to_string()));
             }
             Event::Answered { token, body } => self.on_answered(now, token, &body),
