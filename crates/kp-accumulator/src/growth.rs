@@ -68,7 +68,7 @@ impl Accumulator {
         let leader_waits =
             || queue.last_leader.get().is_none_or(|broker| self.waits.place(broker).load(Relaxed));
         queue.context.topic.growth.bytes() > self.settings.batch_size
-            && (state.muted || state.passed_over || leader_waits())
+            && (state.is_muted() || state.passed_over || leader_waits())
     }
 
     /// Lets the open batch, which is full, take another `batch.size` if it could not be sent now anyway.

@@ -12,6 +12,7 @@ use crate::measure::Measure;
 use crate::partitioner::QueueLength;
 use crate::queue_index::QueueIndex;
 use crate::settings::AccumulatorSettings;
+use crate::standing::Standing;
 use kp_protocol::LeaderEpoch;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -43,11 +44,10 @@ pub(crate) struct QueueState {
     pub(crate) open: Option<Batch<Open>>,
     pub(crate) closed: VecDeque<Slot>,
     /// A batch is in flight and no other may be (SN7): neither ready nor drained (AC19).
-    pub(crate) muted: bool,
+    muted: bool,
     /// The last drain left the partition without room for another batch.
     pub(crate) passed_over: bool,
-    /// The queue stands in the ready list or with the driver: nobody else needs to announce it.
-    pub(crate) listed: bool,
+    pub(crate) standing: Standing,
 }
 
 /// One place in the queue.
@@ -100,11 +100,60 @@ impl PartitionQueue {
     pub(crate) fn publish_length(&self, state: &QueueState) {
         self.length.set(state.closed.len() + usize::from(state.open.is_some()));
     }
+
+    /// Holds the partition back until [`unmute`](Self::unmute).
+    pub(crate) fn mute(&self) {
+        self.state.lock().muted = true;
+    }
+
+    /// Lets the partition go on. Whether it has to be put into the list of announced queues.
+    #[must_use]
+    pub(crate) fn unmute(&self) -> bool {
+        let mut state = self.state.lock();
+        state.muted = false;
+        state.announce_waiting()
+    }
+
+    /// Puts a batch that was sent back among the others. Whether the queue has to be put into the list of announced ones.
+    #[must_use]
+    pub(crate) fn requeue(&self, batch: Batch<Sealed>) -> bool {
+        let mut state = self.state.lock();
+        state.insert(batch);
+        self.publish_length(&state);
+        state.announce_waiting()
+    }
+
+    /// Puts the parts of a batch that was split where that batch would be. Whether the queue has to be put into the list of
+    /// announced ones.
+    #[must_use]
+    pub(crate) fn put_parts(&self, parts: Vec<Batch<Closed>>) -> bool {
+        let mut state = self.state.lock();
+        parts.into_iter().for_each(|part| state.insert_part(part));
+        self.publish_length(&state);
+        state.announce_waiting()
+    }
+
+    /// Takes back a batch that a worker sealed. Whether the queue has to be put into the list of announced ones.
+    #[must_use]
+    pub(crate) fn put_sealed(&self, batch: Batch<Sealed>) -> bool {
+        let mut state = self.state.lock();
+        state.put_sealed(batch) && state.standing.announce()
+    }
 }
 
 impl QueueState {
     pub(crate) fn is_empty(&self) -> bool {
         self.closed.is_empty() && self.open.is_none()
+    }
+
+    pub(crate) fn is_muted(&self) -> bool {
+        self.muted
+    }
+
+    /// If batches wait here, the driver has to look. Whether the queue has to be put into the list of announced ones.
+    #[must_use]
+    pub(crate) fn announce_waiting(&mut self) -> bool {
+        !self.is_empty() && self.standing.announce()
     }
 
     /// Closes the open batch, if there is one (AC3). `true` if it now waits for a worker.
@@ -255,7 +304,7 @@ impl QueueState {
     }
 
     /// Puts a part of a batch that was split where that batch would be.
-    pub(crate) fn insert_part(&mut self, part: Batch<Closed>) {
+    fn insert_part(&mut self, part: Batch<Closed>) {
         self.insert_slot(Slot::Closed(part));
     }
 

@@ -2,6 +2,7 @@
 
 use crate::age::Age;
 use crate::batch::BatchSize;
+use crate::failure::FailureKind;
 use crate::partitioner::Spread;
 use kp_protocol::ProtocolError;
 use kp_protocol::compression::{Compression, Compressor};
@@ -129,6 +130,12 @@ impl AccumulatorSettings {
             |from| Deadline::after(from, request_timeout.saturating_add(TICK), "request.timeout.ms").at();
         let waited = after(self.lingers_until(age.last_attempt.unwrap_or(age.created)));
         age.full_since.map(after).map_or(waited, |full| full.min(waited))
+    }
+
+    /// What a batch fails with that [`Accumulator::expire`](crate::Accumulator::expire) gives up.
+    #[must_use]
+    pub fn queue_expiry(&self) -> FailureKind {
+        if self.classic_expiry.is_some() { FailureKind::ExpiredInQueue } else { FailureKind::Expired }
     }
 
     /// Whether partitions are weighed by what waits in their queues.

@@ -74,7 +74,7 @@ impl Accumulator {
             add(open.record_count(), open.size(), open.created());
         }
         let head = match state.head(now, self.is_urgent(), &self.settings) {
-            _ if state.muted => HeadSurvey::Muted,
+            _ if state.is_muted() => HeadSurvey::Muted,
             Head::Ready => HeadSurvey::Ready,
             Head::Lingering(until) => HeadSurvey::Lingering(until),
             Head::BackingOff(until, _) => HeadSurvey::BackingOff(until),
