@@ -66,8 +66,9 @@ struct Driver {
 struct Everything;
 
 impl DrainGate for Everything {
+    type Pass = ();
     fn admit(&mut self, _: QueueIndex, _: &HeadBatch<'_>) -> Admission {
-        Admission::Send(None)
+        Admission::Send { identity: None, pass: () }
     }
 }
 

@@ -4,7 +4,7 @@
 //! Unlike [`kp_time::TimerTable`], nothing is cancelled: an alarm says "look at or before", and who looks finds out
 //! what is really due. So setting one that is later than the one before costs a comparison.
 
-use crate::partition_queue::QueueIndex;
+use crate::queue_index::QueueIndex;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Instant;

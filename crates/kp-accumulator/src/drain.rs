@@ -2,9 +2,11 @@
 //! ready, up to `max.request.size` (AC16–AC19, AC21). Called by the driver.
 
 use crate::accumulator::Accumulator;
+use crate::batch::HeadBatch;
 use crate::batch::{Batch, InFlight, Sealed, WireBatch};
-use crate::partition_queue::{Head, HeadBatch, PartitionQueue, QueueIndex, Queued};
-use crate::ready::{Driver, Look};
+use crate::partition_queue::{Head, PartitionQueue, Queued};
+use crate::queue_index::QueueIndex;
+use crate::ready::{Look, ReadyQueues};
 use kp_metadata::Cluster;
 use kp_protocol::{BatchIdentity, BrokerId, TopicPartition};
 use std::collections::VecDeque;
@@ -13,9 +15,12 @@ use std::time::Instant;
 
 /// Decides, partition by partition, whether its next batch may be sent, and under which identity.
 pub trait DrainGate {
+    /// What the gate has to say about a batch that it lets through; it comes out beside the batch.
+    type Pass;
+
     /// Asked under the lock of the partition's queue, at most once per drain and partition, and only if the batch fits
     /// the request: what it answers is what happens. It must not call the accumulator.
-    fn admit(&mut self, partition: QueueIndex, head: &HeadBatch<'_>) -> Admission;
+    fn admit(&mut self, partition: QueueIndex, head: &HeadBatch<'_>) -> Admission<Self::Pass>;
 
     /// Whether another batch of `queue`, never sent before, could be admitted now. Asked under the same lock before an open
     /// batch is closed and after a batch was taken: where there is no room, the open batch is left open and grows. A wrong answer
@@ -28,29 +33,40 @@ pub trait DrainGate {
 
 /// A gate's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
+pub enum Admission<Pass = ()> {
     /// Not now. Only this partition is passed over (AC21); it is offered again at the next drain.
     Skip,
-    /// Send it, under this identity if idempotent.
-    Send(Option<BatchIdentity>),
+    /// Send it.
+    Send {
+        /// Under which identity, if idempotent.
+        identity: Option<BatchIdentity>,
+        /// Comes out as [`Drained::pass`].
+        pass: Pass,
+    },
+    /// Never send it: it leaves its queue to be failed, and no attempt is counted.
+    GiveUp,
 }
 
 /// A batch that was taken, and what to write for it.
 #[derive(Debug)]
 #[must_use = "dropping it fails the batch"]
-pub struct Drained {
+pub struct Drained<Pass = ()> {
     /// The queue it came from.
     pub queue: QueueIndex,
     /// The batch, to be requeued or settled.
     pub batch: Batch<InFlight>,
     /// What goes to the wire.
     pub wire: WireBatch,
+    /// What the gate said about it.
+    pub pass: Pass,
 }
 
 /// One partition's turn.
-enum Picked {
-    /// Taken, to be sent under this identity; and the bytes it will take.
-    Batch(Queued, Option<BatchIdentity>, usize),
+enum Picked<Pass> {
+    /// Taken, to be sent under this identity.
+    Batch { queued: Queued, identity: Option<BatchIdentity>, pass: Pass, wire_size: usize },
+    /// Taken, to be failed.
+    GivenUp(Queued),
     /// Stays where it is, for the next drain.
     Skipped,
     /// Does not fit the request any more.
@@ -65,25 +81,22 @@ impl Accumulator {
     ///
     /// Headers and checksums are made here, outside of every queue's lock. An identity with a negative number (BB10) is
     /// a mistake of the gate: its batch stays in the queue.
-    pub fn drain(
+    ///
+    /// Answers the batches that the gate gave up, for the caller to settle.
+    pub fn drain<Gate: DrainGate>(
         &self,
         now: Instant,
         cluster: &Cluster,
         broker: BrokerId,
         max_request_size: usize,
-        gate: &mut dyn DrainGate,
-        out: &mut Vec<Drained>,
-    ) {
+        gate: &mut Gate,
+        out: &mut Vec<Drained<Gate::Pass>>,
+    ) -> Vec<Batch<Sealed>> {
         let mut driver = self.driver.lock();
         let driver = &mut *driver;
         let look = Look { now, urgent: self.is_urgent(), cluster };
-        if driver.follow_cluster(self, look) {
-            // Other brokers may have something to send now: the caller has to look before it sleeps.
-            self.park.look_again();
-        }
-        let Some(mut ready) = driver.brokers.remove(&broker) else { return };
-        driver.broker_takes(broker);
-        let mut skipped = VecDeque::new();
+        let Some(mut ready) = self.take_ready(driver, look, broker) else { return Vec::new() };
+        let (mut skipped, mut given_up) = (VecDeque::new(), Vec::new());
         let mut size = 0;
         while let Some(index) = ready.pop_front() {
             let Some(queue) = driver.queues.get(index.0 as usize).cloned() else { continue };
@@ -96,39 +109,59 @@ impl Accumulator {
                     break;
                 }
                 Picked::NotReady => {
-                    driver.unroute(index);
-                    driver.examine(self, look, index);
-                    // A worker may have been quicker than this look, and announced nothing since the queue was listed still:
+                    driver.look_anew(self, look, index);
+                    // A worker may have been quicker than this look, and announced nothing since the queue stood here still:
                     // its turn is now, since the caller asks for a broker once.
                     ready.extend(driver.brokers.remove(&broker).unwrap_or_default());
                 }
-                Picked::Batch(queued, identity, wire_size) => {
-                    if let Some(drained) = self.dispatch(&queue, queued.into_sealed(), look, identity) {
+                Picked::Batch { queued, identity, pass, wire_size } => {
+                    if let Some((batch, wire)) = self.dispatch(&queue, queued.into_sealed(), look, identity) {
                         size += wire_size;
-                        out.push(drained);
+                        out.push(Drained { queue: index, batch, wire, pass });
                     }
-                    self.leave_turn(driver, &queue);
+                    self.leave_turn(&queue);
+                }
+                Picked::GivenUp(queued) => {
+                    given_up.push(queued.into_sealed());
+                    self.leave_turn(&queue);
                 }
             }
         }
         // What was passed over stands behind the others.
         ready.append(&mut skipped);
         driver.keep_list(broker, ready);
+        given_up
+    }
+
+    /// Takes the list of a broker that takes a request now; `None` if nothing waits for it.
+    fn take_ready(
+        &self,
+        driver: &mut ReadyQueues,
+        look: Look<'_>,
+        broker: BrokerId,
+    ) -> Option<VecDeque<QueueIndex>> {
+        if driver.follow_cluster(self, look) {
+            // Other brokers may have something to send now: the caller has to look before it sleeps.
+            self.announcements.park.look_again();
+        }
+        let ready = driver.brokers.remove(&broker)?;
+        driver.broker_takes(broker);
+        Some(ready)
     }
 
     /// Looks at one partition under its lock and takes its head if everything allows it.
-    fn pick(
+    fn pick<Gate: DrainGate>(
         &self,
         queue: &Arc<PartitionQueue>,
         look: Look<'_>,
         bytes_left: usize,
-        gate: &mut dyn DrainGate,
-    ) -> Picked {
+        gate: &mut Gate,
+    ) -> Picked<Gate::Pass> {
         let mut state = queue.state.lock();
         if state.head(look.now, look.urgent, &self.settings) != Head::Ready {
             return Picked::NotReady;
         }
-        let to = &queue.home.topic_partition;
+        let to = &queue.context.topic_partition;
         if state.closed.is_empty() {
             state.passed_over = !gate.has_room(queue.index(), to);
             if state.passed_over {
@@ -154,30 +187,32 @@ impl Accumulator {
             return Picked::NoRoom;
         }
         let admission = gate.admit(queue.index(), &head);
-        state.passed_over = admission == Admission::Skip || !gate.has_room(queue.index(), to);
-        match admission {
-            Admission::Skip => Picked::Skipped,
-            Admission::Send(identity) => match state.pop_head() {
-                Some(queued) => {
-                    queue.publish_length(&state);
-                    Picked::Batch(queued, identity, wire_size)
-                }
-                None => Picked::NotReady,
-            },
-        }
+        let is_skipped = matches!(admission, Admission::Skip);
+        state.passed_over = is_skipped || !gate.has_room(queue.index(), to);
+        let mut take = || {
+            let queued = state.pop_head()?;
+            queue.publish_length(&state);
+            Some(queued)
+        };
+        let picked = match admission {
+            Admission::Skip => return Picked::Skipped,
+            Admission::Send { identity, pass } => {
+                take().map(|queued| Picked::Batch { queued, identity, pass, wire_size })
+            }
+            Admission::GiveUp => take().map(Picked::GivenUp),
+        };
+        picked.unwrap_or(Picked::NotReady)
     }
 
     /// A partition had its turn: it is looked at again in the driver's next turn, since it may have more.
-    fn leave_turn(&self, driver: &mut Driver, queue: &PartitionQueue) {
-        driver.unroute(queue.index());
-        let more = {
+    fn leave_turn(&self, queue: &PartitionQueue) {
+        let has_more = {
             let mut state = queue.state.lock();
-            state.listed = !state.is_empty();
-            state.listed
+            state.standing.rest();
+            state.announce_waiting()
         };
-        if more {
-            driver.pending.push(queue.index());
-            self.park.look_again();
+        if has_more {
+            self.announcements.look_again_at(queue.index());
         }
     }
 
@@ -188,12 +223,12 @@ impl Accumulator {
         batch: Batch<Sealed>,
         look: Look<'_>,
         identity: Option<BatchIdentity>,
-    ) -> Option<Drained> {
-        let to = &queue.home.topic_partition;
+    ) -> Option<(Batch<InFlight>, WireBatch)> {
+        let to = &queue.context.topic_partition;
         let partition = look.cluster.partition(&to.topic, to.partition);
         let epoch = partition.and_then(|partition| partition.leader_epoch);
         match batch.dispatch(look.now, identity, epoch) {
-            Ok((batch, wire)) => Some(Drained { queue: queue.index(), batch, wire }),
+            Ok(dispatched) => Some(dispatched),
             Err(refused) => {
                 debug_assert!(false, "an illegal identity: {}", refused.error);
                 let mut state = queue.state.lock();

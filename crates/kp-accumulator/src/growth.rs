@@ -7,7 +7,7 @@ use crate::accumulator::Accumulator;
 use crate::partition_queue::{PartitionQueue, QueueState};
 use kp_protocol::BrokerId;
 use kp_time::Clock;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use std::time::Duration;
 
 /// How old a batch may be that still grows. Far more than a round trip, far less than a `delivery.timeout.ms` worth having: the
@@ -55,25 +55,6 @@ impl LastLeader {
     }
 }
 
-/// Bytes on the wire up to which the batches of one topic grow.
-#[derive(Debug)]
-pub(crate) struct GrowthLimit(AtomicUsize);
-
-impl GrowthLimit {
-    pub(crate) fn new(bytes: usize) -> Self {
-        Self(AtomicUsize::new(bytes))
-    }
-
-    /// The broker found a batch of so many bytes too large.
-    pub(crate) fn was_too_large(&self, bytes: usize) {
-        self.0.fetch_min(bytes / 2, Relaxed);
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.load(Relaxed)
-    }
-}
-
 impl Accumulator {
     /// Whether what is ready for `broker` has to wait: what the driver found last. While it has, batches for it grow.
     pub fn note_waits(&self, broker: BrokerId, waits: bool) {
@@ -85,9 +66,9 @@ impl Accumulator {
     pub(crate) fn may_grow(&self, queue: &PartitionQueue, state: &QueueState) -> bool {
         // Before the driver's first look nothing of the queue can be on its way.
         let leader_waits =
-            || queue.home.last_leader.get().is_none_or(|broker| self.waits.place(broker).load(Relaxed));
-        queue.home.topic.growth.bytes() > self.settings.batch_size
-            && (state.muted || state.passed_over || leader_waits())
+            || queue.last_leader.get().is_none_or(|broker| self.waits.place(broker).load(Relaxed));
+        queue.context.topic.growth.bytes() > self.settings.batch_size
+            && (state.is_muted() || state.passed_over || leader_waits())
     }
 
     /// Lets the open batch, which is full, take another `batch.size` if it could not be sent now anyway.
@@ -98,10 +79,10 @@ impl Accumulator {
         clock: &dyn Clock,
     ) -> bool {
         let may_grow = self.may_grow(queue, state);
-        let most = queue.home.topic.growth.bytes();
+        let most = queue.context.topic.growth.bytes();
         let Some(open) = state.open.as_mut().filter(|_| may_grow) else { return false };
         let age = clock.now().saturating_duration_since(open.created());
-        age < GROWS_FOR && open.grow(&self.settings, most, self.measure())
+        age < GROWS_FOR && open.grow(self.settings.size_of_batch(), most, self.measure())
     }
 }
 

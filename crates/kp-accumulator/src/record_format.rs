@@ -3,12 +3,9 @@
 //! Set by the driver when the cluster's versions become known, read when a batch opens or is drained.
 
 use crate::accumulator::Accumulator;
-use kp_protocol::records::{BATCH_HEADER_SIZE, MessageFormat};
+use crate::measure::Measure;
+use kp_protocol::records::MessageFormat;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-
-/// The least bytes that a record takes in a batch besides key and value: length, attributes, time, offset, two lengths
-/// and the count of headers, one byte each.
-const LEAST_OVERHEAD: usize = 7;
 
 const BATCHES: u8 = 2;
 
@@ -29,33 +26,6 @@ impl FormatCell {
             1 => Some(MessageFormat::V1),
             _ => None,
         }
-    }
-}
-
-/// How many bytes records take in a format, going by what they take in a v2 batch. A little too much where lengths and
-/// offsets of the batch are longer than one byte, never too little.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Measure {
-    /// Bytes in front of all records.
-    pub(crate) header: usize,
-    /// What each record takes more than in a batch.
-    pub(crate) surcharge: usize,
-}
-
-impl Measure {
-    pub(crate) fn of(format: Option<MessageFormat>) -> Self {
-        match format {
-            None => Self { header: BATCH_HEADER_SIZE, surcharge: 0 },
-            Some(format) => Self { header: 0, surcharge: format.overhead() - LEAST_OVERHEAD },
-        }
-    }
-
-    /// Wire bytes of `records` that take `raw` bytes in a batch before compression and `payload` as they are: a
-    /// compressed conversion grows like the records in it.
-    pub(crate) fn wire_size(self, records: u32, raw: usize, payload: usize) -> usize {
-        let more = records as usize * self.surcharge;
-        let more = if payload < raw { more * payload / raw } else { more };
-        self.header + payload + more
     }
 }
 

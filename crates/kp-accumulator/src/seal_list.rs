@@ -1,7 +1,7 @@
 //! Batches that wait to be compressed by a worker, in the order in which they closed.
 //! Touched by append, workers and the driver. Lock: a list of queue numbers, held for a push or a pop.
 
-use crate::partition_queue::QueueIndex;
+use crate::queue_index::QueueIndex;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,5 +1,8 @@
 //! What the accumulator is told once, when it is made. Plain values; the facade fills them from its configuration.
 
+use crate::age::Age;
+use crate::batch::BatchSize;
+use crate::failure::FailureKind;
 use crate::partitioner::Spread;
 use kp_protocol::ProtocolError;
 use kp_protocol::compression::{Compression, Compressor};
@@ -59,24 +62,6 @@ pub struct AccumulatorSettings {
 /// The least difference between two moments.
 const TICK: Duration = Duration::from_nanos(1);
 
-/// What a batch's expiry counts from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Age {
-    /// When its first record was appended.
-    pub(crate) created: Instant,
-    /// When it was sent last.
-    pub(crate) last_attempt: Option<Instant>,
-    /// Since when it is known to take no more records.
-    pub(crate) full_since: Option<Instant>,
-}
-
-impl Age {
-    /// Of a batch that was made just now.
-    pub(crate) fn new(created: Instant) -> Self {
-        Self { created, last_attempt: None, full_since: None }
-    }
-}
-
 impl Default for AccumulatorSettings {
     /// Kafka's defaults of today (KIP-1030), sealing inline; batches do not grow.
     fn default() -> Self {
@@ -125,6 +110,11 @@ impl AccumulatorSettings {
         if self.compresses() { self.batch_size.saturating_mul(Self::RAW_BATCHES) } else { self.batch_size }
     }
 
+    /// How large its batches become.
+    pub(crate) fn size_of_batch(&self) -> BatchSize {
+        BatchSize { wire: self.batch_size, max_raw: self.max_raw(), is_compressed: self.compresses() }
+    }
+
     /// When a batch of that age may be sent though it has room.
     pub(crate) fn lingers_until(&self, created: Instant) -> Instant {
         Deadline::after(created, self.linger, "linger.ms").at()
@@ -140,6 +130,12 @@ impl AccumulatorSettings {
             |from| Deadline::after(from, request_timeout.saturating_add(TICK), "request.timeout.ms").at();
         let waited = after(self.lingers_until(age.last_attempt.unwrap_or(age.created)));
         age.full_since.map(after).map_or(waited, |full| full.min(waited))
+    }
+
+    /// What a batch fails with that [`Accumulator::expire`](crate::Accumulator::expire) gives up.
+    #[must_use]
+    pub fn queue_expiry(&self) -> FailureKind {
+        if self.classic_expiry.is_some() { FailureKind::ExpiredInQueue } else { FailureKind::Expired }
     }
 
     /// Whether partitions are weighed by what waits in their queues.

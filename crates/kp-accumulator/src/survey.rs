@@ -2,7 +2,8 @@
 //! queue's lock for a moment; nothing on the way of a record looks here.
 
 use crate::accumulator::Accumulator;
-use crate::partition_queue::{Head, PartitionQueue, QueueIndex, Slot};
+use crate::partition_queue::{Head, PartitionQueue, Slot};
+use crate::queue_index::QueueIndex;
 use kp_protocol::TopicPartition;
 use std::time::Instant;
 
@@ -47,7 +48,7 @@ impl Accumulator {
     #[must_use]
     pub fn survey(&self, now: Instant) -> Vec<QueueSurvey> {
         let mut queues = Vec::new();
-        self.copy_new_queues(&mut queues);
+        self.topics.copy_new_queues(&mut queues);
         queues.iter().filter_map(|queue| self.survey_of(queue, now)).collect()
     }
 
@@ -73,14 +74,14 @@ impl Accumulator {
             add(open.record_count(), open.size(), open.created());
         }
         let head = match state.head(now, self.is_urgent(), &self.settings) {
-            _ if state.muted => HeadSurvey::Muted,
+            _ if state.is_muted() => HeadSurvey::Muted,
             Head::Ready => HeadSurvey::Ready,
             Head::Lingering(until) => HeadSurvey::Lingering(until),
             Head::BackingOff(until, _) => HeadSurvey::BackingOff(until),
             Head::Quiet => HeadSurvey::Compressing,
         };
         let batches = state.closed.len() + usize::from(state.open.is_some());
-        let partition = queue.home.topic_partition.clone();
+        let partition = queue.context.topic_partition.clone();
         Some(QueueSurvey { queue: queue.index(), partition, batches, records, bytes, oldest, head })
     }
 }

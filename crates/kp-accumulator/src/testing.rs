@@ -1,6 +1,7 @@
 //! A room for tests: a clock that stands still, a pool, one topic, a driver that is called by hand. When it is dropped
 //! it checks that every byte of `buffer.memory` came back and that no batch was forgotten.
 
+use crate::partition_queue::PartitionQueue;
 use crate::{
     Accumulator, AccumulatorSettings, Admission, Append, AppendError, Appended, DrainGate, Drained,
     HeadBatch, Notify, Outcome, QueueIndex, ReadyCheck, RecordCallback, Target, TopicQueues, WireBatch,
@@ -22,8 +23,9 @@ pub(crate) const MS: fn(u64) -> Duration = Duration::from_millis;
 pub(crate) struct OpenGate;
 
 impl DrainGate for OpenGate {
+    type Pass = ();
     fn admit(&mut self, _: QueueIndex, _: &HeadBatch<'_>) -> Admission {
-        Admission::Send(None)
+        Admission::Send { identity: None, pass: () }
     }
 }
 
@@ -99,6 +101,11 @@ impl Room {
         Self { clock: ManualClock::new(), pool, accumulator, cluster: cluster(1, leaders), topic, rung }
     }
 
+    /// The queue of a partition.
+    pub(crate) fn queue(&self, partition: usize) -> &Arc<PartitionQueue> {
+        self.accumulator.topics.make(&self.topic, partition)
+    }
+
     pub(crate) fn now(&self) -> Instant {
         self.clock.now()
     }
@@ -109,6 +116,11 @@ impl Room {
 
     pub(crate) fn metadata(&self) -> &Topic {
         self.cluster.topic("t").expect("the room's topic")
+    }
+
+    /// Where the record goes that names no partition.
+    pub(crate) fn target(&self, record: &RecordRef<'_>) -> Target {
+        self.accumulator.target(&self.topic, self.metadata(), record.key)
     }
 
     /// One call of append, with what the caller has.
@@ -178,9 +190,16 @@ impl Room {
         self.drain_with(broker, usize::MAX, &mut OpenGate)
     }
 
-    pub(crate) fn drain_with(&self, broker: i32, limit: usize, gate: &mut dyn DrainGate) -> Vec<Drained> {
+    pub(crate) fn drain_with(
+        &self,
+        broker: i32,
+        limit: usize,
+        gate: &mut impl DrainGate<Pass = ()>,
+    ) -> Vec<Drained> {
         let mut out = Vec::new();
-        self.accumulator.drain(self.now(), &self.cluster, BrokerId(broker), limit, gate, &mut out);
+        let given_up =
+            self.accumulator.drain(self.now(), &self.cluster, BrokerId(broker), limit, gate, &mut out);
+        assert!(given_up.is_empty(), "the gate gives nothing up");
         out
     }
 

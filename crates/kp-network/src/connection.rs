@@ -10,17 +10,22 @@
 mod api_versions;
 mod channel;
 mod connecting;
+mod in_flight;
 mod probe;
 mod ready;
 mod setup;
+mod stage;
 
 pub(crate) use channel::Channel;
 pub(crate) use ready::{Answer, Ready};
-pub(crate) use setup::{Found, Setup, SetupContext, Step};
+pub(crate) use setup::{Setup, Step};
+pub(crate) use stage::SetupContext;
 
-use crate::ConnectionNumber;
-use api_versions::CheckingVersions;
+use crate::{ConnectionNumber, OtherProtocol, Reached};
+use api_versions::{CheckingVersions, Spoken};
 use connecting::{Connecting, Resolving};
+use in_flight::{Answered, InFlight, Request};
+use stage::Progress;
 use std::net::SocketAddr;
 
 /// Where a broker's connection stands.
@@ -62,12 +67,32 @@ impl Link {
         }
     }
 
+    /// The protocol that the other side speaks, if it is none of Kafka's and was recognised. Bytes that come after
+    /// a broker's answer are never taken for another protocol.
+    pub(crate) fn other_protocol(&self) -> Option<OtherProtocol> {
+        let channel = match self {
+            Self::Setup(setup) if !setup.has_answered() => setup.channel()?,
+            Self::Ready(ready) if !ready.has_answered() => &ready.channel,
+            Self::Down | Self::Setup(_) | Self::Ready(_) => return None,
+        };
+        OtherProtocol::recognise(channel.unread())
+    }
+
     /// Whether the socket was connected.
     pub(crate) fn was_connected(&self) -> bool {
         match self {
             Self::Down => false,
             Self::Setup(setup) => setup.channel().is_some(),
             Self::Ready(_) => true,
+        }
+    }
+
+    /// How far it has come, or `None` if it has not begun. The broker's name has so many addresses that are `untried`.
+    pub(crate) fn reached(&self, untried: usize) -> Option<Reached> {
+        match self {
+            Self::Down => None,
+            Self::Setup(setup) => Some(setup.reached(untried)),
+            Self::Ready(_) => Some(Reached::Ready),
         }
     }
 

@@ -1,64 +1,83 @@
-//! What is known of the age of the cluster: whether its brokers answer ApiVersions at all.
-//!
-//! ```text
-//!             ┌── ApiVersions was answered ──▶ AnswersApiVersions ── one asks in vain ──┐
-//!   Unknown ──┤                                                                         │
-//!      ▲      └── only the probe was ────────▶ Old ── metadata.max.age.ms has passed ───┤
-//!      └──────────────── back to the bootstrap list ────────────────────────────────────┘
-//! ```
-//! ApiVersions costs a 0.9 cluster more than the connection it is asked on: the broker may lose requests of others
-//! that it was handed at the same time. So the answer holds for the cluster, and the question is asked seldom. A
-//! timeout, a reset or a close is never taken for an answer. Owned by the client; told `now`.
+//! What all connections of a client have learnt about its cluster: how to begin the next one, and which listeners are
+//! Kafka's. Owned by the client; told `now`.
+
+mod age;
+mod listeners;
+
+pub(crate) use age::{ClusterAge, Greeting};
 
 use crate::{NetworkSettings, OldKafka};
+use kp_protocol::BrokerAddress;
+use listeners::KafkaListeners;
+use std::mem;
 use std::time::Instant;
 
-/// See the module.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum KnownCluster {
-    /// Nothing yet, or nothing any more.
-    #[default]
-    Unknown,
-    /// A broker has answered ApiVersions.
-    AnswersApiVersions,
-    /// A broker has answered what came behind ApiVersions, and not that.
-    Old {
-        /// When it was found out.
-        since: Instant,
-    },
+/// What a set-up found out about the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing: nothing was asked.
+    Nothing,
+    /// Its brokers answer ApiVersions.
+    ApiVersions,
+    /// Its brokers do not know ApiVersions; what they are taken for.
+    Old(OldKafka),
 }
 
-/// How a new connection begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Greeting {
-    /// Nothing is asked: the broker is taken to be of this version.
-    Speak(OldKafka),
-    /// ApiVersions.
-    Ask,
-    /// ApiVersions, and right behind it what every broker answers.
-    AskAndProbe,
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct KnownCluster {
+    age: ClusterAge,
+    listeners: KafkaListeners,
+    /// Whether the caller was told that the cluster is an old one.
+    old_told: bool,
 }
 
 impl KnownCluster {
+    /// A cluster of this age.
+    #[cfg(test)]
+    pub(crate) fn of(age: ClusterAge) -> Self {
+        Self { age, ..Self::default() }
+    }
+
+    /// Back at the bootstrap list, which may lead to another cluster, or to this one after an upgrade.
+    pub(crate) fn forget_age(&mut self) {
+        self.age = ClusterAge::Unknown;
+    }
+
     /// How to begin a connection made now.
     pub(crate) fn greeting(&self, now: Instant, settings: &NetworkSettings) -> Greeting {
-        if let Some(old) = settings.version_fallback {
-            return Greeting::Speak(old);
-        }
-        match self {
-            Self::AnswersApiVersions => Greeting::Ask,
-            Self::Old { since } if now.duration_since(*since) < settings.old_cluster_max_age => {
-                Greeting::Speak(OldKafka::V0_9_0)
+        self.age.greeting(now, settings)
+    }
+
+    /// As [`ClusterAge::asked_in_vain`].
+    pub(crate) fn asked_in_vain(&mut self) {
+        self.age.asked_in_vain();
+    }
+
+    /// The broker at this address has answered ApiVersions in some way, perhaps only to refuse the version.
+    pub(crate) fn answers_api_versions(&mut self, address: &BrokerAddress) {
+        self.age = ClusterAge::AnswersApiVersions;
+        self.listeners.answered(address);
+    }
+
+    /// Takes what a finished set-up found. Answers what the cluster is taken for, if the caller is to be told now.
+    pub(crate) fn learn(&mut self, now: Instant, address: &BrokerAddress, found: Found) -> Option<OldKafka> {
+        match found {
+            Found::Nothing => None,
+            Found::ApiVersions => {
+                self.answers_api_versions(address);
+                None
             }
-            Self::Unknown | Self::Old { .. } => Greeting::AskAndProbe,
+            Found::Old(taken_for) => {
+                self.age = ClusterAge::Old { since: now };
+                self.listeners.answered(address);
+                (!mem::replace(&mut self.old_told, true)).then_some(taken_for)
+            }
         }
     }
 
-    /// A connection that only asked ended without an answer. In a cluster of several versions that is a broker
-    /// of 0.9; the next connection tells.
-    pub(crate) fn asked_in_vain(&mut self) {
-        if *self == Self::AnswersApiVersions {
-            *self = Self::Unknown;
-        }
+    /// Whether a broker ever answered at this address.
+    pub(crate) fn has_answered(&self, address: &BrokerAddress) -> bool {
+        self.listeners.has_answered(address)
     }
 }

@@ -10,8 +10,8 @@ mod addresses;
 mod attempts;
 mod broker;
 mod connection;
+mod correlation_ids;
 mod counters;
-mod kafka_listeners;
 mod known_cluster;
 mod network_client;
 mod selectable;
@@ -23,7 +23,8 @@ mod tokio;
 pub use self::tokio::{TokioClient, TokioSelector};
 pub use kp_client::{
     ClientNodes, ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkCounters,
-    NetworkSnapshot, NodeCounters, Nodes, OldKafka, OtherProtocol, Readiness, Refused, WaitReason, Written,
+    NetworkSnapshot, NodeCounters, Nodes, OldKafka, OtherProtocol, Reached, Readiness, Refused, WaitReason,
+    Written,
 };
 pub use network_client::NetworkClient;
 pub use selectable::{Dial, Selectable, SelectorEvent, Wait};

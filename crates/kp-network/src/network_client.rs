@@ -5,7 +5,9 @@
 
 mod least_loaded;
 mod life;
+mod numbers;
 mod turn;
+mod turns;
 
 #[cfg(test)]
 mod scripted;
@@ -14,20 +16,22 @@ mod tests;
 
 use crate::broker::Broker;
 use crate::connection::Link;
+use crate::correlation_ids::CorrelationIds;
 use crate::counters::Counters;
-use crate::kafka_listeners::KafkaListeners;
 use crate::known_cluster::KnownCluster;
 use crate::{
-    ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkCounters, NetworkSettings,
-    NetworkSnapshot, Readiness, Refused, Selectable, SelectorEvent, Wait, WaitReason,
+    ClientRequest, DisconnectReason, Event, KafkaClient, NetworkCounters, NetworkSettings, NetworkSnapshot,
+    Readiness, Refused, Selectable, Wait, WaitReason,
 };
 use kp_protocol::{BrokerAddress, BrokerId};
 use kp_time::{Clock, Deadline, Jitter, TimerTable};
+use numbers::Numbers;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
+use turns::Turns;
 
 /// The longest single wait; a later moment takes several. Timers of runtimes end before a century does, and "never"
 /// comes in as a century.
@@ -50,25 +54,15 @@ pub struct NetworkClient<S> {
     clock: Arc<dyn Clock>,
     selectable: S,
     brokers: BTreeMap<BrokerId, Broker>,
-    /// Whose connection a number is; only attempts and connections that have not ended.
-    numbers: BTreeMap<ConnectionNumber, BrokerId>,
+    numbers: Numbers,
     timers: TimerTable<(BrokerId, Timer)>,
-    /// Attempts begun since the last turn: sockets belong to `poll`.
-    to_start: Vec<(BrokerId, ConnectionNumber)>,
-    /// Connections that had more to read than one turn takes.
-    unread: Vec<(BrokerId, ConnectionNumber)>,
+    turns: Turns,
     /// Events since the last `poll`.
     pending: Vec<Event>,
-    /// What a turn found; kept for its memory.
-    found: Vec<SelectorEvent>,
     jitter: Jitter,
     correlation_ids: CorrelationIds,
-    last_number: u64,
     counters: Counters,
     known: KnownCluster,
-    listeners: KafkaListeners,
-    /// Whether the caller was told that the cluster is an old one.
-    old_told: bool,
 }
 
 impl<S: Selectable> NetworkClient<S> {
@@ -78,19 +72,14 @@ impl<S: Selectable> NetworkClient<S> {
             clock,
             selectable,
             brokers: BTreeMap::new(),
-            numbers: BTreeMap::new(),
+            numbers: Numbers::default(),
             timers: TimerTable::default(),
-            to_start: Vec::new(),
-            unread: Vec::new(),
+            turns: Turns::default(),
             pending: Vec::new(),
-            found: Vec::new(),
             jitter: Jitter::seeded(settings.seed),
             correlation_ids: CorrelationIds::default(),
-            last_number: 0,
             counters: Counters::default(),
             known: KnownCluster::default(),
-            listeners: KafkaListeners::default(),
-            old_told: false,
             settings,
         }
     }
@@ -125,7 +114,7 @@ impl<S: Selectable> NetworkClient<S> {
 
     /// The longest a turn may block.
     fn wait(&self, now: Instant, until: Option<Instant>) -> Wait {
-        if !self.pending.is_empty() || !self.unread.is_empty() {
+        if !self.pending.is_empty() || self.turns.leaves_bytes() {
             return Wait::Turn;
         }
         match until.into_iter().chain(self.timers.next()).min() {
@@ -148,9 +137,8 @@ impl<S> fmt::Debug for NetworkClient<S> {
 
 impl<S: Selectable> KafkaClient for NetworkClient<S> {
     fn set_brokers(&mut self, now: Instant, brokers: &[BrokerAddress]) {
-        // The bootstrap list may lead to another cluster, or to this one after an upgrade.
         if !brokers.is_empty() && brokers.iter().all(|address| address.id.is_bootstrap()) {
-            self.known = KnownCluster::Unknown;
+            self.known.forget_age();
         }
         let listed: BTreeMap<BrokerId, &BrokerAddress> =
             brokers.iter().map(|address| (address.id, address)).collect();
@@ -281,22 +269,5 @@ impl<S: Selectable> KafkaClient for NetworkClient<S> {
         self.brokers.clear();
         self.pending.clear();
         self.selectable.shutdown();
-    }
-}
-
-/// Numbers requests, over all connections: a number seen in a trace is then one request.
-#[derive(Debug, Default)]
-struct CorrelationIds {
-    next: i32,
-}
-
-impl CorrelationIds {
-    /// The last eight numbers below `i32::MAX` are left to SASL re-authentication (KIP-368), as in Java (NC9).
-    const END: i32 = i32::MAX - 7;
-
-    fn next(&mut self) -> i32 {
-        let id = self.next;
-        self.next = if id + 1 == Self::END { 0 } else { id + 1 };
-        id
     }
 }

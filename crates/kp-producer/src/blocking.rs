@@ -6,14 +6,14 @@ use crate::drive::parker::block_on;
 use crate::error::{BuildError, ConnectError, DeliveryError, SendError, WaitError};
 use crate::extend::interceptor::ProducerInterceptor;
 use crate::observe::guarantees::Guarantees;
-use crate::observe::metrics::ProducerMetrics;
 use crate::outcome::acks::AckStream;
 use crate::outcome::delivery::{Delivery, RecordMetadata};
 use crate::outcome::delivery_report::DeliveryReport;
 use crate::producer::PartitionInfo;
-use crate::record::ProducerRecord;
 use kp_accumulator::Partitioner;
+use kp_metrics::ProducerMetrics;
 use kp_network::KafkaClient;
+use kp_record::ProducerRecord;
 use kp_time::Clock;
 use std::time::Duration;
 

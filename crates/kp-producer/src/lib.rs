@@ -66,7 +66,6 @@ mod facade_tests;
 mod observe;
 mod outcome;
 mod producer;
-mod record;
 mod send;
 mod shared;
 
@@ -75,7 +74,6 @@ pub use drive::ended::Closed;
 pub use drive::stepper::Stepper;
 pub use drive::system_clock::SystemClock;
 pub use error::{BuildError, ConnectError, DeliveryError, SendError, SendErrorKind, WaitError};
-pub use extend::extension::BoxError;
 pub use extend::interceptor::{InterceptedRecord, ProducerInterceptor, SentRecord};
 pub use extend::trace_context::{TraceContext, TraceParent};
 pub use kp_accumulator::{
@@ -87,6 +85,12 @@ pub use kp_config::{ConfigError, ConfigWarning, ProducerConfig};
 pub use kp_network::KafkaClient;
 pub use kp_protocol::compression::Compression;
 pub use kp_protocol::{Acks, BrokerId, ErrorCode, PartitionId, TopicPartition};
+#[doc(inline)]
+pub use kp_record::{
+    BoxError, BytesSerializer, DoubleSerializer, FloatSerializer, IntegerSerializer, LongSerializer,
+    OptionSerializer, OwnedRecord, ProducerRecord, RecordBytes, RecordHeaders, Serialized, Serializer,
+    ShortSerializer, StringSerializer, UuidSerializer, VoidSerializer,
+};
 pub use kp_time::Clock;
 pub use observe::explain::{Explanation, NetworkThread, PartitionExplanation, WhyWaiting};
 pub use observe::guarantees::Guarantees;
@@ -98,12 +102,6 @@ pub use outcome::deliveries::{Delivered, Deliveries, WrittenRange};
 pub use outcome::delivery::{Delivery, RecordMetadata};
 pub use outcome::delivery_report::DeliveryReport;
 pub use producer::{PartitionInfo, Producer};
-pub use record::owned_record::OwnedRecord;
-pub use record::serializer::{
-    BytesSerializer, DoubleSerializer, FloatSerializer, IntegerSerializer, LongSerializer, OptionSerializer,
-    RecordHeaders, Serialized, Serializer, ShortSerializer, StringSerializer, UuidSerializer, VoidSerializer,
-};
-pub use record::{ProducerRecord, RecordBytes};
 pub use send::bulk::{BulkDelivery, Outcomes, SendAllError};
 pub use send::send_wait::ProduceError;
 #[cfg(feature = "futures")]

@@ -72,10 +72,6 @@ pub(crate) struct NumberingGate<'a> {
     pub(crate) idempotence: &'a mut Idempotence,
     pub(crate) cluster: &'a Cluster,
     pub(crate) broker: BrokerId,
-    /// What was decided for each batch that was let through, in this order.
-    pub(crate) tickets: &'a mut Vec<(QueueIndex, Ticket)>,
-    /// Those that were let through only to be failed: nobody knows whether they are written, and their epoch is over.
-    pub(crate) doomed: Vec<QueueIndex>,
 }
 
 impl NumberingGate<'_> {
@@ -86,6 +82,9 @@ impl NumberingGate<'_> {
 }
 
 impl DrainGate for NumberingGate<'_> {
+    /// The batch's numbers, with idempotence.
+    type Pass = Option<Ticket>;
+
     fn has_room(&mut self, queue: QueueIndex, partition: &TopicPartition) -> bool {
         match self.idempotence.identity {
             Identity::Without => true,
@@ -94,11 +93,11 @@ impl DrainGate for NumberingGate<'_> {
         }
     }
 
-    fn admit(&mut self, queue: QueueIndex, head: &HeadBatch<'_>) -> Admission {
+    fn admit(&mut self, queue: QueueIndex, head: &HeadBatch<'_>) -> Admission<Self::Pass> {
         let leader = self.leader_of(head.partition);
         let Idempotence { identity, sequences, .. } = &mut *self.idempotence;
         let known = match identity {
-            Identity::Without => return Admission::Send(None),
+            Identity::Without => return Admission::Send { identity: None, pass: None },
             Identity::Known(known) => known,
             Identity::Missing { .. } => return Admission::Skip,
         };
@@ -110,14 +109,8 @@ impl DrainGate for NumberingGate<'_> {
                 *identity = Identity::missing(None);
                 Admission::Skip
             }
-            Turn::Send(ticket) => {
-                self.tickets.push((queue, ticket));
-                Admission::Send(Some(ticket.identity))
-            }
-            Turn::Doomed(identity) => {
-                self.doomed.push(queue);
-                Admission::Send(Some(identity))
-            }
+            Turn::Send(ticket) => Admission::Send { identity: Some(ticket.identity), pass: Some(ticket) },
+            Turn::EpochOver => Admission::GiveUp,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::unfit::Formats;
 use crate::unreachable::Unreachable;
 use crate::unsettled::Unsettled;
 use crate::{Histogram, Input, Output, SenderSettings};
-use kp_accumulator::{Accumulator, Drained, Payload, QueueIndex};
+use kp_accumulator::{Accumulator, Drained, Payload};
 use kp_client::{Event, Nodes};
 use kp_metadata::{Metadata, Pending};
 use kp_protocol::{BrokerAddress, BrokerId, ProduceWriter};
@@ -43,9 +43,8 @@ pub struct SenderCore {
     pub(crate) requests: Requests,
     pub(crate) writer: ProduceWriter,
     /// Lists for one request or answer at a time; empty in between.
-    pub(crate) drained: Vec<Drained>,
+    pub(crate) drained: Vec<Drained<Option<Ticket>>>,
     pub(crate) parts: Vec<Part<Payload>>,
-    pub(crate) tickets: Vec<(QueueIndex, Ticket)>,
     pub(crate) answers: Vec<PartitionAnswer>,
     pub(crate) idempotence: Idempotence,
     pub(crate) unsettled: Unsettled,
@@ -85,7 +84,6 @@ impl SenderCore {
             writer: ProduceWriter::default(),
             drained: Vec::new(),
             parts: Vec::new(),
-            tickets: Vec::new(),
             answers: Vec::new(),
             metadata,
             exchange: Exchange::Idle,
@@ -133,7 +131,7 @@ impl SenderCore {
     fn on_event(&mut self, now: Instant, event: Event) {
         match event {
             Event::Connected { broker, .. } => self.on_connected(broker),
-            Event::Disconnected { broker, address, reason } => {
+            Event::Disconnected { broker, address, reason, .. } => {
                 self.on_disconnected(broker, address, Arc::from(reason.to_string()));
             }
             Event::Answered { token, body } => self.on_answered(now, token, &body),

@@ -2,12 +2,12 @@
 
 use crate::exchange::ReadyNode;
 use crate::idempotence::NumberingGate;
-use crate::idempotence::sequences::{Attempted, Ticket};
+use crate::idempotence::sequences::Attempted;
 use crate::in_flight::{ProduceInFlight, Slot};
 use crate::produce::{self, Part, RequestTopics};
 use crate::unfit::{self, Unfit};
 use crate::{Output, SenderCore};
-use kp_accumulator::{Batch, BrokerError, Certainty, Drained, FailureKind, InFlight, Payload, QueueIndex};
+use kp_accumulator::{Batch, BrokerError, Certainty, Drained, FailureKind, InFlight, Payload};
 use kp_client::{ClientRequest, Nodes, Readiness};
 use kp_protocol::{Acks, ApiKey, BrokerId, BrokerVersions, ErrorCode, TopicId};
 use smallvec::SmallVec;
@@ -77,20 +77,15 @@ impl SenderCore {
     fn send_batches(&mut self, now: Instant, node: &ReadyNode) {
         let (broker, versions) = (node.broker, &*node.versions);
         let cluster = Arc::clone(self.metadata.snapshot());
-        let (mut drained, mut tickets) =
-            (std::mem::take(&mut self.drained), std::mem::take(&mut self.tickets));
+        let mut drained = std::mem::take(&mut self.drained);
         let limit = self.settings.max_request_size;
-        let mut gate = NumberingGate {
-            idempotence: &mut self.idempotence,
-            cluster: &cluster,
-            broker,
-            tickets: &mut tickets,
-            doomed: Vec::new(),
-        };
-        self.accumulator.drain(now, &cluster, broker, limit, &mut gate, &mut drained);
-        let doomed = gate.doomed;
+        let mut gate = NumberingGate { idempotence: &mut self.idempotence, cluster: &cluster, broker };
+        for batch in self.accumulator.drain(now, &cluster, broker, limit, &mut gate, &mut drained) {
+            // Rule iii: nothing but its own old numbers may go out, and their epoch is over.
+            self.fail_queued(now, batch, FailureKind::EpochOver);
+        }
         if drained.is_empty() {
-            (self.drained, self.tickets) = (drained, tickets);
+            self.drained = drained;
             return;
         }
         let topic_id = |batch: &Batch<InFlight>| {
@@ -108,14 +103,7 @@ impl SenderCore {
         let level = self.settings.compression_level;
         let mut parts = std::mem::take(&mut self.parts);
         let (mut slots, topics) = self.requests.lists();
-        let mut numbered = &tickets[..];
-        for Drained { queue, mut batch, wire } in drained.drain(..) {
-            if doomed.contains(&queue) {
-                // Rule iii: nothing but its own old numbers may go out, and their epoch is over. No broker spoke, and it did not leave.
-                batch.take_back_attempt();
-                self.fail_in_flight(now, batch, FailureKind::EpochOver, Certainty::Unknown, None, Vec::new());
-                continue;
-            }
+        for Drained { queue, mut batch, wire, pass: ticket } in drained.drain(..) {
             if let Some((from, until)) = self.brokers.last_throttle(broker) {
                 batch.charge_throttled_wait(now, from, until);
             }
@@ -123,7 +111,7 @@ impl SenderCore {
             let records = version
                 .ok_or(Unfit::NoVersion)
                 .and_then(|version| unfit::records_for(version, &mut batch, wire, level));
-            let slot = Slot { queue, ticket: next_of(&mut numbered, queue), batch: Some(batch) };
+            let slot = Slot { queue, ticket, batch: Some(batch) };
             match records {
                 Ok(records) => {
                     parts.push(Part { partition, topic_id, records });
@@ -140,9 +128,8 @@ impl SenderCore {
             }
             None => self.requests.keep(slots, topics),
         }
-        tickets.clear();
         parts.clear();
-        (self.drained, self.tickets, self.parts) = (drained, tickets, parts);
+        (self.drained, self.parts) = (drained, parts);
     }
 
     fn send_produce(
@@ -215,12 +202,4 @@ impl SenderCore {
 /// What this client itself has to say about a request, in the form of a broker's error.
 fn local_error(code: ErrorCode, words: String) -> BrokerError {
     BrokerError { code, message: Some(Arc::from(words)), broker: None }
-}
-
-/// The ticket of `queue`'s batch among `tickets`, which stand in the order of the batches; those before it are passed.
-fn next_of(tickets: &mut &[(QueueIndex, Ticket)], queue: QueueIndex) -> Option<Ticket> {
-    let place = tickets.iter().position(|(of, _)| *of == queue)?;
-    let ticket = tickets[place].1;
-    *tickets = &tickets[place + 1..];
-    Some(ticket)
 }

@@ -11,6 +11,7 @@ use crate::workspace;
 const BELOW: &[(&str, &[&str])] = &[
     ("kp-time", &[]),
     ("kp-protocol", &[]),
+    ("kp-record", &["kp-protocol"]),
     ("kp-config", &["kp-protocol"]),
     ("kp-memory", &["kp-time"]),
     ("kp-metadata", &["kp-time", "kp-protocol"]),
@@ -18,8 +19,9 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-accumulator", &["kp-memory", "kp-metadata", "kp-protocol", "kp-time"]),
     ("kp-client", &["kp-protocol"]),
     ("kp-sender", &["kp-accumulator", "kp-client", "kp-metadata", "kp-protocol", "kp-time"]),
+    ("kp-metrics", &["kp-config", "kp-sender"]),
     ("kp-network", &["kp-client", "kp-protocol", "kp-time"]),
-    ("kp-producer", &["kp-config", "kp-sender", "kp-network"]),
+    ("kp-producer", &["kp-record", "kp-metrics", "kp-network"]),
     ("kp-sim", &["kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),
     // Not published. The tests may reach everything; benches need a broker that costs little, tools what a user may.
@@ -43,6 +45,7 @@ const FEATURES: &[(&str, &[&str])] = &[
 const WITHOUT_RUNTIME: &[&str] = &[
     "kp-time",
     "kp-protocol",
+    "kp-record",
     "kp-config",
     "kp-memory",
     "kp-metadata",
@@ -50,6 +53,7 @@ const WITHOUT_RUNTIME: &[&str] = &[
     "kp-client",
     "kp-sasl",
     "kp-sender",
+    "kp-metrics",
     "kp-network",
     "kp-producer",
     "kp-sim",
@@ -58,6 +62,7 @@ const WITHOUT_RUNTIME: &[&str] = &[
 const NEVER_A_RUNTIME: &[&str] = &[
     "kp-time",
     "kp-protocol",
+    "kp-record",
     "kp-config",
     "kp-memory",
     "kp-metadata",
@@ -65,6 +70,7 @@ const NEVER_A_RUNTIME: &[&str] = &[
     "kp-client",
     "kp-sasl",
     "kp-sender",
+    "kp-metrics",
     "kp-sim",
 ];
 const RUNTIME: &[&str] = &["tokio", "mio", "socket2", "rustls"];

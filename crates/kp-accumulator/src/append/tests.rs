@@ -39,10 +39,11 @@ fn the_queues_of_a_topic_are_made_once_and_grow_with_it() {
     assert!(Arc::ptr_eq(&room.topic, &again));
     let grown = room.accumulator.topic(&room.topic.name, 4);
     assert_eq!((room.topic.partitions(), grown.partitions()), (2, 4));
-    assert!(Arc::ptr_eq(&room.topic.queues[1], &grown.queues[1]), "the same queues and some more");
+    let queue = |topic, partition| Arc::clone(room.accumulator.topics.make(topic, partition));
+    assert!(Arc::ptr_eq(room.queue(1), &queue(&grown, 1)), "the same queues and some more");
     let other = room.accumulator.topic(&"other".into(), 1);
-    assert_ne!(other.queues[0].index(), grown.queues[0].index());
-    let known = room.accumulator.topic_partition(grown.queues[3].index()).unwrap();
+    assert_ne!(queue(&other, 0).index(), queue(&grown, 0).index());
+    let known = room.accumulator.topic_partition(queue(&grown, 3).index()).unwrap();
     assert_eq!(known.to_string(), "t-3");
 }
 
@@ -62,7 +63,7 @@ fn a_batch_that_refused_a_record_is_closed_for_smaller_ones_too() {
     let small = room.send(0, b"would have fitted the first");
     assert!(!Arc::ptr_eq(&small.completion, &first.completion));
     assert!(Arc::ptr_eq(&small.completion, &second.completion));
-    assert_eq!(room.topic.queues[0].state.lock().closed.len(), 1, "closed, and not drained yet");
+    assert_eq!(room.queue(0).state.lock().closed.len(), 1, "closed, and not drained yet");
 }
 
 // BB11
@@ -222,7 +223,7 @@ fn a_key_always_goes_to_the_same_partition_whether_led_or_not() {
         let record = RecordRef { key: Some(key), ..value(b"v") };
         let expected = crate::partition_for_key(key, 7) as i32;
         for _ in 0..3 {
-            let appended = room.send_record(Target::Keyed, &record, None).unwrap();
+            let appended = room.send_record(room.target(&record), &record, None).unwrap();
             assert_eq!(appended.partition, PartitionId(expected));
         }
     }
@@ -235,7 +236,7 @@ fn ignored_keys_are_spread_like_no_keys() {
     let record = RecordRef { key: Some(b"one and the same"), ..value(&[0; 500]) };
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..12 {
-        seen.insert(room.send_record(Target::Keyed, &record, None).unwrap().partition);
+        seen.insert(room.send_record(room.target(&record), &record, None).unwrap().partition);
     }
     assert!(seen.len() > 1, "{seen:?}");
 }

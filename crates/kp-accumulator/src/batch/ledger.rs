@@ -1,8 +1,8 @@
 //! What a batch remembers of its attempts: when each phase of its life began, where its time went, what is certain.
 //! Owner: the batch. Private: it is told of events (an attempt begins, ends, was none), and answers questions.
 
+use crate::age::Age;
 use crate::failure::{BrokerError, Certainty, Spent};
-use crate::settings::Age;
 use std::time::{Duration, Instant};
 
 /// ```text

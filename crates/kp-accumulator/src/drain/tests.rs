@@ -16,7 +16,7 @@ fn one_batch_of_each_partition_up_to_the_limit_and_the_first_always() {
     (0..4).for_each(|partition| drop(room.send_full(partition)));
     room.send_full(0);
     room.ready();
-    let (queue, measure) = (&room.topic.queues[0], room.accumulator.measure());
+    let (queue, measure) = (room.queue(0), room.accumulator.measure());
     let size = queue.state.lock().head_batch(measure).unwrap().wire_size;
     let first = room.drain_with(0, 2 * size, &mut OpenGate);
     assert_eq!(Room::partitions(&first), [0, 1]);
@@ -79,8 +79,9 @@ fn draining_a_broker_that_leads_nothing_yields_nothing() {
 struct Refusing(QueueIndex);
 
 impl DrainGate for Refusing {
+    type Pass = ();
     fn admit(&mut self, partition: QueueIndex, _: &HeadBatch<'_>) -> Admission {
-        if partition == self.0 { Admission::Skip } else { Admission::Send(None) }
+        if partition == self.0 { Admission::Skip } else { Admission::Send { identity: None, pass: () } }
     }
 }
 
@@ -90,7 +91,7 @@ fn a_partition_that_may_not_be_sent_does_not_delay_its_neighbours() {
     let room = Room::new(settings(), &[0; 3]);
     (0..3).for_each(|partition| drop(room.send_full(partition)));
     room.ready();
-    let drained = room.drain_with(0, usize::MAX, &mut Refusing(room.topic.queues[1].index()));
+    let drained = room.drain_with(0, usize::MAX, &mut Refusing(room.queue(1).index()));
     assert_eq!(Room::partitions(&drained), [0, 2]);
     Room::acknowledge(drained, 0);
     assert_eq!(room.ready_brokers(), [0], "it is offered again");
@@ -99,10 +100,41 @@ fn a_partition_that_may_not_be_sent_does_not_delay_its_neighbours() {
     Room::acknowledge(drained, 0);
 }
 
+/// Sends nothing more of one partition.
+struct GivingUp(QueueIndex);
+
+impl DrainGate for GivingUp {
+    type Pass = ();
+    fn admit(&mut self, partition: QueueIndex, _: &HeadBatch<'_>) -> Admission {
+        let send = Admission::Send { identity: None, pass: () };
+        if partition == self.0 { Admission::GiveUp } else { send }
+    }
+}
+
+#[test]
+fn a_batch_that_the_gate_gives_up_leaves_its_queue_without_an_attempt() {
+    let room = Room::new(settings(), &[0; 2]);
+    (0..2).for_each(|partition| drop(room.send_full(partition)));
+    room.ready();
+    let mut gate = GivingUp(room.queue(0).index());
+    let mut drained = Vec::new();
+    let mut given_up =
+        room.accumulator.drain(room.now(), &room.cluster, BrokerId(0), usize::MAX, &mut gate, &mut drained);
+    assert_eq!(Room::partitions(&drained), [1], "its neighbour is sent");
+    let batch = given_up.pop().unwrap();
+    assert_eq!((batch.queue(), batch.attempts()), (room.queue(0).index(), 0));
+    let failure = batch.failure(room.now(), FailureKind::EpochOver, Certainty::NotWritten, None, Vec::new());
+    assert_eq!(failure.attempts, 0);
+    batch.settle(Outcome::Failed(Arc::new(failure)));
+    Room::acknowledge(drained, 0);
+    assert!(!room.accumulator.has_incomplete());
+}
+
 /// Numbers batches as an idempotent producer does, and keeps the number of a retry.
 struct Numbering(i32);
 
 impl DrainGate for Numbering {
+    type Pass = ();
     fn admit(&mut self, _: QueueIndex, head: &HeadBatch<'_>) -> Admission {
         let fresh = BatchIdentity {
             producer: ProducerIdentity { producer_id: 9, epoch: 2 },
@@ -112,7 +144,7 @@ impl DrainGate for Numbering {
         if head.identity.is_none() {
             self.0 += head.records as i32;
         }
-        Admission::Send(Some(head.identity.unwrap_or(fresh)))
+        Admission::Send { identity: Some(head.identity.unwrap_or(fresh)), pass: () }
     }
 }
 

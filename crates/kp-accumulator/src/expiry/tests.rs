@@ -224,7 +224,7 @@ fn the_longest_request_timeout_and_linger_do_not_overflow() {
 fn close_waits_for_an_append_that_is_under_way() {
     let room = Room::new(settings(), &[0]);
     // As an append holds it until its record is in a batch.
-    let append = room.topic.queues[0].state.lock();
+    let append = room.queue(0).state.lock();
     std::thread::scope(|scope| {
         let closer = scope.spawn(|| room.accumulator.close());
         while !room.accumulator.is_closed() {

@@ -100,9 +100,10 @@ fn it_grows_to_the_limit_and_no_further_and_the_next_one_does_the_same() {
 struct OneEach(Option<QueueIndex>);
 
 impl DrainGate for OneEach {
+    type Pass = ();
     fn admit(&mut self, queue: QueueIndex, _: &HeadBatch<'_>) -> Admission {
         self.0 = Some(queue);
-        Admission::Send(None)
+        Admission::Send { identity: None, pass: () }
     }
 
     fn has_room(&mut self, queue: QueueIndex, _: &TopicPartition) -> bool {
@@ -182,6 +183,7 @@ fn the_open_batch_of_a_muted_partition_grows_as_well() {
 struct FullWindows;
 
 impl DrainGate for FullWindows {
+    type Pass = ();
     fn admit(&mut self, _: QueueIndex, _: &HeadBatch<'_>) -> Admission {
         Admission::Skip
     }

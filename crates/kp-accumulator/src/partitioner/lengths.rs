@@ -25,17 +25,30 @@ pub(crate) struct QueueLength {
 }
 
 impl QueueLengths {
-    /// As many partitions more; gives their places.
-    pub(crate) fn grow(&mut self, by: usize) -> impl Iterator<Item = QueueLength> + use<> {
-        let piece: Arc<[AtomicU32]> = (0..by).map(|_| AtomicU32::new(UNUSED)).collect();
+    /// As many partitions more.
+    pub(crate) fn grow(&mut self, by: usize) {
         self.unused.fetch_add(by, Relaxed);
-        self.pieces.push(Arc::clone(&piece));
-        let unused = Arc::clone(&self.unused);
-        (0..by).map(move |index| QueueLength {
-            piece: Arc::clone(&piece),
-            index,
-            unused: Arc::clone(&unused),
-        })
+        self.pieces.push((0..by).map(|_| AtomicU32::new(UNUSED)).collect());
+    }
+
+    /// The place of a partition's length.
+    ///
+    /// # Panics
+    /// If there are fewer partitions.
+    pub(crate) fn place(&self, partition: usize) -> QueueLength {
+        let (piece, index) = self.find(partition).expect("a handle has lengths for its partitions");
+        QueueLength { piece: Arc::clone(piece), index, unused: Arc::clone(&self.unused) }
+    }
+
+    fn find(&self, partition: usize) -> Option<(&Arc<[AtomicU32]>, usize)> {
+        let mut index = partition;
+        for piece in &self.pieces {
+            if index < piece.len() {
+                return Some((piece, index));
+            }
+            index -= piece.len();
+        }
+        None
     }
 
     /// Whether every partition has been appended to once: before, lengths say nothing (PA9).
@@ -45,16 +58,8 @@ impl QueueLengths {
 
     /// Batches that wait in the queue of a partition, the open one included; 0 if it was never used.
     pub(crate) fn of(&self, partition: u32) -> u32 {
-        let mut index = partition as usize;
-        for piece in &self.pieces {
-            match piece.get(index) {
-                Some(length) => {
-                    return Some(length.load(Relaxed)).filter(|length| *length != UNUSED).unwrap_or(0);
-                }
-                None => index -= piece.len(),
-            }
-        }
-        0
+        let length = self.find(partition as usize).map(|(piece, index)| piece[index].load(Relaxed));
+        length.filter(|length| *length != UNUSED).unwrap_or(0)
     }
 }
 
@@ -76,9 +81,9 @@ mod tests {
     #[test]
     fn lengths_are_found_in_all_pieces_of_a_topic_that_grew() {
         let mut lengths = QueueLengths::default();
-        let mut places: Vec<_> = lengths.grow(2).collect();
-        places.extend(lengths.grow(3));
-        places.iter().enumerate().for_each(|(index, place)| place.set(index * 10));
+        lengths.grow(2);
+        lengths.grow(3);
+        (0..5).for_each(|partition| lengths.place(partition).set(partition * 10));
         assert_eq!((0..5).map(|partition| lengths.of(partition)).collect::<Vec<_>>(), [0, 10, 20, 30, 40]);
         assert_eq!(lengths.of(5), 0);
     }
@@ -87,15 +92,15 @@ mod tests {
     #[test]
     fn lengths_count_only_when_every_partition_was_used_once() {
         let mut lengths = QueueLengths::default();
-        let places: Vec<_> = lengths.grow(2).collect();
-        places[0].set(3);
-        places[0].set(0);
+        lengths.grow(2);
+        lengths.place(0).set(3);
+        lengths.place(0).set(0);
         assert!(!lengths.count());
-        places[1].set(1);
+        lengths.place(1).set(1);
         assert!(lengths.count());
-        let more: Vec<_> = lengths.grow(1).collect();
+        lengths.grow(1);
         assert!(!lengths.count(), "the topic grew");
-        more[0].set(1);
+        lengths.place(2).set(1);
         assert!(lengths.count());
     }
 }

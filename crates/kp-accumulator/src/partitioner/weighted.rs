@@ -107,7 +107,8 @@ mod tests {
                 |leader: &Option<i32>| Partition { leader: leader.map(BrokerId), ..Partition::default() };
             let topic = Topic::new("t".into(), TopicId::ZERO, leaders.iter().map(partition).collect());
             let mut lengths = QueueLengths::default();
-            lengths.grow(leaders.len()).zip(queued).for_each(|(place, batches)| place.set(*batches));
+            lengths.grow(leaders.len());
+            queued.iter().enumerate().for_each(|(partition, batches)| lengths.place(partition).set(*batches));
             Self { topic, lengths, reach: Reach::default() }
         }
 

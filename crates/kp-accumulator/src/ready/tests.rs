@@ -236,7 +236,7 @@ fn a_partition_muted_while_it_is_ready_is_passed_over() {
     room.send_full(0);
     room.send_full(1);
     room.ready();
-    let queue = room.topic.queues[0].index();
+    let queue = room.queue(0).index();
     room.accumulator.mute(queue);
     let drained = room.drain(0);
     assert_eq!(Room::partitions(&drained), [1]);
@@ -259,4 +259,23 @@ fn linger_without_end_waits_for_a_full_batch_a_flush_or_the_expiry() {
     drop(flush);
     assert!(room.accumulator.expire(room.now()).is_empty());
     Room::acknowledge(room.drain(0), 0);
+}
+
+#[test]
+fn a_queue_made_while_the_driver_looks_is_not_forgotten() {
+    let at_once = AccumulatorSettings { linger: MS(0), rack: Some("r".into()), ..settings() };
+    let room = Room::new(at_once, &[0]);
+    let brokers = room.accumulator.reach.hold();
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| room.ready());
+        // It has the queues of before then, and waits for the brokers.
+        while room.accumulator.driver.try_lock().is_some() {
+            std::thread::yield_now();
+        }
+        room.send(0, b"the first of its partition");
+        drop(brokers);
+        looking.join().unwrap();
+    });
+    Room::acknowledge(room.turn(0), 0);
+    assert!(!room.accumulator.has_incomplete());
 }

@@ -5,6 +5,7 @@ use crate::testing::{MS, OpenGate, Room, bytes_of, settings, value};
 use crate::{AccumulatorSettings, AppendError, Drained, Target};
 use kp_protocol::PartitionId;
 use kp_protocol::compression::{Compression, Compressor};
+use kp_protocol::records::BATCH_HEADER_SIZE;
 use kp_protocol::records::{HeaderRef, RecordBatch, RecordRef};
 
 const FIRST: Target = Target::Partition(PartitionId(0));

@@ -105,7 +105,7 @@ fn a_compressed_batch_becomes_parts_of_batch_size_that_are_compressed_again() {
     let settings = AccumulatorSettings { compression: Compression::Gzip, ..settings() };
     let room = Room::with_memory(settings, &[Some(0)], 100_000);
     for _ in 0..400 {
-        room.topic.shared.ratio.observe(1000, 100);
+        room.topic.shared.context.ratio.observe(1000, 100);
     }
     for n in 0..30 {
         room.send(0, format!("{n:02}{}", "x".repeat(98)).as_bytes());
@@ -114,7 +114,7 @@ fn a_compressed_batch_becomes_parts_of_batch_size_that_are_compressed_again() {
     let drained = room.turn(0).pop().unwrap();
     assert!(drained.batch.raw_size() > 3000 && drained.wire.size() < 1000);
     split(&room, drained);
-    assert_eq!(room.topic.shared.ratio.estimate(), 1.0);
+    assert_eq!(room.topic.shared.context.ratio.estimate(), 1.0);
     let mut found = Vec::new();
     while let Some(drained) = room.turn(0).pop() {
         assert!(drained.batch.raw_size() <= 939 && drained.wire.size() < 300);
@@ -128,10 +128,11 @@ fn a_compressed_batch_becomes_parts_of_batch_size_that_are_compressed_again() {
 struct Numbering;
 
 impl DrainGate for Numbering {
+    type Pass = ();
     fn admit(&mut self, _: QueueIndex, head: &HeadBatch<'_>) -> Admission {
         let producer = ProducerIdentity { producer_id: 9, epoch: 2 };
         let fresh = BatchIdentity { producer, base_sequence: Sequence(i32::MAX - 1), transactional: false };
-        Admission::Send(Some(head.identity.unwrap_or(fresh)))
+        Admission::Send { identity: Some(head.identity.unwrap_or(fresh)), pass: () }
     }
 }
 
@@ -222,7 +223,7 @@ fn hardly_compressible_data_splits_fewer_than_a_tenth_of_the_batches() {
             (0..100).map(|at| if at < random { dice.next_u64() as u8 } else { b'x' }).collect();
         (0..10).for_each(|_| drop(room.send(0, &bytes)));
         // What is full leaves; the open batch leaves with the last round.
-        while room.topic.queues[0].state.lock().closed.len() + usize::from(round == 1_999) > 0 {
+        while room.queue(0).state.lock().closed.len() + usize::from(round == 1_999) > 0 {
             let Some(drained) = room.turn(0).pop() else { break };
             batches += 1;
             if drained.wire.size() > 1024 + kp_protocol::records::BATCH_HEADER_SIZE

@@ -1,16 +1,13 @@
-//! The first request on every connection: what does the broker speak? (NC3, NC4; KIP-35, KIP-511)
+//! The first stage on every connection: what does the broker speak? (NC3, NC4; KIP-35, KIP-511)
 //! Offers the newest version first; a broker that does not know it names the one it knows, or gets version 0. While the
 //! cluster's age is unknown, a [`probe`] goes right behind the first offer.
 
-use super::setup::{Found, Progress, SetupContext, Spoken};
-use super::{Channel, probe};
-use crate::{NetworkSettings, OldKafka};
+use super::{Answered, Channel, InFlight, Progress, SetupContext, probe};
+use crate::OldKafka;
+use crate::known_cluster::Found;
 use bytes::Bytes;
 use kp_protocol::api::{ApiVersionsRequest, ApiVersionsResponse};
-use kp_protocol::{
-    ApiKey, BrokerVersions, ErrorCode, Message, ProtocolError, decode_response_header, encode_body,
-    request_head,
-};
+use kp_protocol::{ApiKey, BrokerVersions, ErrorCode, Message, ProtocolError, encode_body};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,193 +19,194 @@ const THROTTLED_AFTER_ANSWER: i16 = 2;
 /// Connected, and asking.
 #[derive(Debug)]
 pub(crate) struct CheckingVersions {
-    pub(crate) channel: Channel,
-    question: Question,
-    /// The correlation id of the probe, until it is answered.
-    probe: Option<i32>,
+    in_flight: InFlight<Asked>,
+    known: Known,
 }
 
-/// How far the asking has come.
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// ApiVersions itself.
+    Versions,
+    /// See [`probe`].
+    Probe,
+}
+
+/// What the broker has said to ApiVersions.
 #[derive(Debug)]
-enum Question {
-    /// Nothing is answered.
-    Open(Offer),
-    /// Answered with "not in this version"; asked again.
-    Lowered(Offer),
-    /// Answered; the probe's answer is still to come.
-    Settled(BrokerVersions, Duration),
+enum Known {
+    /// Nothing.
+    Nothing,
+    /// "Not in this version"; it was asked again.
+    Lowered,
+    /// What it speaks; the probe's answer may still be to come.
+    Versions(BrokerVersions, Duration),
 }
 
-/// An ApiVersions request that is unanswered.
-#[derive(Clone, Copy, Debug)]
-struct Offer {
-    version: i16,
-    correlation_id: i32,
+/// What the broker speaks, and what the asking cost: the end of the stage.
+#[derive(Debug)]
+pub(super) struct Spoken {
+    pub(super) versions: BrokerVersions,
+    /// How long the broker wants to be left alone (KIP-219).
+    pub(super) throttle: Duration,
+    pub(super) found: Found,
 }
 
-/// What a frame leads to in this stage.
-type Checked = Progress<CheckingVersions, Spoken>;
+impl Spoken {
+    /// What is taken for granted of a broker of that version.
+    pub(super) fn by(old: OldKafka, found: Found) -> Self {
+        Self { versions: old.versions(), throttle: Duration::ZERO, found }
+    }
+}
+
+/// What the answer to one offer means.
+enum Verdict {
+    Speaks(BrokerVersions, Duration),
+    /// Ask again, in this version.
+    Lower(i16),
+}
 
 impl CheckingVersions {
     /// Puts the newest ApiVersions request into the channel, and the probe behind it if `probing`.
-    pub(super) fn begin(channel: Channel, context: &mut SetupContext<'_>, probing: bool) -> Checked {
-        let offer = Offer { version: NEWEST, correlation_id: (context.next_id)() };
-        let mut checking = Self { channel, question: Question::Open(offer), probe: None };
-        // Only a name or version of the software that ApiVersions cannot carry fails here.
-        match checking.ask(offer, context, probing) {
-            Ok(()) => Checked::More(checking),
-            Err(error) => Checked::Broken(checking, error.to_string().into()),
-        }
-    }
-
-    fn ask(
-        &mut self,
-        offer: Offer,
+    pub(super) fn begin(
+        channel: &mut Channel,
         context: &mut SetupContext<'_>,
         probing: bool,
-    ) -> Result<(), ProtocolError> {
-        self.offer(offer, context.settings)?;
+    ) -> (Self, Progress<Spoken>) {
+        let mut checking = Self { in_flight: InFlight::default(), known: Known::Nothing };
+        let mut asked = checking.offer(NEWEST, channel, context);
         if probing {
-            let correlation_id = (context.next_id)();
-            let (head, body) = probe::request(correlation_id, context.settings.client_id.as_deref())?;
-            self.channel.follow(head, body);
-            self.probe = Some(correlation_id);
+            asked = asked.and_then(|()| checking.probe(channel, context));
         }
-        Ok(())
+        // Only a name or version of the software that ApiVersions cannot carry fails here.
+        let broken = |error: ProtocolError| Progress::Broken(error.to_string().into());
+        (checking, asked.map_or_else(broken, |()| Progress::More))
+    }
+
+    fn offer(
+        &mut self,
+        version: i16,
+        channel: &mut Channel,
+        context: &mut SetupContext<'_>,
+    ) -> Result<(), ProtocolError> {
+        let request = ApiVersionsRequest {
+            client_software_name: context.settings.software_name.as_str().into(),
+            client_software_version: context.settings.software_version.as_str().into(),
+            ..ApiVersionsRequest::default()
+        };
+        let (api, body) = ((ApiKey::ApiVersions, version), encode_body(version, &request)?);
+        context.ask(channel, &mut self.in_flight, Asked::Versions, api, body)
+    }
+
+    fn probe(&mut self, channel: &mut Channel, context: &mut SetupContext<'_>) -> Result<(), ProtocolError> {
+        let api = (ApiKey::Metadata, probe::VERSION);
+        context.ask(channel, &mut self.in_flight, Asked::Probe, api, probe::body()?)
     }
 
     /// Whether the broker has answered ApiVersions in any way.
     pub(crate) fn knows_api_versions(&self) -> bool {
-        match self.question {
-            Question::Open(_) => false,
-            Question::Lowered(_) | Question::Settled(..) => true,
-        }
+        !matches!(self.known, Known::Nothing)
     }
 
     /// Whether it only asks, without a probe that would tell a broker of 0.9 from one that hangs.
     pub(crate) fn only_asks(&self) -> bool {
-        self.probe.is_none() && !self.knows_api_versions()
+        !self.is_probing() && !self.knows_api_versions()
     }
 
-    fn offer(&mut self, offer: Offer, settings: &NetworkSettings) -> Result<(), ProtocolError> {
-        let request = ApiVersionsRequest {
-            client_software_name: settings.software_name.as_str().into(),
-            client_software_version: settings.software_version.as_str().into(),
-            ..ApiVersionsRequest::default()
-        };
-        let Offer { version, correlation_id } = offer;
-        let body = encode_body(version, &request)?;
-        let size = body.iter().map(Bytes::len).sum();
-        let head =
-            request_head(ApiKey::ApiVersions, version, correlation_id, settings.client_id.as_deref(), size)?;
-        self.channel.follow(head, body);
-        Ok(())
+    fn is_probing(&self) -> bool {
+        self.in_flight.owners().any(|asked| *asked == Asked::Probe)
     }
 
     /// Takes the broker's next answer, a whole frame.
-    pub(super) fn frame(mut self, context: &mut SetupContext<'_>, frame: &Bytes) -> Checked {
-        let Some(correlation_id) = frame.first_chunk::<4>().map(|id| i32::from_be_bytes(*id)) else {
-            return Checked::Broken(self, "a response without a correlation id".into());
-        };
+    pub(super) fn frame(
+        &mut self,
+        channel: &mut Channel,
+        context: &mut SetupContext<'_>,
+        frame: &Bytes,
+    ) -> Progress<Spoken> {
         // NC7: the one exception to "oldest first". A broker of 0.9 answers only the second of the two.
-        if self.probe == Some(correlation_id) {
-            return self.probe_answered(frame);
-        }
-        let offer = match self.question {
-            Question::Open(offer) | Question::Lowered(offer) if offer.correlation_id == correlation_id => {
-                offer
-            }
-            Question::Open(Offer { correlation_id: expected, .. })
-            | Question::Lowered(Offer { correlation_id: expected, .. }) => {
-                return Checked::Broken(
-                    self,
-                    super::ready::wrong_correlation_id(Some(expected), correlation_id),
-                );
-            }
-            Question::Settled(..) => {
-                let expected = self.probe;
-                return Checked::Broken(self, super::ready::wrong_correlation_id(expected, correlation_id));
+        let passed_over =
+            !self.knows_api_versions() && self.in_flight.pass_over(frame, |asked| *asked == Asked::Probe);
+        let Answered { request, body } = match self.in_flight.answered(frame) {
+            Ok(answered) => answered,
+            Err(reason) => return Progress::Broken(reason),
+        };
+        let taken = match request.owner {
+            Asked::Versions => self.versions_answered(request.version, &body, channel, context),
+            Asked::Probe => {
+                probe::check_answer(&body).map_err(|error| format!("Metadata answer: {error}").into())
             }
         };
-        match self.judge(offer, frame) {
-            Ok(Verdict::Speaks(versions, throttle)) => {
-                self.question = Question::Settled(versions, throttle);
-                self.done_or_more()
+        match taken {
+            Err(reason) => Progress::Broken(reason),
+            Ok(()) if passed_over => {
+                let old = OldKafka::V0_9_0;
+                Progress::Done(Spoken::by(old, Found::Old(old)))
             }
-            Ok(Verdict::Lower(version)) => {
-                let lower = Offer { version, correlation_id: (context.next_id)() };
-                self.question = Question::Lowered(lower);
-                match self.offer(lower, context.settings) {
-                    Ok(()) => Checked::More(self),
-                    Err(error) => Checked::Broken(self, error.to_string().into()),
-                }
-            }
-            Err(reason) => Checked::Broken(self, reason),
+            Ok(()) => self.done_or_more(),
         }
     }
 
-    fn probe_answered(mut self, frame: &Bytes) -> Checked {
-        if let Err(error) = probe::check_answer(frame) {
-            return Checked::Broken(self, format!("Metadata answer: {error}").into());
-        }
-        self.probe = None;
-        if self.knows_api_versions() {
-            return self.done_or_more();
-        }
-        let old = OldKafka::V0_9_0;
-        let (versions, throttle) = (old.versions(), Duration::ZERO);
-        Checked::Done(Spoken { channel: self.channel, versions, throttle, found: Found::Old(old) })
-    }
-
-    fn done_or_more(self) -> Checked {
-        match self.question {
-            Question::Settled(versions, throttle) if self.probe.is_none() => {
-                let found = Found::ApiVersions;
-                Checked::Done(Spoken { channel: self.channel, versions, throttle, found })
-            }
-            Question::Open(_) | Question::Lowered(_) | Question::Settled(..) => Checked::More(self),
-        }
-    }
-
-    fn judge(&self, offer: Offer, frame: &Bytes) -> Result<Verdict, Arc<str>> {
-        let undecodable = |error: ProtocolError| Arc::from(format!("ApiVersions answer: {error}"));
-        let (_, body) =
-            decode_response_header(ApiKey::ApiVersions, offer.version, frame).map_err(undecodable)?;
+    fn versions_answered(
+        &mut self,
+        version: i16,
+        body: &Bytes,
+        channel: &mut Channel,
+        context: &mut SetupContext<'_>,
+    ) -> Result<(), Arc<str>> {
         // Of two requests the second may still be being written when the first is answered.
-        if self.channel.is_writing() && self.probe.is_none() {
+        if channel.is_writing() && !self.is_probing() {
             return Err("an answer to ApiVersions before it was asked".into());
         }
-        let code = match body.first_chunk::<2>() {
-            Some(code) => ErrorCode(i16::from_be_bytes(*code)),
-            None => return Err("ApiVersions answer: cut short".into()),
-        };
-        if code == ErrorCode::UNSUPPORTED_VERSION && offer.version > 0 {
-            return Ok(Verdict::Lower(offer.named_by_broker(&body)));
+        match judge(version, body)? {
+            Verdict::Speaks(versions, throttle) => self.known = Known::Versions(versions, throttle),
+            Verdict::Lower(lower) => {
+                self.known = Known::Lowered;
+                self.offer(lower, channel, context).map_err(|error| error.to_string())?;
+            }
         }
-        if !code.is_ok() {
-            return Err(format!("ApiVersions refused: {code}").into());
+        Ok(())
+    }
+
+    fn done_or_more(&mut self) -> Progress<Spoken> {
+        match std::mem::replace(&mut self.known, Known::Lowered) {
+            Known::Versions(versions, throttle) if self.in_flight.len() == 0 => {
+                Progress::Done(Spoken { versions, throttle, found: Found::ApiVersions })
+            }
+            known => {
+                self.known = known;
+                Progress::More
+            }
         }
-        let response = ApiVersionsResponse::parse(&body, offer.version).map_err(undecodable)?;
-        let throttle_ms = if offer.version >= THROTTLED_AFTER_ANSWER { response.throttle_time_ms } else { 0 };
-        let throttle = Duration::from_millis(u64::try_from(throttle_ms).unwrap_or(0));
-        Ok(Verdict::Speaks(BrokerVersions::from_response(&response), throttle))
     }
 }
 
-impl Offer {
-    /// Which version to ask in after UNSUPPORTED_VERSION: the body is one of v0, whatever was asked, and may name
-    /// the newest the broker knows (KIP-511). Always below the one offered, so that asking ends.
-    fn named_by_broker(self, body: &Bytes) -> i16 {
-        ApiVersionsResponse::parse(body, 0)
-            .ok()
-            .and_then(|response| BrokerVersions::from_response(&response).range(ApiKey::ApiVersions))
-            .map(|range| range.max)
-            .filter(|version| (0..self.version).contains(version))
-            .unwrap_or(0)
+/// What an answer to ApiVersions in this version means.
+fn judge(version: i16, body: &Bytes) -> Result<Verdict, Arc<str>> {
+    let code = match body.first_chunk::<2>() {
+        Some(code) => ErrorCode(i16::from_be_bytes(*code)),
+        None => return Err("ApiVersions answer: cut short".into()),
+    };
+    if code == ErrorCode::UNSUPPORTED_VERSION && version > 0 {
+        return Ok(Verdict::Lower(named_by_broker(version, body)));
     }
+    if !code.is_ok() {
+        return Err(format!("ApiVersions refused: {code}").into());
+    }
+    let response = ApiVersionsResponse::parse(body, version)
+        .map_err(|error| Arc::from(format!("ApiVersions answer: {error}")))?;
+    let throttle_ms = if version >= THROTTLED_AFTER_ANSWER { response.throttle_time_ms } else { 0 };
+    let throttle = Duration::from_millis(u64::try_from(throttle_ms).unwrap_or(0));
+    Ok(Verdict::Speaks(BrokerVersions::from_response(&response), throttle))
 }
 
-enum Verdict {
-    Speaks(BrokerVersions, Duration),
-    Lower(i16),
+/// Which version to ask in after UNSUPPORTED_VERSION: the body is one of v0, whatever was asked, and may name
+/// the newest the broker knows (KIP-511). Always below the one offered, so that asking ends.
+fn named_by_broker(offered: i16, body: &Bytes) -> i16 {
+    ApiVersionsResponse::parse(body, 0)
+        .ok()
+        .and_then(|response| BrokerVersions::from_response(&response).range(ApiKey::ApiVersions))
+        .map(|range| range.max)
+        .filter(|version| (0..offered).contains(version))
+        .unwrap_or(0)
 }

@@ -1,12 +1,11 @@
 //! A connection that takes requests: the queue in flight, the one being written, throttling and idleness.
 //! Owned by one broker's state; told `now`, asks no clock.
 
-use super::Channel;
+use super::{Answered, Channel, InFlight, Request};
 use crate::{ClientRequest, ConnectionNumber, Readiness, WaitReason, Written};
 use bytes::{Bytes, BytesMut};
-use kp_protocol::{ApiKey, BrokerVersions, decode_response_header, request_head_in};
+use kp_protocol::{BrokerVersions, request_head_in};
 use kp_time::Deadline;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,11 +15,13 @@ pub(crate) struct Ready {
     pub(crate) channel: Channel,
     versions: Arc<BrokerVersions>,
     /// Written and unanswered, oldest first.
-    in_flight: VecDeque<InFlight>,
+    in_flight: InFlight<Caller>,
     /// The request whose bytes are in the channel.
-    writing: Option<InFlight>,
+    writing: Option<Request<Caller>>,
     /// A caller got the answer "writing" and waits for the end of it.
     awaited: bool,
+    /// The broker has answered anything on this connection, the questions of the set-up included.
+    has_answered: bool,
     throttled_until: Option<Instant>,
     last_used: Instant,
     /// Memory for the heads of requests.
@@ -30,12 +31,11 @@ pub(crate) struct Ready {
 /// Bytes of heads before memory is needed again: some two hundred requests.
 const HEADS: usize = 8 << 10;
 
-#[derive(Debug)]
-struct InFlight {
+/// A request of the caller, as the owner of what is in flight. Re-authentication (KIP-368) will make this an enum, whose
+/// other row is the connection itself.
+#[derive(Clone, Copy, Debug)]
+struct Caller {
     token: u64,
-    correlation_id: i32,
-    api_key: ApiKey,
-    version: i16,
     taken: Instant,
     deadline: Instant,
     expects_response: bool,
@@ -65,14 +65,16 @@ impl Ready {
         versions: Arc<BrokerVersions>,
         now: Instant,
         throttle: Duration,
+        has_answered: bool,
     ) -> Self {
         let throttled_until = (!throttle.is_zero()).then(|| Deadline::after(now, throttle, "quota").at());
         Self {
             channel,
             versions,
-            in_flight: VecDeque::new(),
+            in_flight: InFlight::default(),
             writing: None,
             awaited: false,
+            has_answered,
             throttled_until,
             last_used: now,
             heads: BytesMut::with_capacity(HEADS),
@@ -81,6 +83,10 @@ impl Ready {
 
     pub(crate) fn versions(&self) -> &Arc<BrokerVersions> {
         &self.versions
+    }
+
+    pub(crate) fn has_answered(&self) -> bool {
+        self.has_answered
     }
 
     pub(crate) fn number(&self) -> ConnectionNumber {
@@ -136,9 +142,8 @@ impl Ready {
         };
         self.channel.begin(head, request.body);
         let deadline = Deadline::after(now, timeout, "request.timeout.ms").at();
-        let taken = now;
-        self.writing =
-            Some(InFlight { token, correlation_id, api_key, version, taken, deadline, expects_response });
+        let owner = Caller { token, taken: now, deadline, expects_response };
+        self.writing = Some(Request { correlation_id, api_key, version, owner });
         self.last_used = now;
         Ok(deadline)
     }
@@ -148,34 +153,22 @@ impl Ready {
         let Some(request) = self.writing.take() else { return WriteEnd::default() };
         self.last_used = now;
         let awaited = std::mem::take(&mut self.awaited);
-        let done = if request.expects_response {
-            self.in_flight.push_back(request);
+        let done = if request.owner.expects_response {
+            self.in_flight.push(request);
             None
         } else {
-            Some(request.token)
+            Some(request.owner.token)
         };
         WriteEnd { done, awaited }
     }
 
     /// Matches a frame with the oldest unanswered request (NC7).
     pub(crate) fn answered(&mut self, now: Instant, frame: &Bytes) -> Result<Answer, Arc<str>> {
-        // Compared before anything else of the header is read: its form depends on the request it answers.
-        let Some(correlation_id) = frame.first_chunk::<4>().map(|id| i32::from_be_bytes(*id)) else {
-            return Err("a response without a correlation id".into());
-        };
-        let oldest = match self.in_flight.front() {
-            Some(oldest) if oldest.correlation_id == correlation_id => oldest,
-            other => {
-                return Err(wrong_correlation_id(other.map(|oldest| oldest.correlation_id), correlation_id));
-            }
-        };
-        let (_, body) = decode_response_header(oldest.api_key, oldest.version, frame)
-            .map_err(|error| Arc::from(error.to_string()))?;
-        let answer =
-            Answer { token: oldest.token, body, latency: now.saturating_duration_since(oldest.taken) };
-        self.in_flight.pop_front();
+        let Answered { request, body } = self.in_flight.answered(frame)?;
         self.last_used = now;
-        Ok(answer)
+        self.has_answered = true;
+        let Caller { token, taken, .. } = request.owner;
+        Ok(Answer { token, body, latency: now.saturating_duration_since(taken) })
     }
 
     /// Holds requests back until then. Time spent throttled does not count against those in flight (NC10).
@@ -185,14 +178,16 @@ impl Ready {
             return;
         }
         self.throttled_until = Some(until);
-        for request in self.in_flight.iter_mut().chain(&mut self.writing) {
-            request.deadline = request.deadline.checked_add(until - from).unwrap_or(request.deadline);
+        let writing = self.writing.as_mut().map(|request| &mut request.owner);
+        for caller in self.in_flight.owners_mut().chain(writing) {
+            caller.deadline = caller.deadline.checked_add(until - from).unwrap_or(caller.deadline);
         }
     }
 
     /// The earliest moment by which a request must be answered.
     pub(crate) fn earliest_deadline(&self) -> Option<Instant> {
-        self.in_flight.iter().chain(&self.writing).map(|request| request.deadline).min()
+        let writing = self.writing.as_ref().map(|request| &request.owner);
+        self.in_flight.owners().chain(writing).map(|caller| caller.deadline).min()
     }
 
     /// Since when nothing is going on; `None` while a request is unanswered.
@@ -203,15 +198,7 @@ impl Ready {
     /// The end: what was unanswered, in the order of sending.
     pub(crate) fn into_unanswered(self) -> impl Iterator<Item = (u64, Written)> {
         let last = if self.channel.has_begun_writing() { Written::Perhaps } else { Written::No };
-        let in_flight = self.in_flight.into_iter().map(|request| (request.token, Written::Perhaps));
-        in_flight.chain(self.writing.map(|request| (request.token, last)))
-    }
-}
-
-/// The reason for closing when a response is not the one expected.
-pub(super) fn wrong_correlation_id(expected: Option<i32>, found: i32) -> Arc<str> {
-    match expected {
-        Some(expected) => format!("correlation id {found} instead of {expected}").into(),
-        None => format!("a response with correlation id {found} that answers no request").into(),
+        let in_flight = self.in_flight.into_owners().map(|caller| (caller.token, Written::Perhaps));
+        in_flight.chain(self.writing.map(|request| (request.owner.token, last)))
     }
 }

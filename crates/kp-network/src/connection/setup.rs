@@ -3,50 +3,40 @@
 //! ```text
 //!   Resolving ──► Connecting ──► CheckingVersions ──► (authenticating comes here) ──► Ready
 //! ```
-//! A stage takes a whole frame and answers [`Progress`]; what follows it is decided in this file alone. A further stage
-//! is a file, a row of [`Stage`] and an arm of [`Setup::frame`]. All stages share one deadline
+//! Once the socket is connected, a stage takes a whole frame and answers [`Progress`]; what follows it is decided in this
+//! file alone. A further stage is a file, a row of [`Stage`] and its arms in [`Talking`]; its requests are in flight as
+//! those of any connection are ([`InFlight`](super::InFlight)). All stages share one deadline
 //! (`socket.connection.setup.timeout.ms`). Owned by one broker's state; told `now`, asks no clock.
 
-use super::{Channel, CheckingVersions, Connecting, Ready, Resolving};
-use crate::known_cluster::Greeting;
-use crate::{ConnectionNumber, NetworkSettings, OldKafka, OtherProtocol};
+use super::{Channel, CheckingVersions, Connecting, Progress, Ready, Resolving, SetupContext, Spoken};
+use crate::known_cluster::{Found, Greeting};
+use crate::{ConnectionNumber, Reached};
 use bytes::Bytes;
-use kp_protocol::BrokerVersions;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Setup(Stage);
-
-#[derive(Debug)]
-enum Stage {
+pub(crate) enum Setup {
     /// The attempt has begun; its address is being found.
     Resolving(Resolving),
     /// The socket is being connected.
     Connecting(Connecting),
-    /// Connected; the client asks what the broker speaks.
-    CheckingVersions(CheckingVersions),
+    /// The socket is connected, and the connection asks for itself.
+    Talking(Box<Talking>),
 }
 
-/// What a stage needs of its client to go on.
-pub(crate) struct SetupContext<'a> {
-    pub(crate) now: Instant,
-    pub(crate) settings: &'a NetworkSettings,
-    /// Numbers the requests of the stages.
-    pub(crate) next_id: &'a mut dyn FnMut() -> i32,
-}
-
-/// What a frame leads to within one stage.
+/// A connected socket, and the stage that its set-up is in.
 #[derive(Debug)]
-pub(crate) enum Progress<S, T> {
-    /// Another answer is to come, perhaps to a request that is on its way into the channel.
-    More(S),
-    /// The stage is over.
-    Done(T),
-    /// The broker cannot be talked to; why.
-    Broken(S, Arc<str>),
+pub(crate) struct Talking {
+    channel: Channel,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The client asks what the broker speaks.
+    CheckingVersions(CheckingVersions),
 }
 
 /// What the whole set-up comes to by a frame.
@@ -60,149 +50,151 @@ pub(crate) enum Step {
     Broken(Setup, Arc<str>),
 }
 
-/// What a set-up found out about the cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
-    /// Nothing: nothing was asked.
-    Nothing,
-    /// Its brokers answer ApiVersions.
-    ApiVersions,
-    /// Its brokers do not know ApiVersions; what they are taken for.
-    Old(OldKafka),
-}
-
-/// What the broker speaks, and what the asking cost: the end of the stage [`CheckingVersions`].
-#[derive(Debug)]
-pub(super) struct Spoken {
-    pub(super) channel: Channel,
-    pub(super) versions: BrokerVersions,
-    /// How long the broker wants to be left alone (KIP-219).
-    pub(super) throttle: Duration,
-    pub(super) found: Found,
-}
-
 impl Setup {
     /// An attempt begins.
     pub(crate) fn begin(number: ConnectionNumber) -> Self {
-        Self(Stage::Resolving(Resolving { number }))
+        Self::Resolving(Resolving { number })
     }
 
     /// There is an address to connect to. Later stages stay as they are.
     pub(crate) fn found(self, address: SocketAddr) -> Self {
-        match self.0 {
-            Stage::Resolving(resolving) => Self(Stage::Connecting(resolving.found(address))),
-            Stage::Connecting(_) | Stage::CheckingVersions(_) => self,
+        match self {
+            Self::Resolving(resolving) => Self::Connecting(resolving.found(address)),
+            Self::Connecting(_) | Self::Talking(_) => self,
         }
     }
 
     /// The socket is connected: asks what the broker speaks (NC3), unless `greeting` says that it is known already.
     pub(crate) fn connected(self, context: &mut SetupContext<'_>, greeting: Greeting) -> Step {
-        let Stage::Connecting(connecting) = self.0 else { return Step::More(self) };
+        let Self::Connecting(connecting) = self else { return Step::More(self) };
         let channel = connecting.connected(context.settings.max_response_size);
-        let probing = match greeting {
-            Greeting::Speak(old) => {
-                let (versions, throttle) = (old.versions(), Duration::ZERO);
-                return Self::spoken(
-                    context.now,
-                    Spoken { channel, versions, throttle, found: Found::Nothing },
-                );
-            }
-            Greeting::Ask => false,
-            Greeting::AskAndProbe => true,
-        };
-        Self::versions_checked(context.now, CheckingVersions::begin(channel, context, probing))
+        match greeting {
+            Greeting::Speak(old) => versions_known(channel, context, Spoken::by(old, Found::Nothing)),
+            Greeting::Ask => Talking::check_versions(channel, context, false),
+            Greeting::AskAndProbe => Talking::check_versions(channel, context, true),
+        }
     }
 
     /// Takes the broker's next answer, a whole frame.
     pub(crate) fn frame(self, context: &mut SetupContext<'_>, frame: &Bytes) -> Step {
-        match self.0 {
+        match self {
             // Without a channel there are no frames.
-            Stage::Resolving(_) | Stage::Connecting(_) => Step::More(self),
-            Stage::CheckingVersions(checking) => {
-                Self::versions_checked(context.now, checking.frame(context, frame))
-            }
+            Self::Resolving(_) | Self::Connecting(_) => Step::More(self),
+            Self::Talking(talking) => talking.frame(context, frame),
         }
-    }
-
-    fn versions_checked(now: Instant, progress: Progress<CheckingVersions, Spoken>) -> Step {
-        let on = |checking| Self(Stage::CheckingVersions(checking));
-        match progress {
-            Progress::More(checking) => Step::More(on(checking)),
-            Progress::Broken(checking, why) => Step::Broken(on(checking), why),
-            Progress::Done(spoken) => Self::spoken(now, spoken),
-        }
-    }
-
-    /// Versions are known: the last stage today.
-    fn spoken(now: Instant, spoken: Spoken) -> Step {
-        let Spoken { channel, versions, throttle, found } = spoken;
-        Step::Ready(Box::new(Ready::new(channel, Arc::new(versions), now, throttle)), found)
     }
 
     /// The number of the attempt or connection.
     pub(crate) fn number(&self) -> ConnectionNumber {
-        match &self.0 {
-            Stage::Resolving(resolving) => resolving.number,
-            Stage::Connecting(connecting) => connecting.number,
-            Stage::CheckingVersions(checking) => checking.channel.number(),
+        match self {
+            Self::Resolving(resolving) => resolving.number,
+            Self::Connecting(connecting) => connecting.number,
+            Self::Talking(talking) => talking.channel.number(),
         }
     }
 
     /// The address in use, once there is one.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
-        match &self.0 {
-            Stage::Resolving(_) => None,
-            Stage::Connecting(connecting) => Some(connecting.address),
-            Stage::CheckingVersions(checking) => Some(checking.channel.address()),
+        match self {
+            Self::Resolving(_) => None,
+            Self::Connecting(connecting) => Some(connecting.address),
+            Self::Talking(talking) => Some(talking.channel.address()),
         }
     }
 
     /// The bytes in and out, once the socket is connected.
     pub(crate) fn channel(&self) -> Option<&Channel> {
-        match &self.0 {
-            Stage::Resolving(_) | Stage::Connecting(_) => None,
-            Stage::CheckingVersions(checking) => Some(&checking.channel),
+        match self {
+            Self::Resolving(_) | Self::Connecting(_) => None,
+            Self::Talking(talking) => Some(&talking.channel),
         }
     }
 
     /// As [`channel`](Self::channel), to read and write.
     pub(crate) fn channel_mut(&mut self) -> Option<&mut Channel> {
-        match &mut self.0 {
-            Stage::Resolving(_) | Stage::Connecting(_) => None,
-            Stage::CheckingVersions(checking) => Some(&mut checking.channel),
+        match self {
+            Self::Resolving(_) | Self::Connecting(_) => None,
+            Self::Talking(talking) => Some(&mut talking.channel),
         }
     }
 
     /// Whether it waits for its socket.
     pub(crate) fn is_connecting(&self) -> bool {
-        matches!(self.0, Stage::Connecting(_))
+        matches!(self, Self::Connecting(_))
     }
 
     /// Whether the broker has answered anything on this connection.
     pub(crate) fn has_answered(&self) -> bool {
-        match &self.0 {
-            Stage::Resolving(_) | Stage::Connecting(_) => false,
-            Stage::CheckingVersions(checking) => checking.knows_api_versions(),
+        matches!(self, Self::Talking(talking) if talking.has_answered())
+    }
+
+    /// How far it has come. The broker's name has so many addresses that are `untried`.
+    pub(crate) fn reached(&self, untried: usize) -> Reached {
+        match self {
+            Self::Resolving(_) => Reached::Name,
+            Self::Connecting(_) => Reached::Address { untried },
+            Self::Talking(talking) if talking.has_answered() => Reached::Answer,
+            Self::Talking(_) => Reached::Socket,
         }
     }
 
     /// Whether it only asks for versions, without a probe that would tell a broker of 0.9 from one that hangs.
     pub(crate) fn only_asks(&self) -> bool {
-        matches!(&self.0, Stage::CheckingVersions(checking) if checking.only_asks())
+        matches!(self, Self::Talking(talking) if talking.only_asks())
+    }
+}
+
+impl Talking {
+    fn check_versions(mut channel: Channel, context: &mut SetupContext<'_>, probing: bool) -> Step {
+        let (checking, progress) = CheckingVersions::begin(&mut channel, context, probing);
+        let talking = Self { channel, stage: Stage::CheckingVersions(checking) };
+        talking.go_on(progress, |channel, spoken| versions_known(channel, context, spoken))
     }
 
-    /// The protocol that the other side speaks, if it is none of Kafka's and was recognised.
-    pub(crate) fn other_protocol(&self) -> Option<OtherProtocol> {
-        if self.has_answered() {
-            return None;
+    fn frame(mut self, context: &mut SetupContext<'_>, frame: &Bytes) -> Step {
+        match &mut self.stage {
+            Stage::CheckingVersions(checking) => {
+                let progress = checking.frame(&mut self.channel, context, frame);
+                self.go_on(progress, |channel, spoken| versions_known(channel, context, spoken))
+            }
         }
-        OtherProtocol::recognise(self.channel()?.unread())
     }
+
+    /// Goes where a stage's progress leads: `next` after its end.
+    fn go_on<T>(self, progress: Progress<T>, next: impl FnOnce(Channel, T) -> Step) -> Step {
+        match progress {
+            Progress::More => Step::More(Setup::Talking(Box::new(self))),
+            Progress::Done(found) => next(self.channel, found),
+            Progress::Broken(why) => Step::Broken(Setup::Talking(Box::new(self)), why),
+        }
+    }
+
+    fn has_answered(&self) -> bool {
+        match &self.stage {
+            Stage::CheckingVersions(checking) => checking.knows_api_versions(),
+        }
+    }
+
+    fn only_asks(&self) -> bool {
+        match &self.stage {
+            Stage::CheckingVersions(checking) => checking.only_asks(),
+        }
+    }
+}
+
+/// Behind the stage of versions, which is the last one today.
+fn versions_known(channel: Channel, context: &SetupContext<'_>, spoken: Spoken) -> Step {
+    let Spoken { versions, throttle, found } = spoken;
+    let has_answered = found != Found::Nothing;
+    let ready = Ready::new(channel, Arc::new(versions), context.now, throttle, has_answered);
+    Step::Ready(Box::new(ready), found)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::correlation_ids::CorrelationIds;
+    use crate::{NetworkSettings, OldKafka};
     use kp_time::{Clock, ManualClock};
 
     fn connecting() -> Setup {
@@ -210,10 +202,9 @@ mod tests {
     }
 
     fn step(then: impl FnOnce(&mut SetupContext<'_>) -> Step) -> Step {
-        let (settings, mut ids) = (NetworkSettings::default(), 0..);
-        let mut next_id = || ids.next().unwrap();
+        let (settings, mut correlation_ids) = (NetworkSettings::default(), CorrelationIds::default());
         let now = ManualClock::new().now();
-        then(&mut SetupContext { now, settings: &settings, next_id: &mut next_id })
+        then(&mut SetupContext { now, settings: &settings, correlation_ids: &mut correlation_ids })
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! How connections begin and end: attempts, set-up, time running out.
 
 use super::{NetworkClient, Timer};
-use crate::connection::{Found, Link, Setup, SetupContext, Step};
-use crate::known_cluster::KnownCluster;
+use crate::connection::{Link, Setup, SetupContext, Step};
+use crate::known_cluster::Found;
 use crate::{ConnectionNumber, Dial, DisconnectReason, Event, Selectable, addresses};
 use kp_protocol::{BrokerAddress, BrokerId, ProtocolError};
 use std::io;
@@ -18,21 +18,19 @@ impl<S: Selectable> NetworkClient<S> {
     /// Begins an attempt to reach a broker that is down. Nothing happens on the network before the next turn.
     pub(super) fn begin_attempt(&mut self, now: Instant, id: BrokerId) {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
-        self.last_number += 1;
-        let number = ConnectionNumber(self.last_number);
+        let number = self.numbers.begin(id);
         broker.link = Link::Setup(Setup::begin(number));
         let deadline = broker.attempts.begin(now, &self.settings, &mut self.jitter);
         self.timers.set((id, Timer::Setup), deadline.at());
-        self.numbers.insert(number, id);
-        self.to_start.push((id, number));
+        self.turns.start(id, number);
         self.counters.totals.connections_tried += 1;
     }
 
     /// Starts the attempts begun since the last turn.
     pub(super) fn start_attempts(&mut self, now: Instant) {
-        for (id, number) in mem::take(&mut self.to_start) {
+        for (id, number) in self.turns.take_attempts() {
             // It may have been ended meanwhile, and another begun.
-            if self.numbers.get(&number) == Some(&id) {
+            if self.numbers.broker_of(number) == Some(id) {
                 self.seek_address(now, id, number);
             }
         }
@@ -84,9 +82,7 @@ impl<S: Selectable> NetworkClient<S> {
         broker.attempts.connected();
         self.counters.totals.connections_opened += 1;
         let greeting = self.known.greeting(now, &self.settings);
-        let mut next_id = || self.correlation_ids.next();
-        let mut context = SetupContext { now, settings: &self.settings, next_id: &mut next_id };
-        let step = setup.connected(&mut context, greeting);
+        let step = setup.connected(&mut self.setup_context(now), greeting);
         self.take_step(now, id, step);
         self.read(now, id);
     }
@@ -98,8 +94,7 @@ impl<S: Selectable> NetworkClient<S> {
             Step::More(setup) => {
                 // At once: the connection may end before the set-up does.
                 if setup.has_answered() {
-                    self.known = KnownCluster::AnswersApiVersions;
-                    self.listeners.answered(&broker.address);
+                    self.known.answers_api_versions(&broker.address);
                 }
                 broker.link = Link::Setup(setup);
                 self.write(now, id);
@@ -118,18 +113,14 @@ impl<S: Selectable> NetworkClient<S> {
     /// What a finished set-up found out holds for the cluster.
     fn learn(&mut self, now: Instant, id: BrokerId, found: Found) {
         let Some(broker) = self.brokers.get(&id) else { return };
-        self.known = match found {
-            Found::Nothing => return,
-            Found::ApiVersions => KnownCluster::AnswersApiVersions,
-            Found::Old(_) => KnownCluster::Old { since: now },
-        };
-        self.listeners.answered(&broker.address);
-        if let Found::Old(taken_for) = found
-            && !mem::replace(&mut self.old_told, true)
-        {
+        if let Some(taken_for) = self.known.learn(now, &broker.address, found) {
             let address = broker.describe(&broker.link);
             self.pending.push(Event::OldCluster { broker: id, address, taken_for });
         }
+    }
+
+    pub(super) fn setup_context(&mut self, now: Instant) -> SetupContext<'_> {
+        SetupContext { now, settings: &self.settings, correlation_ids: &mut self.correlation_ids }
     }
 
     /// Takes a set-up out of its place.
@@ -168,8 +159,10 @@ impl<S: Selectable> NetworkClient<S> {
     /// As [`end`](Self::end), for a state that was taken out of its broker.
     pub(super) fn end_link(&mut self, now: Instant, id: BrokerId, link: Link, reason: DisconnectReason) {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
-        let Some(number) = link.number() else { return };
-        self.numbers.remove(&number);
+        let (Some(number), Some(reached)) = (link.number(), link.reached(broker.addresses.untried())) else {
+            return;
+        };
+        self.numbers.end(number);
         for timer in [Timer::Setup, Timer::Request, Timer::Idle] {
             self.timers.cancel(&(id, timer));
         }
@@ -189,7 +182,7 @@ impl<S: Selectable> NetworkClient<S> {
             let failed = |(token, written)| Event::Failed { token, written, reason: why.clone() };
             self.pending.extend(ready.into_unanswered().map(failed));
         }
-        self.pending.push(Event::Disconnected { broker: id, address, reason });
+        self.pending.push(Event::Disconnected { broker: id, address, reason, reached });
     }
 
     /// The system said no, or the other side has closed (`error` is `None`).
@@ -202,33 +195,34 @@ impl<S: Selectable> NetworkClient<S> {
             )
         });
         let reason = match (&broker.link, error) {
+            (link, _) if cut_off && let Some(other) = link.other_protocol() => {
+                DisconnectReason::OtherProtocol(other)
+            }
             (Link::Setup(setup), _) if cut_off && !setup.has_answered() => {
-                self.cut_off_unanswered(&broker.address, setup)
+                self.cut_off_unanswered(&broker.address)
             }
             (_, Some(error)) => DisconnectReason::Lost(error.to_string().into()),
-            (_, None) => DisconnectReason::Lost("closed by the broker".into()),
+            (_, None) => DisconnectReason::ClosedByBroker,
         };
         self.end(now, id, reason);
     }
 
-    /// Why a connection ended on which the broker never answered. One that has answered on an earlier connection
-    /// speaks plaintext Kafka: it is being stopped, or a proxy before it has lost it.
-    fn cut_off_unanswered(&self, address: &BrokerAddress, setup: &Setup) -> DisconnectReason {
-        match setup.other_protocol() {
-            Some(other) => DisconnectReason::OtherProtocol(other),
-            None if self.listeners.has_answered(address) => {
-                DisconnectReason::ConnectFailed("closed before the broker was ready".into())
-            }
-            None => DisconnectReason::ClosedWithoutAnswer,
+    /// Why a connection ended on which the broker never answered a question. One that has answered on an earlier
+    /// connection speaks plaintext Kafka: it is being stopped, or a proxy before it has lost it.
+    fn cut_off_unanswered(&self, address: &BrokerAddress) -> DisconnectReason {
+        if self.known.has_answered(address) {
+            DisconnectReason::ConnectFailed("closed before the broker was ready".into())
+        } else {
+            DisconnectReason::ClosedWithoutAnswer
         }
     }
 
-    /// The other side sent what is no frame: another protocol, if nothing was answered before.
+    /// The other side sent what is no frame: another protocol, if it has not answered anything before.
     pub(super) fn sent_no_frame(&mut self, now: Instant, id: BrokerId, error: &ProtocolError) {
         let Some(broker) = self.brokers.get(&id) else { return };
-        let other = broker.link.setup().and_then(Setup::other_protocol);
         let broken = || DisconnectReason::ProtocolError(error.to_string().into());
-        self.end(now, id, other.map_or_else(broken, DisconnectReason::OtherProtocol));
+        let reason = broker.link.other_protocol().map_or_else(broken, DisconnectReason::OtherProtocol);
+        self.end(now, id, reason);
     }
 
     /// Ends what has run out of time.

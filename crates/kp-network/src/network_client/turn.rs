@@ -2,7 +2,7 @@
 
 use super::NetworkClient;
 use crate::broker::Broker;
-use crate::connection::{Answer, Channel, Link, SetupContext};
+use crate::connection::{Answer, Channel, Link};
 use crate::{ConnectionNumber, DisconnectReason, Event, Selectable, SelectorEvent, Wait};
 use bytes::Bytes;
 use kp_protocol::BrokerId;
@@ -17,27 +17,27 @@ impl<S: Selectable> NetworkClient<S> {
     /// Waits from `before` on, then does what the selector says. Answers the time after the wait, and whether the waker
     /// was woken.
     pub(super) fn turn(&mut self, before: Instant, wait: Wait) -> (Instant, bool) {
-        let mut found = mem::take(&mut self.found);
+        let mut found = self.turns.take_list();
         let woken = self.selectable.poll(wait, &mut found);
         let now = self.clock.now();
         self.counters.totals.turns += 1;
         self.counters.totals.io_wait += now.saturating_duration_since(before);
-        for (id, number) in mem::take(&mut self.unread) {
-            if self.numbers.get(&number) == Some(&id) {
+        for (id, number) in self.turns.take_unread() {
+            if self.numbers.broker_of(number) == Some(id) {
                 self.read(now, id);
             }
         }
         for event in found.drain(..) {
             self.take(now, event);
         }
-        self.found = found;
+        self.turns.keep_list(found);
         (now, woken)
     }
 
     fn take(&mut self, now: Instant, event: SelectorEvent) {
         let number = event.number();
         // Events of a connection that has ended meanwhile are dropped.
-        let Some(id) = self.numbers.get(&number).copied() else { return };
+        let Some(id) = self.numbers.broker_of(number) else { return };
         match event {
             SelectorEvent::Resolved { result, .. } => self.resolved(now, id, result),
             SelectorEvent::Connected { .. } => self.connected(now, id),
@@ -87,7 +87,7 @@ impl<S: Selectable> NetworkClient<S> {
                 Poll::Ready(Err(error)) => return self.lost(now, id, Some(&error)),
             }
         }
-        self.unread.push((id, number));
+        self.turns.read_on(id, number);
     }
 
     fn take_frames(&mut self, now: Instant, id: BrokerId, number: ConnectionNumber) {
@@ -104,9 +104,7 @@ impl<S: Selectable> NetworkClient<S> {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         match mem::replace(&mut broker.link, Link::Down) {
             Link::Setup(setup) => {
-                let mut next_id = || self.correlation_ids.next();
-                let mut context = SetupContext { now, settings: &self.settings, next_id: &mut next_id };
-                let step = setup.frame(&mut context, frame);
+                let step = setup.frame(&mut self.setup_context(now), frame);
                 self.counters.of(id).responded();
                 self.take_step(now, id, step);
             }

@@ -1,7 +1,7 @@
 //! What the user's own parts of a producer (interceptors, serializers, a partitioner) have in common: they are configured
 //! once, closed once, and may panic without harm.
 
-pub use kp_accumulator::BoxError;
+use kp_record::BoxError;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -3,12 +3,12 @@
 //! in it is skipped and told once.
 
 use crate::error::{DeliveryError, SendError};
-use crate::extend::extension::{BoxError, Configured, words_of};
+use crate::extend::extension::{Configured, words_of};
 use crate::outcome::delivery::{RecordMetadata, outcome_of_record};
-use crate::record::ProducerRecord;
 use kp_accumulator::RecordCallback;
 use kp_protocol::PartitionId;
 use kp_protocol::records::HeaderRef;
+use kp_record::{BoxError, ProducerRecord};
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! The trace context of whoever sends, in the headers of each record: W3C Trace Context, as consumers read it.
 //! Knows no tracing library: a closure of the user's says what the context is.
 
-use crate::extend::extension::BoxError;
 use crate::extend::interceptor::{InterceptedRecord, ProducerInterceptor};
+use kp_record::BoxError;
 use std::fmt;
 
 /// The header that names the span which sends.

@@ -5,8 +5,8 @@ use crate::drive::parker;
 use crate::error::{DeliveryError, SendError, SendErrorKind};
 use crate::outcome::delivery::RecordMetadata;
 use crate::producer::Producer;
-use crate::record::ProducerRecord;
 use kp_accumulator::{Certainty, Spent};
+use kp_record::ProducerRecord;
 
 impl Producer {
     /// Accepts a record and waits for its outcome: [`send`](Self::send), then the delivery. For a record now and then, such as

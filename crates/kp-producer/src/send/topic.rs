@@ -4,9 +4,9 @@
 use crate::error::SendError;
 use crate::outcome::delivery::Delivery;
 use crate::producer::Producer;
-use crate::record::ProducerRecord;
 use crate::send::AtOnce;
 use crate::send::view::CachedTopic;
+use kp_record::ProducerRecord;
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
@@ -26,6 +26,14 @@ pub struct Topic {
     producer: Producer,
     name: Arc<str>,
     cached: RefCell<Option<CachedTopic>>,
+}
+
+impl Producer {
+    /// A handle for who sends many records to one topic.
+    #[must_use]
+    pub fn topic(&self, name: &str) -> Topic {
+        Topic::new(self.clone(), name)
+    }
 }
 
 impl Topic {

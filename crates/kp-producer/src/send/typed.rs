@@ -2,15 +2,14 @@
 //! Serializers run on the thread that sends, before the record is looked at further; nothing of theirs runs under a lock.
 
 use crate::error::{BuildError, DeliveryError, SendError, SendErrorKind};
-use crate::extend::extension::{BoxError, Configured, words_of};
+use crate::extend::extension::{Configured, words_of};
 use crate::extend::extensions::Closer;
 use crate::outcome::delivery::{Delivery, RecordMetadata};
 use crate::producer::Producer;
-use crate::record::serializer::{RecordHeaders, Serialized, Serializer};
-use crate::record::{ProducerRecord, RecordBytes};
 use crate::send::AtOnce;
 use kp_accumulator::Spent;
 use kp_protocol::PartitionId;
+use kp_record::{BoxError, ProducerRecord, RecordBytes, RecordHeaders, Serialized, Serializer};
 use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

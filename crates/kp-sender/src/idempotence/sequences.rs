@@ -35,8 +35,8 @@ pub(crate) enum Turn {
     NeedsNewProducer,
     /// Leave under these numbers.
     Send(Ticket),
-    /// Fail: an attempt under this older identity has an unknown outcome, and no other identity is allowed (rule 3).
-    Doomed(BatchIdentity),
+    /// Never: an attempt under an older identity has an unknown outcome, and no other identity is allowed (rule 3).
+    EpochOver,
 }
 
 /// Where a batch that was refused for its number stands.
@@ -126,7 +126,7 @@ impl Sequences {
             numbering.start_over(*known);
         }
         match numbered {
-            Some(old) if old.producer != numbering.producer && head.ever_unknown => Turn::Doomed(old),
+            Some(old) if old.producer != numbering.producer && head.ever_unknown => Turn::EpochOver,
             Some(same) if same.producer == numbering.producer => numbering.resend(same, head.records, leader),
             // New, or known not to be written under the older identity.
             Some(_) | None => numbering.send(*known, head.records, leader),

@@ -80,6 +80,30 @@ fn a_batch_that_may_be_in_a_log_that_has_forgotten_the_producer_fails_as_unknown
     }
 }
 
+// ID10, SN13
+#[test]
+fn a_batch_of_unknown_outcome_whose_epoch_is_over_fails_and_no_broker_is_said_to_have_refused_it() {
+    let mut harness = proven();
+    let (sent, taken) = send_many(&mut harness, 3);
+    harness.answer(&taken[0], |_| unknown_producer(41));
+    harness.lose(&taken[1], true);
+    harness.answer(&taken[2], |_| unknown_producer(41));
+    harness.advance(MS(1_200));
+    let anew = harness.take_produce();
+    assert_eq!(numbers(&anew), (900, 1, 0), "the first begins the next epoch");
+    harness.acknowledge(&anew);
+    let told = failure(&sent[1]);
+    assert_eq!((told.kind, told.certainty), (FailureKind::EpochOver, Certainty::Unknown), "rule 3");
+    assert_eq!(told.attempts, 1, "what never left is no attempt");
+    let text = told.to_string();
+    assert!(text.starts_with("sent before without an answer") && text.contains("connection reset"), "{text}");
+    assert!(!text.contains("refused by"), "{text}");
+    let behind = harness.take_produce();
+    assert_eq!(numbers(&behind), (900, 1, 1), "the one behind it goes on");
+    harness.acknowledge(&behind);
+    assert!(offset(&sent[2]).is_some());
+}
+
 /// Sends two batches; the second is on the way while the first, lost or refused, waits to go again until it expires.
 fn expired_in_retry(first_came_back: impl Fn(&mut Harness, &Taken)) -> (Harness, Taken, Certainty) {
     let mut harness = proven();

@@ -1,7 +1,6 @@
 //! Requests and responses on a ready connection.
 
 use super::*;
-use crate::network_client::CorrelationIds;
 
 #[test]
 fn a_request_is_head_and_body_and_its_answer_comes_back_under_its_token() {
@@ -98,7 +97,7 @@ fn the_next_request_waits_until_the_previous_one_is_completely_written() {
 }
 
 #[test]
-fn nobody_is_told_of_the_end_of_a_write_who_did_not_ask_during_it() {
+fn a_caller_that_did_not_ask_during_a_write_is_not_told_of_its_end() {
     let mut stage = Stage::new();
     let number = stage.ready(A);
     stage.send(number, A, 1);
@@ -184,7 +183,7 @@ fn a_wrong_correlation_id_closes_the_connection() {
 }
 
 #[test]
-fn a_response_that_nobody_waits_for_closes_the_connection() {
+fn a_response_that_no_request_waits_for_closes_the_connection() {
     // NC7
     let mut stage = Stage::new();
     let number = stage.ready(A);
@@ -280,13 +279,4 @@ fn a_write_that_fails_does_not_hide_an_answer_that_is_there() {
             Event::Disconnected { .. }
         ]
     ));
-}
-
-#[test]
-fn correlation_ids_grow_and_start_again_below_the_reserved_ones() {
-    // NC9
-    let mut ids = CorrelationIds::default();
-    assert_eq!((ids.next(), ids.next(), ids.next()), (0, 1, 2));
-    let mut ids = CorrelationIds { next: CorrelationIds::END - 2 };
-    assert_eq!((ids.next(), ids.next(), ids.next()), (i32::MAX - 9, i32::MAX - 8, 0));
 }

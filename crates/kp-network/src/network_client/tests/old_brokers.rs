@@ -142,7 +142,7 @@ fn a_cluster_that_answers_is_not_probed_again() {
     assert!(stage.turn().is_empty());
     // Known from the answer on: a broker that closes on the second question is asked only the first next time.
     stage.net.give(number, Vec::new());
-    assert_eq!(broken(&stage.turn()).2, DisconnectReason::Lost("closed by the broker".into()));
+    assert_eq!(broken(&stage.turn()).2, DisconnectReason::ClosedByBroker);
     assert_eq!(greets_with(&mut stage, B), [ApiKey::ApiVersions]);
     stage.clock.advance(MS(100));
     assert_eq!(greets_with(&mut stage, A), [ApiKey::ApiVersions]);
@@ -156,7 +156,7 @@ fn a_new_bootstrap_list_and_only_that_makes_the_client_forget() {
         if old {
             only_probe_answered(&mut stage, A);
         } else {
-            stage.client.known = KnownCluster::AnswersApiVersions;
+            stage.client.known = KnownCluster::of(ClusterAge::AnswersApiVersions);
         }
         stage.client.set_brokers(stage.now(), &[two_brokers(), bootstrap.to_vec()].concat());
         stage.client.set_brokers(stage.now(), &two_brokers());
@@ -250,7 +250,7 @@ fn what_is_no_metadata_answer_does_not_make_a_cluster_old() {
 }
 
 #[test]
-fn with_a_version_to_fall_back_on_nobody_is_asked() {
+fn with_a_version_to_fall_back_on_no_broker_is_asked() {
     for (old, produce) in [(OldKafka::V0_9_0, 1), (OldKafka::V0_10_0, 2)] {
         let mut stage = Stage::unknown(NetworkSettings { version_fallback: Some(old), ..settings() });
         let (number, _) = stage.attempt(A);
@@ -261,6 +261,6 @@ fn with_a_version_to_fall_back_on_nobody_is_asked() {
         assert_eq!(spoken(&mut stage, A), Some(VersionRange::new(0, produce)));
         // It is seen when the broker closes, though nothing was asked.
         stage.net.give(number, Vec::new());
-        assert!(matches!(broken(&stage.turn()).2, DisconnectReason::Lost(_)));
+        assert_eq!(broken(&stage.turn()).2, DisconnectReason::ClosedByBroker);
     }
 }

@@ -1,7 +1,7 @@
 //! Ports on which something else than a broker of this cluster listens, or nothing any more.
 
 use super::*;
-use crate::OtherProtocol;
+use crate::{OldKafka, OtherProtocol};
 
 #[test]
 fn a_broker_that_has_answered_before_is_not_taken_for_a_tls_listener_when_it_is_killed() {
@@ -23,7 +23,7 @@ fn a_broker_that_has_answered_is_known_by_its_address_under_another_number_too()
     let mut stage = Stage::new();
     stage.client.set_brokers(stage.now(), &[broker(BrokerId(-1), "10.0.0.9")]);
     stage.turn();
-    stage.client.known = KnownCluster::AnswersApiVersions;
+    stage.client.known = KnownCluster::of(ClusterAge::AnswersApiVersions);
     stage.ready(BrokerId(-1));
     stage.client.set_brokers(stage.now(), &[broker(A, "10.0.0.9"), broker(B, "10.0.0.8")]);
     stage.turn();
@@ -74,6 +74,32 @@ fn another_protocol_is_recognised_too_where_frames_may_be_as_long_as_its_first_b
 fn bytes_that_look_like_another_protocol_are_a_broken_frame_once_the_broker_has_answered() {
     let mut stage = Stage::new();
     let number = stage.ready(A);
+    stage.net.give(number, b"HTTP/1.1 400 Bad Request\r\n".to_vec());
+    assert!(matches!(broken(&stage.turn()).2, DisconnectReason::ProtocolError(_)));
+}
+
+#[test]
+fn another_protocol_is_recognised_too_where_the_version_is_configured_and_no_question_is_asked() {
+    let mut stage =
+        Stage::unknown(NetworkSettings { version_fallback: Some(OldKafka::V0_10_0), ..settings() });
+    let (number, _) = stage.attempt(A);
+    stage.net.accept(number);
+    assert!(matches!(stage.turn()[..], [Event::Connected { broker: A, .. }]));
+    stage.net.give(number, vec![0x15, 3, 3, 0, 2, 2, 40]);
+    assert_eq!(broken(&stage.turn()).2, DisconnectReason::OtherProtocol(OtherProtocol::Tls));
+}
+
+#[test]
+fn a_broker_of_a_configured_version_that_has_answered_is_not_taken_for_another_protocol() {
+    let mut stage =
+        Stage::unknown(NetworkSettings { version_fallback: Some(OldKafka::V0_10_0), ..settings() });
+    let (number, _) = stage.attempt(A);
+    stage.net.accept(number);
+    stage.turn();
+    stage.send(number, A, 1);
+    let (asked, _) = stage.request(number);
+    stage.answer(number, &asked, &[0, 0, 0, 0]);
+    assert!(matches!(stage.turn()[..], [Event::Answered { token: 1, .. }]));
     stage.net.give(number, b"HTTP/1.1 400 Bad Request\r\n".to_vec());
     assert!(matches!(broken(&stage.turn()).2, DisconnectReason::ProtocolError(_)));
 }

@@ -1,6 +1,6 @@
 //! A record that owns its bytes: for channels, queues and other tasks, where a borrowed one cannot go.
 
-use crate::record::ProducerRecord;
+use crate::ProducerRecord;
 use bytes::Bytes;
 use kp_protocol::PartitionId;
 
@@ -9,13 +9,14 @@ use kp_protocol::PartitionId;
 /// Costs what its parts cost to own; [`Bytes`] that are cloned are shared, not copied. Where the bytes live long enough, a
 /// [`ProducerRecord`] that borrows them costs nothing.
 ///
-/// ```no_run
-/// # async fn example(producer: kp_producer::Producer) -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # extern crate kp_record as kp_producer;
+/// # fn example(send: impl Fn(kp_producer::ProducerRecord<'_>)) -> Result<(), Box<dyn std::error::Error>> {
 /// use kp_producer::OwnedRecord;
 /// let (hand_over, take) = std::sync::mpsc::channel();
 /// hand_over.send(OwnedRecord::to("orders").key("customer-4").value(vec![1, 2, 3]))?;
 /// for record in take.try_iter() {
-///     drop(producer.send(record.as_record()).await?);
+///     send(record.as_record());
 /// }
 /// # Ok(()) }
 /// ```

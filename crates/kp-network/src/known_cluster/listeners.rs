@@ -1,5 +1,5 @@
 //! Where Kafka was spoken: a listener that did so before is no TLS listener now, whatever number its broker has.
-//! Owned by the client. Bounded by [`MOST`]; what does not fit is taken for never seen, which costs a hint only.
+//! Owned by [`KnownCluster`](super::KnownCluster). Bounded by [`MOST`]; what does not fit is taken for never seen, which costs a hint only.
 
 use kp_protocol::BrokerAddress;
 use std::collections::BTreeSet;

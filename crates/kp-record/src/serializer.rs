@@ -1,12 +1,16 @@
 //! From values to bytes: the trait, and the serializers that Kafka's client ships. They write into the sending thread's
 //! scratch buffer, outside any lock; what is bytes already is not copied there.
 
-use crate::extend::extension::BoxError;
 use std::collections::BTreeMap;
+use std::error::Error;
+
+/// An error of the application's own code, as that has it.
+pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Turns values of one type into bytes.
 ///
 /// ```
+/// # extern crate kp_record as kp_producer;
 /// use kp_producer::{BoxError, RecordHeaders, Serialized, Serializer};
 ///
 /// /// A point as two big-endian integers.

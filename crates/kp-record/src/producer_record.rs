@@ -3,7 +3,7 @@
 use kp_protocol::records::{HeaderRef, RecordRef};
 use kp_protocol::{PartitionId, Timestamp};
 
-/// What a key, a value or a header is made of: bytes that somebody lends, or none.
+/// What a key, a value or a header is made of: bytes that the caller lends, or none.
 ///
 /// `&B` for everything that can be seen as bytes: `&str`, `&[u8]`, `&Vec<u8>`, `&String`, `&Bytes`, `&[u8; N]`, `&Box<[u8]>`; and
 /// `Option<&B>` of the same, where `None` is null (FA16). For an `Option` that owns its bytes: `option.as_ref()` or
@@ -35,6 +35,7 @@ impl<'a, B: AsRef<[u8]> + ?Sized> RecordBytes<'a> for Option<&'a B> {
 /// and a record that was not accepted is still with its owner.
 ///
 /// ```
+/// # extern crate kp_record as kp_producer;
 /// use kp_producer::ProducerRecord;
 /// let order = String::from("{\"id\":17}");
 /// let record = ProducerRecord::to("orders").key("customer-4").value(&order).header("trace", b"ab12");
@@ -53,6 +54,7 @@ pub struct ProducerRecord<'a> {
 
 impl<'a> ProducerRecord<'a> {
     /// A record without key and value (a null value is a tombstone on a compacted topic).
+    #[inline]
     pub fn to(topic: &'a str) -> Self {
         Self { topic, partition: None, timestamp_ms: None, key: None, value: None, headers: Vec::new() }
     }
@@ -66,6 +68,7 @@ impl<'a> ProducerRecord<'a> {
     /// The value. An empty value is a value, `None` is null: a tombstone on a compacted topic.
     ///
     /// ```
+    /// # extern crate kp_record as kp_producer;
     /// use kp_producer::ProducerRecord;
     /// let (text, state): (String, Option<Vec<u8>>) = ("shipped".into(), None);
     /// let event = ProducerRecord::to("events").key("order-17").value(&text);
@@ -84,6 +87,7 @@ impl<'a> ProducerRecord<'a> {
     }
 
     /// `CreateTime` in milliseconds since the Unix epoch; otherwise the producer's clock is read.
+    #[inline]
     pub fn timestamp_ms(mut self, timestamp_ms: i64) -> Self {
         self.timestamp_ms = Some(timestamp_ms);
         self
@@ -102,39 +106,58 @@ impl<'a> ProducerRecord<'a> {
     }
 
     /// The topic's name.
+    #[inline]
     #[must_use]
     pub fn topic(&self) -> &'a str {
         self.topic
     }
 
     /// The partition that was named.
+    #[inline]
     #[must_use]
     pub fn partition_number(&self) -> Option<i32> {
         self.partition
     }
 
-    pub(crate) fn partition_id(&self) -> Option<PartitionId> {
+    /// The same as the producer's own parts name partitions.
+    #[inline]
+    #[must_use]
+    pub fn partition_id(&self) -> Option<PartitionId> {
         self.partition.map(PartitionId)
     }
 
-    pub(crate) fn timestamp(&self) -> Option<i64> {
+    /// Its time in milliseconds since the Unix epoch, if one was set.
+    #[inline]
+    #[must_use]
+    pub fn timestamp(&self) -> Option<i64> {
         self.timestamp_ms
     }
 
-    pub(crate) fn key_bytes(&self) -> Option<&'a [u8]> {
+    /// The bytes of the key; `None` is no key.
+    #[inline]
+    #[must_use]
+    pub fn key_bytes(&self) -> Option<&'a [u8]> {
         self.key
     }
 
-    pub(crate) fn value_bytes(&self) -> Option<&'a [u8]> {
+    /// The bytes of the value; `None` is null.
+    #[inline]
+    #[must_use]
+    pub fn value_bytes(&self) -> Option<&'a [u8]> {
         self.value
     }
 
-    pub(crate) fn headers(&self) -> &[HeaderRef<'a>] {
+    /// The headers in their order.
+    #[inline]
+    #[must_use]
+    pub fn headers(&self) -> &[HeaderRef<'a>] {
         &self.headers
     }
 
     /// The record as the encoder takes it.
-    pub(crate) fn as_record_ref(&self, timestamp: Timestamp) -> RecordRef<'_> {
+    #[inline]
+    #[must_use]
+    pub fn as_record_ref(&self, timestamp: Timestamp) -> RecordRef<'_> {
         RecordRef { timestamp, key: self.key, value: self.value, headers: &self.headers }
     }
 }

@@ -1,0 +1,34 @@
+//! Sizes of records as the format of their leader has them. A batch is always built as v2, so they go by its bytes.
+
+use kp_protocol::records::{BATCH_HEADER_SIZE, MessageFormat};
+
+/// The least bytes that a record takes in a batch besides key and value: length, attributes, time, offset, two lengths
+/// and the count of headers, one byte each.
+const LEAST_OVERHEAD: usize = 7;
+
+/// How many bytes records take in a format, going by what they take in a v2 batch. A little too much where lengths and
+/// offsets of the batch are longer than one byte, never too little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Measure {
+    /// Bytes in front of all records.
+    pub(crate) header: usize,
+    /// What each record takes more than in a batch.
+    pub(crate) surcharge: usize,
+}
+
+impl Measure {
+    pub(crate) fn of(format: Option<MessageFormat>) -> Self {
+        match format {
+            None => Self { header: BATCH_HEADER_SIZE, surcharge: 0 },
+            Some(format) => Self { header: 0, surcharge: format.overhead() - LEAST_OVERHEAD },
+        }
+    }
+
+    /// Wire bytes of `records` that take `raw` bytes in a batch before compression and `payload` as they are: a
+    /// compressed conversion grows like the records in it.
+    pub(crate) fn wire_size(self, records: u32, raw: usize, payload: usize) -> usize {
+        let more = records as usize * self.surcharge;
+        let more = if payload < raw { more * payload / raw } else { more };
+        self.header + payload + more
+    }
+}

@@ -1,0 +1,48 @@
+//! What a stage of a set-up gets, and what it answers. The stages themselves stand in files of their own, their order
+//! in [`setup`](super::setup).
+
+use super::{Channel, InFlight, Request};
+use crate::NetworkSettings;
+use crate::correlation_ids::CorrelationIds;
+use bytes::Bytes;
+use kp_protocol::{ApiKey, ProtocolError, Segments, request_head};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What a stage needs of its client to go on.
+pub(crate) struct SetupContext<'a> {
+    pub(crate) now: Instant,
+    pub(crate) settings: &'a NetworkSettings,
+    /// Numbers the requests of the stages.
+    pub(crate) correlation_ids: &'a mut CorrelationIds,
+}
+
+/// What a frame leads to within one stage.
+#[derive(Debug)]
+pub(crate) enum Progress<T> {
+    /// Another answer is to come, perhaps to a request that is on its way into the channel.
+    More,
+    /// The stage is over.
+    Done(T),
+    /// The broker cannot be talked to; why.
+    Broken(Arc<str>),
+}
+
+impl SetupContext<'_> {
+    /// Puts a request of the connection itself behind whatever is being written. Its answer goes to `owner`.
+    pub(super) fn ask<O>(
+        &mut self,
+        channel: &mut Channel,
+        in_flight: &mut InFlight<O>,
+        owner: O,
+        (api_key, version): (ApiKey, i16),
+        body: Segments,
+    ) -> Result<(), ProtocolError> {
+        let correlation_id = self.correlation_ids.next();
+        let (client_id, size) = (self.settings.client_id.as_deref(), body.iter().map(Bytes::len).sum());
+        let head = request_head(api_key, version, correlation_id, client_id, size)?;
+        channel.follow(head, body);
+        in_flight.push(Request { correlation_id, api_key, version, owner });
+        Ok(())
+    }
+}
