@@ -182,7 +182,7 @@ impl SaslFailure {
         Self::OutOfTurn { mechanism: mechanism.to_owned(), what }
     }
 
-    /// The code that the broker sent, if it sent one.
+    /// The broker's code. A token that was refused has that of a failed authentication.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {
         match self {

@@ -14,8 +14,8 @@ use crate::{SaslFailure, Secret};
 /// Seconds that a token is good for, unless an option says otherwise.
 const DEFAULT_LIFETIME: i64 = 3600;
 
-/// A maker of unsecured tokens, as Java's `OAuthBearerUnsecuredLoginCallbackHandler`. Whoever reaches the broker may call himself what
-/// he likes; no broker takes them unless it is told to.
+/// A maker of unsecured tokens, as Java's `OAuthBearerUnsecuredLoginCallbackHandler`. They prove nothing: a broker takes them only if it is
+/// told to, and then believes any client.
 ///
 /// ```
 /// use kp_protocol::Timestamp;

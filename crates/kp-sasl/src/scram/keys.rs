@@ -35,7 +35,7 @@ impl KeyRequest {
 /// The keys of one user, password, salt and number of iterations: what SCRAM takes long to derive. The brokers of a cluster share salt
 /// and iterations of a user, so one derivation serves all connections: see [`ScramKeyCache`](super::ScramKeyCache).
 ///
-/// As good as the password to whoever reads them: overwritten when the last clone is dropped, and never printed.
+/// A reader of them can authenticate as the user: they are overwritten when the last clone is dropped, and never printed.
 #[derive(Clone)]
 pub struct ScramKeys(Arc<Derived>);
 
