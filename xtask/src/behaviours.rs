@@ -271,9 +271,8 @@ fn numbers_in(text: &str) -> Vec<String> {
 }
 
 fn is_number(word: &str) -> bool {
-    const PREFIXES: [&str; 17] = [
-        "BP", "AC", "BB", "PA", "MD", "NC", "SN", "ID", "TX", "FA", "IN", "CL", "ME", "TE", "KP", "SE", "H",
-    ];
+    const PREFIXES: [&str; 17] =
+        ["BP", "AC", "BB", "PA", "MD", "NC", "SN", "ID", "TX", "FA", "IN", "CL", "ME", "TE", "KP", "SE", "H"];
     let rest = PREFIXES.iter().find_map(|prefix| word.strip_prefix(prefix));
     rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
