@@ -219,7 +219,7 @@ fn an_error_is_an_error_although_the_list_has_the_mechanism() {
     let failure = handshake_failure(ErrorCode::ILLEGAL_SASL_STATE, &["SCRAM-SHA-256"]);
     assert_eq!(
         failure.to_string(),
-        "SCRAM-SHA-256: the broker refused SaslHandshake: ILLEGAL_SASL_STATE (34); a listener without SASL? (security.protocol)"
+        "SCRAM-SHA-256: the broker refused SaslHandshake: ILLEGAL_SASL_STATE (34); a listener without SASL (security.protocol), or a re-authentication too soon"
     );
     assert_eq!(failure.code(), Some(ErrorCode::ILLEGAL_SASL_STATE));
 }
