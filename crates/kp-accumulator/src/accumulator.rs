@@ -2,17 +2,19 @@
 //! Owns: the queues of all partitions. Borrows: bytes, from `kp-memory`. Never: a socket, a clock of its own.
 //! Locks, in this order: the driver's side, a queue, then one of the lists or the pool; none while user code runs.
 
-use crate::batch::{Batch, Closed, Listener, Sealed};
-use crate::completion::Outcome;
+use crate::announcements::Announcements;
+use crate::batch::{Batch, Closed, ListMemory, Sealed, TopicContext};
+use crate::completion::{Listener, Outcome};
+use crate::compression_ratio::CompressionRatio;
 use crate::failure::{Certainty, FailureKind};
 use crate::flush::Flush;
 use crate::growth::Waits;
 use crate::growth_limit::GrowthLimit;
 use crate::incomplete::Incomplete;
-use crate::park_word::ParkWord;
+use crate::partition_queue::BATCH_OVERHEAD;
 use crate::partitioner::{Counter, Reach, Sticky};
 use crate::queue_index::QueueIndex;
-use crate::ready::Driver;
+use crate::ready::ReadyQueues;
 use crate::record_format::FormatCell;
 use crate::seal_list::SealList;
 use crate::sealer::Sealer;
@@ -60,15 +62,13 @@ use std::time::Instant;
 pub struct Accumulator {
     pub(crate) settings: AccumulatorSettings,
     pub(crate) pool: Arc<BufferPool>,
-    pub(crate) park: ParkWord,
-    /// Queues that became ready since the driver looked.
-    pub(crate) ready_list: Mutex<Vec<QueueIndex>>,
-    /// Queues in which a first batch opened since the driver looked, and when.
-    pub(crate) opened: Mutex<Vec<(QueueIndex, Instant)>>,
+    pub(crate) announcements: Announcements,
     pub(crate) seal_list: SealList,
     pub(crate) incomplete: Arc<Incomplete>,
     pub(crate) spares: Arc<Spares>,
-    pub(crate) driver: Mutex<Driver>,
+    pub(crate) lists: Arc<ListMemory>,
+    /// The driver's side.
+    pub(crate) driver: Mutex<ReadyQueues>,
     /// Which brokers the sticky choice passes over.
     pub(crate) reach: Reach,
     /// Which brokers can be sent nothing for now.
@@ -92,16 +92,16 @@ impl Accumulator {
         let settings = AccumulatorSettings { batch_size: settings.batch_size.max(1), ..settings };
         let seals_inline = settings.compresses() && !settings.seals_on_workers();
         let sealer = seals_inline.then(|| Sealer::new(&pool, &settings, 1));
-        let spares = Spares::new(pool.capacity());
+        let spares = Spares::new(pool.capacity(), BATCH_OVERHEAD);
+        let lists = ListMemory::of(&pool);
         Arc::new(Self {
             settings,
             pool,
-            park: ParkWord::default(),
-            ready_list: Mutex::default(),
-            opened: Mutex::default(),
+            announcements: Announcements::default(),
             seal_list: SealList::default(),
             incomplete: Arc::default(),
             spares,
+            lists,
             driver: Mutex::default(),
             reach: Reach::default(),
             waits: Waits::default(),
@@ -128,7 +128,7 @@ impl Accumulator {
 
     /// Whom to wake when there is something to do that the driver would sleep past.
     pub fn set_driver_waker(&self, waker: Waker) {
-        self.park.set_waker(waker);
+        self.announcements.park.set_waker(waker);
     }
 
     /// The queues of `name`, for at least `partitions` partitions: each made with its first record, never removed (AC1). Keep
@@ -141,7 +141,7 @@ impl Accumulator {
     /// The partition of a queue.
     #[must_use]
     pub fn topic_partition(&self, queue: QueueIndex) -> Option<TopicPartition> {
-        self.topics.queue(queue).map(|queue| queue.home.topic_partition.clone())
+        self.topics.queue(queue).map(|queue| queue.context.topic_partition.clone())
     }
 
     /// The driver is about to sleep until `until` (`None`: until it is woken). `false`: something happened meanwhile;
@@ -156,25 +156,25 @@ impl Accumulator {
     /// `usize::MAX` where only the network can help. Flush, close and a shortage of memory wake it always.
     #[must_use]
     pub fn prepare_to_sleep_until_ready(&self, until: Option<Instant>, enough: usize) -> bool {
-        self.park.prepare_to_sleep(until, enough)
+        self.announcements.park.prepare_to_sleep(until, enough)
     }
 
     /// The driver is awake again: nobody needs to wake it.
     pub fn awake(&self) {
-        self.park.awake();
+        self.announcements.park.awake();
     }
 
     /// How often the driver was woken by appends, seals, flushes and close.
     #[must_use]
     pub fn wakes(&self) -> u64 {
-        self.park.wakes()
+        self.announcements.park.wakes()
     }
 
     /// Makes everything sendable now and waits for all that is incomplete at this moment (AC28). Flushes may overlap;
     /// dropping one ends only itself.
     pub fn begin_flush(self: &Arc<Self>) -> Flush {
         self.flushes.fetch_add(1, SeqCst);
-        self.park.urgent();
+        self.announcements.park.urgent();
         Flush::new(Arc::clone(self), self.incomplete.snapshot())
     }
 
@@ -190,7 +190,7 @@ impl Accumulator {
             // An append that saw it open holds this lock until its record is in a batch.
             drop(queue.state.lock());
         }
-        self.park.urgent();
+        self.announcements.park.urgent();
     }
 
     /// Whether it was closed.
@@ -234,8 +234,8 @@ impl Accumulator {
     #[must_use]
     pub fn topic_counters(&self) -> Vec<(TopicName, Arc<TopicCounters>)> {
         let topics = self.topics.list().into_iter();
-        let used = topics.filter(|(_, topic)| topic.shared.counters.is_used());
-        used.map(|(name, topic)| (name, Arc::clone(&topic.shared.counters))).collect()
+        let used = topics.filter(|(_, topic)| topic.shared.context.counters.is_used());
+        used.map(|(name, topic)| (name, Arc::clone(&topic.shared.context.counters))).collect()
     }
 
     /// Codecs with the memory they need, one for each worker thread. Make all of them before the first record.
@@ -267,18 +267,11 @@ impl Accumulator {
     /// partition.
     pub fn put_sealed(&self, batch: Batch<Sealed>) {
         let Some(queue) = self.topics.queue(batch.queue()) else { return };
-        let ready = {
-            let mut state = queue.state.lock();
-            let announce = state.put_sealed(batch) && !state.listed;
-            state.listed |= announce;
-            announce
-        };
-        if ready {
-            self.ready_list.lock().push(queue.index());
-            self.park.partition_ready();
+        if queue.put_sealed(batch) {
+            self.announcements.ready(queue.index());
         }
         // A driver that forces its end, or fails everything, waits for just this batch, muted or not.
-        self.park.batch_returned();
+        self.announcements.park.batch_returned();
         if let Some(kind) = self.ended.get() {
             self.fail_everything(*kind);
         }
@@ -306,18 +299,27 @@ impl Accumulator {
         self.flushes.load(SeqCst) > 0 || self.pool.has_waiters() || self.is_closed()
     }
 
+    fn topic_context(&self) -> TopicContext {
+        let spares = Arc::downgrade(&self.spares);
+        TopicContext {
+            ratio: CompressionRatio::default(),
+            growth: GrowthLimit::new(self.settings.growth_max),
+            counters: Arc::default(),
+            incomplete: Arc::clone(&self.incomplete),
+            spares,
+            pool: Arc::clone(&self.pool),
+            linger: self.settings.linger,
+            batch_overhead: BATCH_OVERHEAD,
+        }
+    }
+
     fn topic_shared(&self, number: usize) -> TopicShared {
         let seed = self.settings.seed ^ ((number as u64) << 20);
         TopicShared {
             sticky: Sticky::new(seed),
             counter: Counter::seeded(seed),
-            ratio: Default::default(),
-            counters: Arc::default(),
-            incomplete: Arc::clone(&self.incomplete),
-            spares: Arc::downgrade(&self.spares),
-            pool: Arc::clone(&self.pool),
-            growth: GrowthLimit::new(self.settings.growth_max),
-            linger: self.settings.linger,
+            context: Arc::new(self.topic_context()),
+            lists: Arc::clone(&self.lists),
         }
     }
 }

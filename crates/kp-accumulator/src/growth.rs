@@ -66,9 +66,9 @@ impl Accumulator {
     pub(crate) fn may_grow(&self, queue: &PartitionQueue, state: &QueueState) -> bool {
         // Before the driver's first look nothing of the queue can be on its way.
         let leader_waits =
-            || queue.home.last_leader.get().is_none_or(|broker| self.waits.place(broker).load(Relaxed));
-        queue.home.topic.growth.bytes() > self.settings.batch_size
-            && (state.muted || state.passed_over || leader_waits())
+            || queue.last_leader.get().is_none_or(|broker| self.waits.place(broker).load(Relaxed));
+        queue.context.topic.growth.bytes() > self.settings.batch_size
+            && (state.is_muted() || state.passed_over || leader_waits())
     }
 
     /// Lets the open batch, which is full, take another `batch.size` if it could not be sent now anyway.
@@ -79,10 +79,10 @@ impl Accumulator {
         clock: &dyn Clock,
     ) -> bool {
         let may_grow = self.may_grow(queue, state);
-        let most = queue.home.topic.growth.bytes();
+        let most = queue.context.topic.growth.bytes();
         let Some(open) = state.open.as_mut().filter(|_| may_grow) else { return false };
         let age = clock.now().saturating_duration_since(open.created());
-        age < GROWS_FOR && open.grow(&self.settings, most, self.measure())
+        age < GROWS_FOR && open.grow(self.settings.size_of_batch(), most, self.measure())
     }
 }
 

@@ -8,6 +8,7 @@ mod keyed;
 mod lengths;
 mod reach;
 mod sticky;
+mod target;
 mod weighted;
 
 pub(crate) use counter::Counter;
@@ -16,9 +17,9 @@ pub use keyed::{murmur2, partition_for_key};
 pub(crate) use lengths::{QueueLength, QueueLengths};
 pub(crate) use reach::Reach;
 pub(crate) use sticky::{Choosing, Shard, Sticky};
+pub use target::Target;
 
 use crate::accumulator::Accumulator;
-use crate::append::Target;
 use crate::topic_queues::TopicQueues;
 use kp_metadata::{Cluster, Topic};
 use kp_protocol::PartitionId;
@@ -35,9 +36,9 @@ pub enum Spread {
 }
 
 impl Accumulator {
-    /// Where a record goes that names no partition and that no [`Partitioner`] of the user has placed. Call it once
-    /// for a record and keep the answer while the append is tried again: round robin counts with each call. (If the
-    /// topic has lost that partition meanwhile, ask again.)
+    /// Where a record goes that names no partition and that no [`Partitioner`] of the user has placed, for an append with the
+    /// same `metadata`. While the append is tried again keep an answer that [is final](Target::is_final): round robin counts
+    /// with each call. (If the topic has lost that partition meanwhile, ask again.)
     ///
     /// | `partitioner.class` | settings |
     /// |---|---|
@@ -48,7 +49,10 @@ impl Accumulator {
     #[inline]
     pub fn target(&self, topic: &TopicQueues, metadata: &Topic, key: Option<&[u8]>) -> Target {
         match (self.settings.spread, key) {
-            (_, Some(_)) if !self.settings.ignore_keys => Target::Keyed,
+            (_, Some(key)) if !self.settings.ignore_keys => {
+                let count = metadata.partitions().len() as u32;
+                Target::Keyed(PartitionId(partition_for_key(key, count) as i32))
+            }
             (Spread::Sticky, _) => Target::Sticky,
             (Spread::RoundRobin, _) => {
                 Target::Partition(PartitionId(topic.shared.counter.next(metadata) as i32))

@@ -1,7 +1,7 @@
 //! A codec with its scratch memory, one per thread that seals. The scratch was set aside from `buffer.memory` when the
 //! sealer was made, so that what frees memory never waits for memory.
 
-use crate::batch::Pages;
+use crate::batch::{Batch, Closed, Pages, Sealed};
 use crate::settings::AccumulatorSettings;
 use kp_memory::{Buffer, BufferPool, Reservation};
 use kp_protocol::compression::{Compressed, Compression, Compressor};
@@ -39,7 +39,7 @@ impl Sealer {
 
     /// Replaces what is in `pages` by its compressed form, in as many of them as it takes, and gives the others back.
     /// Leaves them alone if that form is not smaller. Returns the codec that the pages are in now.
-    pub(crate) fn compress(&mut self, pages: &mut Pages) -> Compression {
+    fn compress(&mut self, pages: &mut Pages) -> Compression {
         let raw: usize = pages.iter().map(Buffer::len).sum();
         let Some(compressor) = &mut self.compressor else { return Compression::None };
         let compression = compressor.compression();
@@ -87,5 +87,14 @@ impl Sealer {
         }
         debug_assert!(left.is_empty(), "the compressed form is smaller than what was in the pages");
         pages.truncate(used);
+    }
+}
+
+impl Batch<Closed> {
+    /// Compresses the records into the batch's own pages and gives the other pages back; leaves them raw if that does
+    /// not make them smaller. From here on the payload never changes.
+    pub fn seal(mut self, sealer: &mut Sealer) -> Batch<Sealed> {
+        let compression = sealer.compress(self.pages_mut());
+        self.seal_compressed(compression)
     }
 }

@@ -1,6 +1,8 @@
 //! What the accumulator is told once, when it is made. Plain values; the facade fills them from its configuration.
 
 use crate::age::Age;
+use crate::batch::BatchSize;
+use crate::failure::FailureKind;
 use crate::partitioner::Spread;
 use kp_protocol::ProtocolError;
 use kp_protocol::compression::{Compression, Compressor};
@@ -108,6 +110,11 @@ impl AccumulatorSettings {
         if self.compresses() { self.batch_size.saturating_mul(Self::RAW_BATCHES) } else { self.batch_size }
     }
 
+    /// How large its batches become.
+    pub(crate) fn size_of_batch(&self) -> BatchSize {
+        BatchSize { wire: self.batch_size, max_raw: self.max_raw(), is_compressed: self.compresses() }
+    }
+
     /// When a batch of that age may be sent though it has room.
     pub(crate) fn lingers_until(&self, created: Instant) -> Instant {
         Deadline::after(created, self.linger, "linger.ms").at()
@@ -123,6 +130,12 @@ impl AccumulatorSettings {
             |from| Deadline::after(from, request_timeout.saturating_add(TICK), "request.timeout.ms").at();
         let waited = after(self.lingers_until(age.last_attempt.unwrap_or(age.created)));
         age.full_since.map(after).map_or(waited, |full| full.min(waited))
+    }
+
+    /// What a batch fails with that [`Accumulator::expire`](crate::Accumulator::expire) gives up.
+    #[must_use]
+    pub fn queue_expiry(&self) -> FailureKind {
+        if self.classic_expiry.is_some() { FailureKind::ExpiredInQueue } else { FailureKind::Expired }
     }
 
     /// Whether partitions are weighed by what waits in their queues.

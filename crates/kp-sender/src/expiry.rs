@@ -14,8 +14,9 @@ impl SenderCore {
             self.fail_in_flight(now, batch, FailureKind::Expired, Certainty::Unknown, None, Vec::new());
         }
         if self.accumulator.next_expiry().is_some_and(|at| at <= now) {
+            let kind = self.accumulator.settings().queue_expiry();
             for batch in self.accumulator.expire(now) {
-                self.fail_queued(now, batch, FailureKind::Expired);
+                self.fail_queued(now, batch, kind);
             }
         }
     }

@@ -252,6 +252,11 @@ fn partition(target: Target) -> i32 {
     partition
 }
 
+/// To the partition of a key among three.
+fn keyed(key: &[u8]) -> Target {
+    Target::Keyed(PartitionId(partition_for_key(key, 3) as i32))
+}
+
 // PA13
 #[test]
 fn round_robin_gives_every_partition_with_a_leader_one_record_in_turn_whatever_its_key() {
@@ -268,12 +273,21 @@ fn round_robin_gives_every_partition_with_a_leader_one_record_in_turn_whatever_i
 #[test]
 fn the_default_of_0_9_hashes_keys_and_counts_what_has_none() {
     let mut next = spread(Spread::RoundRobin, false, &[Some(0), Some(1), Some(0)]);
-    assert_eq!(next(Some(b"key")), Target::Keyed);
+    assert_eq!(next(Some(b"key")), keyed(b"key"));
     let to: Vec<i32> = (0..6).map(|_| partition(next(None))).collect();
     assert_eq!(to[..3], to[3..], "a keyed record in between does not count");
-    assert_eq!(next(Some(b"")), Target::Keyed, "an empty key is a key");
+    assert_eq!(next(Some(b"")), keyed(b""), "an empty key is a key");
     assert_ne!(to[0], to[1]);
     assert_ne!(to[1], to[2]);
+}
+
+// PA3, PA13
+#[test]
+fn a_turn_is_kept_for_further_attempts_and_the_partition_of_a_key_is_asked_for_anew() {
+    let mut next = spread(Spread::RoundRobin, false, &[Some(0); 3]);
+    assert!(next(None).is_final(), "to ask again would be another turn");
+    assert!(!next(Some(b"key")).is_final(), "with more partitions it is another one");
+    assert!(!Target::Sticky.is_final());
 }
 
 // PA15, PA13
@@ -303,7 +317,7 @@ fn every_topic_has_a_counter_of_its_own_and_threads_share_it() {
 #[test]
 fn the_built_in_rule_hashes_keys_unless_they_are_ignored() {
     let mut built_in = spread(Spread::Sticky, false, &[Some(0); 3]);
-    assert_eq!((built_in(Some(b"k")), built_in(None)), (Target::Keyed, Target::Sticky));
+    assert_eq!((built_in(Some(b"k")), built_in(None)), (keyed(b"k"), Target::Sticky));
     let mut ignoring = spread(Spread::Sticky, true, &[Some(0); 3]);
     assert_eq!((ignoring(Some(b"k")), ignoring(None)), (Target::Sticky, Target::Sticky));
 }
@@ -331,7 +345,7 @@ fn with_rack_awareness_unkeyed_records_stay_in_the_clients_rack_while_it_has_lea
         let to = sent_to(&room, 60);
         assert!(to.contains(&0) && to.contains(&2) && !to.contains(&1) && !to.contains(&3), "{to:?}");
         let keyed = RecordRef { key: Some(b"21"), ..value(b"v") };
-        let appended = room.send_record(Target::Keyed, &keyed, None).expect("accepted");
+        let appended = room.send_record(room.target(&keyed), &keyed, None).expect("accepted");
         assert_eq!(appended.partition.0, partition_for_key(b"21", 4) as i32, "keys go where they belong");
         room.cluster = racked(3, ["c", "b", "c", "b"]);
         // The driver's look takes note of it as well.
