@@ -156,7 +156,7 @@ impl Accumulator {
     #[cold]
     fn choosing<'a>(&'a self, topic: &'a TopicQueues, metadata: &'a Topic) -> Choosing<'a> {
         let lengths = self.settings.weighs().then_some(&topic.lengths);
-        Choosing { topic: metadata, lengths, reach: &self.reach }
+        Choosing { topic: metadata, lengths, reach: &self.brokers.reach }
     }
 
     /// Whether brokers take records with headers.
@@ -361,7 +361,7 @@ impl Accumulator {
     fn announce(&self, queue: &PartitionQueue, announcement: &Announcement) {
         let index = queue.index();
         if announcement.to_seal {
-            self.seal_list.push(index);
+            self.sealing.push(index);
         }
         if let Some((created, lingers)) = announcement.opened {
             self.announcements.opened(index, created);

@@ -6,8 +6,8 @@
 use crate::age::Age;
 use crate::batch::{Batch, BatchPlace, Closed, HeadBatch, OVERHEAD, Open, PartitionContext, Sealed};
 use crate::completion::Completion;
-use crate::growth::LastLeader;
 use crate::incomplete::{BatchNumber, Occupant};
+use crate::last_leader::LastLeader;
 use crate::measure::Measure;
 use crate::partitioner::QueueLength;
 use crate::queue_index::QueueIndex;
@@ -88,7 +88,7 @@ pub(crate) enum Head {
 
 impl PartitionQueue {
     pub(crate) fn new(context: PartitionContext, length: QueueLength) -> Self {
-        let (context, last_leader) = (Arc::new(context), LastLeader::nobody());
+        let (context, last_leader) = (Arc::new(context), LastLeader::unknown());
         Self { state: Mutex::default(), context, length, last_leader }
     }
 

@@ -64,7 +64,7 @@ impl Accumulator {
     /// before records see a new cluster, so that the first of them go by it.
     pub fn follow_racks(&self, cluster: &Cluster) {
         if let Some(rack) = &self.settings.rack {
-            self.reach.follow_racks(cluster, rack);
+            self.brokers.reach.follow_racks(cluster, rack);
         }
     }
 }

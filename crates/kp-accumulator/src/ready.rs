@@ -101,7 +101,7 @@ impl ReadyQueues {
         }
         let (slow, rest): (Vec<_>, Vec<_>) =
             waiting_since.iter().partition(|(_, since)| now.saturating_duration_since(**since) >= timeout);
-        room.reach.set_slow(slow.into_iter().map(|(broker, _)| *broker).collect());
+        room.brokers.reach.set_slow(slow.into_iter().map(|(broker, _)| *broker).collect());
         rest.into_iter().filter_map(|(_, since)| since.checked_add(timeout)).min()
     }
 

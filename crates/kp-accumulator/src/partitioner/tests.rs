@@ -40,9 +40,9 @@ fn a_thread_with_older_metadata_stays_within_it_when_another_thread_moves_its_sh
     let _grown = room.accumulator.topic(&name(), 64);
     let sticky = &room.topic.shared.sticky;
     sticky.move_to(9); // as a thread with the new metadata does
-    room.accumulator.reach.set_slow(vec![BrokerId(4)]); // a choice looks at the brokers then, where it can be held
+    room.accumulator.brokers.reach.set_slow(vec![BrokerId(4)]); // a choice looks at the brokers then, where it can be held
     let before = sticky.switches();
-    let held = room.accumulator.reach.hold();
+    let held = room.accumulator.brokers.reach.hold();
     let accepted = std::thread::scope(|scope| {
         let old = scope.spawn(|| {
             let (record, mut spare) = (value(b"v"), room.pool.try_allocate(1000).unwrap());
