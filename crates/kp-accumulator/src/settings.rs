@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub enum Seal {
     /// The driver, when it drains. For tests, simulations and hosts without threads.
     Inline,
-    /// Threads that call [`Accumulator::next_to_seal`](crate::Accumulator::next_to_seal). Without a codec there is
+    /// Threads that call [`Accumulator::seal_next`](crate::Accumulator::seal_next). Without a codec there is
     /// nothing to do and the driver seals anyway.
     Workers,
 }
