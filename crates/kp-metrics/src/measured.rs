@@ -2,8 +2,6 @@
 //! only it can read. Lock: the board's, for a copy.
 
 use crate::producer_counters::ProducerCounters;
-use crate::reading::Reading;
-use crate::snapshot::ProducerMetrics;
 use crate::stopwatch::{Stopwatch, adding_to};
 use kp_accumulator::Accumulator;
 use kp_client::NetworkSnapshot;
@@ -57,12 +55,6 @@ impl Measured {
         let started_ms = rooms.clock.timestamp_ms();
         let (counters, board) = (ProducerCounters::default(), Mutex::default());
         Self { client_id, level, started_ms, rooms, counters, board }
-    }
-
-    /// All metrics as they are now.
-    #[must_use]
-    pub fn snapshot(self: &Arc<Self>) -> ProducerMetrics {
-        ProducerMetrics::of(&Reading::of(self), &self.client_id, self.level)
     }
 
     /// The producer's name, the label of each metric.

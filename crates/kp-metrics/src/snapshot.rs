@@ -1,5 +1,6 @@
 //! The metrics of a producer at one moment, as plain values.
 
+use crate::measured::Measured;
 use crate::reading::Reading;
 use crate::table::{MetricInfo, NODE, PRODUCER, Read, Row, TOPIC};
 use kp_config::RecordingLevel;
@@ -65,7 +66,10 @@ impl MetricSummary {
 }
 
 impl ProducerMetrics {
-    pub(crate) fn of(reading: &Reading, client_id: &Arc<str>, level: RecordingLevel) -> Self {
+    /// Everything that is measured, as it is now.
+    #[must_use]
+    pub fn of(measured: &Arc<Measured>) -> Self {
+        let (reading, client_id, level) = (Reading::of(measured), measured.client_id(), measured.level());
         let mut metrics = Self { metrics: Vec::with_capacity(PRODUCER.len()) };
         metrics.add(PRODUCER, &reading.producer, client_id, level, || About::Producer);
         for (name, topic) in &reading.topics {

@@ -1,8 +1,6 @@
 //! The producer's handle: accept records, flush, close, be asked. Cheap to clone; all clones are one producer.
 
-use crate::builder::ProducerBuilder;
-use crate::config::{ConfigWarning, ProducerConfig};
-use crate::drive::driver::drop_deadline;
+use crate::config::ConfigWarning;
 use crate::drive::ended::{Closed, Standing};
 use crate::error::{ConnectError, SendError, WaitError};
 use crate::observe::explain::{self, Explanation};
@@ -10,7 +8,6 @@ use crate::observe::guarantees::Guarantees;
 use crate::observe::unreachable::UnreachableBroker;
 use crate::send::Waited;
 use crate::send::metadata_wait::Wanted;
-use crate::send::topic::Topic;
 use crate::shared::Shared;
 use kp_metrics::ProducerMetrics;
 use kp_protocol::{PartitionId, TopicName};
@@ -49,24 +46,18 @@ pub(crate) struct Handle {
     pub(crate) shared: Arc<Shared>,
     pub(crate) guarantees: Guarantees,
     pub(crate) warnings: Vec<ConfigWarning>,
-    pub(crate) client_id: Arc<str>,
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         // A forked child has no network thread to tell, and the parent's is not its to touch.
         if !self.shared.ended.is_over() && !self.shared.is_forked() {
-            self.shared.begin_close(drop_deadline(&self.shared));
+            self.shared.begin_close(self.shared.delivery_deadline());
         }
     }
 }
 
 impl Producer {
-    /// Starts the making of a producer. Nothing is connected before [`ProducerBuilder::build`].
-    pub fn builder(config: ProducerConfig) -> ProducerBuilder {
-        ProducerBuilder::new(config)
-    }
-
     pub(crate) fn from_handle(handle: Handle) -> Self {
         Self { handle: Arc::new(handle) }
     }
@@ -77,12 +68,6 @@ impl Producer {
 
     pub(crate) fn shared(&self) -> &Shared {
         &self.handle.shared
-    }
-
-    /// A handle for who sends many records to one topic.
-    #[must_use]
-    pub fn topic(&self, name: &str) -> Topic {
-        Topic::new(self.clone(), name)
     }
 
     /// Sends everything accepted so far without waiting for `linger.ms`, and waits until each of it is settled,
@@ -219,7 +204,7 @@ impl Producer {
     /// The `client.id` in use, the generated one if none was set.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        &self.handle.client_id
+        self.shared().measured.client_id()
     }
 
     /// The cluster's id as the last metadata had it; `None` before the first, and from brokers below 0.10.1 (KIP-78, MD26).
@@ -255,7 +240,7 @@ impl Producer {
     /// ```
     #[must_use]
     pub fn metrics(&self) -> ProducerMetrics {
-        self.shared().measured.snapshot()
+        ProducerMetrics::of(&self.shared().measured)
     }
 
     /// How many records were acknowledged so far.
@@ -273,7 +258,7 @@ impl Producer {
     /// Bytes of `buffer.memory` that nothing uses at the moment.
     #[must_use]
     pub fn buffer_available_bytes(&self) -> usize {
-        self.shared().pool.available()
+        self.shared().waits.pool().available()
     }
 }
 

@@ -14,7 +14,6 @@ use kp_accumulator::FailureKind;
 use kp_client::{ClientNodes, ClientRequest, Event, KafkaClient};
 use kp_metrics::Publisher;
 use kp_sender::{Input, Output, SenderCore, Settlement};
-use kp_time::Deadline;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -93,13 +92,13 @@ impl Driver {
             self.carry_out(now, output);
             self.publisher.note_news();
         }
-        // Behind the outputs: an answer that is in already must not come too late for who waits for it.
+        // Behind the outputs: an answer that is in already must not come too late for the call that waits for it.
         self.shared.expire_waits(now);
         if self.over {
             return;
         }
         let Self { shared, core, client, publisher, .. } = self;
-        if shared.pool.has_waiters() {
+        if shared.waits.pool().has_waiters() {
             publisher.note_news();
         }
         if let Some(words) = publisher.turn(now, core, &**client) {
@@ -156,7 +155,7 @@ impl Driver {
     }
 
     fn sleep_until(&self) -> Option<Instant> {
-        let moments = [self.core.poll_timeout(), self.shared.next_wait_deadline(), self.publisher.next()];
+        let moments = [self.core.poll_timeout(), self.shared.waits.next_deadline(), self.publisher.next()];
         moments.into_iter().flatten().min()
     }
 
@@ -177,10 +176,10 @@ impl Driver {
                     self.shared.accumulator.follow_racks(&cluster);
                     self.shared.views.set(View::new(Arc::clone(&cluster), &self.shared.accumulator));
                 }
-                self.shared.waiters.clear_failure();
-                self.shared.waiters.serve(&cluster);
+                self.shared.waits.metadata().clear_failure();
+                self.shared.waits.metadata().serve(&cluster);
                 // Who waits for a partition that is not there yet waits for the next answer (MD20).
-                for topic in self.shared.waiters.topics_to_refresh() {
+                for topic in self.shared.waits.metadata().topics_to_refresh() {
                     self.core.handle_input(now, Input::RefreshTopic(topic));
                 }
             }
@@ -191,7 +190,7 @@ impl Driver {
                 self.shared.ended.mark_fatal(reason);
                 self.shared.refuse_new();
             }
-            Output::MetadataFailed { reason } => self.shared.waiters.note_failure(reason),
+            Output::MetadataFailed { reason } => self.shared.waits.metadata().note_failure(reason),
             Output::Closed => self.over = true,
         }
     }
@@ -202,7 +201,7 @@ impl Driver {
         let refusal = SendErrorKind::UnsupportedVersion { reason };
         let cluster = Arc::clone(&self.shared.views.load().cluster);
         self.shared.views.set(View::refusing(cluster, refusal.clone()));
-        self.shared.waiters.refuse(&refusal);
+        self.shared.waits.metadata().refuse(&refusal);
     }
 
     fn send(&mut self, now: Instant, request: ClientRequest) {
@@ -225,15 +224,9 @@ impl Driver {
 pub(crate) fn give_up(shared: &Shared) {
     shared.ended.mark_panicked();
     shared.accumulator.close();
-    shared.waiters.close(&SendErrorKind::NetworkThreadGone);
-    shared.pool.close();
+    shared.waits.close(&SendErrorKind::NetworkThreadGone);
     shared.accumulator.fail_everything(FailureKind::NetworkThreadGone);
     shared.measured.counters().abandoned(shared.accumulator.abandoned_records());
     shared.close_extensions();
     shared.ended.wake();
-}
-
-/// The moment by which a producer whose last handle was dropped must be done.
-pub(crate) fn drop_deadline(shared: &Shared) -> Deadline {
-    Deadline::after(shared.clock.now(), shared.limits.delivery_timeout, "delivery.timeout.ms")
 }

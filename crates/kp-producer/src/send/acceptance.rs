@@ -1,8 +1,8 @@
 //! The way of a record up to its acceptance: checked, its topic found, its partition chosen, encoded into an open batch.
 //! On the hot path an atomic load, a map look-up and the partition's own lock inside the accumulator.
 
-use super::Waited;
 use super::view::{CachedTopic, TopicView, View};
+use super::waiting::{Waited, refusal_of};
 use crate::error::{SendError, SendErrorKind};
 use crate::outcome::delivery::Delivery;
 use crate::send::metadata_wait::Wanted;
@@ -10,7 +10,7 @@ use crate::shared::Shared;
 use kp_accumulator::{
     Append, AppendError, Notify, PartitionRequest, PartitionerError, Spent, Target, choose_partition,
 };
-use kp_memory::{Buffer, MemoryError};
+use kp_memory::Buffer;
 use kp_protocol::records::{BATCH_HEADER_SIZE, RecordEncoder};
 use kp_protocol::{Timestamp, TopicName};
 use kp_record::ProducerRecord;
@@ -119,7 +119,7 @@ impl Shared {
         loop {
             match attempt(&mut incoming) {
                 Ok(Attempt::Accepted(delivery)) => return AtOnce::Done(Ok(delivery)),
-                Ok(Attempt::NeedsBuffer(bytes)) => match self.pool.try_allocate(bytes) {
+                Ok(Attempt::NeedsBuffer(bytes)) => match self.waits.pool().try_allocate(bytes) {
                     Ok(Some(buffer)) => incoming.spare = Some(buffer),
                     _ => return AtOnce::Waits(incoming.target),
                 },
@@ -145,7 +145,7 @@ impl Shared {
                     self.link.tell(wanted.command());
                     return Err(refuse(SendErrorKind::WouldBlock));
                 }
-                Attempt::NeedsBuffer(bytes) => match self.pool.try_allocate(bytes) {
+                Attempt::NeedsBuffer(bytes) => match self.waits.pool().try_allocate(bytes) {
                     Ok(Some(buffer)) => incoming.spare = Some(buffer),
                     Ok(None) => return Err(refuse(SendErrorKind::WouldBlock)),
                     Err(error) => return Err(refuse(refusal_of(&error, Duration::ZERO))),
@@ -300,18 +300,5 @@ impl Shared {
 impl<'r, 'a> Incoming<'r, 'a> {
     fn new(record: &'r ProducerRecord<'a>, timestamp: Timestamp) -> Self {
         Self { record, timestamp, target: None, spare: None }
-    }
-}
-
-pub(super) fn refusal_of(error: &MemoryError, waited: Duration) -> SendErrorKind {
-    match error {
-        MemoryError::TooLarge { requested, limit } => SendErrorKind::RecordTooLarge {
-            size_bytes: *requested,
-            limit_bytes: *limit,
-            key: "buffer.memory",
-        },
-        MemoryError::Exhausted { .. } => SendErrorKind::BufferExhausted { waited },
-        MemoryError::Closed => SendErrorKind::Closed,
-        _ => SendErrorKind::BufferExhausted { waited },
     }
 }
