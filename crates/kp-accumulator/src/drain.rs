@@ -169,11 +169,11 @@ impl Accumulator {
             }
             if state.close_open(&self.settings) {
                 drop(state);
-                self.seal_list.push(queue.index());
+                self.sealing.push(queue.index());
                 return Picked::NotReady;
             }
         }
-        if let Some(sealer) = &mut *self.inline_sealer.lock()
+        if let Some(sealer) = &mut *self.sealing.inline()
             && let Some(batch) = state.take_head_to_seal()
         {
             drop(state);
