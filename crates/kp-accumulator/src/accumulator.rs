@@ -27,6 +27,7 @@ use crate::topics::Topics;
 use kp_memory::BufferPool;
 use kp_protocol::{TopicName, TopicPartition};
 use parking_lot::Mutex;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
@@ -238,7 +239,20 @@ impl Accumulator {
         self.sealing.set_bell(bell);
     }
 
-    /// Takes the batch that has waited longest to be sealed. It keeps its place in its queue.
+    /// Seals the batch that has waited longest for it, on this thread. `false` if none waits. A panic on the way fails the
+    /// records of that batch; what stands behind it goes on, and so does this thread.
+    pub fn seal_next(&self, sealer: &mut Sealer) -> bool {
+        let Some(batch) = self.next_to_seal() else { return false };
+        let queue = batch.queue();
+        match catch_unwind(AssertUnwindSafe(|| batch.seal(sealer))) {
+            Ok(sealed) => self.put_sealed(sealed),
+            Err(_) => self.give_up_place(queue),
+        }
+        true
+    }
+
+    /// Takes the batch that has waited longest to be sealed. It keeps its place in its queue: give it back, or what stands
+    /// behind it waits until it would have expired. [`seal_next`](Self::seal_next) sees to that.
     #[must_use]
     pub fn next_to_seal(&self) -> Option<Batch<Closed>> {
         loop {
@@ -258,6 +272,19 @@ impl Accumulator {
         if queue.put_sealed(batch) {
             self.announcements.ready(queue.index());
         }
+        self.note_return();
+    }
+
+    /// A batch of this queue was dropped while it was sealed.
+    fn give_up_place(&self, queue: QueueIndex) {
+        if self.topics.queue(queue).is_some_and(|queue| queue.give_up_places()) {
+            self.announcements.ready(queue);
+        }
+        self.note_return();
+    }
+
+    /// No worker has a certain batch any more.
+    fn note_return(&self) {
         // A driver that forces its end, or fails everything, waits for just this batch, muted or not.
         self.announcements.park.batch_returned();
         if let Some(kind) = self.lifecycle.ended() {
