@@ -188,7 +188,7 @@ fn an_unreachable_bootstrap_address_is_skipped() {
 fn a_cluster_that_cannot_be_reached_is_an_error_that_names_each_address() {
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
     let producer = producer(&closed.to_string(), &[("max.block.ms", "300")]);
-    let error = producer.send(ProducerRecord::to("t").value("v")).expect_err("nobody is there");
+    let error = producer.send(ProducerRecord::to("t").value("v")).expect_err("no broker is there");
     assert!(matches!(error.kind(), SendErrorKind::MetadataTimeout { .. }), "{error}");
     assert_eq!(error.certainty(), Certainty::NotWritten);
     let text = error.to_string();
@@ -202,7 +202,7 @@ fn addresses_that_say_nothing_are_named_too() {
     let silent = listener.local_addr().expect("bound");
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
     let producer = producer(&format!("{silent},{closed}"), &[("max.block.ms", "400")]);
-    let text = producer.send(ProducerRecord::to("t").value("v")).expect_err("nobody answers").to_string();
+    let text = producer.send(ProducerRecord::to("t").value("v")).expect_err("no broker answers").to_string();
     assert!(text.contains(&silent.to_string()) && text.contains(&closed.to_string()), "{text}");
 }
 
@@ -378,7 +378,7 @@ fn a_broker_that_is_gone_for_good_fails_every_record_and_says_where_the_time_wen
     producer.partitions_for("t").expect("metadata");
     broker.stop_broker(BrokerId(1)).expect("it runs");
     for delivery in send_numbered(&producer, 0, 50) {
-        let error = delivery.wait().expect_err("nobody is there");
+        let error = delivery.wait().expect_err("no broker is there");
         assert!(matches!(error.kind(), FailureKind::Expired), "{error}");
         let spent = error.spent().total();
         assert!(spent >= Duration::from_millis(600), "{error}: {spent:?}");
@@ -398,7 +398,7 @@ fn a_silent_broker_makes_the_outcome_unknown() {
     let error = producer.send(record).expect("accepted").wait().expect_err("no answer");
     assert_eq!(error.certainty(), Certainty::Unknown, "{error}");
     assert!(error.attempts() >= 1);
-    assert!(!values(&broker, "t", 0).is_empty(), "it is in the log, and nobody said so");
+    assert!(!values(&broker, "t", 0).is_empty(), "it is in the log, and no broker said so");
 }
 
 #[test]

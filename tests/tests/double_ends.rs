@@ -71,7 +71,8 @@ fn a_record_behind_one_that_expired_expires_too_while_its_leader_is_away() {
     for round in 0..3 {
         let mut delivery = producer.send(ProducerRecord::to("t").partition(0).value("v")).expect("accepted");
         let outcome = delivery.wait_timeout(Duration::from_secs(6));
-        let error = outcome.unwrap_or_else(|| panic!("round {round}: no outcome")).expect_err("nobody there");
+        let error =
+            outcome.unwrap_or_else(|| panic!("round {round}: no outcome")).expect_err("no broker is there");
         assert!(matches!(error.kind(), FailureKind::Expired), "{error}");
     }
 }

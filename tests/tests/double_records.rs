@@ -140,8 +140,9 @@ fn the_listener_is_told_each_token_once_in_order_with_and_without_interceptors()
 #[test]
 fn a_token_without_a_listener_is_refused_and_a_failure_is_told_whole() {
     let broker = MockBroker::manual();
-    let error =
-        producer(&broker).send_tagged(ProducerRecord::to("t").value("v"), 7).expect_err("nobody is told");
+    let error = producer(&broker)
+        .send_tagged(ProducerRecord::to("t").value("v"), 7)
+        .expect_err("there is no listener");
     assert!(matches!(error.kind(), SendErrorKind::NoListener) && !error.is_retriable(), "{error}");
     let told = Arc::new(Mutex::new(None));
     let log = Arc::clone(&told);

@@ -138,7 +138,7 @@ fn the_same_records_are_appended_again_under_a_new_epoch_which_begins_at_zero(cl
     assert_eq!(teller.appended(topic, 0, 0, &["once"]), 0);
     let not_zero = teller.send(topic, 1, 1, &["once"]);
     assert_eq!(not_zero.error_code, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, "a new epoch begins at 0");
-    assert_eq!(teller.appended(topic, 1, 0, &["once"]), 1, "a duplicate that nobody recognises");
+    assert_eq!(teller.appended(topic, 1, 0, &["once"]), 1, "a duplicate that the broker does not recognise");
     let old = teller.send(topic, 0, 1, &["late"]);
     assert_eq!(old.error_code, ErrorCode::INVALID_PRODUCER_EPOCH, "what was under way is cut off");
     assert_eq!(records_in(cluster, topic), 2);

@@ -153,7 +153,7 @@ fn the_facade_runs_on_a_client_that_is_a_script() {
 }
 
 #[test]
-fn what_the_network_advises_is_kept_once_for_whoever_asks() {
+fn what_the_network_advises_is_kept_once_for_all_who_ask() {
     let mut script = Script::default();
     let found = Event::OldCluster {
         broker: BrokerId(-1),

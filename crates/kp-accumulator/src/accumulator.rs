@@ -2,20 +2,23 @@
 //! Owns: the queues of all partitions. Borrows: bytes, from `kp-memory`. Never: a socket, a clock of its own.
 //! Locks, in this order: the driver's side, a queue, then one of the lists or the pool; none while user code runs.
 
-use crate::batch::{Batch, Closed, Listener, Sealed};
-use crate::completion::Outcome;
+use crate::announcements::Announcements;
+use crate::batch::{Batch, Closed, ListMemory, Sealed, TopicContext};
+use crate::broker_states::BrokerStates;
+use crate::completion::{Listener, Outcome};
+use crate::compression_ratio::CompressionRatio;
 use crate::failure::{Certainty, FailureKind};
 use crate::flush::Flush;
-use crate::growth::Waits;
 use crate::growth_limit::GrowthLimit;
 use crate::incomplete::Incomplete;
-use crate::park_word::ParkWord;
-use crate::partitioner::{Counter, Reach, Sticky};
+use crate::lifecycle::Lifecycle;
+use crate::partition_queue::BATCH_OVERHEAD;
+use crate::partitioner::{Counter, Sticky};
 use crate::queue_index::QueueIndex;
-use crate::ready::Driver;
+use crate::ready::ReadyQueues;
 use crate::record_format::FormatCell;
-use crate::seal_list::SealList;
 use crate::sealer::Sealer;
+use crate::sealing::Sealing;
 use crate::settings::AccumulatorSettings;
 use crate::spares::Spares;
 use crate::topic_counters::TopicCounters;
@@ -24,8 +27,8 @@ use crate::topics::Topics;
 use kp_memory::BufferPool;
 use kp_protocol::{TopicName, TopicPartition};
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, OnceLock};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
@@ -60,28 +63,18 @@ use std::time::Instant;
 pub struct Accumulator {
     pub(crate) settings: AccumulatorSettings,
     pub(crate) pool: Arc<BufferPool>,
-    pub(crate) park: ParkWord,
-    /// Queues that became ready since the driver looked.
-    pub(crate) ready_list: Mutex<Vec<QueueIndex>>,
-    /// Queues in which a first batch opened since the driver looked, and when.
-    pub(crate) opened: Mutex<Vec<(QueueIndex, Instant)>>,
-    pub(crate) seal_list: SealList,
+    pub(crate) announcements: Announcements,
+    pub(crate) sealing: Sealing,
     pub(crate) incomplete: Arc<Incomplete>,
     pub(crate) spares: Arc<Spares>,
-    pub(crate) driver: Mutex<Driver>,
-    /// Which brokers the sticky choice passes over.
-    pub(crate) reach: Reach,
-    /// Which brokers can be sent nothing for now.
-    pub(crate) waits: Waits,
+    pub(crate) lists: Arc<ListMemory>,
+    /// The driver's side.
+    pub(crate) driver: Mutex<ReadyQueues>,
+    pub(crate) brokers: BrokerStates,
     /// Which record format sizes are counted in.
     pub(crate) format: FormatCell,
-    /// Compresses on the driver; `None` where workers do, or nobody.
-    pub(crate) inline_sealer: Mutex<Option<Sealer>>,
     pub(crate) topics: Topics,
-    flushes: AtomicUsize,
-    closed: AtomicBool,
-    /// Set when there is no driver any more: nothing may wait in a queue.
-    ended: OnceLock<FailureKind>,
+    lifecycle: Lifecycle,
 }
 
 impl Accumulator {
@@ -92,25 +85,21 @@ impl Accumulator {
         let settings = AccumulatorSettings { batch_size: settings.batch_size.max(1), ..settings };
         let seals_inline = settings.compresses() && !settings.seals_on_workers();
         let sealer = seals_inline.then(|| Sealer::new(&pool, &settings, 1));
-        let spares = Spares::new(pool.capacity());
+        let spares = Spares::new(pool.capacity(), BATCH_OVERHEAD);
+        let lists = ListMemory::of(&pool);
         Arc::new(Self {
             settings,
             pool,
-            park: ParkWord::default(),
-            ready_list: Mutex::default(),
-            opened: Mutex::default(),
-            seal_list: SealList::default(),
+            announcements: Announcements::default(),
+            sealing: Sealing::new(sealer),
             incomplete: Arc::default(),
             spares,
+            lists,
             driver: Mutex::default(),
-            reach: Reach::default(),
-            waits: Waits::default(),
+            brokers: BrokerStates::default(),
             format: FormatCell::default(),
-            inline_sealer: Mutex::new(sealer),
             topics: Topics::default(),
-            flushes: AtomicUsize::new(0),
-            closed: AtomicBool::new(false),
-            ended: OnceLock::new(),
+            lifecycle: Lifecycle::default(),
         })
     }
 
@@ -128,7 +117,7 @@ impl Accumulator {
 
     /// Whom to wake when there is something to do that the driver would sleep past.
     pub fn set_driver_waker(&self, waker: Waker) {
-        self.park.set_waker(waker);
+        self.announcements.park.set_waker(waker);
     }
 
     /// The queues of `name`, for at least `partitions` partitions: each made with its first record, never removed (AC1). Keep
@@ -141,7 +130,7 @@ impl Accumulator {
     /// The partition of a queue.
     #[must_use]
     pub fn topic_partition(&self, queue: QueueIndex) -> Option<TopicPartition> {
-        self.topics.queue(queue).map(|queue| queue.home.topic_partition.clone())
+        self.topics.queue(queue).map(|queue| queue.context.topic_partition.clone())
     }
 
     /// The driver is about to sleep until `until` (`None`: until it is woken). `false`: something happened meanwhile;
@@ -156,48 +145,48 @@ impl Accumulator {
     /// `usize::MAX` where only the network can help. Flush, close and a shortage of memory wake it always.
     #[must_use]
     pub fn prepare_to_sleep_until_ready(&self, until: Option<Instant>, enough: usize) -> bool {
-        self.park.prepare_to_sleep(until, enough)
+        self.announcements.park.prepare_to_sleep(until, enough)
     }
 
     /// The driver is awake again: nobody needs to wake it.
     pub fn awake(&self) {
-        self.park.awake();
+        self.announcements.park.awake();
     }
 
     /// How often the driver was woken by appends, seals, flushes and close.
     #[must_use]
     pub fn wakes(&self) -> u64 {
-        self.park.wakes()
+        self.announcements.park.wakes()
     }
 
     /// Makes everything sendable now and waits for all that is incomplete at this moment (AC28). Flushes may overlap;
     /// dropping one ends only itself.
     pub fn begin_flush(self: &Arc<Self>) -> Flush {
-        self.flushes.fetch_add(1, SeqCst);
-        self.park.urgent();
+        self.lifecycle.begin_flush();
+        self.announcements.park.urgent();
         Flush::new(Arc::clone(self), self.incomplete.snapshot())
     }
 
     pub(crate) fn end_flush(&self) {
-        self.flushes.fetch_sub(1, SeqCst);
+        self.lifecycle.end_flush();
     }
 
     /// Accepts no more records, and makes everything that was accepted sendable (CL3). When this returns, no append is
     /// under way that could still be accepted (CL10).
     pub fn close(&self) {
-        self.closed.store(true, SeqCst);
+        self.lifecycle.close();
         for queue in self.topics.queues().iter() {
             // An append that saw it open holds this lock until its record is in a batch.
             drop(queue.state.lock());
         }
-        self.park.urgent();
+        self.announcements.park.urgent();
     }
 
     /// Whether it was closed.
     #[must_use]
     #[inline]
     pub fn is_closed(&self) -> bool {
-        self.closed.load(SeqCst)
+        self.lifecycle.is_closed()
     }
 
     /// Whether any batch is not settled yet.
@@ -234,8 +223,8 @@ impl Accumulator {
     #[must_use]
     pub fn topic_counters(&self) -> Vec<(TopicName, Arc<TopicCounters>)> {
         let topics = self.topics.list().into_iter();
-        let used = topics.filter(|(_, topic)| topic.shared.counters.is_used());
-        used.map(|(name, topic)| (name, Arc::clone(&topic.shared.counters))).collect()
+        let used = topics.filter(|(_, topic)| topic.shared.context.counters.is_used());
+        used.map(|(name, topic)| (name, Arc::clone(&topic.shared.context.counters))).collect()
     }
 
     /// Codecs with the memory they need, one for each worker thread. Make all of them before the first record.
@@ -247,14 +236,27 @@ impl Accumulator {
     /// Whom to wake when a batch waits to be sealed ([`Seal::Workers`](crate::Seal::Workers)), once for each batch.
     /// It must not call the accumulator.
     pub fn set_seal_bell(&self, bell: Waker) {
-        self.seal_list.set_bell(bell);
+        self.sealing.set_bell(bell);
     }
 
-    /// Takes the batch that has waited longest to be sealed. It keeps its place in its queue.
+    /// Seals the batch that has waited longest for it, on this thread. `false` if none waits. A panic on the way fails the
+    /// records of that batch; what stands behind it goes on, and so does this thread.
+    pub fn seal_next(&self, sealer: &mut Sealer) -> bool {
+        let Some(batch) = self.next_to_seal() else { return false };
+        let queue = batch.queue();
+        match catch_unwind(AssertUnwindSafe(|| batch.seal(sealer))) {
+            Ok(sealed) => self.put_sealed(sealed),
+            Err(_) => self.give_up_place(queue),
+        }
+        true
+    }
+
+    /// Takes the batch that has waited longest to be sealed. It keeps its place in its queue: give it back, or what stands
+    /// behind it waits until it would have expired. [`seal_next`](Self::seal_next) sees to that.
     #[must_use]
     pub fn next_to_seal(&self) -> Option<Batch<Closed>> {
         loop {
-            let queue = self.topics.queue(self.seal_list.pop()?)?;
+            let queue = self.topics.queue(self.sealing.pop()?)?;
             // Gone if it expired meanwhile.
             let batch = queue.state.lock().take_to_seal();
             if batch.is_some() {
@@ -267,20 +269,26 @@ impl Accumulator {
     /// partition.
     pub fn put_sealed(&self, batch: Batch<Sealed>) {
         let Some(queue) = self.topics.queue(batch.queue()) else { return };
-        let ready = {
-            let mut state = queue.state.lock();
-            let announce = state.put_sealed(batch) && !state.listed;
-            state.listed |= announce;
-            announce
-        };
-        if ready {
-            self.ready_list.lock().push(queue.index());
-            self.park.partition_ready();
+        if queue.put_sealed(batch) {
+            self.announcements.ready(queue.index());
         }
+        self.note_return();
+    }
+
+    /// A batch of this queue was dropped while it was sealed.
+    fn give_up_place(&self, queue: QueueIndex) {
+        if self.topics.queue(queue).is_some_and(|queue| queue.give_up_places()) {
+            self.announcements.ready(queue);
+        }
+        self.note_return();
+    }
+
+    /// No worker has a certain batch any more.
+    fn note_return(&self) {
         // A driver that forces its end, or fails everything, waits for just this batch, muted or not.
-        self.park.batch_returned();
-        if let Some(kind) = self.ended.get() {
-            self.fail_everything(*kind);
+        self.announcements.park.batch_returned();
+        if let Some(kind) = self.lifecycle.ended() {
+            self.fail_everything(kind);
         }
     }
 
@@ -293,7 +301,7 @@ impl Accumulator {
     /// Fails everything that is not in flight, now and whenever a worker gives a batch back: for the end of the driver,
     /// after [`close`](Self::close). What was never sent, or refused each time, is not written; the rest is unknown.
     pub fn fail_everything(&self, kind: FailureKind) {
-        let _ = self.ended.set(kind);
+        self.lifecycle.end(kind);
         for batch in self.take_queued(|_| true, true) {
             let outcome = Outcome::Failed(Arc::new(batch.failure_so_far(kind, Certainty::NotWritten)));
             self.incomplete.count_abandoned(batch.record_count());
@@ -303,7 +311,21 @@ impl Accumulator {
 
     /// Whether every batch may leave now, lingering ones too (AC10, AC11).
     pub(crate) fn is_urgent(&self) -> bool {
-        self.flushes.load(SeqCst) > 0 || self.pool.has_waiters() || self.is_closed()
+        self.lifecycle.is_urgent() || self.pool.has_waiters()
+    }
+
+    fn topic_context(&self) -> TopicContext {
+        let spares = Arc::downgrade(&self.spares);
+        TopicContext {
+            ratio: CompressionRatio::default(),
+            growth: GrowthLimit::new(self.settings.growth_max),
+            counters: Arc::default(),
+            incomplete: Arc::clone(&self.incomplete),
+            spares,
+            pool: Arc::clone(&self.pool),
+            linger: self.settings.linger,
+            batch_overhead: BATCH_OVERHEAD,
+        }
     }
 
     fn topic_shared(&self, number: usize) -> TopicShared {
@@ -311,13 +333,8 @@ impl Accumulator {
         TopicShared {
             sticky: Sticky::new(seed),
             counter: Counter::seeded(seed),
-            ratio: Default::default(),
-            counters: Arc::default(),
-            incomplete: Arc::clone(&self.incomplete),
-            spares: Arc::downgrade(&self.spares),
-            pool: Arc::clone(&self.pool),
-            growth: GrowthLimit::new(self.settings.growth_max),
-            linger: self.settings.linger,
+            context: Arc::new(self.topic_context()),
+            lists: Arc::clone(&self.lists),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How a record enters: which partition, which batch, which page. The hot path: one choice, one short lock, one
+//! How a record enters: which batch, which page. The hot path: one choice, one short lock, one
 //! encoding, and one atomic look at the park word only when there are news for the driver.
 
 use crate::accumulator::Accumulator;
@@ -9,7 +9,8 @@ use crate::completion::Completion;
 use crate::compression_ratio::SAFETY;
 use crate::error::AppendError;
 use crate::partition_queue::{PartitionQueue, QueueState};
-use crate::partitioner::{Choosing, Shard, partition_for_key};
+use crate::partitioner::{Choosing, Shard, Target};
+use crate::standing::Standing;
 use crate::topic_queues::TopicQueues;
 use kp_memory::Buffer;
 use kp_metadata::Topic;
@@ -19,17 +20,6 @@ use kp_time::Clock;
 use parking_lot::MutexGuard;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// Where a record is to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// To this partition (PA1).
-    Partition(PartitionId),
-    /// To the partition of its key; like [`Sticky`](Target::Sticky) if it has none or keys are ignored (PA3).
-    Keyed,
-    /// To the partition that unkeyed records go to now (PA5).
-    Sticky,
-}
 
 /// What became of a record that was not refused.
 #[derive(Debug)]
@@ -53,7 +43,7 @@ pub struct Appended {
 }
 
 /// A record on its way in, and what its sender lends.
-struct Entry<'e, 'r> {
+struct Incoming<'e, 'r> {
     record: &'e RecordRef<'r>,
     notify: &'e mut Option<Notify>,
     spare: &'e mut Option<Buffer>,
@@ -62,7 +52,7 @@ struct Entry<'e, 'r> {
 
 /// What others have to be told once the lock is released.
 #[derive(Default)]
-struct News {
+struct Announcement {
     /// The partition became ready.
     ready: bool,
     /// A batch opened on an empty queue: when, and whether it can linger (a muted one only expires).
@@ -71,17 +61,17 @@ struct News {
     to_seal: bool,
 }
 
-impl News {
+impl Announcement {
     fn is_any(&self) -> bool {
         self.ready || self.opened.is_some() || self.to_seal
     }
 }
 
 /// Where the choice of a record without a key is kept, and what the next one is made from.
-type Stuck<'a> = Option<(&'a TopicQueues, &'a Shard, &'a Topic)>;
+type StickyPlace<'a> = Option<(&'a TopicQueues, &'a Shard, &'a Topic)>;
 
 impl Accumulator {
-    /// Appends `record` to a batch of the partition that `target` chooses.
+    /// Appends `record` to a batch of the partition that `target` says.
     ///
     /// `metadata` is the topic as it is known now, with at least one partition. `notify` is taken if and only if the
     /// record is accepted, `spare` if and only if its memory is needed (AC5). `clock` is asked only when a batch opens.
@@ -109,24 +99,18 @@ impl Accumulator {
             let grown = self.topic(&topic.name, count);
             return self.append(&grown, metadata, target, record, notify, spare, clock);
         }
-        let entry = Entry { record, notify, spare, clock };
-        let key = if self.settings.ignore_keys { None } else { record.key };
-        let queue = match (target, key) {
-            (Target::Partition(partition), _) => {
-                usize::try_from(partition.0).ok().filter(|index| *index < count).ok_or(partition)
-            }
-            _ if count == 0 => Err(PartitionId(0)),
-            (Target::Keyed, Some(key)) => Ok(partition_for_key(key, count as u32) as usize),
-            _ => return self.append_sticky(topic, metadata, entry),
+        let incoming = Incoming { record, notify, spare, clock };
+        let partition = match target {
+            Target::Partition(partition) | Target::Keyed(partition) => partition,
+            Target::Sticky if count > 0 => return self.append_sticky(topic, metadata, incoming),
+            Target::Sticky => PartitionId(0),
         };
-        match queue {
-            Ok(index) => {
+        match usize::try_from(partition.0) {
+            Ok(index) if index < count => {
                 let queue = self.queue_of(topic, index);
-                self.append_to(queue, queue.state.lock(), None, entry)
+                self.append_to(queue, queue.state.lock(), None, incoming)
             }
-            Err(partition) => {
-                Err(AppendError::UnknownPartition { topic: topic.name.clone(), partition, count })
-            }
+            _ => Err(AppendError::UnknownPartition { topic: topic.name.clone(), partition, count }),
         }
     }
 
@@ -143,7 +127,7 @@ impl Accumulator {
         &self,
         topic: &TopicQueues,
         metadata: &Topic,
-        entry: Entry<'_, '_>,
+        incoming: Incoming<'_, '_>,
     ) -> Result<Append, AppendError> {
         let sticky = &topic.shared.sticky;
         loop {
@@ -163,7 +147,7 @@ impl Accumulator {
             };
             // Chosen without the lock: another thread of the shard may have moved it meanwhile (AC8).
             if shard.stands_on(partition) {
-                return self.append_to(queue, state, Some((topic, shard, metadata)), entry);
+                return self.append_to(queue, state, Some((topic, shard, metadata)), incoming);
             }
         }
     }
@@ -171,8 +155,8 @@ impl Accumulator {
     /// What the next sticky choice is made from.
     #[cold]
     fn choosing<'a>(&'a self, topic: &'a TopicQueues, metadata: &'a Topic) -> Choosing<'a> {
-        let lengths = self.settings.weighs().then_some(&topic.lengths);
-        Choosing { topic: metadata, lengths, reach: &self.reach }
+        let lengths = self.settings.partitioning.weighs().then_some(&topic.lengths);
+        Choosing { topic: metadata, lengths, reach: &self.brokers.reach }
     }
 
     /// Whether brokers take records with headers.
@@ -190,10 +174,10 @@ impl Accumulator {
         &self,
         queue: &PartitionQueue,
         mut state: MutexGuard<'_, QueueState>,
-        stuck: Stuck<'_>,
-        entry: Entry<'_, '_>,
+        sticky_place: StickyPlace<'_>,
+        incoming: Incoming<'_, '_>,
     ) -> Result<Append, AppendError> {
-        if !entry.record.headers.is_empty() {
+        if !incoming.record.headers.is_empty() {
             self.check_headers()?;
         }
         // Under the lock, so that close can wait for appends that came before it (CL10).
@@ -201,13 +185,15 @@ impl Accumulator {
             return Err(AppendError::Closed);
         }
         let room = match &mut state.open {
-            Some(open) => open.try_append(entry.record, entry.spare)?,
+            Some(open) => open.try_append(incoming.record, incoming.spare)?,
             None => Room::Full,
         };
         match room {
-            Room::Taken(bytes) => Ok(self.accept(queue, state, stuck, bytes, entry.notify, News::default())),
+            Room::Taken(bytes) => {
+                Ok(self.accept(queue, state, sticky_place, bytes, incoming.notify, Announcement::default()))
+            }
             Room::NeedsPage(size) => Ok(Append::NeedsBuffer(self.pool.buffer_size(size))),
-            Room::Full => self.append_to_new_batch(queue, state, stuck, entry),
+            Room::Full => self.append_to_new_batch(queue, state, sticky_place, incoming),
         }
     }
 
@@ -217,42 +203,44 @@ impl Accumulator {
         &self,
         queue: &PartitionQueue,
         mut state: MutexGuard<'_, QueueState>,
-        stuck: Stuck<'_>,
-        entry: Entry<'_, '_>,
+        sticky_place: StickyPlace<'_>,
+        incoming: Incoming<'_, '_>,
     ) -> Result<Append, AppendError> {
-        let mut news = News::default();
-        let Entry { record, notify, spare, clock } = entry;
+        let mut announcement = Announcement::default();
+        let Incoming { record, notify, spare, clock } = incoming;
         if state.open.is_some() {
             if self.grow_open(queue, &mut state, clock) {
-                self.note_ready(&mut state, &mut news);
+                self.note_ready(&mut state, &mut announcement);
             } else {
-                self.close_for_good(&mut state, &mut news);
+                self.close_for_good(&mut state, &mut announcement);
             }
         }
         if let Some(open) = &mut state.open {
             // It has grown.
             match open.try_append(record, spare) {
-                Ok(Room::Taken(bytes)) => return Ok(self.accept(queue, state, stuck, bytes, notify, news)),
+                Ok(Room::Taken(bytes)) => {
+                    return Ok(self.accept(queue, state, sticky_place, bytes, notify, announcement));
+                }
                 // Larger than what it has grown by.
-                Ok(Room::Full) => self.close_for_good(&mut state, &mut news),
+                Ok(Room::Full) => self.close_for_good(&mut state, &mut announcement),
                 Ok(Room::NeedsPage(size)) => {
                     drop(state);
-                    self.announce(queue, &news);
+                    self.announce(queue, &announcement);
                     return Ok(Append::NeedsBuffer(self.pool.buffer_size(size)));
                 }
                 Err(error) => {
                     drop(state);
-                    self.announce(queue, &news);
+                    self.announce(queue, &announcement);
                     return Err(error.into());
                 }
             }
         }
-        let opened = self.open_batch(queue, &mut state, record, spare, clock, &mut news);
+        let opened = self.open_batch(queue, &mut state, record, spare, clock, &mut announcement);
         if let Ok(Room::Taken(bytes)) = opened {
-            return Ok(self.accept(queue, state, stuck, bytes, notify, news));
+            return Ok(self.accept(queue, state, sticky_place, bytes, notify, announcement));
         }
         drop(state);
-        self.announce(queue, &news);
+        self.announce(queue, &announcement);
         let size = RecordEncoder::new().record_size(record);
         opened.map(|_| Append::NeedsBuffer(self.pool.buffer_size(size))).map_err(AppendError::from)
     }
@@ -265,7 +253,7 @@ impl Accumulator {
         record: &RecordRef<'_>,
         spare: &mut Option<Buffer>,
         clock: &dyn Clock,
-        news: &mut News,
+        announcement: &mut Announcement,
     ) -> Result<Room, ProtocolError> {
         let size = RecordEncoder::new().record_size(record);
         let Some(page) = spare.take_if(|page| page.is_empty() && page.capacity() >= size) else {
@@ -273,10 +261,11 @@ impl Accumulator {
         };
         // After the wait for memory, so that the batch's time begins now (AC6).
         let now = clock.now();
-        let ratio = &queue.home.topic.ratio;
+        let ratio = &queue.context.topic.ratio;
         let ratio = self.settings.compresses().then(|| ratio.estimate() * SAFETY);
-        let limits = OpenLimits::of(&self.settings, ratio, self.measure());
-        let mut batch = Batch::open(Arc::clone(&queue.home), now, page, limits);
+        let limits = OpenLimits::of(self.settings.size_of_batch(), ratio, self.measure());
+        let renewed = self.spares.renewed(&queue.context, now);
+        let mut batch = Batch::open(&queue.context, renewed, now, page, limits);
         let taken = batch.try_append(record, &mut None);
         if !matches!(taken, Ok(Room::Taken(_))) {
             *spare = Some(batch.discard());
@@ -290,12 +279,11 @@ impl Accumulator {
         }
         state.open = Some(batch);
         queue.publish_length(state);
-        if was_empty && !state.listed {
-            if self.settings.linger.is_zero() && !state.muted {
-                state.listed = true;
-                news.ready = true;
+        if was_empty && state.standing == Standing::Resting {
+            if self.settings.linger.is_zero() && !state.is_muted() {
+                announcement.ready |= state.standing.announce();
             } else {
-                news.opened = Some((now, !state.muted));
+                announcement.opened = Some((now, !state.is_muted()));
             }
         }
         taken
@@ -307,10 +295,10 @@ impl Accumulator {
         &self,
         queue: &PartitionQueue,
         mut state: MutexGuard<'_, QueueState>,
-        stuck: Stuck<'_>,
+        sticky_place: StickyPlace<'_>,
         bytes: usize,
         notify: &mut Option<Notify>,
-        mut news: News,
+        mut announcement: Announcement,
     ) -> Append {
         let Some(open) = &mut state.open else {
             unreachable!("a record was appended to it under the same lock");
@@ -325,64 +313,69 @@ impl Accumulator {
         let stride = open.first_full_at().max(self.settings.batch_size);
         let is_full = open.is_full() || !can_note_more;
         if is_full {
-            self.full(queue, &mut state, can_note_more, &mut news);
+            self.full(queue, &mut state, can_note_more, &mut announcement);
         }
-        if let Some((topic, shard, metadata)) = stuck {
+        if let Some((topic, shard, metadata)) = sticky_place {
             // Under the lock, so that a switch cannot race the append that caused it (PA6).
             if shard.is_time_to_move(&state, bytes, stride, !is_full) {
                 topic.shared.sticky.move_on(&state, shard, self.choosing(topic, metadata));
             }
         }
         drop(state);
-        if news.is_any() {
-            self.announce(queue, &news);
+        if announcement.is_any() {
+            self.announce(queue, &announcement);
         }
-        Append::Accepted(Appended { completion, index, partition: queue.home.topic_partition.partition })
+        Append::Accepted(Appended { completion, index, partition: queue.context.topic_partition.partition })
     }
 
     /// The open batch is full: it closes, unless the next record may find it growing. It closes always where there is no memory
     /// to note whom to call for more records (`can_note_more`).
     #[cold]
-    fn full(&self, queue: &PartitionQueue, state: &mut QueueState, can_note_more: bool, news: &mut News) {
+    fn full(
+        &self,
+        queue: &PartitionQueue,
+        state: &mut QueueState,
+        can_note_more: bool,
+        announcement: &mut Announcement,
+    ) {
         if can_note_more && self.may_grow(queue, state) {
-            self.note_ready(state, news);
+            self.note_ready(state, announcement);
         } else {
-            self.close_for_good(state, news);
+            self.close_for_good(state, announcement);
         }
     }
 
-    fn close_for_good(&self, state: &mut QueueState, news: &mut News) {
-        news.to_seal |= state.close_open(&self.settings);
-        self.note_ready(state, news);
+    fn close_for_good(&self, state: &mut QueueState, announcement: &mut Announcement) {
+        announcement.to_seal |= state.close_open(&self.settings);
+        self.note_ready(state, announcement);
     }
 
-    fn note_ready(&self, state: &mut QueueState, news: &mut News) {
-        if !state.listed && !state.muted && state.is_head_complete(&self.settings) {
-            state.listed = true;
-            news.ready = true;
+    fn note_ready(&self, state: &mut QueueState, announcement: &mut Announcement) {
+        if state.standing == Standing::Resting && !state.is_muted() && state.is_head_complete(&self.settings)
+        {
+            announcement.ready |= state.standing.announce();
         }
     }
 
     #[cold]
-    fn announce(&self, queue: &PartitionQueue, news: &News) {
+    fn announce(&self, queue: &PartitionQueue, announcement: &Announcement) {
         let index = queue.index();
-        if news.to_seal {
-            self.seal_list.push(index);
+        if announcement.to_seal {
+            self.sealing.push(index);
         }
-        if let Some((created, lingers)) = news.opened {
-            self.opened.lock().push((index, created));
+        if let Some((created, lingers)) = announcement.opened {
+            self.announcements.opened(index, created);
             if !lingers {
-                self.park.due_at(self.settings.expires_at(Age::new(created)));
+                self.announcements.park.due_at(self.settings.expires_at(Age::new(created)));
             } else if self.is_urgent() {
                 // Who flushes, or waits for memory, wants it now (AC11, AC28).
-                self.park.urgent();
+                self.announcements.park.urgent();
             } else {
-                self.park.due_at(self.settings.lingers_until(created));
+                self.announcements.park.due_at(self.settings.lingers_until(created));
             }
         }
-        if news.ready {
-            self.ready_list.lock().push(index);
-            self.park.partition_ready();
+        if announcement.ready {
+            self.announcements.ready(index);
         }
     }
 }

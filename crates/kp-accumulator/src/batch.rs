@@ -11,40 +11,42 @@
 mod callbacks;
 mod closed;
 mod conversion;
+mod converted;
+mod core;
 mod head;
 mod in_flight;
 mod ledger;
+mod limits;
+mod list_memory;
 mod open;
+mod pages;
 mod part;
 mod payload;
+mod place;
 mod sealed;
 
-pub(crate) use callbacks::{Callbacks, Token};
-pub use callbacks::{Listener, Notify};
+pub use callbacks::Notify;
 pub use closed::Closed;
-pub(crate) use closed::Pages;
-use conversion::Converted;
+pub(crate) use core::{Core, KeepSpare, OVERHEAD, PartitionContext, TopicContext};
 pub use head::HeadBatch;
 pub use in_flight::InFlight;
-use ledger::Ledger;
+pub(crate) use limits::{BatchSize, OpenLimits};
+pub(crate) use list_memory::ListMemory;
 pub use open::Open;
-pub(crate) use open::{OpenLimits, Room};
+pub(crate) use open::Room;
+pub(crate) use pages::Pages;
 pub(crate) use part::Part;
 pub use payload::{Payload, WireBatch};
+pub use place::BatchPlace;
 pub use sealed::{Sealed, Undispatched};
 
 use crate::age::Age;
-use crate::completion::{Completion, Outcome, RecordCallback};
+use crate::completion::{Completion, Outcome};
 use crate::failure::{BatchFailure, BrokerError, Certainty, FailureKind};
-use crate::incomplete::{BatchNumber, Entry, Occupant};
-use crate::measure::Measure;
-use crate::partition_queue::{Home, Slot};
+use crate::incomplete::BatchNumber;
 use crate::queue_index::QueueIndex;
 use crate::topic_counters::TopicCounters;
-use kp_memory::Reservation;
-use kp_protocol::records::{BATCH_HEADER_SIZE, RecordEncoder};
 use kp_protocol::{BatchIdentity, LeaderEpoch, TopicPartition};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -56,62 +58,6 @@ pub struct Batch<S> {
     state: S,
 }
 
-/// What a batch keeps in every state.
-#[derive(Debug)]
-pub(crate) struct Core {
-    home: Arc<Home>,
-    /// Its place among the incomplete; `None` once it is settled.
-    entry: Option<Entry>,
-    place: BatchPlace,
-    is_part: bool,
-    completion: Arc<Completion>,
-    callbacks: Callbacks,
-    /// Count and times of its records; final once it is closed.
-    records: RecordEncoder,
-    /// Record bytes before compression; known when it is closed.
-    raw: usize,
-    ledger: Ledger,
-    /// What it was sent with last, or is to be sent with for the first time (a part of a split).
-    sent: Option<Sent>,
-    /// What a leader that takes no batches was sent in its place.
-    converted: Option<Converted>,
-    /// What it takes in memory besides its pages, counted; `None` before its first record and after its end.
-    overhead: Option<Reservation>,
-}
-
-/// What a batch was sent with.
-#[derive(Clone, Copy, Debug)]
-struct Sent {
-    /// It keeps the identity for every retry (AC22).
-    identity: Option<BatchIdentity>,
-    /// The same identity makes the same header again. A part that was not sent yet has none.
-    header: Option<[u8; BATCH_HEADER_SIZE]>,
-    /// The leader epoch, if the metadata knew one (AC15).
-    leader_epoch: Option<LeaderEpoch>,
-}
-
-/// Where a batch stands among those of its partition: earlier places hold records that were accepted earlier. The number that
-/// the batch was opened under, and for a part of a split the index of its first record in that batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BatchPlace(BatchNumber, u32);
-
-impl BatchPlace {
-    /// The place of a part of this batch that begins with its record `first_index`.
-    #[must_use]
-    pub fn of_part(self, first_index: u32) -> Self {
-        Self(self.0, self.1 + first_index)
-    }
-}
-
-/// What each batch takes in memory besides its pages and the lists of [`Callbacks`], in bytes: itself, its completion, its places
-/// in its queue and among the incomplete (in lists that double, so twice), and what shares its page with the network.
-pub(crate) const OVERHEAD: usize = size_of::<Core>()
-    + size_of::<Completion>()
-    + 2 * (size_of::<Slot>() + size_of::<Occupant>() + size_of::<usize>())
-    + SHARED_PAGE;
-/// A page that is frozen lies in an allocation of its own, with its reference count; so does the list of the counts' owner.
-const SHARED_PAGE: usize = 128;
-
 impl<S> Batch<S> {
     /// Its place among the batches of its partition.
     #[must_use]
@@ -122,19 +68,19 @@ impl<S> Batch<S> {
     /// The queue it belongs to.
     #[must_use]
     pub fn queue(&self) -> QueueIndex {
-        self.core.home.index
+        self.core.context.queue
     }
 
     /// The partition it is for.
     #[must_use]
     pub fn topic_partition(&self) -> &TopicPartition {
-        &self.core.home.topic_partition
+        &self.core.context.topic_partition
     }
 
     /// Where batches of its topic are counted.
     #[must_use]
     pub fn topic_counters(&self) -> &TopicCounters {
-        &self.core.home.topic.counters
+        &self.core.context.topic.counters
     }
 
     /// When its first record was appended (AC6).
@@ -284,199 +230,10 @@ impl<S> Batch<S> {
         let Self { mut core, state } = self;
         core.finish(outcome);
         drop(state);
-        let spares = Weak::clone(&core.home.topic.spares);
+        let spares = Weak::clone(&core.context.topic.spares);
         if let Some(spares) = spares.upgrade() {
             spares.keep(core);
         }
-    }
-}
-
-impl Core {
-    pub(crate) fn new(home: Arc<Home>, created: Instant) -> Self {
-        let completion = Arc::new(Completion::new(home.topic_partition.clone()));
-        Self::with(home, created, completion)
-    }
-
-    fn with(home: Arc<Home>, created: Instant, completion: Arc<Completion>) -> Self {
-        let entry = home.topic.incomplete.enter(&completion);
-        let ledger = Ledger::new(created, home.topic.linger);
-        Self {
-            home,
-            entry: Some(entry),
-            place: BatchPlace(entry.number, 0),
-            is_part: false,
-            completion,
-            callbacks: Callbacks::default(),
-            records: RecordEncoder::new(),
-            raw: 0,
-            ledger,
-            sent: None,
-            converted: None,
-            overhead: None,
-        }
-    }
-
-    /// Whether it stands for no batch's outcome: `blank`, which stands in for a completion that is looked at.
-    pub(crate) fn completion_is(&self, blank: &Arc<Completion>) -> bool {
-        Arc::ptr_eq(&self.completion, blank)
-    }
-
-    /// Gives a retired one a completion to use again.
-    pub(crate) fn take_completion(&mut self, completion: Arc<Completion>) {
-        debug_assert!(self.entry.is_none(), "it is settled");
-        self.completion = completion;
-    }
-
-    /// It is settled, and kept to be used again: lets go of everything that somebody else may need. Gives its completion away if
-    /// others look at it.
-    pub(crate) fn retire(&mut self, blank: &Arc<Completion>) -> Option<Arc<Completion>> {
-        debug_assert!(self.entry.is_none(), "it is settled");
-        self.converted = None;
-        self.ledger.forget_error();
-        self.overhead = None;
-        match Arc::get_mut(&mut self.completion) {
-            Some(completion) => {
-                completion.renew(blank.topic_partition().clone());
-                None
-            }
-            None => Some(std::mem::replace(&mut self.completion, Arc::clone(blank))),
-        }
-    }
-
-    /// What was retired becomes a new batch, in the same memory.
-    pub(crate) fn renew(&mut self, home: Arc<Home>, created: Instant, blank: Arc<Completion>) {
-        let mut completion = std::mem::replace(&mut self.completion, blank);
-        let partition = home.topic_partition.clone();
-        match Arc::get_mut(&mut completion) {
-            Some(completion) => completion.renew(partition),
-            None => completion = Arc::new(Completion::new(partition)),
-        }
-        *self = Self::with(home, created, completion);
-    }
-
-    fn number(&self) -> BatchNumber {
-        self.entry.map_or(self.place.0, |entry| entry.number)
-    }
-
-    /// Counts what the batch takes in memory besides its pages, until it ends. Above the bound if need be: it has its page, and
-    /// the next one has to wait for it.
-    fn count_overhead(&mut self) {
-        self.overhead = Some(self.home.topic.pool.bookkeep(OVERHEAD));
-    }
-
-    /// As [`Batch::failure`] without a clock: by the last moment that is known.
-    fn failure_so_far(&self, kind: FailureKind, certainty: Certainty) -> BatchFailure {
-        BatchFailure {
-            kind,
-            certainty: self.ledger.weaken(certainty),
-            attempts: self.ledger.attempts(),
-            waited: self.ledger.spent().total(),
-            spent: self.ledger.spent(),
-            is_fatal: false,
-            last: self.ledger.last_error().cloned(),
-            record_errors: Vec::new(),
-        }
-    }
-
-    /// The head of a queue as a gate sees it. Its records take `payload` bytes as they are.
-    fn as_head(&self, payload: usize, measure: Measure) -> HeadBatch<'_> {
-        HeadBatch {
-            partition: &self.home.topic_partition,
-            records: self.records.count(),
-            wire_size: measure.wire_size(self.records.count(), self.raw, payload),
-            attempts: self.ledger.attempts(),
-            identity: self.sent.and_then(|sent| sent.identity),
-            ever_unknown: self.ledger.is_ever_unknown(),
-            created: self.ledger.created(),
-        }
-    }
-
-    /// A batch for some of this one's records, from `first_index` on. It has not been tried yet (BB27), but keeps the
-    /// age, what earlier attempts left open, and the sequence that its first record was given.
-    fn part(&self, now: Instant, first_index: u32) -> Self {
-        let mut part = Self::new(Arc::clone(&self.home), self.ledger.created());
-        part.place = self.place.of_part(first_index);
-        part.is_part = true;
-        part.ledger = self.ledger.part(now);
-        part.count_overhead();
-        let identity = self.sent.and_then(|sent| sent.identity).map(|identity| BatchIdentity {
-            base_sequence: identity.base_sequence.advance(first_index),
-            ..identity
-        });
-        part.sent = identity.map(|_| Sent { identity, header: None, leader_epoch: None });
-        part
-    }
-
-    /// The header that it was sent with under this identity.
-    fn header_under(&self, identity: Option<BatchIdentity>) -> Option<[u8; BATCH_HEADER_SIZE]> {
-        self.sent.filter(|sent| sent.identity == identity)?.header
-    }
-
-    /// It is sent.
-    fn begin_attempt(&mut self, now: Instant, sent: Sent) {
-        self.ledger.begin_attempt(now);
-        self.sent = Some(sent);
-    }
-
-    /// There are no records whose outcome anybody could ask for.
-    fn forget(&mut self) {
-        self.leave();
-    }
-
-    fn leave(&mut self) {
-        let entry = self.entry.take();
-        debug_assert!(entry.is_some(), "a batch is settled once");
-        if let Some(entry) = entry {
-            self.home.topic.incomplete.leave(entry);
-        }
-    }
-
-    fn finish(&mut self, outcome: Outcome) {
-        let incomplete = Arc::clone(&self.home.topic.incomplete);
-        let first = self.completion.show(outcome);
-        debug_assert!(first, "a batch is settled once");
-        let callbacks = std::mem::take(&mut self.callbacks);
-        if let Some(outcome) = self.completion.outcome() {
-            // The user's code may do anything but harm other records (BB22).
-            let guarded = |run: &mut dyn FnMut()| {
-                if catch_unwind(AssertUnwindSafe(run)).is_err() {
-                    incomplete.count_callback_panic();
-                }
-            };
-            let partition = &self.home.topic_partition;
-            let call = |index, run: RecordCallback| {
-                let mut told = outcome.for_callback(partition, index).map(|told| (run, told));
-                guarded(&mut || {
-                    if let Some((run, told)) = told.take() {
-                        run(told);
-                    }
-                });
-            };
-            let tell = |index, token| {
-                if let (Some(listener), Some(told)) =
-                    (incomplete.listener(), outcome.for_callback(partition, index))
-                {
-                    guarded(&mut || listener(token, told.clone()));
-                }
-            };
-            callbacks.tell(&self.home, call, tell);
-        }
-        self.completion.wake();
-        self.leave();
-    }
-}
-
-impl Drop for Core {
-    fn drop(&mut self) {
-        if self.entry.is_none() {
-            return;
-        }
-        // Nobody settled it: the driver's thread is gone, or the accumulator was dropped with the batch in it.
-        let certainty = if self.ledger.is_in_flight() { Certainty::Unknown } else { Certainty::NotWritten };
-        self.home.topic.incomplete.count_abandoned(self.records.count());
-        self.finish(Outcome::Failed(Arc::new(
-            self.failure_so_far(FailureKind::NetworkThreadGone, certainty),
-        )));
     }
 }
 

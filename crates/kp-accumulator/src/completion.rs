@@ -69,6 +69,9 @@ pub struct RecordOutcome<'a> {
     pub index: u32,
 }
 
+/// Told about each record that was appended with a token, on the thread that settles the batch, without locks.
+pub type Listener = Box<dyn Fn(u64, RecordOutcome<'_>) + Send + Sync>;
+
 /// The place where a batch's outcome appears. One per batch, shared by its records' deliveries.
 ///
 /// ```

@@ -6,7 +6,7 @@ use crate::batch::HeadBatch;
 use crate::batch::{Batch, InFlight, Sealed, WireBatch};
 use crate::partition_queue::{Head, PartitionQueue, QueueState, Queued};
 use crate::queue_index::QueueIndex;
-use crate::ready::{Driver, Look};
+use crate::ready::{Look, ReadyQueues};
 use kp_metadata::Cluster;
 use kp_protocol::{BatchIdentity, BrokerId, TopicPartition};
 use std::collections::VecDeque;
@@ -109,9 +109,8 @@ impl Accumulator {
                     break;
                 }
                 Picked::NotReady => {
-                    driver.unroute(index);
-                    driver.examine(self, look, index);
-                    // A worker may have been quicker than this look, and announced nothing since the queue was listed still:
+                    driver.look_anew(self, look, index);
+                    // A worker may have been quicker than this look, and announced nothing since the queue stood here still:
                     // its turn is now, since the caller asks for a broker once.
                     ready.extend(driver.brokers.remove(&broker).unwrap_or_default());
                 }
@@ -120,11 +119,11 @@ impl Accumulator {
                         size += wire_size;
                         out.push(Drained { queue: index, batch, wire, pass });
                     }
-                    self.leave_turn(driver, &queue);
+                    self.leave_turn(&queue);
                 }
                 Picked::GivenUp(queued) => {
                     given_up.push(queued.into_sealed());
-                    self.leave_turn(driver, &queue);
+                    self.leave_turn(&queue);
                 }
             }
         }
@@ -137,13 +136,13 @@ impl Accumulator {
     /// Takes the list of a broker that takes a request now; `None` if nothing waits for it.
     fn take_ready(
         &self,
-        driver: &mut Driver,
+        driver: &mut ReadyQueues,
         look: Look<'_>,
         broker: BrokerId,
     ) -> Option<VecDeque<QueueIndex>> {
         if driver.follow_cluster(self, look) {
             // Other brokers may have something to send now: the caller has to look before it sleeps.
-            self.park.look_again();
+            self.announcements.park.look_again();
         }
         let ready = driver.brokers.remove(&broker)?;
         driver.broker_takes(broker);
@@ -162,7 +161,7 @@ impl Accumulator {
         if state.head(look.now, look.urgent, &self.settings) != Head::Ready {
             return Picked::NotReady;
         }
-        let to = &queue.home.topic_partition;
+        let to = &queue.context.topic_partition;
         if state.closed.is_empty() {
             state.passed_over = !gate.has_room(queue.index(), to);
             if state.passed_over {
@@ -170,11 +169,11 @@ impl Accumulator {
             }
             if state.close_open(&self.settings) {
                 drop(state);
-                self.seal_list.push(queue.index());
+                self.sealing.push(queue.index());
                 return Picked::NotReady;
             }
         }
-        if let Some(sealer) = &mut *self.inline_sealer.lock()
+        if let Some(sealer) = &mut *self.sealing.inline()
             && let Some(batch) = state.take_head_to_seal()
         {
             drop(state);
@@ -199,7 +198,7 @@ impl Accumulator {
             return Picked::NoRoom;
         }
         let admission = gate.admit(queue.index(), &head);
-        let to = &queue.home.topic_partition;
+        let to = &queue.context.topic_partition;
         let is_skipped = matches!(admission, Admission::Skip);
         state.passed_over = is_skipped || !gate.has_room(queue.index(), to);
         let mut take = || {
@@ -218,16 +217,14 @@ impl Accumulator {
     }
 
     /// A partition had its turn: it is looked at again in the driver's next turn, since it may have more.
-    fn leave_turn(&self, driver: &mut Driver, queue: &PartitionQueue) {
-        driver.unroute(queue.index());
-        let more = {
+    fn leave_turn(&self, queue: &PartitionQueue) {
+        let has_more = {
             let mut state = queue.state.lock();
-            state.listed = !state.is_empty();
-            state.listed
+            state.standing.rest();
+            state.announce_waiting()
         };
-        if more {
-            driver.pending.push(queue.index());
-            self.park.look_again();
+        if has_more {
+            self.announcements.look_again_at(queue.index());
         }
     }
 
@@ -239,7 +236,7 @@ impl Accumulator {
         look: Look<'_>,
         identity: Option<BatchIdentity>,
     ) -> Option<(Batch<InFlight>, WireBatch)> {
-        let to = &queue.home.topic_partition;
+        let to = &queue.context.topic_partition;
         let partition = look.cluster.partition(&to.topic, to.partition);
         let epoch = partition.and_then(|partition| partition.leader_epoch);
         match batch.dispatch(look.now, identity, epoch) {

@@ -3,10 +3,8 @@
 
 use crate::accumulator::Accumulator;
 use crate::batch::{Batch, Sealed};
-use crate::partition_queue::{PartitionQueue, QueueState, Queued};
+use crate::partition_queue::Queued;
 use crate::queue_index::QueueIndex;
-use crate::ready::Driver;
-use std::sync::Arc;
 use std::time::Instant;
 
 impl Accumulator {
@@ -22,6 +20,8 @@ impl Accumulator {
             let Some(queue) = driver.queues.get(index.0 as usize).cloned() else { continue };
             let mut taken = Vec::new();
             let mut state = queue.state.lock();
+            // Else the batch behind one that was dropped would be taken in its place.
+            state.forget_dropped();
             while state.head_expiry(&self.settings).is_some_and(|expiry| expiry <= now) {
                 match state.pop_head() {
                     Some(queued) => taken.push(queued),
@@ -36,8 +36,11 @@ impl Accumulator {
                 driver.expiring.set(index, next);
             }
             queue.publish_length(&state);
-            self.look_again_at(driver, &queue, &mut state);
+            let has_more = state.announce_waiting();
             drop(state);
+            if has_more {
+                self.announcements.look_again_at(index);
+            }
             expired.extend(taken.into_iter().map(Queued::into_sealed));
         }
         if !expired.is_empty() {
@@ -57,28 +60,26 @@ impl Accumulator {
     /// `not_before` or as soon as the partition has a newer leader (AC15, AC24).
     pub fn requeue(&self, mut batch: Batch<Sealed>, now: Instant, not_before: Option<Instant>) {
         batch.back_off_until(not_before.filter(|at| *at > now));
-        let mut driver = self.driver.lock();
-        let Some(queue) = self.known(&mut driver, batch.queue()) else { return };
-        let mut state = queue.state.lock();
-        state.insert(batch);
-        queue.publish_length(&state);
-        self.look_again_at(&mut driver, &queue, &mut state);
+        let Some(queue) = self.topics.queue(batch.queue()) else { return };
+        if queue.requeue(batch) {
+            self.announcements.look_again_at(queue.index());
+        }
     }
 
     /// Holds a partition back: neither ready nor drained until [`unmute`](Self::unmute) (AC19, SN7).
     pub fn mute(&self, queue: QueueIndex) {
-        if let Some(queue) = self.known(&mut self.driver.lock(), queue) {
-            queue.state.lock().muted = true;
+        if let Some(queue) = self.topics.queue(queue) {
+            queue.mute();
         }
     }
 
     /// Lets a partition go on.
     pub fn unmute(&self, queue: QueueIndex) {
-        let mut driver = self.driver.lock();
-        let Some(queue) = self.known(&mut driver, queue) else { return };
-        let mut state = queue.state.lock();
-        state.muted = false;
-        self.look_again_at(&mut driver, &queue, &mut state);
+        if let Some(queue) = self.topics.queue(queue)
+            && queue.unmute()
+        {
+            self.announcements.look_again_at(queue.index());
+        }
     }
 
     /// Takes every batch that is not in flight, retried ones included: for the end of a producer (AC29). Batches that a
@@ -97,8 +98,8 @@ impl Accumulator {
     /// `at_once`: also what stands behind a batch that a worker has.
     pub(crate) fn take_queued(&self, wanted: impl Fn(u32) -> bool, at_once: bool) -> Vec<Batch<Sealed>> {
         // All queues are looked at: there are no news left.
-        self.park.look();
-        self.park.take_returned();
+        self.announcements.park.look();
+        self.announcements.park.take_returned();
         let mut driver = self.driver.lock();
         self.topics.copy_new_queues(&mut driver.queues);
         let mut taken = Vec::new();
@@ -108,7 +109,7 @@ impl Accumulator {
             taken.extend(state.take_where(&wanted, at_once));
             if state.has_sealing() {
                 // Under the lock that its return needs: either this look finds it, or its return is noted.
-                self.park.await_return();
+                self.announcements.park.await_return();
             }
             if taken.len() > before {
                 queue.publish_length(&state);
@@ -117,22 +118,6 @@ impl Accumulator {
         driver.forget_empty();
         drop(driver);
         taken.into_iter().map(Queued::into_sealed).collect()
-    }
-
-    /// A queue changed: the driver looks at it in its next turn, unless it stands with its broker already.
-    pub(crate) fn look_again_at(&self, driver: &mut Driver, queue: &PartitionQueue, state: &mut QueueState) {
-        if !state.listed && !state.is_empty() {
-            state.listed = true;
-            driver.pending.push(queue.index());
-            self.park.look_again();
-        }
-    }
-
-    pub(crate) fn known(&self, driver: &mut Driver, index: QueueIndex) -> Option<Arc<PartitionQueue>> {
-        if index.0 as usize >= driver.queues.len() {
-            self.topics.copy_new_queues(&mut driver.queues);
-        }
-        driver.queues.get(index.0 as usize).cloned()
     }
 }
 

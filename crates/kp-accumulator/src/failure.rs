@@ -83,8 +83,10 @@ pub struct BrokerError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailureKind {
-    /// `delivery.timeout.ms` passed; where batches expire as in 0.9, `request.timeout.ms` in the queue (AC25).
+    /// `delivery.timeout.ms` passed.
     Expired,
+    /// It waited in its queue for longer than `request.timeout.ms`, where batches expire as in 0.9 (AC25).
+    ExpiredInQueue,
     /// A broker refused it with this code, for good or because `retries` were used up.
     Refused(ErrorCode),
     /// One record alone is larger than the broker takes (BB29).
@@ -116,7 +118,7 @@ impl FailureKind {
     #[must_use]
     pub fn is_retriable(&self) -> bool {
         match self {
-            Self::Expired | Self::Disconnected => true,
+            Self::Expired | Self::ExpiredInQueue | Self::Disconnected => true,
             Self::Refused(code) => code.is_retriable(),
             Self::RecordTooLarge
             | Self::InvalidRecord
@@ -164,8 +166,9 @@ impl BatchFailure {
 impl fmt::Display for FailureKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Expired => f.write_str(
-                "no acknowledgement within delivery.timeout.ms (with the defaults of 0.9: request.timeout.ms)",
+            Self::Expired => f.write_str("no acknowledgement within delivery.timeout.ms"),
+            Self::ExpiredInQueue => f.write_str(
+                "waited in its queue for longer than request.timeout.ms, the limit by the defaults of Kafka 0.9",
             ),
             Self::Refused(code) => write!(f, "refused by the broker with {code}"),
             Self::RecordTooLarge => f.write_str("the record is larger than the broker takes"),
@@ -236,6 +239,15 @@ mod tests {
             BrokerError { message: None, ..answer }.to_string(),
             "REQUEST_TIMED_OUT (7) from broker 3"
         );
+    }
+
+    // AC25
+    #[test]
+    fn an_expiry_names_the_key_whose_time_is_over() {
+        let text = FailureKind::Expired.to_string();
+        assert!(text.contains("delivery.timeout.ms") && !text.contains("request.timeout.ms"), "{text}");
+        let text = FailureKind::ExpiredInQueue.to_string();
+        assert!(text.contains("request.timeout.ms") && !text.contains("delivery.timeout.ms"), "{text}");
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! Every batch that is not settled yet: what flush waits for and what close must not leave behind (AC28).
 //! Touched by append when a batch opens and by the thread that settles one: a lock per batch, not per record.
 
-use crate::batch::Listener;
-use crate::completion::Completion;
+use crate::completion::{Completion, Listener};
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -1,13 +1,13 @@
 //! Record accumulator of the kp Kafka producer: partitioner, batches, ready and drain.
 //!
 //! The room where threads meet: many append records ([`Accumulator::append`]), workers compress
-//! ([`Accumulator::next_to_seal`]), and one driver takes what is due ([`Accumulator::ready`],
+//! ([`Accumulator::seal_next`]), and one driver takes what is due ([`Accumulator::ready`],
 //! [`Accumulator::drain`]) and gives every batch its outcome ([`Batch::settle`]). Nothing here reads a clock, opens a
 //! socket or starts a thread.
 //!
 //! ```
 //! use kp_accumulator::{Accumulator, AccumulatorSettings, Admission, Append, DrainGate, HeadBatch, Outcome};
-//! use kp_accumulator::{QueueIndex, RecordResult, Target};
+//! use kp_accumulator::{QueueIndex, RecordResult};
 //! use kp_memory::BufferPool;
 //! use kp_metadata::{Cluster, Partition, Topic};
 //! use kp_protocol::records::RecordRef;
@@ -30,7 +30,8 @@
 //! let queues = accumulator.topic(&name, 1);
 //! let record = RecordRef { timestamp: Timestamp(0), key: Some(b"k"), value: Some(b"v"), headers: &[] };
 //! let mut spare = pool.try_allocate(16_384)?;
-//! let sent = accumulator.append(&queues, &metadata, Target::Keyed, &record, &mut None, &mut spare, &clock)?;
+//! let target = accumulator.target(&queues, &metadata, record.key);
+//! let sent = accumulator.append(&queues, &metadata, target, &record, &mut None, &mut spare, &clock)?;
 //! let Append::Accepted(sent) = sent else { panic!("it had a page") };
 //!
 //! // What the driver does.
@@ -57,8 +58,10 @@
 mod accumulator;
 mod age;
 mod alarms;
+mod announcements;
 mod append;
 mod batch;
+mod broker_states;
 mod completion;
 mod compression_ratio;
 mod drain;
@@ -69,6 +72,8 @@ mod flush;
 mod growth;
 mod growth_limit;
 mod incomplete;
+mod last_leader;
+mod lifecycle;
 mod measure;
 mod park_word;
 mod partition_queue;
@@ -76,11 +81,12 @@ mod partitioner;
 mod queue_index;
 mod ready;
 mod record_format;
-mod seal_list;
 mod sealer;
+mod sealing;
 mod settings;
 mod spares;
 mod split;
+mod standing;
 mod survey;
 mod topic_counters;
 mod topic_queues;
@@ -88,19 +94,18 @@ mod topics;
 mod waker_set;
 
 pub use accumulator::Accumulator;
-pub use append::{Append, Appended, Target};
+pub use append::{Append, Appended};
 pub use batch::{
-    Batch, BatchPlace, Closed, HeadBatch, InFlight, Listener, Notify, Open, Payload, Sealed, Undispatched,
-    WireBatch,
+    Batch, BatchPlace, Closed, HeadBatch, InFlight, Notify, Open, Payload, Sealed, Undispatched, WireBatch,
 };
-pub use completion::{Completion, Outcome, RecordCallback, RecordOutcome, RecordResult, SplitPart};
+pub use completion::{Completion, Listener, Outcome, RecordCallback, RecordOutcome, RecordResult, SplitPart};
 pub use drain::{Admission, DrainGate, Drained};
 pub use error::AppendError;
 pub use failure::{BatchFailure, BrokerError, Certainty, FailureKind, Spent};
 pub use flush::Flush;
 pub use partitioner::{
-    BoxError, PartitionRequest, Partitioner, PartitionerError, Spread, choose_partition, murmur2,
-    partition_for_key,
+    BoxError, PartitionRequest, Partitioner, PartitionerError, Partitioning, Spread, Target,
+    choose_partition, murmur2, partition_for_key,
 };
 pub use queue_index::QueueIndex;
 pub use ready::ReadyCheck;

@@ -4,38 +4,36 @@
 //! waiting for memory, while compressing, or while user code runs.
 
 use crate::age::Age;
-use crate::batch::{Batch, BatchPlace, Closed, HeadBatch, Open, Sealed};
+use crate::batch::{Batch, BatchPlace, Closed, HeadBatch, OVERHEAD, Open, PartitionContext, Sealed};
 use crate::completion::Completion;
-use crate::growth::LastLeader;
-use crate::incomplete::BatchNumber;
+use crate::incomplete::{BatchNumber, Occupant};
+use crate::last_leader::LastLeader;
 use crate::measure::Measure;
 use crate::partitioner::QueueLength;
 use crate::queue_index::QueueIndex;
 use crate::settings::AccumulatorSettings;
-use crate::topic_queues::TopicShared;
-use kp_protocol::{LeaderEpoch, TopicPartition};
+use crate::standing::Standing;
+use kp_protocol::LeaderEpoch;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What a queue and its batches share, and nothing else: batches in flight keep it alive, not the queue.
-#[derive(Debug)]
-pub(crate) struct Home {
-    pub(crate) index: QueueIndex,
-    pub(crate) topic_partition: TopicPartition,
-    pub(crate) topic: Arc<TopicShared>,
-    /// Where choosers read how many batches wait here.
-    pub(crate) length: QueueLength,
-    pub(crate) last_leader: LastLeader,
-}
+/// What each batch takes in memory besides its pages and lists, in bytes; the places in its queue and among the incomplete twice,
+/// since they lie in lists that double.
+pub(crate) const BATCH_OVERHEAD: usize =
+    OVERHEAD + 2 * (size_of::<Slot>() + size_of::<Occupant>() + size_of::<usize>());
 
 /// One partition's batches. Alone on its cache lines: neighbours are locked by other threads.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct PartitionQueue {
     pub(crate) state: Mutex<QueueState>,
-    pub(crate) home: Arc<Home>,
+    /// What its batches share.
+    pub(crate) context: Arc<PartitionContext>,
+    /// Where choosers read how many batches wait here.
+    length: QueueLength,
+    pub(crate) last_leader: LastLeader,
 }
 
 /// ```text
@@ -46,11 +44,10 @@ pub(crate) struct QueueState {
     pub(crate) open: Option<Batch<Open>>,
     pub(crate) closed: VecDeque<Slot>,
     /// A batch is in flight and no other may be (SN7): neither ready nor drained (AC19).
-    pub(crate) muted: bool,
+    muted: bool,
     /// The last drain left the partition without room for another batch.
     pub(crate) passed_over: bool,
-    /// The queue stands in the ready list or with the driver: nobody else needs to announce it.
-    pub(crate) listed: bool,
+    pub(crate) standing: Standing,
 }
 
 /// One place in the queue.
@@ -90,23 +87,82 @@ pub(crate) enum Head {
 }
 
 impl PartitionQueue {
-    pub(crate) fn new(home: Home) -> Self {
-        Self { state: Mutex::default(), home: Arc::new(home) }
+    pub(crate) fn new(context: PartitionContext, length: QueueLength) -> Self {
+        let (context, last_leader) = (Arc::new(context), LastLeader::unknown());
+        Self { state: Mutex::default(), context, length, last_leader }
     }
 
     pub(crate) fn index(&self) -> QueueIndex {
-        self.home.index
+        self.context.queue
     }
 
     /// Tells choosers how many batches wait here. After each change of that, under the lock.
     pub(crate) fn publish_length(&self, state: &QueueState) {
-        self.home.length.set(state.closed.len() + usize::from(state.open.is_some()));
+        self.length.set(state.closed.len() + usize::from(state.open.is_some()));
+    }
+
+    /// Holds the partition back until [`unmute`](Self::unmute).
+    pub(crate) fn mute(&self) {
+        self.state.lock().muted = true;
+    }
+
+    /// Lets the partition go on. Whether it has to be put into the list of announced queues.
+    #[must_use]
+    pub(crate) fn unmute(&self) -> bool {
+        let mut state = self.state.lock();
+        state.muted = false;
+        state.announce_waiting()
+    }
+
+    /// Puts a batch that was sent back among the others. Whether the queue has to be put into the list of announced ones.
+    #[must_use]
+    pub(crate) fn requeue(&self, batch: Batch<Sealed>) -> bool {
+        let mut state = self.state.lock();
+        state.insert(batch);
+        self.publish_length(&state);
+        state.announce_waiting()
+    }
+
+    /// Puts the parts of a batch that was split where that batch would be. Whether the queue has to be put into the list of
+    /// announced ones.
+    #[must_use]
+    pub(crate) fn put_parts(&self, parts: Vec<Batch<Closed>>) -> bool {
+        let mut state = self.state.lock();
+        parts.into_iter().for_each(|part| state.insert_part(part));
+        self.publish_length(&state);
+        state.announce_waiting()
+    }
+
+    /// Takes back a batch that a worker sealed. Whether the queue has to be put into the list of announced ones.
+    #[must_use]
+    pub(crate) fn put_sealed(&self, batch: Batch<Sealed>) -> bool {
+        let mut state = self.state.lock();
+        state.put_sealed(batch) && state.standing.announce()
+    }
+
+    /// A batch was dropped while a worker had it. Whether the queue has to be put into the list of announced ones.
+    #[must_use]
+    pub(crate) fn give_up_places(&self) -> bool {
+        let mut state = self.state.lock();
+        state.forget_dropped();
+        self.publish_length(&state);
+        state.announce_waiting()
     }
 }
 
 impl QueueState {
     pub(crate) fn is_empty(&self) -> bool {
         self.closed.is_empty() && self.open.is_none()
+    }
+
+    pub(crate) fn is_muted(&self) -> bool {
+        self.muted
+    }
+
+    /// If batches wait here, the driver has to look. Whether the queue has to be put into the list of announced ones.
+    #[must_use]
+    pub(crate) fn announce_waiting(&mut self) -> bool {
+        !self.is_empty() && self.standing.announce()
     }
 
     /// Closes the open batch, if there is one (AC3). `true` if it now waits for a worker.
@@ -219,10 +275,8 @@ impl QueueState {
     }
 
     /// Gives up the places of batches at the front that their worker dropped: those are settled, and never come back.
-    fn forget_dropped(&mut self) {
-        while let Some(Slot::Sealing(away)) = self.closed.front()
-            && away.completion.is_done()
-        {
+    pub(crate) fn forget_dropped(&mut self) {
+        while self.closed.front().is_some_and(Slot::is_dropped) {
             self.closed.pop_front();
         }
     }
@@ -257,7 +311,7 @@ impl QueueState {
     }
 
     /// Puts a part of a batch that was split where that batch would be.
-    pub(crate) fn insert_part(&mut self, part: Batch<Closed>) {
+    fn insert_part(&mut self, part: Batch<Closed>) {
         self.insert_slot(Slot::Closed(part));
     }
 
@@ -289,7 +343,7 @@ impl QueueState {
     /// Takes the batches whose number of attempts is wanted, the open one too, up to the first that is being sealed: what stands
     /// behind it does not end before it. `at_once`: also those behind it.
     pub(crate) fn take_where(&mut self, wanted: impl Fn(u32) -> bool, at_once: bool) -> Vec<Queued> {
-        self.forget_dropped();
+        self.closed.retain(|slot| !slot.is_dropped());
         let mut taken = Vec::new();
         let mut kept = VecDeque::new();
         let mut stops = false;
@@ -334,6 +388,11 @@ impl Slot {
             Self::Sealing(away) => away.age,
             Self::Sealed(batch) => batch.age(),
         }
+    }
+
+    /// Whether its worker dropped the batch: it is settled, and never comes back.
+    fn is_dropped(&self) -> bool {
+        matches!(self, Self::Sealing(away) if away.completion.is_done())
     }
 
     fn place(&self) -> BatchPlace {

@@ -6,19 +6,22 @@ mod counter;
 mod custom;
 mod keyed;
 mod lengths;
+mod partitioning;
 mod reach;
 mod sticky;
+mod target;
 mod weighted;
 
 pub(crate) use counter::Counter;
 pub use custom::{BoxError, PartitionRequest, Partitioner, PartitionerError, choose_partition};
 pub use keyed::{murmur2, partition_for_key};
 pub(crate) use lengths::{QueueLength, QueueLengths};
+pub use partitioning::Partitioning;
 pub(crate) use reach::Reach;
 pub(crate) use sticky::{Choosing, Shard, Sticky};
+pub use target::Target;
 
 use crate::accumulator::Accumulator;
-use crate::append::Target;
 use crate::topic_queues::TopicQueues;
 use kp_metadata::{Cluster, Topic};
 use kp_protocol::PartitionId;
@@ -35,9 +38,9 @@ pub enum Spread {
 }
 
 impl Accumulator {
-    /// Where a record goes that names no partition and that no [`Partitioner`] of the user has placed. Call it once
-    /// for a record and keep the answer while the append is tried again: round robin counts with each call. (If the
-    /// topic has lost that partition meanwhile, ask again.)
+    /// Where a record goes that names no partition and that no [`Partitioner`] of the user has placed, for an append with the
+    /// same `metadata`. While the append is tried again keep an answer that [is final](Target::is_final): round robin counts
+    /// with each call. (If the topic has lost that partition meanwhile, ask again.)
     ///
     /// | `partitioner.class` | settings |
     /// |---|---|
@@ -47,8 +50,11 @@ impl Accumulator {
     #[must_use]
     #[inline]
     pub fn target(&self, topic: &TopicQueues, metadata: &Topic, key: Option<&[u8]>) -> Target {
-        match (self.settings.spread, key) {
-            (_, Some(_)) if !self.settings.ignore_keys => Target::Keyed,
+        match (self.settings.partitioning.spread, key) {
+            (_, Some(key)) if !self.settings.partitioning.ignore_keys => {
+                let count = metadata.partitions().len() as u32;
+                Target::Keyed(PartitionId(partition_for_key(key, count) as i32))
+            }
             (Spread::Sticky, _) => Target::Sticky,
             (Spread::RoundRobin, _) => {
                 Target::Partition(PartitionId(topic.shared.counter.next(metadata) as i32))
@@ -59,8 +65,8 @@ impl Accumulator {
     /// Takes note of which brokers are in the client's rack (PA14). [`ready`](Self::ready) does so too; call this
     /// before records see a new cluster, so that the first of them go by it.
     pub fn follow_racks(&self, cluster: &Cluster) {
-        if let Some(rack) = &self.settings.rack {
-            self.reach.follow_racks(cluster, rack);
+        if let Some(rack) = &self.settings.partitioning.rack {
+            self.brokers.reach.follow_racks(cluster, rack);
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::age::Age;
 use crate::alarms::Alarms;
 use crate::partition_queue::{Head, PartitionQueue};
 use crate::queue_index::QueueIndex;
+use crate::standing::Standing;
 use kp_metadata::{Cluster, Partition};
 use kp_protocol::{BrokerId, LeaderEpoch, TopicName};
 use smallvec::SmallVec;
@@ -27,13 +28,11 @@ pub struct ReadyCheck {
     pub next_check: Option<Instant>,
 }
 
-/// The driver's side of the accumulator.
+/// The queues that the driver has something to do with, by what they wait for.
 #[derive(Debug, Default)]
-pub(crate) struct Driver {
+pub(crate) struct ReadyQueues {
     /// By [`QueueIndex`]; a copy, so that no lock is taken to find one.
     pub(crate) queues: Vec<Arc<PartitionQueue>>,
-    /// Whether a queue stands in `brokers` or `leaderless`, by [`QueueIndex`].
-    routed: Vec<bool>,
     cluster_version: Option<u64>,
     /// Ready queues by the leader of their partition, the one that waits longest in front (AC17).
     pub(crate) brokers: BTreeMap<BrokerId, VecDeque<QueueIndex>>,
@@ -43,8 +42,6 @@ pub(crate) struct Driver {
     lingering: Alarms,
     backing_off: Alarms,
     pub(crate) expiring: Alarms,
-    /// Queues the driver itself has to look at again.
-    pub(crate) pending: Vec<QueueIndex>,
     /// Since when brokers have had something to take, if that matters (PA11).
     waiting_since: BTreeMap<BrokerId, Instant>,
     announced: Announced,
@@ -71,7 +68,7 @@ impl Accumulator {
     /// Reading it twice without sending anything names the same brokers again: a partition stays ready until it is
     /// drained, muted, or finds itself with another leader.
     pub fn ready(&self, now: Instant, cluster: &Cluster) -> ReadyCheck {
-        self.park.look();
+        self.announcements.park.look();
         let mut driver = self.driver.lock();
         let driver = &mut *driver;
         let look = Look { now, urgent: self.is_urgent(), cluster };
@@ -88,12 +85,12 @@ impl Accumulator {
     }
 }
 
-impl Driver {
+impl ReadyQueues {
     /// Finds the brokers that have had something to take for `partitioner.availability.timeout.ms` and took nothing
     /// (PA11). Gives the next moment at which one may be found.
     fn note_slow_brokers(&mut self, room: &Accumulator, now: Instant) -> Option<Instant> {
-        let timeout = room.settings.availability_timeout;
-        if timeout.is_zero() || !room.settings.weighs() {
+        let timeout = room.settings.partitioning.availability_timeout;
+        if timeout.is_zero() || !room.settings.partitioning.weighs() {
             return None;
         }
         let Self { brokers, waiting_since, .. } = self;
@@ -104,7 +101,7 @@ impl Driver {
         }
         let (slow, rest): (Vec<_>, Vec<_>) =
             waiting_since.iter().partition(|(_, since)| now.saturating_duration_since(**since) >= timeout);
-        room.reach.set_slow(slow.into_iter().map(|(broker, _)| *broker).collect());
+        room.brokers.reach.set_slow(slow.into_iter().map(|(broker, _)| *broker).collect());
         rest.into_iter().filter_map(|(_, since)| since.checked_add(timeout)).min()
     }
 
@@ -136,12 +133,15 @@ impl Driver {
         for queues in std::mem::take(&mut self.leaderless).into_values() {
             again.extend(queues);
         }
-        again.iter().for_each(|queue| self.routed[queue.0 as usize] = false);
-        // A newer leader ends a backoff at once (AC15).
-        while let Some(queue) = self.backing_off.pop_any() {
-            again.push(queue);
-        }
         for queue in again {
+            self.look_anew(room, look, queue);
+        }
+        // A newer leader ends a backoff at once (AC15).
+        let mut held_back = Vec::new();
+        while let Some(queue) = self.backing_off.pop_any() {
+            held_back.push(queue);
+        }
+        for queue in held_back {
             self.examine(room, look, queue);
         }
         true
@@ -150,18 +150,16 @@ impl Driver {
     /// Takes the announced queues, all in one swap.
     fn take_news(&mut self, room: &Accumulator, look: Look<'_>) {
         let mut opened = std::mem::take(&mut self.announced.opened);
-        std::mem::swap(&mut opened, &mut *room.opened.lock());
+        room.announcements.take_opened(&mut opened);
         for (queue, created) in opened.drain(..) {
             self.expiring.set(queue, room.settings.expires_at(Age::new(created)));
             self.lingering.set(queue, room.settings.lingers_until(created));
         }
         self.announced.opened = opened;
         let mut taken = std::mem::take(&mut self.announced.ready);
-        std::mem::swap(&mut taken, &mut *room.ready_list.lock());
+        room.announcements.take_ready(&mut taken);
         // After the lists: a queue is made before it is announced, so each one that is in them is among these.
         room.topics.copy_new_queues(&mut self.queues);
-        self.routed.resize(self.queues.len(), false);
-        taken.append(&mut self.pending);
         for queue in taken.drain(..) {
             self.examine(room, look, queue);
         }
@@ -183,17 +181,26 @@ impl Driver {
         }
     }
 
-    /// Looks at one queue and puts it where it belongs: to its broker, to an alarm, or to rest.
-    pub(crate) fn examine(&mut self, room: &Accumulator, look: Look<'_>, index: QueueIndex) {
-        if self.is_routed(index) {
-            return;
+    /// Looks anew at a queue that was taken out of the list of ready ones in which it stood.
+    pub(crate) fn look_anew(&mut self, room: &Accumulator, look: Look<'_>, index: QueueIndex) {
+        if let Some(queue) = self.queues.get(index.0 as usize) {
+            queue.state.lock().standing = Standing::Announced;
         }
+        self.examine(room, look, index);
+    }
+
+    /// Looks at one queue, unless it stands with the ready ones already, and puts it where it belongs: to its broker, to an alarm,
+    /// or to rest.
+    fn examine(&mut self, room: &Accumulator, look: Look<'_>, index: QueueIndex) {
         let Some(queue) = self.queues.get(index.0 as usize) else { return };
-        let home = Arc::clone(&queue.home);
-        let partition =
-            || look.cluster.partition(&home.topic_partition.topic, home.topic_partition.partition);
+        let queue = Arc::clone(queue);
+        let to = &queue.context.topic_partition;
+        let partition = || look.cluster.partition(&to.topic, to.partition);
         let (head, expiry) = {
             let mut state = queue.state.lock();
+            if state.standing == Standing::Ready {
+                return;
+            }
             if room.settings.classic_expiry.is_some() {
                 state.note_full(look.now);
             }
@@ -204,7 +211,7 @@ impl Driver {
                 state.end_backoff();
                 head = Head::Ready;
             }
-            state.listed = head == Head::Ready;
+            state.standing = if head == Head::Ready { Standing::Ready } else { Standing::Resting };
             (head, state.head_expiry(&room.settings))
         };
         if let Some(expiry) = expiry {
@@ -215,16 +222,15 @@ impl Driver {
             Head::BackingOff(at, _) => self.backing_off.set(index, at),
             Head::Lingering(at) => self.lingering.set(index, at),
             Head::Ready => {
-                self.routed[index.0 as usize] = true;
                 let leader = partition().and_then(|partition| partition.leader);
-                home.last_leader.set(leader);
+                queue.last_leader.set(leader);
                 match leader {
                     Some(broker) => {
                         let spare = || self.spare_lists.pop().unwrap_or_default();
                         self.brokers.entry(broker).or_insert_with(spare).push_back(index);
                     }
                     None => {
-                        let topic = home.topic_partition.topic.clone();
+                        let topic = to.topic.clone();
                         self.leaderless.entry(topic).or_default().push(index);
                     }
                 }
@@ -232,30 +238,21 @@ impl Driver {
         }
     }
 
-    pub(crate) fn is_routed(&self, index: QueueIndex) -> bool {
-        self.routed.get(index.0 as usize).copied().unwrap_or(false)
-    }
-
-    /// Queues that were emptied stand nowhere any more: nobody has to find their leader or connect to it, and what is
-    /// appended next is announced again.
+    /// Queues that were emptied stand in no list any more: neither is their leader looked for, nor a connection to it made, and
+    /// what is appended next is announced again.
     pub(crate) fn forget_empty(&mut self) {
-        let Self { brokers, leaderless, queues, routed, .. } = self;
+        let Self { brokers, leaderless, queues, .. } = self;
         let mut stays = |index: &QueueIndex| {
             let mut state = queues[index.0 as usize].state.lock();
-            let stays = !state.is_empty();
-            state.listed = stays;
-            routed[index.0 as usize] = stays;
-            stays
+            if state.is_empty() {
+                state.standing.rest();
+            }
+            !state.is_empty()
         };
         leaderless.values_mut().for_each(|waiting| waiting.retain(&mut stays));
         brokers.values_mut().for_each(|ready| ready.retain(&mut stays));
         leaderless.retain(|_, waiting| !waiting.is_empty());
         brokers.retain(|_, ready| !ready.is_empty());
-    }
-
-    /// The queue was taken out of its broker's list.
-    pub(crate) fn unroute(&mut self, index: QueueIndex) {
-        self.routed[index.0 as usize] = false;
     }
 }
 

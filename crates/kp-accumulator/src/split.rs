@@ -117,16 +117,12 @@ impl Accumulator {
     }
 
     fn queue_parts(&self, batch: &Batch<InFlight>, parts: Vec<Batch<Closed>>) {
-        let mut driver = self.driver.lock();
-        let Some(queue) = self.known(&mut driver, batch.queue()) else { return };
+        let Some(queue) = self.topics.queue(batch.queue()) else { return };
         let to_seal = if self.settings.seals_on_workers() { parts.len() } else { 0 };
-        let mut state = queue.state.lock();
-        parts.into_iter().for_each(|part| state.insert_part(part));
-        queue.publish_length(&state);
-        self.look_again_at(&mut driver, &queue, &mut state);
-        drop(state);
-        drop(driver);
-        (0..to_seal).for_each(|_| self.seal_list.push(queue.index()));
+        if queue.put_parts(parts) {
+            self.announcements.look_again_at(queue.index());
+        }
+        (0..to_seal).for_each(|_| self.sealing.push(queue.index()));
     }
 }
 

@@ -74,14 +74,14 @@ impl Accumulator {
             add(open.record_count(), open.size(), open.created());
         }
         let head = match state.head(now, self.is_urgent(), &self.settings) {
-            _ if state.muted => HeadSurvey::Muted,
+            _ if state.is_muted() => HeadSurvey::Muted,
             Head::Ready => HeadSurvey::Ready,
             Head::Lingering(until) => HeadSurvey::Lingering(until),
             Head::BackingOff(until, _) => HeadSurvey::BackingOff(until),
             Head::Quiet => HeadSurvey::Compressing,
         };
         let batches = state.closed.len() + usize::from(state.open.is_some());
-        let partition = queue.home.topic_partition.clone();
+        let partition = queue.context.topic_partition.clone();
         Some(QueueSurvey { queue: queue.index(), partition, batches, records, bytes, oldest, head })
     }
 }

@@ -118,6 +118,11 @@ impl Room {
         self.cluster.topic("t").expect("the room's topic")
     }
 
+    /// Where the record goes that names no partition.
+    pub(crate) fn target(&self, record: &RecordRef<'_>) -> Target {
+        self.accumulator.target(&self.topic, self.metadata(), record.key)
+    }
+
     /// One call of append, with what the caller has.
     pub(crate) fn try_send(
         &self,

@@ -1,20 +1,13 @@
 //! The queues of one topic, and what they share. A handle that threads keep: no look-up by name per record.
 
-use crate::compression_ratio::CompressionRatio;
-use crate::growth::LastLeader;
-use crate::growth_limit::GrowthLimit;
-use crate::incomplete::Incomplete;
-use crate::partition_queue::{Home, PartitionQueue};
+use crate::batch::{ListMemory, PartitionContext, TopicContext};
+use crate::partition_queue::PartitionQueue;
 use crate::partitioner::{Counter, QueueLengths, Sticky};
 use crate::queue_index::QueueIndex;
-use crate::spares::Spares;
-use crate::topic_counters::TopicCounters;
-use kp_memory::BufferPool;
 use kp_protocol::{PartitionId, TopicName, TopicPartition};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 /// The partitions of a topic as they were when this handle was taken. A topic that grows gets another handle over the same
 /// queues and some more; nothing is ever removed (AC1).
@@ -34,15 +27,9 @@ pub struct TopicQueues {
 pub(crate) struct TopicShared {
     pub(crate) sticky: Sticky,
     pub(crate) counter: Counter,
-    pub(crate) ratio: CompressionRatio,
-    pub(crate) counters: Arc<TopicCounters>,
-    pub(crate) incomplete: Arc<Incomplete>,
-    /// Weak: spares hold batches, and batches hold this.
-    pub(crate) spares: Weak<Spares>,
-    pub(crate) pool: Arc<BufferPool>,
-    pub(crate) growth: GrowthLimit,
-    /// `linger.ms`: the part of the wait before the first attempt that was wanted.
-    pub(crate) linger: Duration,
+    /// What its batches share.
+    pub(crate) context: Arc<TopicContext>,
+    pub(crate) lists: Arc<ListMemory>,
 }
 
 impl TopicQueues {
@@ -78,28 +65,28 @@ impl TopicQueues {
         self.known[partition].get()
     }
 
-    /// The queue of a partition, made by `make` if there is none, from what its number makes of it.
+    /// The queue of a partition. If there is none, `make` makes it, of what is made from its number.
     pub(crate) fn look_up(
         &self,
         partition: usize,
-        make: impl FnOnce(&dyn Fn(QueueIndex) -> Home) -> Arc<PartitionQueue>,
+        make: impl FnOnce(&dyn Fn(QueueIndex) -> PartitionQueue) -> Arc<PartitionQueue>,
     ) -> &Arc<PartitionQueue> {
         let mut made = self.made.lock();
-        let queue = made.entry(partition).or_insert_with(|| make(&|index| self.home(partition, index)));
+        let queue = made.entry(partition).or_insert_with(|| make(&|index| self.queue(partition, index)));
         self.known[partition].get_or_init(|| Arc::clone(queue))
     }
 
-    fn home(&self, partition: usize, index: QueueIndex) -> Home {
-        Home {
-            index,
+    fn queue(&self, partition: usize, index: QueueIndex) -> PartitionQueue {
+        let context = PartitionContext {
+            queue: index,
             topic_partition: TopicPartition {
                 topic: self.name.clone(),
                 partition: PartitionId(partition as i32),
             },
-            topic: Arc::clone(&self.shared),
-            length: self.lengths.place(partition),
-            last_leader: LastLeader::nobody(),
-        }
+            topic: Arc::clone(&self.shared.context),
+            lists: Arc::clone(&self.shared.lists),
+        };
+        PartitionQueue::new(context, self.lengths.place(partition))
     }
 }
 

@@ -46,9 +46,9 @@ impl Topics {
     /// The queue of a partition that `topic` has, where that handle has not looked it up before: made now, if no thread has.
     #[cold]
     pub(crate) fn make<'a>(&self, topic: &'a TopicQueues, partition: usize) -> &'a Arc<PartitionQueue> {
-        topic.look_up(partition, |home| {
+        topic.look_up(partition, |queue_of| {
             let mut queues = self.queues.write();
-            let queue = Arc::new(PartitionQueue::new(home(QueueIndex(queues.len() as u32))));
+            let queue = Arc::new(queue_of(QueueIndex(queues.len() as u32)));
             queues.push(Arc::clone(&queue));
             queue
         })

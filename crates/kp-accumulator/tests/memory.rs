@@ -1,41 +1,13 @@
 //! `buffer.memory` bounds everything that grows with load: no broker takes anything, and an application sends until no more is
-//! accepted. The heap is counted by an allocator of the test's own.
+//! accepted. The heap is counted.
 
-#![allow(unsafe_code, reason = "an allocator that counts must implement GlobalAlloc")]
-
+use counting_allocator::measure;
 use kp_accumulator::{Accumulator, AccumulatorSettings, Append, Notify, Target};
 use kp_memory::BufferPool;
 use kp_metadata::{Cluster, Partition, Topic};
 use kp_protocol::records::RecordRef;
 use kp_protocol::{BrokerId, PartitionId, Timestamp, TopicId, TopicName};
 use kp_time::{Clock, ManualClock};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-/// Tests of one file run side by side, and what is counted is the heap of them all.
-static ALONE: Mutex<()> = Mutex::new(());
-
-struct Counting;
-
-// SAFETY: it does what the system's allocator does, and counts.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size(), Relaxed);
-        // SAFETY: the caller's promise about `layout` is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's promise about `pointer` and `layout` is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const MEMORY: usize = 8 << 20;
 
@@ -59,36 +31,36 @@ fn fill(load: &Load) -> usize {
     let metadata = Topic::new(name.clone(), TopicId::ZERO, leaders);
     let queues = accumulator.topic(&name, partitions);
     let clock = ManualClock::new();
-    let before = LIVE.load(Relaxed);
     let bytes = vec![b'x'; value];
     let record = RecordRef { timestamp: Timestamp(0), key: None, value: Some(&bytes), headers: &[] };
     let mut open: Vec<usize> = (0..partitions).collect();
     // Round robin, as many keys do.
-    while !open.is_empty() {
-        open.retain(|partition| {
-            let target = Target::Partition(PartitionId(*partition as i32));
-            let (mut notify, mut spare) = (tokens.then_some(Notify::Token(7)), None);
-            loop {
-                match accumulator
-                    .append(&queues, &metadata, target, &record, &mut notify, &mut spare, &clock)
-                    .expect("accepted")
-                {
-                    Append::Accepted(_) => return true,
-                    Append::NeedsBuffer(bytes) => match pool.try_allocate(bytes).expect("legal") {
-                        Some(buffer) => spare = Some(buffer),
-                        None => return false,
-                    },
+    let fill = || {
+        while !open.is_empty() {
+            open.retain(|partition| {
+                let target = Target::Partition(PartitionId(*partition as i32));
+                let (mut notify, mut spare) = (tokens.then_some(Notify::Token(7)), None);
+                loop {
+                    match accumulator
+                        .append(&queues, &metadata, target, &record, &mut notify, &mut spare, &clock)
+                        .expect("accepted")
+                    {
+                        Append::Accepted(_) => return true,
+                        Append::NeedsBuffer(bytes) => match pool.try_allocate(bytes).expect("legal") {
+                            Some(buffer) => spare = Some(buffer),
+                            None => return false,
+                        },
+                    }
                 }
-            }
-        });
-    }
-    LIVE.load(Relaxed) - before
+            });
+        }
+    };
+    usize::try_from(measure(fill).1.left).expect("records are held")
 }
 
 // BP1
 #[test]
 fn the_heap_stays_within_a_quarter_more_than_buffer_memory_whatever_is_sent() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let load =
         |what, batch_size, partitions, value, tokens| Load { what, batch_size, partitions, value, tokens };
     let mut beyond = Vec::new();
@@ -115,7 +87,6 @@ fn the_heap_stays_within_a_quarter_more_than_buffer_memory_whatever_is_sent() {
 #[test]
 fn a_topic_of_a_million_partitions_costs_little_until_records_come() {
     const PARTITIONS: usize = 1_000_000;
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let pool = BufferPool::new(MEMORY, 16_384);
     let accumulator = Accumulator::new(AccumulatorSettings::default(), pool.clone());
     let name = TopicName::new("t");
@@ -123,17 +94,18 @@ fn a_topic_of_a_million_partitions_costs_little_until_records_come() {
     let metadata = Topic::new(name.clone(), TopicId::ZERO, leaders);
     let cluster = Cluster::new(1, [], [metadata.clone()]);
     let clock = ManualClock::new();
-    let before = LIVE.load(Relaxed);
-    let queues = accumulator.topic(&name, PARTITIONS);
-    for partition in [0, 500_000, 999_999] {
-        let record = RecordRef { timestamp: Timestamp(0), key: None, value: Some(b"v"), headers: &[] };
-        let mut spare = pool.try_allocate(16_384).expect("legal");
-        let target = Target::Partition(PartitionId(partition));
-        let sent = accumulator.append(&queues, &metadata, target, &record, &mut None, &mut spare, &clock);
-        assert!(matches!(sent, Ok(Append::Accepted(_))), "{sent:?}");
-    }
-    let look = accumulator.ready(clock.now(), &cluster);
+    let (look, taken) = measure(|| {
+        let queues = accumulator.topic(&name, PARTITIONS);
+        for partition in [0, 500_000, 999_999] {
+            let record = RecordRef { timestamp: Timestamp(0), key: None, value: Some(b"v"), headers: &[] };
+            let mut spare = pool.try_allocate(16_384).expect("legal");
+            let target = Target::Partition(PartitionId(partition));
+            let sent = accumulator.append(&queues, &metadata, target, &record, &mut None, &mut spare, &clock);
+            assert!(matches!(sent, Ok(Append::Accepted(_))), "{sent:?}");
+        }
+        accumulator.ready(clock.now(), &cluster)
+    });
     assert!(look.next_check.is_some(), "three partitions linger");
-    let mib = (LIVE.load(Relaxed) - before) >> 20;
+    let mib = taken.left >> 20;
     assert!(mib <= 40, "{mib} MiB");
 }

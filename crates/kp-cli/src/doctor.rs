@@ -6,23 +6,25 @@ mod listener;
 mod produce;
 mod release;
 mod report;
+mod sockets;
 mod topic;
 
 use std::io;
 
+use kp_network::OldKafka;
 use kp_producer::config::Settings;
-use kp_protocol::{ApiKey, BrokerVersions, api::MetadataResponse, text::shown};
+use kp_protocol::{ApiKey, api::MetadataResponse, text::shown};
 
 use self::{
     listener::{Source, Spoken},
     report::{Ailment, Report},
+    sockets::Sockets,
     topic::Asked,
 };
 use crate::{
     Failure,
     args::{DoctorArgs, OutputArgs},
     configure::producer_config,
-    reader::Connection,
 };
 
 /// # Errors
@@ -52,10 +54,10 @@ fn visit(
     config: &kp_producer::ProducerConfig,
     settings: &Settings,
 ) -> io::Result<()> {
-    let known = settings.broker_version_fallback.map(|old| old.versions());
+    let (mut sockets, known) = (Sockets::new(), settings.broker_version_fallback);
     let mut first: Option<Spoken> = None;
     for (host, port) in &settings.bootstrap_servers {
-        if let Some(spoken) = knock(report, host, *port, known.as_ref()) {
+        if let Some(spoken) = knock(report, &mut sockets, host, *port, known) {
             match &first {
                 None => first = Some(spoken),
                 Some(first) => same_cluster(report, &first.metadata, &spoken, host, *port),
@@ -74,9 +76,9 @@ fn visit(
     speaks(report, &spoken, settings);
     // Its fellows are as old: asking each would only cost time.
     let is_old = spoken.versions_known_by == Source::TakenFor09;
-    let known = if is_old { Some(spoken.connection.versions().clone()) } else { known };
+    let known = if is_old { Some(OldKafka::V0_9_0) } else { known };
     let works =
-        cluster::try_advertised(report, &settings.bootstrap_servers, &spoken.metadata, known.as_ref());
+        cluster::try_advertised(report, &mut sockets, &settings.bootstrap_servers, &spoken.metadata, known);
     report.tell()?;
     if let Some(name) = &args.topic {
         let (broker, host, port) = match works.iter().next() {
@@ -85,10 +87,10 @@ fn visit(
         };
         let tells_configs = spoken.connection.version(ApiKey::DescribeConfigs).is_ok();
         let asked = Asked { broker, host: &host, port, tells_configs };
-        topic::examine(report, &asked, &mut spoken.connection, name, &works, settings);
+        topic::examine(report, &asked, &mut spoken, name, &works, settings);
         report.tell()?;
     }
-    produce::try_dry(report, &mut spoken.connection, settings);
+    produce::try_dry(report, &mut spoken, settings);
     report.tell()?;
     if let (Some(name), true) = (&args.topic, args.write) {
         if report.is_healthy() {
@@ -101,8 +103,14 @@ fn visit(
 }
 
 /// Name, address, and the first words with one entry of the bootstrap list.
-fn knock(report: &mut Report, host: &str, port: u16, known: Option<&BrokerVersions>) -> Option<Spoken> {
-    let addresses = match listener::resolve(host, port) {
+fn knock(
+    report: &mut Report,
+    sockets: &mut Sockets,
+    host: &str,
+    port: u16,
+    known: Option<OldKafka>,
+) -> Option<Spoken> {
+    let addresses = match sockets.resolve(host, port) {
         Ok(addresses) => addresses,
         Err(error) => {
             report.failed("resolve", Ailment::new(
@@ -117,7 +125,7 @@ fn knock(report: &mut Report, host: &str, port: u16, known: Option<&BrokerVersio
         [address] if address == host => report.ok("resolve", format!("{host} is an address, not a name")),
         listed => report.ok("resolve", format!("{} is {}", shown(host), listed.join(", "))),
     }
-    match listener::connect(&addresses) {
+    match listener::connect(sockets, host, &addresses) {
         Ok((address, took, refusals)) => {
             let took = took.as_secs_f64() * 1000.0;
             report.ok("connect", format!("{address} takes connections, in {took:.1} ms{refusals}"));
@@ -127,7 +135,7 @@ fn knock(report: &mut Report, host: &str, port: u16, known: Option<&BrokerVersio
             return None;
         }
     }
-    listener::speak(host, port, known).map_err(|ailment| report.failed("kafka", ailment)).ok()
+    listener::speak(sockets, host, port, known).map_err(|ailment| report.failed("kafka", ailment)).ok()
 }
 
 /// Two entries of one list lead to one cluster.
@@ -154,7 +162,7 @@ fn same_cluster(report: &mut Report, first: &MetadataResponse, spoken: &Spoken, 
 /// Which Kafka it is, and what kp will use.
 fn speaks(report: &mut Report, spoken: &Spoken, settings: &Settings) {
     let configured = settings.broker_version_fallback.map_or("", |old| old.name());
-    let connection: &Connection = &spoken.connection;
+    let connection = &spoken.connection;
     let versions = connection.versions();
     let (kafka, known_by) = match (spoken.versions_known_by, release::release(versions)) {
         (Source::TakenFor09, _) => {

@@ -107,7 +107,9 @@ pub enum DisconnectReason {
     ConnectFailed(Arc<str>),
     /// Not ready within `socket.connection.setup.timeout.ms`.
     SetupTimeout,
-    /// The broker closed it, or the system reported an error; the system's words.
+    /// The broker closed it.
+    ClosedByBroker,
+    /// The system reported an error; its words.
     Lost(Arc<str>),
     /// Closed before it answered ApiVersions, and never heard of as a Kafka listener: perhaps one for TLS or SASL.
     ClosedWithoutAnswer,
@@ -129,6 +131,7 @@ impl fmt::Display for DisconnectReason {
             Self::Unresolved(words) => write!(f, "name not resolved: {words}"),
             Self::ConnectFailed(words) => write!(f, "connect failed: {words}"),
             Self::SetupTimeout => f.write_str("not ready in time (socket.connection.setup.timeout.ms)"),
+            Self::ClosedByBroker => f.write_str("connection lost: closed by the broker"),
             Self::Lost(words) => write!(f, "connection lost: {words}"),
             Self::ClosedWithoutAnswer => f.write_str("closed without an answer: a TLS or SASL listener?"),
             Self::OtherProtocol(OtherProtocol::Tls) => {
@@ -141,6 +144,27 @@ impl fmt::Display for DisconnectReason {
             Self::Asked(words) => write!(f, "closed: {words}"),
         }
     }
+}
+
+/// How far a connection had come when it ended. What to try next depends on it: a host that wants one answer now, and not
+/// a connection some day, learns from it whether there is anything left to try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reached {
+    /// Nothing: the broker's name was being looked up, or has no address.
+    Name,
+    /// An address that was not connected.
+    Address {
+        /// Other addresses of the name that are not tried yet. The next attempt takes one of them; with 0 it looks the
+        /// name up again.
+        untried: usize,
+    },
+    /// A connected socket on which no broker has answered.
+    Socket,
+    /// A broker that has answered, and was not ready for requests yet. What it answered is known to the next attempt.
+    Answer,
+    /// A broker that was ready for requests.
+    Ready,
 }
 
 /// What happened on the network.
@@ -202,6 +226,8 @@ pub enum Event {
         address: Arc<str>,
         /// Why.
         reason: DisconnectReason,
+        /// How far it had come.
+        reached: Reached,
     },
 }
 

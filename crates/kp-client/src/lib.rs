@@ -11,8 +11,8 @@ mod nodes;
 mod other_protocol;
 
 pub use kafka_client::{
-    ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Refused, WaitReason,
-    Written,
+    ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Reached, Readiness, Refused,
+    WaitReason, Written,
 };
 pub use kp_protocol::OldKafka;
 pub use network_counters::{NetworkCounters, NetworkSnapshot, NodeCounters};

@@ -1,16 +1,12 @@
 //! Prints what answers of large clusters take: `cargo bench -p kp-metadata --bench memory`.
 
-#![allow(unsafe_code, reason = "an allocator that counts must implement GlobalAlloc")]
 #![allow(clippy::disallowed_methods, dead_code, reason = "a benchmark times what it measures")]
 #![allow(clippy::print_stdout, reason = "the figures are the result")]
 
 #[path = "../tests/memory/measure.rs"]
 mod measure;
 
-use measure::{Counting, Size, measure};
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use measure::{Size, measure};
 
 fn main() {
     println!("MiB; three replicas for each partition        answer  reading   after  refresh    time");

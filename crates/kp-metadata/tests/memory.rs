@@ -1,15 +1,11 @@
 //! What a broker's answer may take of memory, measured by an allocator that counts.
 
-#![allow(unsafe_code, reason = "an allocator that counts must implement GlobalAlloc")]
 #![allow(clippy::disallowed_methods, dead_code, reason = "the benchmark that shares this code times it")]
 
 #[path = "memory/measure.rs"]
 mod measure;
 
-use measure::{Counting, Size, measure};
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use measure::{Size, measure};
 
 const MIB: usize = 1024 * 1024;
 

@@ -32,6 +32,11 @@ impl Addresses {
         self.untried = addresses.into();
     }
 
+    /// How many addresses are left to try before the name is looked up again.
+    pub(crate) fn untried(&self) -> usize {
+        self.untried.len()
+    }
+
     /// An established connection was lost: the name may lead elsewhere by now.
     pub(crate) fn forget(&mut self) {
         self.untried.clear();

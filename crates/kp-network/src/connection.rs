@@ -21,7 +21,7 @@ pub(crate) use ready::{Answer, Ready};
 pub(crate) use setup::{Setup, Step};
 pub(crate) use stage::SetupContext;
 
-use crate::{ConnectionNumber, OtherProtocol};
+use crate::{ConnectionNumber, OtherProtocol, Reached};
 use api_versions::{CheckingVersions, Spoken};
 use connecting::{Connecting, Resolving};
 use in_flight::{Answered, InFlight, Request};
@@ -84,6 +84,15 @@ impl Link {
             Self::Down => false,
             Self::Setup(setup) => setup.channel().is_some(),
             Self::Ready(_) => true,
+        }
+    }
+
+    /// How far it has come, or `None` if it has not begun. The broker's name has so many addresses that are `untried`.
+    pub(crate) fn reached(&self, untried: usize) -> Option<Reached> {
+        match self {
+            Self::Down => None,
+            Self::Setup(setup) => Some(setup.reached(untried)),
+            Self::Ready(_) => Some(Reached::Ready),
         }
     }
 

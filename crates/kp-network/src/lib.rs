@@ -23,7 +23,8 @@ mod tokio;
 pub use self::tokio::{TokioClient, TokioSelector};
 pub use kp_client::{
     ClientNodes, ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkCounters,
-    NetworkSnapshot, NodeCounters, Nodes, OldKafka, OtherProtocol, Readiness, Refused, WaitReason, Written,
+    NetworkSnapshot, NodeCounters, Nodes, OldKafka, OtherProtocol, Reached, Readiness, Refused, WaitReason,
+    Written,
 };
 pub use network_client::NetworkClient;
 pub use selectable::{Dial, Selectable, SelectorEvent, Wait};

@@ -4,3 +4,4 @@ pub(crate) mod acks;
 pub(crate) mod deliveries;
 pub(crate) mod delivery;
 pub(crate) mod delivery_report;
+pub(crate) mod listener;

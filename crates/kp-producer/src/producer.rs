@@ -1,23 +1,19 @@
 //! The producer's handle: accept records, flush, close, be asked. Cheap to clone; all clones are one producer.
 
-use crate::builder::ProducerBuilder;
-use crate::config::{ConfigWarning, ProducerConfig};
-use crate::drive::driver::drop_deadline;
+use crate::config::ConfigWarning;
 use crate::drive::ended::{Closed, Standing};
 use crate::error::{ConnectError, SendError, WaitError};
 use crate::observe::explain::{self, Explanation};
 use crate::observe::guarantees::Guarantees;
-use crate::observe::metrics::{ProducerMetrics, Reading, Stopwatch, adding_to};
 use crate::observe::unreachable::UnreachableBroker;
 use crate::send::Waited;
 use crate::send::metadata_wait::Wanted;
-use crate::send::topic::Topic;
 use crate::shared::Shared;
+use kp_metrics::ProducerMetrics;
 use kp_protocol::{PartitionId, TopicName};
 use kp_time::Deadline;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// A Kafka producer, used from async code on any executor. For code without async see
@@ -50,24 +46,18 @@ pub(crate) struct Handle {
     pub(crate) shared: Arc<Shared>,
     pub(crate) guarantees: Guarantees,
     pub(crate) warnings: Vec<ConfigWarning>,
-    pub(crate) client_id: Arc<str>,
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         // A forked child has no network thread to tell, and the parent's is not its to touch.
         if !self.shared.ended.is_over() && !self.shared.is_forked() {
-            self.shared.begin_close(drop_deadline(&self.shared));
+            self.shared.begin_close(self.shared.delivery_deadline());
         }
     }
 }
 
 impl Producer {
-    /// Starts the making of a producer. Nothing is connected before [`ProducerBuilder::build`].
-    pub fn builder(config: ProducerConfig) -> ProducerBuilder {
-        ProducerBuilder::new(config)
-    }
-
     pub(crate) fn from_handle(handle: Handle) -> Self {
         Self { handle: Arc::new(handle) }
     }
@@ -78,12 +68,6 @@ impl Producer {
 
     pub(crate) fn shared(&self) -> &Shared {
         &self.handle.shared
-    }
-
-    /// A handle for who sends many records to one topic.
-    #[must_use]
-    pub fn topic(&self, name: &str) -> Topic {
-        Topic::new(self.clone(), name)
     }
 
     /// Sends everything accepted so far without waiting for `linger.ms`, and waits until each of it is settled,
@@ -107,7 +91,7 @@ impl Producer {
         if shared.link.is_network_thread() {
             return Err(WaitError::WouldDeadlock);
         }
-        let _timed = Stopwatch::start(&*shared.clock, adding_to(&shared.telemetry.flush_ns));
+        let _timed = shared.measured.time_flush();
         shared.accumulator.begin_flush().await;
         Ok(())
     }
@@ -142,9 +126,10 @@ impl Producer {
         if !shared.link.is_network_thread() {
             shared.ended.wait().await;
         }
+        let counters = shared.measured.counters();
         Ok(Closed {
-            undelivered: shared.telemetry.counters.undelivered.load(Ordering::Relaxed),
-            perhaps_written: shared.telemetry.counters.perhaps_written.load(Ordering::Relaxed),
+            undelivered: counters.undelivered(),
+            perhaps_written: counters.perhaps_written(),
             panicked: shared.ended.is_by_panic(),
         })
     }
@@ -219,7 +204,7 @@ impl Producer {
     /// The `client.id` in use, the generated one if none was set.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        &self.handle.client_id
+        self.shared().measured.client_id()
     }
 
     /// The cluster's id as the last metadata had it; `None` before the first, and from brokers below 0.10.1 (KIP-78, MD26).
@@ -255,30 +240,25 @@ impl Producer {
     /// ```
     #[must_use]
     pub fn metrics(&self) -> ProducerMetrics {
-        let shared = &self.handle.shared;
-        ProducerMetrics::of(
-            &Reading::of(&shared.measured()),
-            &shared.telemetry.client_id,
-            shared.telemetry.level,
-        )
+        ProducerMetrics::of(&self.shared().measured)
     }
 
     /// How many records were acknowledged so far.
     #[must_use]
     pub fn acknowledged_records(&self) -> u64 {
-        self.shared().telemetry.counters.acknowledged.load(Ordering::Relaxed)
+        self.shared().measured.counters().acknowledged()
     }
 
     /// How many accepted records failed so far.
     #[must_use]
     pub fn failed_records(&self) -> u64 {
-        self.shared().telemetry.counters.failed.load(Ordering::Relaxed)
+        self.shared().measured.counters().failed()
     }
 
     /// Bytes of `buffer.memory` that nothing uses at the moment.
     #[must_use]
     pub fn buffer_available_bytes(&self) -> usize {
-        self.shared().pool.available()
+        self.shared().waits.pool().available()
     }
 }
 

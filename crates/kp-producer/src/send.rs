@@ -11,7 +11,8 @@ pub(crate) mod sink;
 pub(crate) mod topic;
 pub(crate) mod typed;
 pub(crate) mod view;
-mod waits;
+mod waiting;
+pub(crate) mod waits;
 
 pub(crate) use self::acceptance::AtOnce;
-pub(crate) use self::waits::Waited;
+pub(crate) use self::waiting::Waited;

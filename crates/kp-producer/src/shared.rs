@@ -5,17 +5,15 @@ use crate::drive::ended::{Ended, Standing};
 use crate::drive::link::{Command, Link};
 use crate::error::{SendError, SendErrorKind};
 use crate::extend::extensions::Extensions;
-use crate::observe::metrics::{Measured, Telemetry};
 use crate::observe::notes::Notes;
-use crate::send::metadata_wait::MetadataWaiters;
 use crate::send::old_cluster::OldCluster;
 use crate::send::view::Views;
+use crate::send::waits::Waits;
 use kp_accumulator::{Accumulator, Spent};
-use kp_memory::BufferPool;
+use kp_metrics::Measured;
 use kp_protocol::records::MessageFormat;
 use kp_time::{Clock, Deadline};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -30,13 +28,12 @@ pub(crate) struct Limits {
 
 pub(crate) struct Shared {
     pub(crate) accumulator: Arc<Accumulator>,
-    pub(crate) pool: Arc<BufferPool>,
     pub(crate) views: Views,
-    pub(crate) waiters: Arc<MetadataWaiters>,
+    pub(crate) waits: Waits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
     pub(crate) extensions: Extensions,
-    pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) measured: Arc<Measured>,
     pub(crate) notes: Arc<Notes>,
     pub(crate) old_cluster: OldCluster,
     pub(crate) ended: Ended,
@@ -50,20 +47,10 @@ impl Shared {
         self.link.origin().is_another_process()
     }
 
-    /// The rooms that metrics are read from.
-    pub(crate) fn measured(&self) -> Measured {
-        Measured {
-            accumulator: Arc::clone(&self.accumulator),
-            pool: Arc::clone(&self.pool),
-            telemetry: Arc::clone(&self.telemetry),
-            clock: Arc::clone(&self.clock),
-        }
-    }
-
     /// The error of a record that is not accepted, counted. One that would only have had to wait is none.
     pub(crate) fn refuse(&self, kind: SendErrorKind, topic: &str, spent: Spent) -> SendError {
         if !matches!(kind, SendErrorKind::WouldBlock) {
-            self.telemetry.refused.fetch_add(1, Ordering::Relaxed);
+            self.measured.counters().refuse_one();
         }
         SendError::new(kind, topic, spent)
     }
@@ -108,14 +95,15 @@ impl Shared {
         self.refuse_new();
     }
 
-    /// Refuses new records and releases those who wait (CL7, CL10). What was accepted goes on.
+    /// The moment by which a producer whose last handle was dropped must be done.
+    pub(crate) fn delivery_deadline(&self) -> Deadline {
+        Deadline::after(self.clock.now(), self.limits.delivery_timeout, "delivery.timeout.ms")
+    }
+
+    /// Refuses new records and ends the waits of calls (CL7, CL10). What was accepted goes on.
     pub(crate) fn refuse_new(&self) {
         self.accumulator.close();
-        self.waiters.close(&self.closed_kind());
-        self.pool.close();
-        if let Some(acks) = &self.extensions.acks {
-            acks.queue().places.close();
-        }
+        self.waits.close(&self.closed_kind());
     }
 
     /// CL11: the sender has ended; interceptors, serializers and partitioner follow. Nothing of the network is kept, also where
@@ -123,7 +111,7 @@ impl Shared {
     pub(crate) fn close_extensions(&self) {
         self.extensions.close(&|words| self.notes.notice(words));
         self.link.forget_waker();
-        self.pool.set_driver_waker(Waker::noop().clone());
+        self.waits.pool().set_driver_waker(Waker::noop().clone());
         self.accumulator.set_driver_waker(Waker::noop().clone());
     }
 }

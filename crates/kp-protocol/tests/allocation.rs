@@ -1,12 +1,8 @@
 //! No input makes this crate allocate more than it can justify: at most 64 times the input and 64 KiB, measured
 //! by an allocator that counts. Decompression is bounded by the caller's limit instead.
 
-#![allow(unsafe_code, reason = "an allocator that counts must implement GlobalAlloc")]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use bytes::Bytes;
+use counting_allocator::measure;
 use kp_protocol::api::{AnyRequest, AnyResponse};
 use kp_protocol::compression::{Compression, Compressor, decompress};
 use kp_protocol::records::{
@@ -14,62 +10,14 @@ use kp_protocol::records::{
 };
 use kp_protocol::{ApiKey, FrameReader, Timestamp, decode_request_header};
 
-/// Counts the bytes that this thread holds, and the most it held.
-struct Counting;
-
-thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
-    static MOST: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    // A thread that ends may free after its cells are gone; no measurement runs then.
-    let _ = HELD.try_with(|held| {
-        held.set(held.get() + bytes);
-        let _ = MOST.try_with(|most| most.set(most.get().max(held.get())));
-    });
-}
-
-// SAFETY: every call is handed to the system's allocator as it came; the counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(place, layout) }
-    }
-
-    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size as isize - layout.size() as isize);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.realloc(place, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// The most bytes held at once during `work`, above what was held before.
 fn most_held<T>(work: impl FnOnce() -> T) -> usize {
-    let before = HELD.get();
-    MOST.set(before);
-    drop(work());
-    usize::try_from(MOST.get() - before).expect("the most is not below the beginning")
+    measure(|| drop(work())).1.most
 }
 
 fn assert_justified<T>(input: &Bytes, what: std::fmt::Arguments<'_>, work: impl FnOnce() -> T) {
     let (most, bound) = (most_held(work), 64 * input.len() + 64 * 1024);
     assert!(most <= bound, "{what}: {most} bytes held for an input of {}", input.len());
-}
-
-#[test]
-fn the_allocator_counts() {
-    assert_eq!(most_held(|| drop(Vec::<u8>::with_capacity(5000))), 5000);
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn on_event(cx: &mut Context<'_>, rooms: &mut Rooms, event: Event) {
             cluster.connected(broker);
             exchanges::connection_event(rooms);
         }
-        Event::Disconnected { broker, address, reason } => {
+        Event::Disconnected { broker, address, reason, .. } => {
             cluster.disconnected(cx, broker, address, Arc::from(reason.to_string()));
             exchanges::connection_event(rooms);
         }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kp_network::{
-    ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Readiness, Refused, WaitReason,
-    Written,
+    ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Reached, Readiness, Refused,
+    WaitReason, Written,
 };
 use kp_protocol::api::ProduceRequest;
 use kp_protocol::{
@@ -290,7 +290,8 @@ impl KafkaClient for MockClient {
             state.events.push(Event::Failed { token: request.token, written: Written::Perhaps, reason });
         }
         let address = Arc::from("mock");
-        state.events.push(Event::Disconnected { broker, address, reason: DisconnectReason::Asked(reason) });
+        let (reason, reached) = (DisconnectReason::Asked(reason), Reached::Ready);
+        state.events.push(Event::Disconnected { broker, address, reason, reached });
     }
 
     fn poll(&mut self, until: Option<Instant>, events: &mut Vec<Event>) {

@@ -197,7 +197,7 @@ fn the_time_of_a_flush_is_counted_however_it_ends() {
     stage.stepper = None;
     assert!(
         flush.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready(),
-        "nobody turns it any more"
+        "no host turns it any more"
     );
     drop(flush);
     expected += stage.now() - begun;
@@ -256,7 +256,11 @@ fn waits_for_memory_are_counted_and_so_are_those_in_vain() {
     assert_eq!(counter(&metrics, "bufferpool-wait-time-ns-total"), nanos(stage.now() - begun));
     assert_eq!(counter(&metrics, "record-error-total"), 1);
     assert!(producer.try_send(record()).is_err(), "it would have to wait");
-    assert_eq!(counter(&stage.metrics(), "record-error-total"), 1, "that is nobody's error");
+    assert_eq!(
+        counter(&stage.metrics(), "record-error-total"),
+        1,
+        "a record that would have to wait is no error"
+    );
 }
 
 // ME5

@@ -182,7 +182,7 @@ fn two_producers_of_one_name_add_up() {
 
 // ME1
 #[test]
-fn whoever_has_closed_a_producer_finds_its_last_values_with_the_global_recorder() {
+fn the_last_values_of_a_closed_producer_are_with_the_global_recorder() {
     let ledger = Arc::new(Ledger::default());
     metrics::set_global_recorder(Arc::clone(&ledger)).expect("the only one in this program");
     let broker = EmbeddedBroker::start(EmbeddedOptions::default()).expect("a free port");

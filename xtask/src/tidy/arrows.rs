@@ -18,8 +18,9 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-accumulator", &["kp-memory", "kp-metadata", "kp-protocol", "kp-time"]),
     ("kp-client", &["kp-protocol"]),
     ("kp-sender", &["kp-accumulator", "kp-client", "kp-metadata", "kp-protocol", "kp-time"]),
+    ("kp-metrics", &["kp-config", "kp-sender"]),
     ("kp-network", &["kp-client", "kp-protocol", "kp-time"]),
-    ("kp-producer", &["kp-record", "kp-config", "kp-sender", "kp-network"]),
+    ("kp-producer", &["kp-record", "kp-metrics", "kp-network"]),
     ("kp-sim", &["kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),
     // Not published. The tests may reach everything; benches need a broker that costs little, tools what a user may.
@@ -50,6 +51,7 @@ const WITHOUT_RUNTIME: &[&str] = &[
     "kp-accumulator",
     "kp-client",
     "kp-sender",
+    "kp-metrics",
     "kp-network",
     "kp-producer",
     "kp-sim",
@@ -65,6 +67,7 @@ const NEVER_A_RUNTIME: &[&str] = &[
     "kp-accumulator",
     "kp-client",
     "kp-sender",
+    "kp-metrics",
     "kp-sim",
 ];
 const RUNTIME: &[&str] = &["tokio", "mio", "socket2", "rustls"];

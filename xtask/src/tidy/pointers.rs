@@ -71,7 +71,7 @@ fn wrong_name(files: &[SourceFile], name: &str) -> Option<String> {
 }
 
 /// The comment of a line, if it has one.
-fn comment_of(line: &str) -> Option<&str> {
+pub(super) fn comment_of(line: &str) -> Option<&str> {
     let start = if line.trim_start().starts_with("//") { line.find("//") } else { line.find(" // ") };
     start.map(|start| line[start..].trim_start_matches(['/', '!', ' ']))
 }

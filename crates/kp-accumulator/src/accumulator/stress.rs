@@ -9,7 +9,7 @@ use kp_protocol::compression::Compression;
 use kp_protocol::records::RecordRef;
 use kp_protocol::{BrokerId, Offset};
 use kp_time::{Clock, Deadline, Jitter, ManualClock};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::Wake;
 use std::thread::Thread;
 use std::time::Duration;
@@ -132,7 +132,7 @@ fn produce(
     clock: &ManualClock,
     thread: u32,
     records: u32,
-    target: impl Fn(u32) -> Target,
+    has_key: impl Fn(u32) -> bool,
 ) -> Vec<crate::Appended> {
     let topic = accumulator.topic(&name(), PARTITIONS);
     let metadata = cluster.topic("t").expect("the topic");
@@ -140,12 +140,11 @@ fn produce(
     for n in 0..records {
         let text = format!("{thread} {n} {}", "x".repeat((n % 90) as usize));
         let key = n.to_be_bytes();
-        let record = RecordRef { key: Some(&key), ..value(text.as_bytes()) };
+        let record = RecordRef { key: has_key(n).then_some(&key[..]), ..value(text.as_bytes()) };
         let mut spare = None;
         promised.push(loop {
-            match accumulator
-                .append(&topic, metadata, target(n), &record, &mut None, &mut spare, clock)
-                .unwrap()
+            let target = accumulator.target(&topic, metadata, record.key);
+            match accumulator.append(&topic, metadata, target, &record, &mut None, &mut spare, clock).unwrap()
             {
                 Append::Accepted(appended) => break appended,
                 Append::NeedsBuffer(bytes) => {
@@ -160,7 +159,7 @@ fn produce(
     promised
 }
 
-fn run(settings: AccumulatorSettings, memory: usize, records: u32, target: impl Fn(u32) -> Target + Sync) {
+fn run(settings: AccumulatorSettings, memory: usize, records: u32, has_key: impl Fn(u32) -> bool + Sync) {
     let (clock, workers) = (ManualClock::new(), settings.seal == Seal::Workers);
     let pool = BufferPool::new(memory, settings.batch_size);
     let accumulator = Accumulator::new(settings, Arc::clone(&pool));
@@ -192,12 +191,12 @@ fn run(settings: AccumulatorSettings, memory: usize, records: u32, target: impl 
                 accumulator.set_seal_bell(Waker::from(Arc::new(Parker(worker.thread().clone()))));
             }
         }
-        let (running, target, cluster, clock) = (&running, &target, &cluster, &clock);
+        let (running, has_key, cluster, clock) = (&running, &has_key, &cluster, &clock);
         let room = &accumulator;
         let senders: Vec<_> = (0..THREADS)
             .map(|thread| {
                 scope.spawn(move || {
-                    let promised = produce(room, cluster, clock, thread, records, target);
+                    let promised = produce(room, cluster, clock, thread, records, has_key);
                     if running.fetch_sub(1, SeqCst) == 1 {
                         room.close();
                     }
@@ -249,27 +248,26 @@ fn settings() -> AccumulatorSettings {
 // AC31, BP16
 #[test]
 fn nothing_is_lost_doubled_or_reordered_without_linger() {
-    run(settings(), 30_000, 4_000, |_| Target::Sticky);
+    run(settings(), 30_000, 4_000, |_| false);
 }
 
 // AC31
 #[test]
 fn nothing_is_lost_doubled_or_reordered_with_linger_and_keys() {
-    run(AccumulatorSettings { linger: MS(5), ..settings() }, 60_000, 4_000, |_| Target::Keyed);
+    run(AccumulatorSettings { linger: MS(5), ..settings() }, 60_000, 4_000, |_| true);
 }
 
 // AC31, AC11: the pool holds fewer batches than there are partitions
 #[test]
 fn nothing_is_lost_doubled_or_reordered_with_hardly_any_memory() {
-    let target = |n: u32| if n.is_multiple_of(3) { Target::Keyed } else { Target::Sticky };
-    run(AccumulatorSettings { linger: MS(5), ..settings() }, 4_000, 2_000, target);
+    run(AccumulatorSettings { linger: MS(5), ..settings() }, 4_000, 2_000, |n| n.is_multiple_of(3));
 }
 
 // AC31, AC23
 #[test]
 fn nothing_is_lost_doubled_or_reordered_with_workers_that_compress() {
     let compressed = AccumulatorSettings { compression: Compression::Lz4, seal: Seal::Workers, ..settings() };
-    run(compressed, 200_000, 3_000, |_| Target::Sticky);
+    run(compressed, 200_000, 3_000, |_| false);
 }
 
 // CL10: after close returns, what is incomplete is all there will ever be

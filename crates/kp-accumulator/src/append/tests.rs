@@ -223,7 +223,7 @@ fn a_key_always_goes_to_the_same_partition_whether_led_or_not() {
         let record = RecordRef { key: Some(key), ..value(b"v") };
         let expected = crate::partition_for_key(key, 7) as i32;
         for _ in 0..3 {
-            let appended = room.send_record(Target::Keyed, &record, None).unwrap();
+            let appended = room.send_record(room.target(&record), &record, None).unwrap();
             assert_eq!(appended.partition, PartitionId(expected));
         }
     }
@@ -232,11 +232,18 @@ fn a_key_always_goes_to_the_same_partition_whether_led_or_not() {
 // PA5
 #[test]
 fn ignored_keys_are_spread_like_no_keys() {
-    let room = Room::new(AccumulatorSettings { ignore_keys: true, seed: 5, ..settings() }, &[0; 20]);
+    let room = Room::new(
+        AccumulatorSettings {
+            partitioning: crate::Partitioning { ignore_keys: true, ..Default::default() },
+            seed: 5,
+            ..settings()
+        },
+        &[0; 20],
+    );
     let record = RecordRef { key: Some(b"one and the same"), ..value(&[0; 500]) };
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..12 {
-        seen.insert(room.send_record(Target::Keyed, &record, None).unwrap().partition);
+        seen.insert(room.send_record(room.target(&record), &record, None).unwrap().partition);
     }
     assert!(seen.len() > 1, "{seen:?}");
 }

@@ -1,7 +1,7 @@
 //! Who is told about single records of a batch when it ends: a callback of their own, or the listener of all, by a token.
 
-use crate::completion::{RecordCallback, RecordOutcome};
-use crate::partition_queue::Home;
+use super::list_memory::{ListMemory, Token};
+use crate::completion::RecordCallback;
 use kp_memory::Reservation;
 
 /// Who is told what becomes of one record.
@@ -21,9 +21,6 @@ impl std::fmt::Debug for Notify {
     }
 }
 
-/// Told about each record that was appended with a token, on the thread that settles the batch, without locks.
-pub type Listener = Box<dyn Fn(u64, RecordOutcome<'_>) + Send + Sync>;
-
 /// The callbacks and tokens of those records that have one, each in append order.
 #[derive(Debug, Default)]
 pub(crate) struct Callbacks {
@@ -42,13 +39,6 @@ pub(crate) struct Callback {
     run: RecordCallback,
 }
 
-/// The token of the record at `index`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Token {
-    pub(crate) index: u32,
-    token: u64,
-}
-
 impl std::fmt::Debug for Callback {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Callback({})", self.index)
@@ -58,57 +48,57 @@ impl std::fmt::Debug for Callback {
 impl Callbacks {
     /// Adds one. `false` if there is no place for another, and no memory to make more: the batch has to close.
     #[inline]
-    pub(crate) fn push(&mut self, home: &Home, index: u32, notify: Notify) -> bool {
+    pub(crate) fn push(&mut self, lists: &ListMemory, index: u32, notify: Notify) -> bool {
         match notify {
             Notify::Call(run) => {
                 if self.calls.len() == self.calls.capacity() {
-                    self.add_calls_over(home);
+                    self.add_calls_over(lists);
                 }
                 self.calls.push(Callback { index, run });
-                self.calls.len() < self.calls.capacity() || self.try_add_calls(home)
+                self.calls.len() < self.calls.capacity() || self.try_add_calls(lists)
             }
             Notify::Token(token) => {
                 if self.tokens.len() == self.tokens.capacity() {
-                    self.add_tokens_over(home);
+                    self.add_tokens_over(lists);
                 }
                 self.tokens.push(Token { index, token });
-                self.tokens.len() < self.tokens.capacity() || self.try_add_tokens(home)
+                self.tokens.len() < self.tokens.capacity() || self.try_add_tokens(lists)
             }
         }
     }
 
     /// Places for a record that is accepted already: counted above the bound if need be.
     #[cold]
-    fn add_calls_over(&mut self, home: &Home) {
+    fn add_calls_over(&mut self, lists: &ListMemory) {
         let more = self.calls.capacity().max(FIRST_CALLS);
         self.calls.reserve_exact(more);
-        self.count(home.topic.pool.reserve_over(more * size_of::<Callback>()));
+        self.count(lists.pool().reserve_over(more * size_of::<Callback>()));
     }
 
     #[cold]
-    fn add_tokens_over(&mut self, home: &Home) {
+    fn add_tokens_over(&mut self, lists: &ListMemory) {
         let more = if self.tokens.capacity() == 0 {
-            self.tokens = home.topic.spares.upgrade().map_or_else(Vec::new, |spares| spares.token_list());
+            self.tokens = lists.token_list();
             self.tokens.capacity()
         } else {
             let more = self.tokens.capacity();
             self.tokens.reserve_exact(more);
             more
         };
-        self.count(home.topic.pool.reserve_over(more * size_of::<Token>()));
+        self.count(lists.pool().reserve_over(more * size_of::<Token>()));
     }
 
     #[cold]
-    fn try_add_calls(&mut self, home: &Home) -> bool {
+    fn try_add_calls(&mut self, lists: &ListMemory) -> bool {
         let more = self.calls.capacity();
-        let memory = home.topic.pool.reserve(more * size_of::<Callback>());
+        let memory = lists.pool().reserve(more * size_of::<Callback>());
         memory.map(|memory| self.count(memory)).inspect(|()| self.calls.reserve_exact(more)).is_some()
     }
 
     #[cold]
-    fn try_add_tokens(&mut self, home: &Home) -> bool {
+    fn try_add_tokens(&mut self, lists: &ListMemory) -> bool {
         let more = self.tokens.capacity();
-        let memory = home.topic.pool.reserve(more * size_of::<Token>());
+        let memory = lists.pool().reserve(more * size_of::<Token>());
         memory.map(|memory| self.count(memory)).inspect(|()| self.tokens.reserve_exact(more)).is_some()
     }
 
@@ -120,21 +110,21 @@ impl Callbacks {
     }
 
     /// Takes out those of the first records, up to `end` but without it; they count from `first` in `to`.
-    pub(crate) fn hand_on(&mut self, home: &Home, first: u32, end: u32, to: &mut Self) {
+    pub(crate) fn hand_on(&mut self, lists: &ListMemory, first: u32, end: u32, to: &mut Self) {
         let calls = self.calls.partition_point(|callback| callback.index < end);
         for Callback { index, run } in self.calls.drain(..calls) {
-            to.push(home, index - first, Notify::Call(run));
+            to.push(lists, index - first, Notify::Call(run));
         }
         let tokens = self.tokens.partition_point(|token| token.index < end);
         for Token { index, token } in self.tokens.drain(..tokens) {
-            to.push(home, index - first, Notify::Token(token));
+            to.push(lists, index - first, Notify::Token(token));
         }
     }
 
     /// Tells everybody, in append order: `call` and `tell` are given the record's index with its callback or token.
     pub(crate) fn tell(
         self,
-        home: &Home,
+        lists: &ListMemory,
         mut call: impl FnMut(u32, RecordCallback),
         mut tell: impl FnMut(u32, u64),
     ) {
@@ -151,8 +141,6 @@ impl Callbacks {
         }
         tell_until(u32::MAX, &mut left);
         drop(memory);
-        if let Some(spares) = home.topic.spares.upgrade() {
-            spares.keep_token_list(tokens);
-        }
+        lists.keep_token_list(tokens);
     }
 }

@@ -1,17 +1,11 @@
 //! A batch that takes no more records and is not compressed yet. Owned by value: any thread may seal it.
 
-use super::{Batch, Core, HeadBatch, Payload, Sealed};
+use super::core::Core;
+use super::pages::Pages;
+use super::{Batch, HeadBatch, Payload, Sealed};
 use crate::measure::Measure;
-use crate::sealer::Sealer;
 use kp_memory::Buffer;
 use kp_protocol::compression::Compression;
-use smallvec::SmallVec;
-
-/// How many pages a batch has at most, nearly always: one, or a few if it has grown a little.
-pub(crate) const FEW: usize = 3;
-
-/// The pages of a batch, without a list on the heap if they are few.
-pub(crate) type Pages = SmallVec<[Buffer; FEW]>;
 
 /// The state of a batch between its last record and its compression: raw pages.
 #[derive(Debug)]
@@ -30,12 +24,15 @@ impl Batch<Closed> {
         self.core.as_head(self.core.raw, measure)
     }
 
-    /// Compresses the records into the batch's own pages and gives the other pages back; leaves them raw if that does
-    /// not make them smaller. From here on the payload never changes.
-    pub fn seal(mut self, sealer: &mut Sealer) -> Batch<Sealed> {
-        let compression = sealer.compress(&mut self.state.pages);
+    /// The raw pages, for a codec to put its bytes into.
+    pub(crate) fn pages_mut(&mut self) -> &mut Pages {
+        &mut self.state.pages
+    }
+
+    /// From here on the payload never changes: a codec has left its bytes in the pages.
+    pub(crate) fn seal_compressed(self, compression: Compression) -> Batch<Sealed> {
         let wire: usize = self.state.pages.iter().map(Buffer::len).sum();
-        self.core.home.topic.ratio.observe(self.core.raw, wire);
+        self.core.context.topic.ratio.observe(self.core.raw, wire);
         self.freeze(compression)
     }
 

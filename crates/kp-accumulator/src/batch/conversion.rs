@@ -2,21 +2,12 @@
 //! Made once and kept with the batch: what is sent again is the same bytes. The batch stays as it is, since the next
 //! leader may be a newer one.
 
+use super::converted::Converted;
 use super::{Batch, InFlight};
 use bytes::{Bytes, BytesMut};
-use kp_memory::Reservation;
 use kp_protocol::ProtocolError;
 use kp_protocol::compression::{Compression, Compressor};
 use kp_protocol::records::{BATCH_HEADER_SIZE, MessageFormat, RecordBatch};
-
-/// The conversion that a batch was sent as last.
-#[derive(Debug)]
-pub(crate) struct Converted {
-    format: MessageFormat,
-    bytes: Bytes,
-    /// Counted above the bound if need be: the records are accepted, and the batch itself is not given up.
-    _memory: Reservation,
-}
 
 impl Batch<InFlight> {
     /// Its records as a message set, in the codec of the batch at `level` (`None` is the codec's default). The set is
@@ -43,7 +34,7 @@ impl Batch<InFlight> {
         let level = level.filter(|_| self.state.compression != Compression::None);
         let mut compressor = Compressor::new(self.state.compression, level)?;
         let set = Bytes::from(batch.to_message_set(format, &mut compressor, self.core.raw)?);
-        let memory = self.core.home.topic.pool.reserve_over(set.len());
+        let memory = self.core.context.topic.pool.reserve_over(set.len());
         self.core.converted = Some(Converted { format, bytes: set.clone(), _memory: memory });
         Ok(set)
     }

@@ -1,9 +1,8 @@
 //! A batch that was sent and is not answered. Its payload stays, for a retry.
 
-use super::{Batch, Payload, Sealed};
+use super::{Batch, Payload};
 use kp_protocol::compression::Compression;
 use kp_protocol::records::BATCH_HEADER_SIZE;
-use std::time::Instant;
 
 /// The state of a batch that was sent.
 #[derive(Debug)]
@@ -35,12 +34,5 @@ impl Batch<InFlight> {
         if let Some(sent) = &mut self.core.sent {
             sent.leader_epoch = None;
         }
-    }
-
-    /// Back to waiting: the attempt is over. Hand it to [`Accumulator::requeue`](crate::Accumulator::requeue).
-    pub fn requeue(self, now: Instant) -> Batch<Sealed> {
-        let Self { mut core, state: InFlight { payload, compression } } = self;
-        core.ledger.end_attempt(now);
-        Batch { core, state: Sealed { payload, compression } }
     }
 }

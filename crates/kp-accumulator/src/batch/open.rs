@@ -1,10 +1,10 @@
 //! A batch that takes records. Touched under its queue's lock only: this is the hot path.
 
-use super::closed::Pages;
-use super::{Batch, Closed, Core, Notify};
+use super::core::{Core, PartitionContext};
+use super::limits::{BatchSize, OpenLimits};
+use super::pages::Pages;
+use super::{Batch, Closed, Notify};
 use crate::measure::Measure;
-use crate::partition_queue::Home;
-use crate::settings::AccumulatorSettings;
 use kp_memory::Buffer;
 use kp_protocol::ProtocolError;
 use kp_protocol::records::RecordRef;
@@ -27,26 +27,6 @@ pub struct Open {
     limits: OpenLimits,
 }
 
-/// How much a batch may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OpenLimits {
-    /// Wire bytes for records: `batch.size` without the header that its format has, and without the surcharge of the
-    /// record that asks.
-    room: usize,
-    /// Raw record bytes at which it is full.
-    full_at: usize,
-    /// What that was when the batch was opened.
-    first_full_at: usize,
-    /// Bytes on the wire that all this comes to.
-    wire: usize,
-    /// Raw bytes per wire byte by the estimate with its safety; `None` without a codec, where both are the same.
-    raw_per_wire: Option<f64>,
-    /// Raw bytes never exceeded from the second record on.
-    max_raw: usize,
-    /// Bytes that each record counts more than it takes here, for brokers of an older format; otherwise 0.
-    surcharge: usize,
-}
-
 /// What came of trying to append.
 #[derive(Debug)]
 pub(crate) enum Room {
@@ -58,66 +38,17 @@ pub(crate) enum Room {
     NeedsPage(usize),
 }
 
-impl OpenLimits {
-    /// Limits of a batch that reaches `batch.size` on the wire by `ratio`, an estimate with its safety included (BB3).
-    pub(crate) fn of(settings: &AccumulatorSettings, ratio: Option<f32>, measure: Measure) -> Self {
-        let raw_per_wire = ratio.map(|ratio| 1.0 / f64::from(ratio.max(f32::MIN_POSITIVE)));
-        Self::new(settings.batch_size, settings.max_raw(), raw_per_wire, measure)
-    }
-
-    fn new(wire: usize, max_raw: usize, raw_per_wire: Option<f64>, measure: Measure) -> Self {
-        let room = wire.saturating_sub(measure.header);
-        let full_at =
-            raw_per_wire.map_or(room, |raw_per_wire| ((room as f64 * raw_per_wire) as usize).min(max_raw));
-        // What asks for room is a record without its surcharge, so that goes off here, once.
-        let without = |bytes: usize| bytes.saturating_sub(measure.surcharge);
-        Self {
-            room: without(room),
-            full_at,
-            first_full_at: full_at,
-            wire,
-            raw_per_wire,
-            max_raw: without(max_raw),
-            surcharge: measure.surcharge,
-        }
-    }
-
-    /// The same with another `batch.size` of room, at most `most` altogether; `None` if that is no more.
-    fn grown(&self, settings: &AccumulatorSettings, most: usize, measure: Measure) -> Option<Self> {
-        let wire = self.wire.saturating_add(settings.batch_size).min(most);
-        // What is compressed was eight batches already: more would take its worker longer than a round trip.
-        let max_raw = if settings.compresses() { settings.max_raw() } else { wire };
-        let grown = Self::new(wire, max_raw, self.raw_per_wire, measure);
-        (grown.full_at > self.full_at).then_some(Self { first_full_at: self.first_full_at, ..grown })
-    }
-
-    /// Whether `size` more fit behind `counted` bytes (BB2): the new record counts in full, the others by the estimate.
-    #[inline(always)]
-    fn has_room(&self, counted: usize, size: usize) -> bool {
-        match self.raw_per_wire {
-            None => counted + size <= self.room,
-            Some(raw_per_wire) => {
-                size <= self.room
-                    && counted as f64 <= (self.room - size) as f64 * raw_per_wire
-                    && counted + size <= self.max_raw
-            }
-        }
-    }
-}
-
 impl Batch<Open> {
-    /// A batch whose first record goes to `page`.
-    pub(crate) fn open(home: Arc<Home>, created: Instant, page: Buffer, limits: OpenLimits) -> Self {
-        let state = Open { page, full_pages: Pages::new(), counted: 0, limits };
-        let spare = home.topic.spares.upgrade().and_then(|spares| Some((spares.core()?, spares)));
-        let core = match spare {
-            Some((mut core, spares)) => {
-                core.renew(home, created, Arc::clone(spares.blank()));
-                core
-            }
-            None => Box::new(Core::new(home, created)),
-        };
-        Self { core, state }
+    /// A batch whose first record goes to `page`. `spare`: the inside of a settled batch, renewed for this partition, if there is one.
+    pub(crate) fn open(
+        context: &Arc<PartitionContext>,
+        spare: Option<Box<Core>>,
+        created: Instant,
+        page: Buffer,
+        limits: OpenLimits,
+    ) -> Self {
+        let core = spare.unwrap_or_else(|| Box::new(Core::new(Arc::clone(context), created)));
+        Self { core, state: Open { page, full_pages: Pages::new(), counted: 0, limits } }
     }
 
     /// Appends `record` if it fits, with the help of the page in `spare` if that is needed.
@@ -163,7 +94,7 @@ impl Batch<Open> {
     #[inline]
     pub(crate) fn notify(&mut self, notify: Notify) -> bool {
         let core = &mut *self.core;
-        core.callbacks.push(&core.home, core.records.count() - 1, notify)
+        core.callbacks.push(&core.context.lists, core.records.count() - 1, notify)
     }
 
     /// It has its first record: what it takes besides its page is counted.
@@ -194,8 +125,8 @@ impl Batch<Open> {
     }
 
     /// Makes room for another `batch.size`, at most `most` bytes on the wire altogether. Whether it did.
-    pub(crate) fn grow(&mut self, settings: &AccumulatorSettings, most: usize, measure: Measure) -> bool {
-        let grown = self.state.limits.grown(settings, most, measure);
+    pub(crate) fn grow(&mut self, size: BatchSize, most: usize, measure: Measure) -> bool {
+        let grown = self.state.limits.grown(size, most, measure);
         self.state.limits = grown.unwrap_or(self.state.limits);
         grown.is_some()
     }

@@ -1,6 +1,7 @@
 //! A part of a batch that was too large, while its records are written to it.
 
-use super::{Batch, Closed, Core, InFlight};
+use super::core::Core;
+use super::{Batch, Closed, InFlight};
 use crate::completion::SplitPart;
 use kp_memory::Buffer;
 use kp_protocol::ProtocolError;
@@ -37,7 +38,7 @@ impl Part {
         let Self { mut core, page } = self;
         let count = core.records.count();
         let whole = &mut *whole.core;
-        whole.callbacks.hand_on(&whole.home, first_index, first_index + count, &mut core.callbacks);
+        whole.callbacks.hand_on(&whole.context.lists, first_index, first_index + count, &mut core.callbacks);
         core.completion.set_records(count);
         let part = SplitPart { first_index, completion: Arc::clone(&core.completion) };
         (part, Batch::<Closed>::of_part(core, page))
@@ -55,7 +56,7 @@ impl Batch<InFlight> {
 
     /// It was too large for its broker: the topic's batches are estimated with more care, and grow less.
     pub(crate) fn note_too_large(&self) {
-        let (topic, size) = (&self.core.home.topic, self.state.payload.size());
+        let (topic, size) = (&self.core.context.topic, self.state.payload.size());
         topic.ratio.reset_after_split(self.core.raw, size);
         topic.growth.was_too_large(size);
     }

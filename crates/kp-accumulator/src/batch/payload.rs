@@ -1,6 +1,6 @@
 //! The records of a batch as they go to the wire: shared pieces of memory that nobody changes.
 
-use super::closed::{FEW, Pages};
+use super::pages::{FEW, Pages};
 use bytes::Bytes;
 use kp_memory::Buffer;
 use kp_protocol::records::BATCH_HEADER_SIZE;

@@ -1,6 +1,7 @@
 //! A batch whose payload is final: it waits to be sent, for the first time or again.
 
-use super::{Batch, HeadBatch, InFlight, Payload, Sent, WireBatch};
+use super::core::Sent;
+use super::{Batch, HeadBatch, InFlight, Payload, WireBatch};
 use crate::measure::Measure;
 use kp_protocol::ProtocolError;
 use kp_protocol::compression::Compression;
@@ -68,5 +69,14 @@ impl Batch<Sealed> {
         core.begin_attempt(now, Sent { identity, header: Some(header), leader_epoch });
         let wire = WireBatch { header, payload: payload.clone() };
         Ok((Batch { core, state: InFlight { payload, compression } }, wire))
+    }
+}
+
+impl Batch<InFlight> {
+    /// Back to waiting: the attempt is over. Hand it to [`Accumulator::requeue`](crate::Accumulator::requeue).
+    pub fn requeue(self, now: Instant) -> Batch<Sealed> {
+        let Self { mut core, state: InFlight { payload, compression } } = self;
+        core.ledger.end_attempt(now);
+        Batch { core, state: Sealed { payload, compression } }
     }
 }

@@ -105,7 +105,7 @@ fn a_compressed_batch_becomes_parts_of_batch_size_that_are_compressed_again() {
     let settings = AccumulatorSettings { compression: Compression::Gzip, ..settings() };
     let room = Room::with_memory(settings, &[Some(0)], 100_000);
     for _ in 0..400 {
-        room.topic.shared.ratio.observe(1000, 100);
+        room.topic.shared.context.ratio.observe(1000, 100);
     }
     for n in 0..30 {
         room.send(0, format!("{n:02}{}", "x".repeat(98)).as_bytes());
@@ -114,7 +114,7 @@ fn a_compressed_batch_becomes_parts_of_batch_size_that_are_compressed_again() {
     let drained = room.turn(0).pop().unwrap();
     assert!(drained.batch.raw_size() > 3000 && drained.wire.size() < 1000);
     split(&room, drained);
-    assert_eq!(room.topic.shared.ratio.estimate(), 1.0);
+    assert_eq!(room.topic.shared.context.ratio.estimate(), 1.0);
     let mut found = Vec::new();
     while let Some(drained) = room.turn(0).pop() {
         assert!(drained.batch.raw_size() <= 939 && drained.wire.size() < 300);

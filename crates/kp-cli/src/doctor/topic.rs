@@ -12,8 +12,11 @@ use kp_protocol::{
     },
 };
 
-use super::report::{Ailment, Report};
-use crate::reader::{Connection, ReaderError};
+use super::{
+    listener::Spoken,
+    report::{Ailment, Report},
+};
+use crate::reader::{BlockingCaller, ReaderError};
 
 const STEP: &str = "topic";
 
@@ -40,12 +43,12 @@ pub(super) struct Asked<'a> {
 pub(super) fn examine(
     report: &mut Report,
     asked: &Asked<'_>,
-    connection: &mut Connection,
+    spoken: &mut Spoken,
     name: &str,
     works: &BTreeMap<i32, (String, u16)>,
     settings: &Settings,
 ) {
-    match describe(connection, name) {
+    match describe(spoken, name) {
         Err(error) => report.failed(STEP, Ailment::new(error.to_string(), "look into the broker's log")),
         Ok(Some(topic)) if topic.error_code.is_ok() || !topic.partitions.is_empty() => {
             may_write(report, &topic, name);
@@ -58,8 +61,8 @@ pub(super) fn examine(
 }
 
 /// What the cluster says of the topic; `None` if it is not among its topics.
-fn describe(connection: &mut Connection, name: &str) -> Result<Option<MetadataResponseTopic>, ReaderError> {
-    let version = connection.version(ApiKey::Metadata)?;
+fn describe(spoken: &mut Spoken, name: &str) -> Result<Option<MetadataResponseTopic>, ReaderError> {
+    let version = spoken.connection.version(ApiKey::Metadata)?;
     let wanted = MetadataRequestTopic { name: Some(name.into()), ..MetadataRequestTopic::default() };
     let mut request = MetadataRequest {
         topics: Some(vec![wanted]),
@@ -72,7 +75,7 @@ fn describe(connection: &mut Connection, name: &str) -> Result<Option<MetadataRe
         request.allow_auto_topic_creation = true;
         request.topics = if version == 0 { Some(Vec::new()) } else { None };
     }
-    let response = connection.call(version, &request)?;
+    let response = spoken.caller.call(&spoken.connection, version, &request)?;
     ReaderError::check("the cluster's metadata", response.error_code, None)?;
     Ok(response.topics.into_iter().find(|topic| topic.name.as_ref().is_some_and(|is| is.as_str() == name)))
 }
@@ -234,7 +237,8 @@ fn configs(asked: &Asked<'_>, resource_type: i8, name: &str, keys: &[&str]) -> B
         return BTreeMap::new();
     }
     let ask = || -> Result<BTreeMap<String, String>, ReaderError> {
-        let mut connection = Connection::open(asked.host, asked.port)?;
+        let mut caller = BlockingCaller::new(None);
+        let connection = caller.connect(asked.host, asked.port)?;
         let version = connection.version(ApiKey::DescribeConfigs)?;
         let resource = DescribeConfigsResource {
             resource_type,
@@ -243,7 +247,7 @@ fn configs(asked: &Asked<'_>, resource_type: i8, name: &str, keys: &[&str]) -> B
             ..Default::default()
         };
         let request = DescribeConfigsRequest { resources: vec![resource], ..Default::default() };
-        let answer = connection.call(version, &request)?;
+        let answer = caller.call(&connection, version, &request)?;
         let configs = answer
             .results
             .into_iter()

@@ -8,51 +8,10 @@ use kp_protocol::api::{
 };
 use kp_protocol::{BrokerAddress, BrokerId, KafkaString, Message, TopicId, WireBuf};
 use kp_time::{Clock, ManualClock};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// The newest version of Metadata.
 const VERSION: i16 = 13;
-
-/// Counts the bytes that a thread holds, and the most it held.
-pub(crate) struct Counting;
-
-thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
-    static MOST: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    // A thread that ends may free after its cells are gone; no measurement runs then.
-    let _ = HELD.try_with(|held| {
-        held.set(held.get() + bytes);
-        let _ = MOST.try_with(|most| most.set(most.get().max(held.get())));
-    });
-}
-
-// SAFETY: every call is handed to the system's allocator as it came; the counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(place, layout) }
-    }
-
-    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Both exist while the content moves.
-        count(size as isize);
-        count(-(layout.size() as isize));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.realloc(place, layout, size) }
-    }
-}
 
 /// How large a cluster is.
 #[derive(Clone, Copy, Debug)]
@@ -88,21 +47,19 @@ pub(crate) fn measure(size: Size) -> Taken {
     for topic in 0..size.topics {
         metadata.want_topic(clock.now(), topic_name(topic).as_str().into());
     }
-    let before = HELD.get();
-    let first = take(&mut metadata, &clock, size);
+    let (first, after) = counting_allocator::measure(|| take(&mut metadata, &clock, size));
     assert!(first.updated.changed, "the first answer makes the snapshot");
-    let after = held_above(before);
     assert_eq!(metadata.snapshot().topics().count(), size.topics);
     assert_eq!(metadata.snapshot().brokers().count(), size.brokers as usize);
     metadata.request_update();
-    let second = take(&mut metadata, &clock, size);
+    let (second, more) = counting_allocator::measure(|| take(&mut metadata, &clock, size));
     assert!(!second.updated.changed, "the second answer says the same");
     Taken {
         answer: first.answer,
         most: first.most,
-        after,
-        refresh_most: second.most + after,
-        refresh_after: held_above(before),
+        after: held(after.left),
+        refresh_most: second.most + held(after.left),
+        refresh_after: held(after.left + more.left),
         time: first.time,
     }
 }
@@ -116,17 +73,18 @@ struct Round {
 
 fn take(metadata: &mut Metadata, clock: &ManualClock, size: Size) -> Round {
     let pending = metadata.begin_request(clock.now());
-    let before = HELD.get();
-    let body = answer(size);
-    MOST.set(HELD.get());
+    let (body, of_body) = counting_allocator::measure(|| answer(size));
     let began = Instant::now();
-    let parsed = Answer::parse(&body, VERSION).expect("the table wrote it");
-    let updated = metadata.answered(clock.now(), pending, parsed);
-    Round { answer: body.len(), most: (MOST.get() - before).unsigned_abs(), time: began.elapsed(), updated }
+    let (updated, reading) = counting_allocator::measure(|| {
+        let parsed = Answer::parse(&body, VERSION).expect("the table wrote it");
+        metadata.answered(clock.now(), pending, parsed)
+    });
+    let most = held(of_body.left) + reading.most_moving;
+    Round { answer: body.len(), most, time: began.elapsed(), updated }
 }
 
-fn held_above(before: isize) -> usize {
-    (HELD.get() - before).unsigned_abs()
+fn held(bytes: isize) -> usize {
+    usize::try_from(bytes).expect("what was held before is not freed")
 }
 
 fn topic_name(number: usize) -> String {

@@ -9,8 +9,8 @@
 //! (`socket.connection.setup.timeout.ms`). Owned by one broker's state; told `now`, asks no clock.
 
 use super::{Channel, CheckingVersions, Connecting, Progress, Ready, Resolving, SetupContext, Spoken};
-use crate::ConnectionNumber;
 use crate::known_cluster::{Found, Greeting};
+use crate::{ConnectionNumber, Reached};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -126,6 +126,16 @@ impl Setup {
     /// Whether the broker has answered anything on this connection.
     pub(crate) fn has_answered(&self) -> bool {
         matches!(self, Self::Talking(talking) if talking.has_answered())
+    }
+
+    /// How far it has come. The broker's name has so many addresses that are `untried`.
+    pub(crate) fn reached(&self, untried: usize) -> Reached {
+        match self {
+            Self::Resolving(_) => Reached::Name,
+            Self::Connecting(_) => Reached::Address { untried },
+            Self::Talking(talking) if talking.has_answered() => Reached::Answer,
+            Self::Talking(_) => Reached::Socket,
+        }
     }
 
     /// Whether it only asks for versions, without a probe that would tell a broker of 0.9 from one that hangs.

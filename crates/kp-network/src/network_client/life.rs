@@ -159,7 +159,9 @@ impl<S: Selectable> NetworkClient<S> {
     /// As [`end`](Self::end), for a state that was taken out of its broker.
     pub(super) fn end_link(&mut self, now: Instant, id: BrokerId, link: Link, reason: DisconnectReason) {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
-        let Some(number) = link.number() else { return };
+        let (Some(number), Some(reached)) = (link.number(), link.reached(broker.addresses.untried())) else {
+            return;
+        };
         self.numbers.end(number);
         for timer in [Timer::Setup, Timer::Request, Timer::Idle] {
             self.timers.cancel(&(id, timer));
@@ -180,7 +182,7 @@ impl<S: Selectable> NetworkClient<S> {
             let failed = |(token, written)| Event::Failed { token, written, reason: why.clone() };
             self.pending.extend(ready.into_unanswered().map(failed));
         }
-        self.pending.push(Event::Disconnected { broker: id, address, reason });
+        self.pending.push(Event::Disconnected { broker: id, address, reason, reached });
     }
 
     /// The system said no, or the other side has closed (`error` is `None`).
@@ -200,7 +202,7 @@ impl<S: Selectable> NetworkClient<S> {
                 self.cut_off_unanswered(&broker.address)
             }
             (_, Some(error)) => DisconnectReason::Lost(error.to_string().into()),
-            (_, None) => DisconnectReason::Lost("closed by the broker".into()),
+            (_, None) => DisconnectReason::ClosedByBroker,
         };
         self.end(now, id, reason);
     }

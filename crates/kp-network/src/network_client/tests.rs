@@ -5,6 +5,7 @@ mod in_flight;
 mod life;
 mod old_brokers;
 mod other_listeners;
+mod reached;
 mod timeouts;
 mod versions;
 mod whom_to_ask;
@@ -13,8 +14,8 @@ use super::NetworkClient;
 use super::scripted::{Net, Scripted};
 use crate::known_cluster::{ClusterAge, KnownCluster};
 use crate::{
-    ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkSettings, Readiness,
-    WaitReason, Written,
+    ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkSettings, Reached,
+    Readiness, WaitReason, Written,
 };
 use bytes::Bytes;
 use kp_protocol::api::{ApiVersion, ApiVersionsResponse};
@@ -206,7 +207,9 @@ fn versions_answer(header: &ReceivedHeader) -> Vec<u8> {
 /// The only event, which must be a broken connection.
 fn broken(events: &[Event]) -> (BrokerId, String, DisconnectReason) {
     match events {
-        [Event::Disconnected { broker, address, reason }] => (*broker, address.to_string(), reason.clone()),
+        [Event::Disconnected { broker, address, reason, .. }] => {
+            (*broker, address.to_string(), reason.clone())
+        }
         other => panic!("{other:?}"),
     }
 }

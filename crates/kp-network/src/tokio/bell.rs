@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_while_awake_keeps_the_thread_from_sleeping_and_wakes_nobody() {
+    fn a_ring_while_awake_keeps_the_thread_from_sleeping_and_wakes_no_sleeper() {
         let (bell, count) = (Arc::new(Bell::default()), Arc::new(Count::default()));
         bell.register(&Waker::from(Arc::clone(&count)));
         Waker::from(Arc::clone(&bell)).wake();

@@ -5,19 +5,17 @@
 
 use crate::drive::link::Command;
 use crate::error::SendErrorKind;
-use crate::observe::metrics::Publisher;
 use crate::observe::question::NetworkSide;
 use crate::observe::tracing::Tracer;
 use crate::observe::unreachable::Watch;
 use crate::send::view::View;
 use crate::shared::Shared;
-use kp_accumulator::{Certainty, FailureKind, Outcome};
+use kp_accumulator::FailureKind;
 use kp_client::{ClientNodes, ClientRequest, Event, KafkaClient};
+use kp_metrics::Publisher;
 use kp_sender::{Input, Output, SenderCore, Settlement};
-use kp_time::Deadline;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How long the client may take for its farewell once everything is settled.
@@ -36,8 +34,8 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, core: SenderCore, client: Box<dyn KafkaClient>) -> Self {
-        let publisher = Publisher::new(shared.clock.now(), shared.measured(), Arc::clone(&shared.notes));
-        let tracer = Tracer::new(&shared.telemetry.client_id);
+        let publisher = Publisher::new(shared.clock.now(), Arc::clone(&shared.measured));
+        let tracer = Tracer::new(shared.measured.client_id());
         Self {
             shared,
             core,
@@ -94,16 +92,18 @@ impl Driver {
             self.carry_out(now, output);
             self.publisher.note_news();
         }
-        // Behind the outputs: an answer that is in already must not come too late for who waits for it.
+        // Behind the outputs: an answer that is in already must not come too late for the call that waits for it.
         self.shared.expire_waits(now);
         if self.over {
             return;
         }
         let Self { shared, core, client, publisher, .. } = self;
-        if shared.pool.has_waiters() {
+        if shared.waits.pool().has_waiters() {
             publisher.note_news();
         }
-        publisher.turn(now, core, &**client);
+        if let Some(words) = publisher.turn(now, core, &**client) {
+            shared.notes.notice(words.to_owned());
+        }
         let until = self.sleep_until();
         let may_sleep = self.shared.accumulator.prepare_to_sleep(until);
         self.client.poll(if may_sleep { until } else { Some(now) }, &mut self.events);
@@ -112,7 +112,7 @@ impl Driver {
         for event in self.events.drain(..) {
             self.publisher.note_news();
             self.tracer.event(&event);
-            self.watch.event(now, &event, &self.shared.notes.unreachable, &self.shared.telemetry.client_id);
+            self.watch.event(now, &event, &self.shared.notes.unreachable, self.shared.measured.client_id());
             if let Some(advice) = event.advice() {
                 self.shared.notes.notice(advice);
             }
@@ -123,7 +123,9 @@ impl Driver {
     /// The last metrics, then the end of every connection.
     fn say_farewell(&mut self) {
         let Self { shared, core, client, publisher, .. } = self;
-        publisher.end(shared.clock.now(), core, &**client);
+        if let Some(words) = publisher.end(shared.clock.now(), core, &**client) {
+            shared.notes.notice(words.to_owned());
+        }
         client.close(FAREWELL);
     }
 
@@ -153,7 +155,7 @@ impl Driver {
     }
 
     fn sleep_until(&self) -> Option<Instant> {
-        let moments = [self.core.poll_timeout(), self.shared.next_wait_deadline(), self.publisher.next()];
+        let moments = [self.core.poll_timeout(), self.shared.waits.next_deadline(), self.publisher.next()];
         moments.into_iter().flatten().min()
     }
 
@@ -174,10 +176,10 @@ impl Driver {
                     self.shared.accumulator.follow_racks(&cluster);
                     self.shared.views.set(View::new(Arc::clone(&cluster), &self.shared.accumulator));
                 }
-                self.shared.waiters.clear_failure();
-                self.shared.waiters.serve(&cluster);
+                self.shared.waits.metadata().clear_failure();
+                self.shared.waits.metadata().serve(&cluster);
                 // Who waits for a partition that is not there yet waits for the next answer (MD20).
-                for topic in self.shared.waiters.topics_to_refresh() {
+                for topic in self.shared.waits.metadata().topics_to_refresh() {
                     self.core.handle_input(now, Input::RefreshTopic(topic));
                 }
             }
@@ -188,7 +190,7 @@ impl Driver {
                 self.shared.ended.mark_fatal(reason);
                 self.shared.refuse_new();
             }
-            Output::MetadataFailed { reason } => self.shared.waiters.note_failure(reason),
+            Output::MetadataFailed { reason } => self.shared.waits.metadata().note_failure(reason),
             Output::Closed => self.over = true,
         }
     }
@@ -199,7 +201,7 @@ impl Driver {
         let refusal = SendErrorKind::UnsupportedVersion { reason };
         let cluster = Arc::clone(&self.shared.views.load().cluster);
         self.shared.views.set(View::refusing(cluster, refusal.clone()));
-        self.shared.waiters.refuse(&refusal);
+        self.shared.waits.metadata().refuse(&refusal);
     }
 
     fn send(&mut self, now: Instant, request: ClientRequest) {
@@ -212,23 +214,8 @@ impl Driver {
 
     fn settle(&mut self, now: Instant, settlement: Settlement) {
         self.tracer.batch(now, &settlement);
-        let counters = &self.shared.telemetry.counters;
         let records = u64::from(settlement.record_count());
-        match settlement.outcome() {
-            Outcome::Written { .. } => {
-                counters.acknowledged.fetch_add(records, Ordering::Relaxed);
-            }
-            Outcome::Failed(failure) => {
-                counters.failed.fetch_add(records, Ordering::Relaxed);
-                if matches!(failure.kind, FailureKind::Closed) {
-                    counters.undelivered.fetch_add(records, Ordering::Relaxed);
-                    let perhaps = if failure.certainty == Certainty::NotWritten { 0 } else { records };
-                    counters.perhaps_written.fetch_add(perhaps, Ordering::Relaxed);
-                }
-            }
-            // Its parts are counted when they end.
-            Outcome::Split(_) => {}
-        }
+        self.shared.measured.counters().settled(records, settlement.outcome());
         settlement.run();
     }
 }
@@ -237,18 +224,9 @@ impl Driver {
 pub(crate) fn give_up(shared: &Shared) {
     shared.ended.mark_panicked();
     shared.accumulator.close();
-    shared.waiters.close(&SendErrorKind::NetworkThreadGone);
-    shared.pool.close();
+    shared.waits.close(&SendErrorKind::NetworkThreadGone);
     shared.accumulator.fail_everything(FailureKind::NetworkThreadGone);
-    let abandoned = shared.accumulator.abandoned_records();
-    shared.telemetry.counters.failed.fetch_add(abandoned, Ordering::Relaxed);
-    shared.telemetry.counters.undelivered.fetch_add(abandoned, Ordering::Relaxed);
-    shared.telemetry.counters.perhaps_written.fetch_add(abandoned, Ordering::Relaxed);
+    shared.measured.counters().abandoned(shared.accumulator.abandoned_records());
     shared.close_extensions();
     shared.ended.wake();
-}
-
-/// The moment by which a producer whose last handle was dropped must be done.
-pub(crate) fn drop_deadline(shared: &Shared) -> Deadline {
-    Deadline::after(shared.clock.now(), shared.limits.delivery_timeout, "delivery.timeout.ms")
 }

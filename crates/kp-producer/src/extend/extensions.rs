@@ -2,8 +2,7 @@
 
 use crate::extend::extension::Configured;
 use crate::extend::interceptor::Chain;
-use crate::outcome::acks::AckSource;
-use crate::outcome::delivery_report::Listener;
+use crate::outcome::listener::Listener;
 use kp_accumulator::Partitioner;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -20,9 +19,7 @@ pub(crate) trait Closer: Send + Sync {
 pub(crate) struct Extensions {
     pub(crate) interceptors: Option<Arc<Chain>>,
     pub(crate) partitioner: Option<Configured<Box<dyn Partitioner>>>,
-    pub(crate) listener: Option<Arc<Listener>>,
-    /// Where the listener puts outcomes, if there is a consumer of them.
-    pub(crate) acks: Option<AckSource>,
+    pub(crate) listener: Arc<Listener>,
     /// What they are configured with.
     pub(crate) config: BTreeMap<String, String>,
     closers: Closers,
@@ -65,8 +62,6 @@ impl Extensions {
         if let Some(partitioner) = &self.partitioner {
             partitioner.close(|partitioner| partitioner.close(), "partitioner", tell);
         }
-        if let Some(acks) = &self.acks {
-            acks.end();
-        }
+        self.listener.end();
     }
 }

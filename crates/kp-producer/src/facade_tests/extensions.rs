@@ -126,7 +126,7 @@ impl Serializer<str> for Noted {
 
 // FA1, FA8, FA14, IN2, CL11
 #[test]
-fn everybody_is_asked_in_one_order_configured_with_the_client_id_in_use_and_closed_in_order() {
+fn all_are_asked_in_one_order_configured_with_the_client_id_in_use_and_closed_in_order() {
     let log = Log::default();
     let (interceptor, partitioner) =
         (Noted::new("interceptor", &log, ""), Noted::new("partitioner", &log, ""));
@@ -201,6 +201,34 @@ fn what_is_wrong_with_a_record_is_looked_for_in_one_order() {
         assert_eq!(kind(rig.run(producer.send(large(topic)))), SendErrorKind::Closed);
         assert!(noted(&log).iter().all(|note| note.starts_with("interceptor")), "it alone was asked");
     }
+}
+
+// FA1, FA7
+#[test]
+fn the_record_itself_is_looked_at_before_its_size_and_the_partition_is_chosen_before_memory_is_taken() {
+    let log = Log::default();
+    let partitioner = Noted::new("partitioner", &log, "");
+    let memory = [("buffer.memory", "65536"), ("batch.size", "16384")];
+    let mut rig = Rig::with(Pace::SILENT, &memory, |builder| builder.partitioner(partitioner));
+    let producer = rig.producer.clone();
+    let large = vec![0; 2_000_000];
+    let wrong = [
+        (ProducerRecord::to(""), "the topic's name is empty"),
+        (ProducerRecord::to("unknown").partition(-1), "the partition is negative"),
+        (ProducerRecord::to("unknown").timestamp_ms(-1), "the timestamp is negative"),
+    ];
+    noted(&log);
+    for (record, words) in wrong {
+        let refused = rig.run(producer.send(record.value(&large))).expect_err("wrong in two ways");
+        assert_eq!(*refused.kind(), SendErrorKind::InvalidRecord(words));
+    }
+    rig.run(producer.partitions_for("a")).expect("it is there");
+    assert_eq!(noted(&log), [""; 0], "no partition is chosen for a record that cannot be sent");
+    let value = vec![0; 12_000];
+    let mut sends = (1..20).map(|sent| (sent, producer.try_send(ProducerRecord::to("a").value(&value))));
+    let (sent, refused) = sends.find_map(|(sent, result)| Some((sent, result.err()?))).expect("memory ends");
+    assert_eq!(*refused.kind(), SendErrorKind::WouldBlock);
+    assert_eq!(noted(&log).len(), sent, "asked for each record, the last one included");
 }
 
 // IN1

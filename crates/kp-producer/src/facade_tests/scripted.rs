@@ -142,7 +142,7 @@ impl Rig {
     /// Whether a call waits for memory or for metadata.
     pub(crate) fn is_awaited(&self) -> bool {
         let shared = self.producer.shared();
-        shared.pool.has_waiters() || shared.waiters.next_deadline().is_some()
+        shared.waits.pool().has_waiters() || shared.waits.metadata().next_deadline().is_some()
     }
 
     /// Turns the producer until the future is done; time passes where nothing else happens.

@@ -182,9 +182,9 @@ fn put_together(shared: &Shared, network: Result<NetworkSide, NetworkThread>) ->
     partitions.sort_by(|a, b| a.partition.cmp(&b.partition));
     Explanation {
         partitions,
-        waiting_for_memory: shared.pool.waiting(),
-        free_bytes: shared.pool.available(),
-        waiting_for_metadata: shared.waiters.topics(),
+        waiting_for_memory: shared.waits.pool().waiting(),
+        free_bytes: shared.waits.pool().available(),
+        waiting_for_metadata: shared.waits.metadata().topics(),
         network_thread,
         fatal: shared.ended.fatal().cloned(),
     }

@@ -1,5 +1,5 @@
 //! What a producer measures, under Java's names: [`Producer::metrics`](crate::Producer::metrics) gives a snapshot of it,
-//! and whoever installs a recorder of the `metrics` crate gets the same values as `kafka_producer_…`.
+//! and a program that installs a recorder of the `metrics` crate gets the same values as `kafka_producer_…`.
 //!
 //! One table ([`metric_infos`]) says which metrics there are and where each is read; the snapshot, what is
 //! published and `docs/metrics.md` all come from it. Nothing is done for a record: the rooms below count batches and
@@ -17,19 +17,8 @@
 //! # }
 //! ```
 
-mod docs;
-mod publisher;
-mod reading;
-mod snapshot;
-mod stopwatch;
-mod table;
-mod telemetry;
-
-pub use docs::render_markdown;
-pub use kp_config::RecordingLevel;
-pub(crate) use publisher::Publisher;
-pub(crate) use reading::{Measured, Reading};
-pub use snapshot::{Metric, MetricSummary, MetricValue, ProducerMetrics};
-pub(crate) use stopwatch::{Stopwatch, adding_to};
-pub use table::{MetricInfo, MetricKind, MetricScope, MetricUnit, metric_infos};
-pub(crate) use telemetry::Telemetry;
+#[doc(inline)]
+pub use kp_metrics::{
+    Metric, MetricInfo, MetricKind, MetricScope, MetricSummary, MetricUnit, MetricValue, ProducerMetrics,
+    RecordingLevel, metric_infos, render_markdown,
+};

@@ -126,7 +126,8 @@ impl Watch {
 fn is_failed_attempt(reason: &DisconnectReason) -> bool {
     let was_there = matches!(
         reason,
-        DisconnectReason::Lost(_)
+        DisconnectReason::ClosedByBroker
+            | DisconnectReason::Lost(_)
             | DisconnectReason::RequestTimeout
             | DisconnectReason::Idle
             | DisconnectReason::Asked(_)
@@ -197,6 +198,7 @@ mod tests {
     #[test]
     fn a_lost_connection_is_no_outage() {
         for reason in [
+            DisconnectReason::ClosedByBroker,
             DisconnectReason::Lost("reset".into()),
             DisconnectReason::RequestTimeout,
             DisconnectReason::Idle,

@@ -6,15 +6,13 @@
 
 mod places;
 
-use self::places::Places;
-pub(crate) use self::places::{NoPlace, Place};
-use crate::builder::ProducerBuilder;
+pub(crate) use self::places::{NoPlace, Place, Places};
 use crate::drive::forked::is_another_process;
 use crate::drive::parker;
 use crate::error::{DeliveryError, WaitError};
-use crate::outcome::delivery::RecordMetadata;
+use crate::outcome::delivery::{RecordMetadata, endless};
 use crate::outcome::delivery_report::DeliveryReport;
-use kp_accumulator::{RecordOutcome, RecordResult};
+use kp_accumulator::{FailureKind, RecordOutcome, RecordResult};
 use kp_protocol::{PartitionId, TopicPartition};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -23,51 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, Waker};
 
-impl ProducerBuilder {
-    /// One consumer for all outcomes: what becomes of each record that is sent with a token
-    /// ([`Producer::send_tagged`](crate::Producer::send_tagged)) comes out of the [`AckStream`], for each partition in order of
-    /// acceptance.
-    ///
-    /// At most `capacity` records (at least one) are between `send_tagged` and the taking of their outcomes: on their way, or
-    /// waiting to be taken. Who sends then waits for the consumer, within `max.block.ms`, and is refused with
-    /// [`OutcomesNotTaken`](crate::SendErrorKind::OutcomesNotTaken) if that does not come. So `capacity` bounds the memory of
-    /// outcomes (about 100 bytes each), and what is in flight: for full speed it has to be larger than that. One task alone has
-    /// to take outcomes between its sends.
-    ///
-    /// This takes the place of [`on_delivery`](Self::on_delivery); of the two, the later call counts.
-    ///
-    /// ```no_run
-    /// use kp_producer::{Producer, ProducerConfig, ProducerRecord};
-    /// # async fn example(lines: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
-    /// let config = ProducerConfig::default().bootstrap_servers("localhost:9092");
-    /// let (builder, mut acks) = Producer::builder(config).acks(100_000);
-    /// let producer = builder.build()?;
-    /// let consumer = std::thread::spawn(move || {
-    ///     while let Ok(Some(ack)) = acks.recv_blocking() {
-    ///         match ack.error() {
-    ///             None => println!("line {}: offset {:?}", ack.token(), ack.offset()),
-    ///             Some(error) => eprintln!("line {}: {error}", ack.token()),
-    ///         }
-    ///     }
-    /// });
-    /// for (number, line) in (0..).zip(&lines) {
-    ///     producer.send_tagged(ProducerRecord::to("lines").value(line), number).await?;
-    /// }
-    /// // The acks end when the producer has.
-    /// let closed = producer.close(std::time::Duration::from_secs(10)).await?;
-    /// assert_eq!(closed.undelivered, 0);
-    /// # Ok(()) }
-    /// ```
-    pub fn acks(self, capacity: usize) -> (Self, AckStream) {
-        let queue = Arc::new(AckQueue::new(capacity));
-        let inlet = Arc::clone(&queue);
-        let builder = self.on_delivery(move |token, report| inlet.put(token, report));
-        (builder.with_acks(AckSource(Arc::clone(&queue))), AckStream { queue, taken: VecDeque::new() })
-    }
-}
-
 /// What became of records, one after the other: the only consumer of a producer's outcomes. Made by
-/// [`ProducerBuilder::acks`]; dropped, it makes the producer refuse records with a token from then on
+/// [`ProducerBuilder::acks`](crate::ProducerBuilder::acks); dropped, it makes the producer refuse records with a token from then on
 /// ([`NoListener`](crate::SendErrorKind::NoListener)), and what is still to come is told to nobody.
 ///
 /// With the feature `futures` it is a `Stream`.
@@ -77,6 +32,12 @@ pub struct AckStream {
     queue: Arc<AckQueue>,
     /// Got out of the queue at once, to be told one by one.
     taken: VecDeque<Ack>,
+}
+
+/// The two ends of a queue of at most `capacity` places.
+pub(crate) fn acks(capacity: usize) -> (AckSource, AckStream) {
+    let queue = Arc::new(AckQueue::new(capacity));
+    (AckSource(Arc::clone(&queue)), AckStream { queue, taken: VecDeque::new() })
 }
 
 impl AckStream {
@@ -103,13 +64,14 @@ impl AckStream {
     /// # Errors
     /// [`WaitError::WouldDeadlock`] on the network thread (a callback), which would wait for itself, while there is no outcome.
     pub fn recv_blocking(&mut self) -> Result<Option<Ack>, WaitError> {
-        if parker::is_network_thread() {
-            return match self.poll_recv(Waker::noop()) {
-                Poll::Ready(ack) => Ok(ack),
-                Poll::Pending => Err(WaitError::WouldDeadlock),
-            };
+        if let Poll::Ready(ack) = self.poll_recv(Waker::noop()) {
+            return Ok(ack);
         }
-        Ok(parker::block_on(self.recv()))
+        match endless(self.queue.process_id) {
+            None => Ok(parker::block_on(self.recv())),
+            Some(FailureKind::WouldDeadlock) => Err(WaitError::WouldDeadlock),
+            Some(_) => Ok(None),
+        }
     }
 
     fn poll_recv(&mut self, waker: &Waker) -> Poll<Option<Ack>> {
@@ -253,8 +215,8 @@ impl AckQueue {
         self.is_abandoned.load(Ordering::Acquire)
     }
 
-    fn put(&self, token: u64, report: DeliveryReport<'_>) {
-        let RecordOutcome { partition, result, .. } = report.into_outcome();
+    pub(crate) fn put(&self, token: u64, outcome: RecordOutcome<'_>) {
+        let RecordOutcome { partition, result, .. } = outcome;
         let mut state = self.state.lock();
         if self.is_abandoned() {
             return;

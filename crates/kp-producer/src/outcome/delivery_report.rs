@@ -5,9 +5,6 @@ use crate::outcome::delivery::{RecordMetadata, outcome_of_record};
 use kp_accumulator::{RecordOutcome, RecordResult};
 use kp_protocol::{PartitionId, TopicPartition};
 
-/// Whoever is told about the records that were sent with a token.
-pub(crate) type Listener = dyn Fn(u64, DeliveryReport<'_>) + Send + Sync;
-
 /// What became of one record that was sent with a token ([`Producer::send_tagged`](crate::Producer::send_tagged)). Borrowed from
 /// the batch: looking at it allocates nothing.
 #[derive(Debug)]
@@ -16,10 +13,6 @@ pub struct DeliveryReport<'a>(RecordOutcome<'a>);
 impl<'a> DeliveryReport<'a> {
     pub(crate) fn new(outcome: RecordOutcome<'a>) -> Self {
         Self(outcome)
-    }
-
-    pub(crate) fn into_outcome(self) -> RecordOutcome<'a> {
-        self.0
     }
 
     /// The topic it was for.

@@ -1,14 +1,16 @@
 //! The way of a record up to its acceptance: checked, its topic found, its partition chosen, encoded into an open batch.
 //! On the hot path an atomic load, a map look-up and the partition's own lock inside the accumulator.
 
-use super::Waited;
 use super::view::{CachedTopic, TopicView, View};
+use super::waiting::{Waited, refusal_of};
 use crate::error::{SendError, SendErrorKind};
 use crate::outcome::delivery::Delivery;
 use crate::send::metadata_wait::Wanted;
 use crate::shared::Shared;
-use kp_accumulator::{Append, AppendError, Notify, PartitionRequest, Spent, Target, choose_partition};
-use kp_memory::{Buffer, MemoryError};
+use kp_accumulator::{
+    Append, AppendError, Notify, PartitionRequest, PartitionerError, Spent, Target, choose_partition,
+};
+use kp_memory::Buffer;
 use kp_protocol::records::{BATCH_HEADER_SIZE, RecordEncoder};
 use kp_protocol::{Timestamp, TopicName};
 use kp_record::ProducerRecord;
@@ -117,7 +119,7 @@ impl Shared {
         loop {
             match attempt(&mut incoming) {
                 Ok(Attempt::Accepted(delivery)) => return AtOnce::Done(Ok(delivery)),
-                Ok(Attempt::NeedsBuffer(bytes)) => match self.pool.try_allocate(bytes) {
+                Ok(Attempt::NeedsBuffer(bytes)) => match self.waits.pool().try_allocate(bytes) {
                     Ok(Some(buffer)) => incoming.spare = Some(buffer),
                     _ => return AtOnce::Waits(incoming.target),
                 },
@@ -143,7 +145,7 @@ impl Shared {
                     self.link.tell(wanted.command());
                     return Err(refuse(SendErrorKind::WouldBlock));
                 }
-                Attempt::NeedsBuffer(bytes) => match self.pool.try_allocate(bytes) {
+                Attempt::NeedsBuffer(bytes) => match self.waits.pool().try_allocate(bytes) {
                     Ok(Some(buffer)) => incoming.spare = Some(buffer),
                     Ok(None) => return Err(refuse(SendErrorKind::WouldBlock)),
                     Err(error) => return Err(refuse(refusal_of(&error, Duration::ZERO))),
@@ -211,10 +213,9 @@ impl Shared {
     ) -> Result<Attempt, SendErrorKind> {
         let TopicView { topic, queues } = found;
         let record = incoming.record;
-        let target = match (record.partition_id(), incoming.target) {
-            (Some(partition), _) => Target::Partition(partition),
-            (None, Some(target)) => target,
-            (None, None) => self.choose(view, found, incoming)?,
+        let target = match incoming.target {
+            Some(target) => target,
+            None => self.choose(view, found, incoming)?,
         };
         if let Target::Partition(partition) = target
             && partition.0 as usize >= topic.partitions().len()
@@ -235,7 +236,8 @@ impl Shared {
         }
     }
 
-    /// Where a record goes that names no partition. What counts or is the user's is asked once for a record.
+    /// Where a record goes: as it says itself, as the user's partitioner says, or by the built-in rule. What is final is kept for
+    /// further attempts.
     #[inline]
     fn choose(
         &self,
@@ -244,23 +246,24 @@ impl Shared {
         incoming: &mut Incoming<'_, '_>,
     ) -> Result<Target, SendErrorKind> {
         let (record, TopicView { topic, queues }) = (incoming.record, found);
-        let Some(partitioner) = self.extensions.partitioner.as_ref().and_then(|it| it.iter().next()) else {
-            let target = self.accumulator.target(queues, topic, record.key_bytes());
-            incoming.target = matches!(target, Target::Partition(_)).then_some(target);
-            return Ok(target);
+        let partitioner = || self.extensions.partitioner.as_ref().and_then(|it| it.iter().next());
+        let target = if let Some(partition) = record.partition_id() {
+            Target::Partition(partition)
+        } else if let Some(partitioner) = partitioner() {
+            let request = PartitionRequest {
+                key_bytes: record.key_bytes(),
+                value_bytes: record.value_bytes(),
+                ..PartitionRequest::new(topic, &view.cluster)
+            };
+            let chosen = choose_partition(&**partitioner, &request);
+            let refused =
+                |error: PartitionerError| SendErrorKind::Partitioner { reason: error.to_string().into() };
+            Target::Partition(chosen.map_err(refused)?)
+        } else {
+            self.accumulator.target(queues, topic, record.key_bytes())
         };
-        let request = PartitionRequest {
-            key_bytes: record.key_bytes(),
-            value_bytes: record.value_bytes(),
-            ..PartitionRequest::new(topic, &view.cluster)
-        };
-        match choose_partition(&**partitioner, &request) {
-            Ok(partition) => {
-                incoming.target = Some(Target::Partition(partition));
-                Ok(Target::Partition(partition))
-            }
-            Err(error) => Err(SendErrorKind::Partitioner { reason: Arc::from(error.to_string()) }),
-        }
+        incoming.target = target.is_final().then_some(target);
+        Ok(target)
     }
 
     fn not_in_view(&self, view: &View, wanted: Wanted) -> Result<Attempt, SendErrorKind> {
@@ -297,18 +300,5 @@ impl Shared {
 impl<'r, 'a> Incoming<'r, 'a> {
     fn new(record: &'r ProducerRecord<'a>, timestamp: Timestamp) -> Self {
         Self { record, timestamp, target: None, spare: None }
-    }
-}
-
-pub(super) fn refusal_of(error: &MemoryError, waited: Duration) -> SendErrorKind {
-    match error {
-        MemoryError::TooLarge { requested, limit } => SendErrorKind::RecordTooLarge {
-            size_bytes: *requested,
-            limit_bytes: *limit,
-            key: "buffer.memory",
-        },
-        MemoryError::Exhausted { .. } => SendErrorKind::BufferExhausted { waited },
-        MemoryError::Closed => SendErrorKind::Closed,
-        _ => SendErrorKind::BufferExhausted { waited },
     }
 }

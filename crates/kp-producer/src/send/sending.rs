@@ -3,9 +3,8 @@
 
 use crate::error::{DeliveryError, SendError, SendErrorKind};
 use crate::extend::interceptor::{Chain, acknowledging};
-use crate::outcome::acks::Place;
+use crate::outcome::acks::{Place, Places};
 use crate::outcome::delivery::{Delivery, RecordMetadata, outcome_of_record};
-use crate::outcome::delivery_report::DeliveryReport;
 use crate::producer::Producer;
 use crate::send::{AtOnce, Waited};
 use kp_accumulator::{Notify, RecordCallback, Spent, Target};
@@ -188,9 +187,8 @@ impl Producer {
         token: u64,
     ) -> Result<(), SendError> {
         let notify = self.notify_of(record, token)?;
-        let extensions = &self.shared().extensions;
-        let place = extensions.acks.as_ref().map(|acks| acks.queue().places.try_take());
-        if extensions.interceptors.is_some() || matches!(place, Some(None)) {
+        let place = self.shared().waits.places().map(Places::try_take);
+        if self.shared().extensions.interceptors.is_some() || matches!(place, Some(None)) {
             drop(place);
             return self.shared().block_on(self.send_tagged(record.clone(), token));
         }
@@ -247,25 +245,16 @@ impl Producer {
     }
 
     fn notify_of(&self, record: &ProducerRecord<'_>, token: u64) -> Result<Notify, SendError> {
-        let extensions = &self.shared().extensions;
-        let is_abandoned = extensions.acks.as_ref().is_some_and(|acks| acks.queue().is_abandoned());
-        match &extensions.listener {
-            Some(_) if !is_abandoned => Ok(Notify::Token(token)),
-            _ => {
-                let kind = SendErrorKind::NoListener;
-                Err(self.shared().refuse(kind, record.topic(), Spent::default()))
-            }
+        if self.shared().extensions.listener.listens() {
+            return Ok(Notify::Token(token));
         }
+        Err(self.shared().refuse(SendErrorKind::NoListener, record.topic(), Spent::default()))
     }
 
     /// A callback that tells the listener, for a record that needs one in any case.
     fn tagged(&self, token: u64) -> RecordCallback {
-        let listener = self.shared().extensions.listener.clone();
-        Box::new(move |outcome| {
-            if let Some(listener) = listener {
-                listener(token, DeliveryReport::new(outcome));
-            }
-        })
+        let listener = Arc::clone(&self.shared().extensions.listener);
+        Box::new(move |outcome| listener.tell(token, outcome))
     }
 
     /// A record with its timestamp decided now, for a callback that must know it later.

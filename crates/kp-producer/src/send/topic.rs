@@ -28,6 +28,14 @@ pub struct Topic {
     cached: RefCell<Option<CachedTopic>>,
 }
 
+impl Producer {
+    /// A handle for who sends many records to one topic.
+    #[must_use]
+    pub fn topic(&self, name: &str) -> Topic {
+        Topic::new(self.clone(), name)
+    }
+}
+
 impl Topic {
     pub(crate) fn new(producer: Producer, name: &str) -> Self {
         Self { producer, name: Arc::from(name), cached: RefCell::new(None) }

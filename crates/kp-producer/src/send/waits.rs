@@ -1,155 +1,62 @@
-//! What a call may have to wait for before a record is accepted: metadata, memory, a place for its outcome. All of it together
-//! is bounded by `max.block.ms` (FA2). Nobody waits on the network thread, nor in a forked process.
+//! The queues in which calls wait: for memory, for metadata, for a place for an outcome. Each has a lock of its own; a wait is
+//! ended by what it waits for, by the driver, or by a caller whose own time is up. Never: waits itself.
 
-use super::acceptance::refusal_of;
-use crate::drive::parker;
-use crate::error::{SendError, SendErrorKind};
-use crate::observe::metrics::{Stopwatch, adding_to};
-use crate::outcome::acks::{AckSource, NoPlace, Place};
-use crate::send::metadata_wait::Wanted;
-use crate::shared::Shared;
-use kp_accumulator::Spent;
-use kp_memory::{Buffer, MemoryError};
-use kp_time::Deadline;
-use std::future::Future;
-use std::time::{Duration, Instant};
+use crate::error::SendErrorKind;
+use crate::outcome::acks::Places;
+use crate::send::metadata_wait::MetadataWaiters;
+use kp_memory::BufferPool;
+use kp_metadata::Cluster;
+use std::sync::Arc;
+use std::time::Instant;
 
-/// How long the call has waited so far, and until when it may.
-#[derive(Default)]
-pub(crate) struct Waited {
-    /// Start of the first wait.
-    begun: Option<Instant>,
-    deadline: Option<Deadline>,
-    pub(crate) spent: Spent,
+/// Everything that calls of one producer wait for.
+pub(crate) struct Waits {
+    pool: Arc<BufferPool>,
+    metadata: Arc<MetadataWaiters>,
+    /// For outcomes, where these have a bound.
+    places: Option<Arc<Places>>,
 }
 
-impl Waited {
-    /// The moment by which the call must be done: `max.block.ms` after it first had to wait.
-    fn until(&mut self, now: Instant, max_block: Duration) -> Deadline {
-        self.begun.get_or_insert(now);
-        *self.deadline.get_or_insert_with(|| Deadline::after(now, max_block, "max.block.ms"))
-    }
-}
-
-impl Shared {
-    /// A place for a record's outcome, where these have a bound: waits for the consumer to take some, as part of the time that the
-    /// call may wait. None where nobody counts them.
-    pub(crate) async fn place_of_outcome(
-        &self,
-        topic: &str,
-        waited: &mut Waited,
-    ) -> Result<Option<Place>, SendError> {
-        let Some(acks) = self.extensions.acks.as_ref().map(AckSource::queue) else { return Ok(None) };
-        let refuse = |kind, spent: &Spent| Err(self.refuse(kind, topic, *spent));
-        if let Some(place) = acks.places.try_take() {
-            return Ok(Some(place));
-        }
-        if let Some(refusal) = self.refusal_to_wait() {
-            return refuse(refusal, &waited.spent);
-        }
-        let now = self.clock.now();
-        let wait = acks.places.join(waited.until(now, self.limits.max_block));
-        self.link.wake();
-        let result = wait.await;
-        let waited_now = self.clock.now().saturating_duration_since(now);
-        waited.spent.memory += waited_now;
-        match result {
-            Ok(place) => Ok(Some(place)),
-            Err(NoPlace::Late) => {
-                let (capacity, waited_now) = (acks.places.capacity(), waited_now);
-                refuse(SendErrorKind::OutcomesNotTaken { capacity, waited: waited_now }, &waited.spent)
-            }
-            Err(NoPlace::Closed) if acks.is_abandoned() => refuse(SendErrorKind::NoListener, &waited.spent),
-            // The producer is closed, which the record is told in its turn.
-            Err(NoPlace::Closed) => Ok(None),
-        }
+impl Waits {
+    pub(crate) fn new(pool: Arc<BufferPool>, places: Option<Arc<Places>>) -> Self {
+        Self { pool, metadata: Arc::default(), places }
     }
 
-    /// Why a call is refused before it waits: the process, the end, the thread (CL2, CL8).
-    pub(crate) fn refusal_to_wait(&self) -> Option<SendErrorKind> {
-        self.refusal().or_else(|| self.link.is_network_thread().then_some(SendErrorKind::WouldDeadlock))
+    #[inline]
+    pub(crate) fn pool(&self) -> &Arc<BufferPool> {
+        &self.pool
     }
 
-    /// Ends the waits whose time is up: by the driver in each turn, and by a caller that blocks when its own time is up, since
-    /// the driver may be busy with a callback.
-    pub(crate) fn expire_waits(&self, now: Instant) {
-        self.pool.expire(now);
-        self.waiters.expire(now, &self.views.load().cluster);
-        if let Some(acks) = &self.extensions.acks {
-            acks.queue().places.expire(now);
-        }
+    pub(crate) fn metadata(&self) -> &Arc<MetadataWaiters> {
+        &self.metadata
+    }
+
+    #[inline]
+    pub(crate) fn places(&self) -> Option<&Arc<Places>> {
+        self.places.as_ref()
     }
 
     /// When the next wait's time is up.
-    pub(crate) fn next_wait_deadline(&self) -> Option<Instant> {
-        let acks = self.extensions.acks.as_ref().map(AckSource::queue);
-        let moments = [
-            self.pool.next_deadline(),
-            self.waiters.next_deadline(),
-            acks.and_then(|acks| acks.places.next_deadline()),
-        ];
-        moments.into_iter().flatten().min()
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let places = self.places.as_ref().and_then(|places| places.next_deadline());
+        [self.pool.next_deadline(), self.metadata.next_deadline(), places].into_iter().flatten().min()
     }
 
-    /// Blocks the calling thread until `future` is done, which waits for what is bounded by `max.block.ms` (FA2).
-    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
-        parker::block_on_minding(future, self.limits.max_block, || {
-            let now = self.clock.now();
-            self.expire_waits(now);
-            self.next_wait_deadline().map(|next| next.saturating_duration_since(now))
-        })
+    /// Ends the waits whose time is up; the cluster tells why those for metadata were in vain.
+    pub(super) fn expire(&self, now: Instant, cluster: &Cluster) {
+        self.pool.expire(now);
+        self.metadata.expire(now, cluster);
+        if let Some(places) = &self.places {
+            places.expire(now);
+        }
     }
 
-    /// Waits until the cluster says what is wanted of it.
-    pub(crate) async fn wait_for_metadata(
-        &self,
-        wanted: Wanted,
-        waited: &mut Waited,
-    ) -> Result<(), SendErrorKind> {
-        if let Some(refusal) = self.refusal_to_wait() {
-            return Err(refusal);
+    /// Ends all, and those of later calls (CL7).
+    pub(crate) fn close(&self, kind: &SendErrorKind) {
+        self.metadata.close(kind);
+        self.pool.close();
+        if let Some(places) = &self.places {
+            places.close();
         }
-        let now = self.clock.now();
-        let deadline = waited.until(now, self.limits.max_block);
-        let wait = self.waiters.join(wanted.clone(), waited.begun.unwrap_or(now), deadline);
-        // An answer may have come between the look at the view and the joining; nobody would tell of it again.
-        let verdict = self.views.load().verdict(&wanted);
-        if verdict.as_ref().is_none_or(Result::is_err) {
-            self.link.tell(wanted.command());
-        }
-        if let Some(verdict) = verdict {
-            return verdict;
-        }
-        let timed = Stopwatch::start(&*self.clock, adding_to(&self.telemetry.metadata_wait_ns));
-        let verdict = wait.await;
-        drop(timed);
-        waited.spent.metadata += self.clock.now().saturating_duration_since(now);
-        verdict
-    }
-
-    pub(super) async fn wait_for_buffer(
-        &self,
-        bytes: usize,
-        waited: &mut Waited,
-    ) -> Result<Buffer, SendErrorKind> {
-        match self.pool.try_allocate(bytes) {
-            Ok(Some(buffer)) => return Ok(buffer),
-            Ok(None) if self.link.is_network_thread() => return Err(SendErrorKind::WouldDeadlock),
-            Ok(None) => {}
-            Err(error) => return Err(refusal_of(&error, waited.spent.memory)),
-        }
-        let now = self.clock.now();
-        let deadline = waited.until(now, self.limits.max_block);
-        let timed = Stopwatch::start(&*self.clock, |waited| self.pool.add_wait(waited));
-        let result = match self.pool.allocate(bytes, deadline) {
-            Ok(allocation) => allocation.await,
-            Err(error) => Err(error),
-        };
-        drop(timed);
-        waited.spent.memory += self.clock.now().saturating_duration_since(now);
-        result.map_err(|error| match error {
-            MemoryError::Closed => self.closed_kind(),
-            other => refusal_of(&other, waited.spent.memory),
-        })
     }
 }

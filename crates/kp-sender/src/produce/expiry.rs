@@ -17,8 +17,9 @@ impl BatchSender {
             self.fail_in_flight(cx, numbers, batch, Failed::under_way(FailureKind::Expired));
         }
         if cx.accumulator.next_expiry().is_some_and(|at| at <= cx.now) {
+            let kind = cx.accumulator.settings().queue_expiry();
             for batch in cx.accumulator.expire(cx.now) {
-                self.fail_queued(cx, cluster, numbers, batch, FailureKind::Expired);
+                self.fail_queued(cx, cluster, numbers, batch, kind);
             }
         }
     }

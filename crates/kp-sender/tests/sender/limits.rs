@@ -15,6 +15,21 @@ fn plan(change: impl FnOnce(&mut SenderSettings)) -> Plan {
     plan
 }
 
+// AC25
+#[test]
+fn with_the_defaults_of_0_9_a_timeout_in_the_queue_names_the_key_that_bounds_it() {
+    let accumulator =
+        AccumulatorSettings { classic_expiry: Some(Duration::from_secs(30)), ..Plan::default().accumulator };
+    let mut harness = Harness::knowing(Plan { accumulator, ..Plan::default() }, &[1]);
+    harness.moods.insert(BrokerId(1), Mood::Wait(None));
+    let sent = harness.send(0);
+    harness.advance(Duration::from_secs(31));
+    let failure = failure(&sent);
+    assert_eq!((failure.kind, failure.certainty), (FailureKind::ExpiredInQueue, Certainty::NotWritten));
+    let text = failure.to_string();
+    assert!(text.starts_with("waited in its queue for longer than request.timeout.ms"), "{text}");
+}
+
 #[test]
 fn a_queued_batch_expires_without_having_been_sent() {
     // AC25, SN10
@@ -43,6 +58,7 @@ fn a_batch_that_expires_unsent_tells_what_its_leader_said_or_that_there_is_none(
         broker: BrokerId(1),
         address,
         reason: kp_client::DisconnectReason::ConnectFailed("connection refused".into()),
+        reached: kp_client::Reached::Address { untried: 0 },
     }));
     harness.advance(Duration::from_secs(120));
     let last = |completion| failure(completion).last.clone().expect("a reason");

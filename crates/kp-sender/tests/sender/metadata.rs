@@ -35,6 +35,7 @@ fn while_nobody_can_be_reached_the_reason_names_every_address_and_asking_goes_on
             broker: BrokerId(id),
             address,
             reason: kp_client::DisconnectReason::ConnectFailed(reason.into()),
+            reached: kp_client::Reached::Address { untried: 0 },
         }));
     }
     harness.advance(Duration::from_secs(5));
@@ -143,6 +144,7 @@ fn a_new_leader_is_found_within_one_backoff_however_long_the_old_one_is_left_alo
         broker: BrokerId(1),
         address,
         reason: kp_client::DisconnectReason::ConnectFailed("reset".into()),
+        reached: kp_client::Reached::Address { untried: 0 },
     }));
     harness.send(0);
     harness.advance(Duration::from_secs(2));
@@ -210,6 +212,7 @@ fn when_no_broker_is_usable_the_bootstrap_list_comes_back_and_delivery_goes_on()
         broker: BrokerId(1),
         address: "host1:9092".into(),
         reason: kp_client::DisconnectReason::ConnectFailed("gone".into()),
+        reached: kp_client::Reached::Address { untried: 0 },
     }));
     harness.advance(Duration::from_secs(1));
     assert!(harness.listed.iter().all(|broker| broker.id.is_bootstrap()), "{:?}", harness.listed);
@@ -230,6 +233,7 @@ fn a_connection_that_nobody_wanted_ends_without_a_refresh() {
         broker: BrokerId(2),
         address: "host2:9092".into(),
         reason: kp_client::DisconnectReason::ConnectFailed("idle".into()),
+        reached: kp_client::Reached::Address { untried: 0 },
     }));
     harness.advance(Duration::from_secs(2));
     assert_eq!(harness.clusters.len(), before);
@@ -248,6 +252,7 @@ fn a_dead_leader_is_replaced_by_the_one_metadata_names() {
         broker: BrokerId(1),
         address: "host1:9092".into(),
         reason: kp_client::DisconnectReason::ConnectFailed("reset".into()),
+        reached: kp_client::Reached::Address { untried: 0 },
     }));
     harness.advance(Duration::from_secs(1));
     let taken = harness.take_produce();
@@ -264,6 +269,7 @@ fn a_bootstrap_connection_that_is_closed_because_it_left_the_list_is_no_failure(
         broker: BrokerId(-1),
         address,
         reason: kp_client::DisconnectReason::ConnectFailed("left the list".into()),
+        reached: kp_client::Reached::Address { untried: 0 },
     }));
     harness.run();
     harness.least_loaded = Some(None);

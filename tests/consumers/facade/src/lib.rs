@@ -28,7 +28,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn the_packaged_facade_is_built_and_says_that_nobody_answers() {
+    fn the_packaged_facade_is_built_and_says_that_no_broker_answers() {
         let producer = producer("127.0.0.1:1").expect("a good configuration");
         let error = send(&producer, "v").expect_err("there is no broker");
         assert!(matches!(error.kind(), SendErrorKind::MetadataTimeout { .. }), "{error}");

@@ -97,7 +97,7 @@ fn the_next_request_waits_until_the_previous_one_is_completely_written() {
 }
 
 #[test]
-fn nobody_is_told_of_the_end_of_a_write_who_did_not_ask_during_it() {
+fn a_caller_that_did_not_ask_during_a_write_is_not_told_of_its_end() {
     let mut stage = Stage::new();
     let number = stage.ready(A);
     stage.send(number, A, 1);
@@ -183,7 +183,7 @@ fn a_wrong_correlation_id_closes_the_connection() {
 }
 
 #[test]
-fn a_response_that_nobody_waits_for_closes_the_connection() {
+fn a_response_that_no_request_waits_for_closes_the_connection() {
     // NC7
     let mut stage = Stage::new();
     let number = stage.ready(A);

@@ -289,7 +289,7 @@ fn close_closes_everything() {
 
 // NC25
 #[test]
-fn events_come_in_the_order_in_which_they_happened_and_a_broken_connection_hides_nobody_elses() {
+fn events_come_in_the_order_in_which_they_happened_and_a_broken_connection_hides_those_of_no_other() {
     let mut stage = Stage::new();
     let (a, b) = (stage.ready(A), stage.ready(B));
     stage.send(a, A, 1);

@@ -151,7 +151,7 @@ fn a_new_connection_asks_anew() {
     let mut stage = Stage::new();
     let first = stage.ready(A);
     stage.net.give(first, Vec::new());
-    assert_eq!(broken(&stage.turn()).2, DisconnectReason::Lost("closed by the broker".into()));
+    assert_eq!(broken(&stage.turn()).2, DisconnectReason::ClosedByBroker);
     stage.clock.advance(MS(100));
     let second = stage.accepted(A);
     assert!(second > first);

@@ -103,7 +103,7 @@ fn a_busy_broker_is_named_only_if_there_is_no_other_way() {
 }
 
 #[test]
-fn without_brokers_there_is_nobody_to_ask() {
+fn without_brokers_there_is_none_to_ask() {
     let mut stage = Stage::new();
     stage.client.set_brokers(stage.now(), &[]);
     assert_eq!(ask(&mut stage), None);

@@ -5,14 +5,13 @@
 //! one after the other, add up. The crate has no way to take a metric back: what a closed producer told stays with the
 //! recorder, its gauges at their last values.
 
-use super::reading::{Measured, Reading};
-use super::snapshot::node_label;
-use super::table::{MetricInfo, MetricKind, MetricUnit, NODE, PRODUCER, Read, Row, TOPIC, metric_infos};
-use super::telemetry::Board;
-use crate::observe::notes::Notes;
+use crate::measured::{Board, Measured};
+use crate::reading::Reading;
+use crate::snapshot::node_label;
+use crate::table::{MetricInfo, MetricKind, MetricUnit, NODE, PRODUCER, Read, Row, TOPIC, metric_infos};
 use ::metrics::{Key, KeyName, Label, Level, Metadata, Recorder, Unit};
+use kp_client::KafkaClient;
 use kp_config::RecordingLevel;
-use kp_network::KafkaClient;
 use kp_protocol::{BrokerId, TopicName};
 use kp_sender::SenderCore;
 use std::collections::BTreeMap;
@@ -25,9 +24,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// How old the board may get.
 const FRESH: Duration = Duration::from_millis(100);
 
-pub(crate) struct Publisher {
-    rooms: Measured,
-    notes: Arc<Notes>,
+/// Tells the recorder. Kept and turned by the network thread.
+pub struct Publisher {
+    measured: Arc<Measured>,
     /// Not before.
     next: Instant,
     /// Something happened since the recorder was told.
@@ -57,10 +56,11 @@ enum Handle {
 }
 
 impl Publisher {
-    pub(crate) fn new(now: Instant, rooms: Measured, notes: Arc<Notes>) -> Self {
+    /// Of a producer that starts now.
+    #[must_use]
+    pub fn new(now: Instant, measured: Arc<Measured>) -> Self {
         Self {
-            rooms,
-            notes,
+            measured,
             next: now,
             has_news: false,
             is_board_old: false,
@@ -71,38 +71,44 @@ impl Publisher {
     }
 
     /// Something happened that may have changed a metric.
-    pub(crate) fn note_news(&mut self) {
+    pub fn note_news(&mut self) {
         self.has_news = true;
         self.is_board_old = true;
     }
 
     /// When [`turn`](Self::turn) has something to tell without anything happening.
-    pub(crate) fn next(&self) -> Option<Instant> {
+    #[must_use]
+    pub fn next(&self) -> Option<Instant> {
         let board = self.is_board_old.then_some(self.board_written + FRESH);
         let recorder = self.has_news.then_some(self.next);
         [board, recorder].into_iter().flatten().min()
     }
 
-    /// Behind what a turn of the driver does: some comparisons in most turns.
-    pub(crate) fn turn(&mut self, now: Instant, core: &SenderCore, client: &dyn KafkaClient) {
+    /// Behind what a turn of the driver does: some comparisons in most turns. Answers what an operator should know.
+    #[must_use]
+    pub fn turn(
+        &mut self,
+        now: Instant,
+        core: &SenderCore,
+        client: &dyn KafkaClient,
+    ) -> Option<&'static str> {
         let is_due = self.has_news && now >= self.next;
         if is_due || (self.is_board_old && now >= self.board_written + FRESH) {
             self.write_board(now, core, client);
         }
-        if is_due {
-            self.publish(now);
-        }
+        if is_due { self.publish(now) } else { None }
     }
 
-    /// The last word, before the connections are closed: what is open now will not be.
-    pub(crate) fn end(&mut self, now: Instant, core: &SenderCore, client: &dyn KafkaClient) {
+    /// The last word, before the connections are closed: what is open now will not be. Answers as [`turn`](Self::turn).
+    #[must_use]
+    pub fn end(&mut self, now: Instant, core: &SenderCore, client: &dyn KafkaClient) -> Option<&'static str> {
         self.write_board(now, core, client);
-        let mut board = self.rooms.telemetry.board.lock();
+        let mut board = self.measured.board().lock();
         let network = &mut board.network;
         network.totals.connections_closed += std::mem::take(&mut network.connections) as u64;
         network.in_flight = 0;
         drop(board);
-        self.publish(now);
+        self.publish(now)
     }
 
     fn write_board(&mut self, now: Instant, core: &SenderCore, client: &dyn KafkaClient) {
@@ -110,7 +116,7 @@ impl Publisher {
         self.board_written = now;
         let network = client.snapshot();
         let metadata_had = core.metadata_age(now).and_then(|age| now.checked_sub(age));
-        let mut board = self.rooms.telemetry.board.lock();
+        let mut board = self.measured.board().lock();
         let Board { latencies, .. } = &mut *board;
         if latencies.len() != core.latencies().len() {
             *latencies = core.latencies().map(|(id, latency)| (id, Arc::clone(latency))).collect();
@@ -119,35 +125,32 @@ impl Publisher {
         board.metadata_had = metadata_had;
     }
 
-    fn publish(&mut self, now: Instant) {
+    fn publish(&mut self, now: Instant) -> Option<&'static str> {
         self.has_news = false;
         self.next = now + PERIOD;
         if self.is_broken {
-            return;
+            return None;
         }
-        let Self { told, rooms, .. } = self;
-        let publish = || ::metrics::with_recorder(|recorder| told.tell(recorder, rooms));
-        // Somebody else's code; its panic must not end the producer.
-        if catch_unwind(AssertUnwindSafe(publish)).is_err() {
-            self.is_broken = true;
-            self.notes.notice("the recorder of metrics panicked; it is told nothing any more".to_owned());
-        }
+        let Self { told, measured, .. } = self;
+        let publish = || ::metrics::with_recorder(|recorder| told.tell(recorder, measured));
+        // The application's code; its panic must not end the producer.
+        self.is_broken = catch_unwind(AssertUnwindSafe(publish)).is_err();
+        self.is_broken.then_some("the recorder of metrics panicked; it is told nothing any more")
     }
 }
 
 impl Told {
-    fn tell(&mut self, recorder: &dyn Recorder, rooms: &Measured) {
+    fn tell(&mut self, recorder: &dyn Recorder, measured: &Arc<Measured>) {
         let place = std::ptr::from_ref(recorder).cast::<()>().addr();
         if self.recorder != Some(place) {
             // The first one, or one that was installed after the producer was built.
             *self = Self { recorder: Some(place), ..Self::default() };
-            let level = rooms.telemetry.level;
+            let level = measured.level();
             metric_infos().filter(|info| level.shows(info.level)).for_each(|info| describe(recorder, info));
         }
-        let reading = Reading::of(rooms);
-        let telemetry = &rooms.telemetry;
-        let client_id = Label::new("client_id", Arc::clone(&telemetry.client_id));
-        let ask = Ask { recorder, level: telemetry.level };
+        let reading = Reading::of(measured);
+        let client_id = Label::new("client_id", Arc::clone(measured.client_id()));
+        let ask = Ask { recorder, level: measured.level() };
         if self.producer.is_empty() {
             self.producer = ask.handles(PRODUCER, std::slice::from_ref(&client_id));
         }

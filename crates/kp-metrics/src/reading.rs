@@ -1,24 +1,14 @@
 //! Everything that metrics are read from, at one moment: what the rows of the table get to see.
 
-use super::telemetry::{Board, Telemetry};
+use crate::measured::{Board, Measured};
+use crate::producer_counters::ProducerCounters;
 use kp_accumulator::{Accumulator, TopicCounters};
+use kp_client::{NetworkCounters, NodeCounters};
 use kp_memory::BufferPool;
-use kp_network::{NetworkCounters, NodeCounters};
 use kp_protocol::{BrokerId, TopicName};
 use kp_sender::{Histogram, SenderCounters};
-use kp_time::Clock;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-
-/// The rooms of one producer that metrics are read from.
-#[derive(Clone)]
-pub(crate) struct Measured {
-    pub(crate) accumulator: Arc<Accumulator>,
-    pub(crate) pool: Arc<BufferPool>,
-    pub(crate) telemetry: Arc<Telemetry>,
-    pub(crate) clock: Arc<dyn Clock>,
-}
 
 pub(crate) struct Reading {
     pub(crate) producer: ProducerReading,
@@ -30,7 +20,7 @@ pub(crate) struct Reading {
 
 /// What the metrics of the whole producer are read from.
 pub(crate) struct ProducerReading {
-    pub(crate) rooms: Measured,
+    measured: Arc<Measured>,
     pub(crate) network: NetworkCounters,
     pub(crate) connections: usize,
     pub(crate) in_flight: usize,
@@ -45,10 +35,10 @@ pub(crate) struct NodeReading {
 }
 
 impl Reading {
-    pub(crate) fn of(rooms: &Measured) -> Self {
-        let now = rooms.clock.now();
-        let topics = rooms.accumulator.topic_counters();
-        let board = rooms.telemetry.board.lock();
+    pub(crate) fn of(measured: &Arc<Measured>) -> Self {
+        let now = measured.rooms().clock.now();
+        let topics = measured.rooms().accumulator.topic_counters();
+        let board = measured.board().lock();
         let Board { network, metadata_had, latencies } = &*board;
         let latency_of = |id: BrokerId| {
             let found = latencies.binary_search_by_key(&id, |(id, _)| *id).ok()?;
@@ -57,7 +47,7 @@ impl Reading {
         let nodes = network.nodes.iter();
         Self {
             producer: ProducerReading {
-                rooms: rooms.clone(),
+                measured: Arc::clone(measured),
                 network: network.totals,
                 connections: network.connections,
                 in_flight: network.in_flight,
@@ -73,12 +63,28 @@ impl Reading {
 
 impl ProducerReading {
     pub(crate) fn sender(&self) -> &SenderCounters {
-        &self.rooms.telemetry.sender
+        &self.measured.rooms().sender
     }
 
-    /// SN20: in records, whoever failed them.
+    pub(crate) fn counters(&self) -> &ProducerCounters {
+        self.measured.counters()
+    }
+
+    pub(crate) fn pool(&self) -> &BufferPool {
+        &self.measured.rooms().pool
+    }
+
+    pub(crate) fn accumulator(&self) -> &Accumulator {
+        &self.measured.rooms().accumulator
+    }
+
+    pub(crate) fn started_ms(&self) -> i64 {
+        self.measured.started_ms()
+    }
+
+    /// SN20: in records, whether the sender, a panic or `send` failed them.
     pub(crate) fn record_errors(&self) -> u64 {
-        let refused = self.rooms.telemetry.refused.load(Relaxed);
-        self.sender().records_failed() + self.rooms.accumulator.abandoned_records() + refused
+        let abandoned = self.accumulator().abandoned_records();
+        self.sender().records_failed() + abandoned + self.counters().refused()
     }
 }

@@ -1,9 +1,9 @@
 //! Every metric, once: name, name in the `metrics` crate, where it is read, unit, level, meaning.
 //!
 //! A row reads: Java's name, published name, kind and reading, unit, level, what it says. Java's `-rate`, `-avg` and
-//! `-max` over a window are left to whoever observes: of a distribution there are count, sum and the largest value.
+//! `-max` over a window are left to the observer: of a distribution there are count, sum and the largest value.
 
-use super::reading::{NodeReading, ProducerReading};
+use crate::reading::{NodeReading, ProducerReading};
 use kp_accumulator::TopicCounters;
 use kp_config::RecordingLevel;
 use kp_sender::Histogram;
@@ -120,7 +120,7 @@ metrics! {
         "record-error-total" => "kafka_producer_record_error_total", Counter(ProducerReading::record_errors), Count, Info,
             "Records that failed after they were accepted, and records that `send` refused.";
         "record-acknowledged-total" => "kafka_producer_record_acknowledged_total",
-            Counter(|r| r.rooms.telemetry.counters.acknowledged.load(Relaxed)), Count, Info,
+            Counter(|r| r.counters().acknowledged()), Count, Info,
             "Records acknowledged (kp's own; Java has no such metric).";
         "batch-split-total" => "kafka_producer_batch_split_total", Counter(|r| r.sender().batches_split()), Count, Info,
             "Batches that a broker found too large and that became several.";
@@ -143,24 +143,24 @@ metrics! {
         "metadata-age" => "kafka_producer_metadata_age_seconds", Gauge(|r| r.metadata_age.map(|age| age.as_secs_f64())), Seconds, Info,
             "How long ago a broker last told all that was asked of it about the cluster.";
 
-        "buffer-total-bytes" => "kafka_producer_buffer_total_bytes", Gauge(|r| Some(r.rooms.pool.capacity() as f64)), Bytes, Info,
+        "buffer-total-bytes" => "kafka_producer_buffer_total_bytes", Gauge(|r| Some(r.pool().capacity() as f64)), Bytes, Info,
             "`buffer.memory`.";
-        "buffer-available-bytes" => "kafka_producer_buffer_available_bytes", Gauge(|r| Some(r.rooms.pool.available() as f64)), Bytes, Info,
+        "buffer-available-bytes" => "kafka_producer_buffer_available_bytes", Gauge(|r| Some(r.pool().available() as f64)), Bytes, Info,
             "Bytes of it that nothing uses now.";
-        "waiting-threads" => "kafka_producer_waiting_threads", Gauge(|r| Some(r.rooms.pool.waiting() as f64)), Count, Info,
+        "waiting-threads" => "kafka_producer_waiting_threads", Gauge(|r| Some(r.pool().waiting() as f64)), Count, Info,
             "Calls, of threads and of tasks, that wait for memory now.";
-        "buffer-exhausted-total" => "kafka_producer_buffer_exhausted_total", Counter(|r| r.rooms.pool.exhausted_total()), Count, Info,
+        "buffer-exhausted-total" => "kafka_producer_buffer_exhausted_total", Counter(|r| r.pool().exhausted_total()), Count, Info,
             "Calls that waited for memory until `max.block.ms` was over.";
         "bufferpool-wait-time-ns-total" => "kafka_producer_bufferpool_wait_time_ns_total",
-            Counter(|r| nanos(r.rooms.pool.wait_time())), Nanoseconds, Info,
+            Counter(|r| nanos(r.pool().wait_time())), Nanoseconds, Info,
             "Time that calls have waited for memory, in vain or not.";
 
-        "flush-time-ns-total" => "kafka_producer_flush_time_ns_total", Counter(|r| r.rooms.telemetry.flush_ns.load(Relaxed)), Nanoseconds, Info,
+        "flush-time-ns-total" => "kafka_producer_flush_time_ns_total", Counter(|r| r.counters().flush_ns.load(Relaxed)), Nanoseconds, Info,
             "Time that calls of `flush` took, however they ended.";
         "metadata-wait-time-ns-total" => "kafka_producer_metadata_wait_time_ns_total",
-            Counter(|r| r.rooms.telemetry.metadata_wait_ns.load(Relaxed)), Nanoseconds, Info,
+            Counter(|r| r.counters().metadata_wait_ns.load(Relaxed)), Nanoseconds, Info,
             "Time that calls have waited for metadata, in vain or not.";
-        "callback-panic-total" => "kafka_producer_callback_panic_total", Counter(|r| r.rooms.accumulator.callback_panics()), Count, Info,
+        "callback-panic-total" => "kafka_producer_callback_panic_total", Counter(|r| r.accumulator().callback_panics()), Count, Info,
             "Callbacks that panicked; each harmed only its own record (kp's own).";
 
         "connection-count" => "kafka_producer_connection_count", Gauge(|r| Some(r.connections as f64)), Count, Info,
@@ -187,7 +187,7 @@ metrics! {
             "Time the network's loop spent reading, writing and matching answers.";
         "io-wait-time-ns-total" => "kafka_producer_io_wait_time_ns_total", Counter(|r| nanos(r.network.io_wait)), Nanoseconds, Info,
             "Time the network's loop waited for something to happen.";
-        "start-time-ms" => "kafka_producer_start_time_ms", Gauge(|r| Some(r.rooms.telemetry.started_ms as f64)), Milliseconds, Info,
+        "start-time-ms" => "kafka_producer_start_time_ms", Gauge(|r| Some(r.started_ms() as f64)), Milliseconds, Info,
             "When the producer was built, since the Unix epoch.";
 
         "connection-attempt-total" => "kafka_producer_connection_attempt_total", Counter(|r| r.network.connections_tried), Count, Debug,
@@ -198,7 +198,7 @@ metrics! {
             "Reads from sockets that gave bytes.";
         "network-write-total" => "kafka_producer_network_write_total", Counter(|r| r.network.writes), Count, Debug,
             "Writes to sockets that took bytes.";
-        "driver-wake-total" => "kafka_producer_driver_wake_total", Counter(|r| r.rooms.accumulator.wakes()), Count, Debug,
+        "driver-wake-total" => "kafka_producer_driver_wake_total", Counter(|r| r.accumulator().wakes()), Count, Debug,
             "How often the network thread was woken by records, flushes and close.";
     }
     TOPIC: Topic of TopicCounters {

@@ -1,14 +1,15 @@
 //! The metrics of a producer at one moment, as plain values.
 
-use super::reading::Reading;
-use super::table::{MetricInfo, NODE, PRODUCER, Read, Row, TOPIC};
+use crate::measured::Measured;
+use crate::reading::Reading;
+use crate::table::{MetricInfo, NODE, PRODUCER, Read, Row, TOPIC};
 use kp_config::RecordingLevel;
 use kp_protocol::{BrokerId, TopicName};
 use std::fmt;
 use std::sync::Arc;
 
 /// The metrics of a producer as they were when they were asked for. Made by
-/// [`Producer::metrics`](crate::Producer::metrics).
+/// `Producer::metrics`.
 ///
 /// Names are Java's; of a distribution (`batch-size`, where Java has `batch-size-avg` and `batch-size-max`) there are
 /// count, sum and largest value since the producer was built.
@@ -65,7 +66,10 @@ impl MetricSummary {
 }
 
 impl ProducerMetrics {
-    pub(crate) fn of(reading: &Reading, client_id: &Arc<str>, level: RecordingLevel) -> Self {
+    /// Everything that is measured, as it is now.
+    #[must_use]
+    pub fn of(measured: &Arc<Measured>) -> Self {
+        let (reading, client_id, level) = (Reading::of(measured), measured.client_id(), measured.level());
         let mut metrics = Self { metrics: Vec::with_capacity(PRODUCER.len()) };
         metrics.add(PRODUCER, &reading.producer, client_id, level, || About::Producer);
         for (name, topic) in &reading.topics {
@@ -205,7 +209,7 @@ impl Metric {
 }
 
 /// As Java names a broker in a metric.
-pub(super) fn node_label(id: BrokerId) -> String {
+pub(crate) fn node_label(id: BrokerId) -> String {
     format!("node-{}", id.0)
 }
 

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Tells `add` the time from its making to its dropping.
-pub(crate) struct Stopwatch<'a, F: FnMut(Duration)> {
+#[must_use = "it measures until it is dropped"]
+pub struct Stopwatch<'a, F: FnMut(Duration)> {
     clock: &'a dyn Clock,
     since: Instant,
     add: F,

@@ -1,0 +1,177 @@
+//! What each room gets of the configuration.
+
+use crate::config::{Idempotence, PartitionerClass, Settings};
+use crate::observe::guarantees::Guarantees;
+use crate::shared::Limits;
+use kp_accumulator::{AccumulatorSettings, Partitioning, Seal, Spread};
+use kp_metadata::MetadataSettings;
+use kp_protocol::compression::Compression;
+use kp_protocol::{BrokerAddress, BrokerId};
+use kp_sender::{IdempotenceSetting, SenderSettings};
+use kp_time::Backoff;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[cfg(feature = "tokio")]
+pub(super) fn network_settings(settings: &Settings, seed: u64) -> kp_network::NetworkSettings {
+    let mut network = kp_network::NetworkSettings::default();
+    network.client_id = Some(settings.client_id.clone());
+    network.max_in_flight = settings.max_in_flight_requests_per_connection as usize;
+    network.reconnect_backoff = Backoff::new(settings.reconnect_backoff, settings.reconnect_backoff_max);
+    network.setup_timeout =
+        Backoff::new(settings.connection_setup_timeout, settings.connection_setup_timeout_max);
+    network.connections_max_idle = settings.connections_max_idle;
+    network.send_buffer = settings.send_buffer;
+    network.receive_buffer = settings.receive_buffer;
+    network.version_fallback = settings.broker_version_fallback;
+    network.old_cluster_max_age = settings.metadata_max_age;
+    network.seed = seed;
+    network
+}
+
+pub(super) fn accumulator_settings(settings: &Settings, is_classic: bool, seed: u64) -> AccumulatorSettings {
+    AccumulatorSettings {
+        batch_size: settings.batch_size,
+        growth_max: settings.batch_growth_max_bytes,
+        linger: settings.linger,
+        delivery_timeout: settings.delivery_timeout,
+        classic_expiry: settings.classic_expiry.then_some(settings.request_timeout),
+        compression: settings.compression,
+        compression_level: settings.compression_level(),
+        partitioning: partitioning(settings, is_classic),
+        seal: if settings.compression == Compression::None { Seal::Inline } else { Seal::Workers },
+        seed,
+    }
+}
+
+fn partitioning(settings: &Settings, is_classic: bool) -> Partitioning {
+    Partitioning {
+        ignore_keys: settings.partitioner_ignore_keys
+            || matches!(settings.partitioner, PartitionerClass::RoundRobin | PartitionerClass::UniformSticky),
+        spread: match settings.partitioner {
+            PartitionerClass::RoundRobin => Spread::RoundRobin,
+            PartitionerClass::UniformSticky => Spread::Sticky,
+            // PA15: 0.9 had a counter for records without a key.
+            _ if is_classic => Spread::RoundRobin,
+            _ => Spread::Sticky,
+        },
+        adaptive: settings.partitioner_adaptive,
+        availability_timeout: settings.partitioner_availability_timeout,
+        rack: settings.partitioner_rack_aware.then(|| Arc::from(settings.client_rack.as_str())),
+    }
+}
+
+pub(super) fn metadata_settings(settings: &Settings) -> MetadataSettings {
+    MetadataSettings {
+        max_age: settings.metadata_max_age,
+        max_idle: settings.metadata_max_idle,
+        retry_backoff: retry_backoff(settings),
+        allow_auto_topic_creation: true,
+        rebootstrap: settings.metadata_rebootstrap,
+        rebootstrap_trigger: settings.metadata_rebootstrap_trigger,
+    }
+}
+
+pub(super) fn sender_settings(settings: &Settings) -> SenderSettings {
+    SenderSettings {
+        acks: settings.acks,
+        retries: settings.retries,
+        request_timeout: settings.request_timeout,
+        // 0.9 gives up what waits in a queue, not what is on its way.
+        delivery_timeout: if settings.classic_expiry { Duration::MAX } else { settings.delivery_timeout },
+        max_request_size: settings.max_request_size,
+        retry_backoff: retry_backoff(settings),
+        idempotence: match settings.idempotence {
+            Idempotence::On => IdempotenceSetting::Required,
+            Idempotence::Preferred => IdempotenceSetting::Preferred,
+            Idempotence::Off => IdempotenceSetting::Off,
+        },
+        compression_level: settings.compression_level(),
+        // SN8: whoever switches numbers off and allows several requests wants them all under way, as with Java's client.
+        max_in_flight: settings.max_in_flight_requests_per_connection as usize,
+        guarantee_one_in_flight: settings.idempotence != Idempotence::Off
+            || settings.max_in_flight_requests_per_connection == 1,
+    }
+}
+
+fn retry_backoff(settings: &Settings) -> Backoff {
+    Backoff::new(settings.retry_backoff, settings.retry_backoff_max)
+}
+
+pub(super) fn limits(settings: &Settings) -> Limits {
+    Limits {
+        max_block: settings.max_block,
+        max_request_size: settings.max_request_size,
+        buffer_memory: settings.buffer_memory,
+        delivery_timeout: settings.delivery_timeout,
+    }
+}
+
+pub(super) fn bootstrap(settings: &Settings) -> Vec<BrokerAddress> {
+    let addresses = settings.bootstrap_servers.iter().zip(1..);
+    addresses
+        .map(|((host, port), number)| BrokerAddress {
+            id: BrokerId(-number),
+            host: Arc::from(host.as_str()),
+            port: *port,
+            rack: None,
+        })
+        .collect()
+}
+
+pub(super) fn guarantees(settings: &Settings) -> Guarantees {
+    Guarantees {
+        ordered: settings.keeps_order(),
+        no_duplicates: !settings.may_duplicate(),
+        acks: settings.acks,
+        survives_leader_loss: settings.acks == kp_protocol::Acks::All,
+    }
+}
+
+/// One worker for each core, at most four. One less would leave half of a small machine idle: an application has little to do
+/// but to wait where compression is what takes long.
+pub(super) fn seal_threads(settings: &Settings) -> usize {
+    if settings.compression == Compression::None {
+        return 0;
+    }
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().clamp(1, 4))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ProducerConfig;
+
+    fn accumulator(pairs: &[(&str, &str)]) -> AccumulatorSettings {
+        let mut config = ProducerConfig::default().bootstrap_servers("nowhere:1");
+        for (key, value) in pairs {
+            config.set(key, *value).expect("a good value");
+        }
+        let settings = config.validate().expect("a good configuration").settings;
+        accumulator_settings(&settings, config.is_classic(), 0)
+    }
+
+    // PA3, PA8, PA11, PA13, PA14, PA15
+    #[test]
+    fn each_key_of_partitioning_reaches_the_accumulator() {
+        let partitioning = |pairs: &[(&str, &str)]| accumulator(pairs).partitioning;
+        let plain = partitioning(&[]);
+        assert_eq!(
+            (plain.spread, plain.ignore_keys, plain.adaptive, plain.rack),
+            (Spread::Sticky, false, true, None)
+        );
+        let turns = partitioning(&[("partitioner.class", "RoundRobinPartitioner")]);
+        assert_eq!((turns.spread, turns.ignore_keys), (Spread::RoundRobin, true));
+        let classic = accumulator(&[("kp.defaults", "0.9")]);
+        let turns = &classic.partitioning;
+        assert_eq!((turns.spread, turns.ignore_keys), (Spread::RoundRobin, false));
+        assert_eq!(classic.classic_expiry, Some(Duration::from_secs(30)));
+        assert!(partitioning(&[("partitioner.ignore.keys", "true")]).ignore_keys);
+        assert!(!partitioning(&[("partitioner.adaptive.partitioning.enable", "false")]).adaptive);
+        let timeout = partitioning(&[("partitioner.availability.timeout.ms", "70")]).availability_timeout;
+        assert_eq!(timeout, Duration::from_millis(70));
+        assert_eq!(partitioning(&[("client.rack", "r1")]).rack, None, "it was not asked for");
+        let aware = partitioning(&[("client.rack", "r1"), ("partitioner.rack.aware", "true")]);
+        assert_eq!(aware.rack.as_deref(), Some("r1"));
+    }
+}
