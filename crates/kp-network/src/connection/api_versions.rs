@@ -77,7 +77,7 @@ impl CheckingVersions {
             asked = asked.and_then(|()| checking.probe(channel, context));
         }
         // Only a name or version of the software that ApiVersions cannot carry fails here.
-        let broken = |error: ProtocolError| Progress::Broken(error.to_string().into());
+        let broken = |error: ProtocolError| Progress::broken(error.to_string());
         (checking, asked.map_or_else(broken, |()| Progress::More))
     }
 
@@ -127,7 +127,7 @@ impl CheckingVersions {
             !self.knows_api_versions() && self.in_flight.pass_over(frame, |asked| *asked == Asked::Probe);
         let Answered { request, body } = match self.in_flight.answered(frame) {
             Ok(answered) => answered,
-            Err(reason) => return Progress::Broken(reason),
+            Err(words) => return Progress::broken(words),
         };
         let taken = match request.owner {
             Asked::Versions => self.versions_answered(request.version, &body, channel, context),
@@ -136,7 +136,7 @@ impl CheckingVersions {
             }
         };
         match taken {
-            Err(reason) => Progress::Broken(reason),
+            Err(words) => Progress::broken(words),
             Ok(()) if passed_over => {
                 let old = OldKafka::V0_9_0;
                 Progress::Done(Spoken::by(old, Found::Old(old)))
