@@ -155,7 +155,7 @@ impl Accumulator {
     /// What the next sticky choice is made from.
     #[cold]
     fn choosing<'a>(&'a self, topic: &'a TopicQueues, metadata: &'a Topic) -> Choosing<'a> {
-        let lengths = self.settings.weighs().then_some(&topic.lengths);
+        let lengths = self.settings.partitioning.weighs().then_some(&topic.lengths);
         Choosing { topic: metadata, lengths, reach: &self.brokers.reach }
     }
 

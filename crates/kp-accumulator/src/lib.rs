@@ -104,8 +104,8 @@ pub use error::AppendError;
 pub use failure::{BatchFailure, BrokerError, Certainty, FailureKind, Spent};
 pub use flush::Flush;
 pub use partitioner::{
-    BoxError, PartitionRequest, Partitioner, PartitionerError, Spread, Target, choose_partition, murmur2,
-    partition_for_key,
+    BoxError, PartitionRequest, Partitioner, PartitionerError, Partitioning, Spread, Target,
+    choose_partition, murmur2, partition_for_key,
 };
 pub use queue_index::QueueIndex;
 pub use ready::ReadyCheck;
