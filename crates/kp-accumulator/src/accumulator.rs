@@ -4,20 +4,21 @@
 
 use crate::announcements::Announcements;
 use crate::batch::{Batch, Closed, ListMemory, Sealed, TopicContext};
+use crate::broker_states::BrokerStates;
 use crate::completion::{Listener, Outcome};
 use crate::compression_ratio::CompressionRatio;
 use crate::failure::{Certainty, FailureKind};
 use crate::flush::Flush;
-use crate::growth::Waits;
 use crate::growth_limit::GrowthLimit;
 use crate::incomplete::Incomplete;
+use crate::lifecycle::Lifecycle;
 use crate::partition_queue::BATCH_OVERHEAD;
-use crate::partitioner::{Counter, Reach, Sticky};
+use crate::partitioner::{Counter, Sticky};
 use crate::queue_index::QueueIndex;
 use crate::ready::ReadyQueues;
 use crate::record_format::FormatCell;
-use crate::seal_list::SealList;
 use crate::sealer::Sealer;
+use crate::sealing::Sealing;
 use crate::settings::AccumulatorSettings;
 use crate::spares::Spares;
 use crate::topic_counters::TopicCounters;
@@ -26,8 +27,8 @@ use crate::topics::Topics;
 use kp_memory::BufferPool;
 use kp_protocol::{TopicName, TopicPartition};
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, OnceLock};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
@@ -63,25 +64,17 @@ pub struct Accumulator {
     pub(crate) settings: AccumulatorSettings,
     pub(crate) pool: Arc<BufferPool>,
     pub(crate) announcements: Announcements,
-    pub(crate) seal_list: SealList,
+    pub(crate) sealing: Sealing,
     pub(crate) incomplete: Arc<Incomplete>,
     pub(crate) spares: Arc<Spares>,
     pub(crate) lists: Arc<ListMemory>,
     /// The driver's side.
     pub(crate) driver: Mutex<ReadyQueues>,
-    /// Which brokers the sticky choice passes over.
-    pub(crate) reach: Reach,
-    /// Which brokers can be sent nothing for now.
-    pub(crate) waits: Waits,
+    pub(crate) brokers: BrokerStates,
     /// Which record format sizes are counted in.
     pub(crate) format: FormatCell,
-    /// Compresses on the driver; `None` where workers do, or nobody.
-    pub(crate) inline_sealer: Mutex<Option<Sealer>>,
     pub(crate) topics: Topics,
-    flushes: AtomicUsize,
-    closed: AtomicBool,
-    /// Set when there is no driver any more: nothing may wait in a queue.
-    ended: OnceLock<FailureKind>,
+    lifecycle: Lifecycle,
 }
 
 impl Accumulator {
@@ -98,19 +91,15 @@ impl Accumulator {
             settings,
             pool,
             announcements: Announcements::default(),
-            seal_list: SealList::default(),
+            sealing: Sealing::new(sealer),
             incomplete: Arc::default(),
             spares,
             lists,
             driver: Mutex::default(),
-            reach: Reach::default(),
-            waits: Waits::default(),
+            brokers: BrokerStates::default(),
             format: FormatCell::default(),
-            inline_sealer: Mutex::new(sealer),
             topics: Topics::default(),
-            flushes: AtomicUsize::new(0),
-            closed: AtomicBool::new(false),
-            ended: OnceLock::new(),
+            lifecycle: Lifecycle::default(),
         })
     }
 
@@ -173,19 +162,19 @@ impl Accumulator {
     /// Makes everything sendable now and waits for all that is incomplete at this moment (AC28). Flushes may overlap;
     /// dropping one ends only itself.
     pub fn begin_flush(self: &Arc<Self>) -> Flush {
-        self.flushes.fetch_add(1, SeqCst);
+        self.lifecycle.begin_flush();
         self.announcements.park.urgent();
         Flush::new(Arc::clone(self), self.incomplete.snapshot())
     }
 
     pub(crate) fn end_flush(&self) {
-        self.flushes.fetch_sub(1, SeqCst);
+        self.lifecycle.end_flush();
     }
 
     /// Accepts no more records, and makes everything that was accepted sendable (CL3). When this returns, no append is
     /// under way that could still be accepted (CL10).
     pub fn close(&self) {
-        self.closed.store(true, SeqCst);
+        self.lifecycle.close();
         for queue in self.topics.queues().iter() {
             // An append that saw it open holds this lock until its record is in a batch.
             drop(queue.state.lock());
@@ -197,7 +186,7 @@ impl Accumulator {
     #[must_use]
     #[inline]
     pub fn is_closed(&self) -> bool {
-        self.closed.load(SeqCst)
+        self.lifecycle.is_closed()
     }
 
     /// Whether any batch is not settled yet.
@@ -247,14 +236,27 @@ impl Accumulator {
     /// Whom to wake when a batch waits to be sealed ([`Seal::Workers`](crate::Seal::Workers)), once for each batch.
     /// It must not call the accumulator.
     pub fn set_seal_bell(&self, bell: Waker) {
-        self.seal_list.set_bell(bell);
+        self.sealing.set_bell(bell);
     }
 
-    /// Takes the batch that has waited longest to be sealed. It keeps its place in its queue.
+    /// Seals the batch that has waited longest for it, on this thread. `false` if none waits. A panic on the way fails the
+    /// records of that batch; what stands behind it goes on, and so does this thread.
+    pub fn seal_next(&self, sealer: &mut Sealer) -> bool {
+        let Some(batch) = self.next_to_seal() else { return false };
+        let queue = batch.queue();
+        match catch_unwind(AssertUnwindSafe(|| batch.seal(sealer))) {
+            Ok(sealed) => self.put_sealed(sealed),
+            Err(_) => self.give_up_place(queue),
+        }
+        true
+    }
+
+    /// Takes the batch that has waited longest to be sealed. It keeps its place in its queue: give it back, or what stands
+    /// behind it waits until it would have expired. [`seal_next`](Self::seal_next) sees to that.
     #[must_use]
     pub fn next_to_seal(&self) -> Option<Batch<Closed>> {
         loop {
-            let queue = self.topics.queue(self.seal_list.pop()?)?;
+            let queue = self.topics.queue(self.sealing.pop()?)?;
             // Gone if it expired meanwhile.
             let batch = queue.state.lock().take_to_seal();
             if batch.is_some() {
@@ -270,10 +272,23 @@ impl Accumulator {
         if queue.put_sealed(batch) {
             self.announcements.ready(queue.index());
         }
+        self.note_return();
+    }
+
+    /// A batch of this queue was dropped while it was sealed.
+    fn give_up_place(&self, queue: QueueIndex) {
+        if self.topics.queue(queue).is_some_and(|queue| queue.give_up_places()) {
+            self.announcements.ready(queue);
+        }
+        self.note_return();
+    }
+
+    /// No worker has a certain batch any more.
+    fn note_return(&self) {
         // A driver that forces its end, or fails everything, waits for just this batch, muted or not.
         self.announcements.park.batch_returned();
-        if let Some(kind) = self.ended.get() {
-            self.fail_everything(*kind);
+        if let Some(kind) = self.lifecycle.ended() {
+            self.fail_everything(kind);
         }
     }
 
@@ -286,7 +301,7 @@ impl Accumulator {
     /// Fails everything that is not in flight, now and whenever a worker gives a batch back: for the end of the driver,
     /// after [`close`](Self::close). What was never sent, or refused each time, is not written; the rest is unknown.
     pub fn fail_everything(&self, kind: FailureKind) {
-        let _ = self.ended.set(kind);
+        self.lifecycle.end(kind);
         for batch in self.take_queued(|_| true, true) {
             let outcome = Outcome::Failed(Arc::new(batch.failure_so_far(kind, Certainty::NotWritten)));
             self.incomplete.count_abandoned(batch.record_count());
@@ -296,7 +311,7 @@ impl Accumulator {
 
     /// Whether every batch may leave now, lingering ones too (AC10, AC11).
     pub(crate) fn is_urgent(&self) -> bool {
-        self.flushes.load(SeqCst) > 0 || self.pool.has_waiters() || self.is_closed()
+        self.lifecycle.is_urgent() || self.pool.has_waiters()
     }
 
     fn topic_context(&self) -> TopicContext {

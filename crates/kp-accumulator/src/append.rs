@@ -155,8 +155,8 @@ impl Accumulator {
     /// What the next sticky choice is made from.
     #[cold]
     fn choosing<'a>(&'a self, topic: &'a TopicQueues, metadata: &'a Topic) -> Choosing<'a> {
-        let lengths = self.settings.weighs().then_some(&topic.lengths);
-        Choosing { topic: metadata, lengths, reach: &self.reach }
+        let lengths = self.settings.partitioning.weighs().then_some(&topic.lengths);
+        Choosing { topic: metadata, lengths, reach: &self.brokers.reach }
     }
 
     /// Whether brokers take records with headers.
@@ -361,7 +361,7 @@ impl Accumulator {
     fn announce(&self, queue: &PartitionQueue, announcement: &Announcement) {
         let index = queue.index();
         if announcement.to_seal {
-            self.seal_list.push(index);
+            self.sealing.push(index);
         }
         if let Some((created, lingers)) = announcement.opened {
             self.announcements.opened(index, created);

@@ -4,7 +4,7 @@
 use crate::accumulator::Accumulator;
 use crate::batch::HeadBatch;
 use crate::batch::{Batch, InFlight, Sealed, WireBatch};
-use crate::partition_queue::{Head, PartitionQueue, Queued};
+use crate::partition_queue::{Head, PartitionQueue, QueueState, Queued};
 use crate::queue_index::QueueIndex;
 use crate::ready::{Look, ReadyQueues};
 use kp_metadata::Cluster;
@@ -169,11 +169,11 @@ impl Accumulator {
             }
             if state.close_open(&self.settings) {
                 drop(state);
-                self.seal_list.push(queue.index());
+                self.sealing.push(queue.index());
                 return Picked::NotReady;
             }
         }
-        if let Some(sealer) = &mut *self.inline_sealer.lock()
+        if let Some(sealer) = &mut *self.sealing.inline()
             && let Some(batch) = state.take_head_to_seal()
         {
             drop(state);
@@ -181,17 +181,29 @@ impl Accumulator {
             state = queue.state.lock();
             state.put_sealed(sealed);
         }
+        self.take_head(queue, &mut state, bytes_left, gate)
+    }
+
+    /// Lets the gate decide about the head, if it fits.
+    fn take_head<Gate: DrainGate>(
+        &self,
+        queue: &PartitionQueue,
+        state: &mut QueueState,
+        bytes_left: usize,
+        gate: &mut Gate,
+    ) -> Picked<Gate::Pass> {
         let Some(head) = state.head_batch(self.measure()) else { return Picked::NotReady };
         let wire_size = head.wire_size;
         if wire_size > bytes_left {
             return Picked::NoRoom;
         }
         let admission = gate.admit(queue.index(), &head);
+        let to = &queue.context.topic_partition;
         let is_skipped = matches!(admission, Admission::Skip);
         state.passed_over = is_skipped || !gate.has_room(queue.index(), to);
         let mut take = || {
             let queued = state.pop_head()?;
-            queue.publish_length(&state);
+            queue.publish_length(state);
             Some(queued)
         };
         let picked = match admission {

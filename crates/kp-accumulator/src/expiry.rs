@@ -20,6 +20,8 @@ impl Accumulator {
             let Some(queue) = driver.queues.get(index.0 as usize).cloned() else { continue };
             let mut taken = Vec::new();
             let mut state = queue.state.lock();
+            // Else the batch behind one that was dropped would be taken in its place.
+            state.forget_dropped();
             while state.head_expiry(&self.settings).is_some_and(|expiry| expiry <= now) {
                 match state.pop_head() {
                     Some(queued) => taken.push(queued),

@@ -7,66 +7,23 @@ use crate::accumulator::Accumulator;
 use crate::partition_queue::{PartitionQueue, QueueState};
 use kp_protocol::BrokerId;
 use kp_time::Clock;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use std::time::Duration;
 
 /// How old a batch may be that still grows. Far more than a round trip, far less than a `delivery.timeout.ms` worth having: the
 /// time of its last record counts from its opening.
 const GROWS_FOR: Duration = Duration::from_secs(1);
 
-/// Brokers are told apart by this many places. Two of one place cost nothing but a batch that grows for its neighbour.
-const PLACES: usize = 256;
-
-/// Which brokers can be sent nothing for now: all, until one is found ready for the first time. Written by the driver, read by
-/// appends.
-#[derive(Debug)]
-pub(crate) struct Waits(Box<[AtomicBool; PLACES]>);
-
-impl Default for Waits {
-    fn default() -> Self {
-        Self(Box::new([const { AtomicBool::new(true) }; PLACES]))
-    }
-}
-
-impl Waits {
-    fn place(&self, broker: BrokerId) -> &AtomicBool {
-        &self.0[broker.0 as u32 as usize % PLACES]
-    }
-}
-
-/// The leader of a queue's partition, as the driver saw it when the queue was ready last.
-#[derive(Debug, Default)]
-pub(crate) struct LastLeader(AtomicI32);
-
-impl LastLeader {
-    /// No broker has this number; leaders are not negative.
-    const NOBODY: i32 = -1;
-
-    pub(crate) fn nobody() -> Self {
-        Self(AtomicI32::new(Self::NOBODY))
-    }
-
-    pub(crate) fn set(&self, broker: Option<BrokerId>) {
-        self.0.store(broker.map_or(Self::NOBODY, |broker| broker.0), Relaxed);
-    }
-
-    fn get(&self) -> Option<BrokerId> {
-        Some(BrokerId(self.0.load(Relaxed))).filter(|broker| broker.0 >= 0)
-    }
-}
-
 impl Accumulator {
     /// Whether what is ready for `broker` has to wait: what the driver found last. While it has, batches for it grow.
     pub fn note_waits(&self, broker: BrokerId, waits: bool) {
-        // Relaxed: a batch that closes a moment too early or too late is still a batch.
-        self.waits.place(broker).store(waits, Relaxed);
+        self.brokers.waits.set(broker, waits);
     }
 
     /// Whether the open batch could not be sent now anyway, and may become larger than `batch.size` meanwhile.
     pub(crate) fn may_grow(&self, queue: &PartitionQueue, state: &QueueState) -> bool {
         // Before the driver's first look nothing of the queue can be on its way.
         let leader_waits =
-            || queue.last_leader.get().is_none_or(|broker| self.waits.place(broker).load(Relaxed));
+            || queue.last_leader.get().is_none_or(|broker| self.brokers.waits.has_to_wait(broker));
         queue.context.topic.growth.bytes() > self.settings.batch_size
             && (state.is_muted() || state.passed_over || leader_waits())
     }

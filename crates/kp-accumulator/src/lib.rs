@@ -1,7 +1,7 @@
 //! Record accumulator of the kp Kafka producer: partitioner, batches, ready and drain.
 //!
 //! The room where threads meet: many append records ([`Accumulator::append`]), workers compress
-//! ([`Accumulator::next_to_seal`]), and one driver takes what is due ([`Accumulator::ready`],
+//! ([`Accumulator::seal_next`]), and one driver takes what is due ([`Accumulator::ready`],
 //! [`Accumulator::drain`]) and gives every batch its outcome ([`Batch::settle`]). Nothing here reads a clock, opens a
 //! socket or starts a thread.
 //!
@@ -61,6 +61,7 @@ mod alarms;
 mod announcements;
 mod append;
 mod batch;
+mod broker_states;
 mod completion;
 mod compression_ratio;
 mod drain;
@@ -71,6 +72,8 @@ mod flush;
 mod growth;
 mod growth_limit;
 mod incomplete;
+mod last_leader;
+mod lifecycle;
 mod measure;
 mod park_word;
 mod partition_queue;
@@ -78,8 +81,8 @@ mod partitioner;
 mod queue_index;
 mod ready;
 mod record_format;
-mod seal_list;
 mod sealer;
+mod sealing;
 mod settings;
 mod spares;
 mod split;
@@ -101,8 +104,8 @@ pub use error::AppendError;
 pub use failure::{BatchFailure, BrokerError, Certainty, FailureKind, Spent};
 pub use flush::Flush;
 pub use partitioner::{
-    BoxError, PartitionRequest, Partitioner, PartitionerError, Spread, Target, choose_partition, murmur2,
-    partition_for_key,
+    BoxError, PartitionRequest, Partitioner, PartitionerError, Partitioning, Spread, Target,
+    choose_partition, murmur2, partition_for_key,
 };
 pub use queue_index::QueueIndex;
 pub use ready::ReadyCheck;

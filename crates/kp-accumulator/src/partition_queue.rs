@@ -6,8 +6,8 @@
 use crate::age::Age;
 use crate::batch::{Batch, BatchPlace, Closed, HeadBatch, OVERHEAD, Open, PartitionContext, Sealed};
 use crate::completion::Completion;
-use crate::growth::LastLeader;
 use crate::incomplete::{BatchNumber, Occupant};
+use crate::last_leader::LastLeader;
 use crate::measure::Measure;
 use crate::partitioner::QueueLength;
 use crate::queue_index::QueueIndex;
@@ -88,7 +88,7 @@ pub(crate) enum Head {
 
 impl PartitionQueue {
     pub(crate) fn new(context: PartitionContext, length: QueueLength) -> Self {
-        let (context, last_leader) = (Arc::new(context), LastLeader::nobody());
+        let (context, last_leader) = (Arc::new(context), LastLeader::unknown());
         Self { state: Mutex::default(), context, length, last_leader }
     }
 
@@ -138,6 +138,15 @@ impl PartitionQueue {
     pub(crate) fn put_sealed(&self, batch: Batch<Sealed>) -> bool {
         let mut state = self.state.lock();
         state.put_sealed(batch) && state.standing.announce()
+    }
+
+    /// A batch was dropped while a worker had it. Whether the queue has to be put into the list of announced ones.
+    #[must_use]
+    pub(crate) fn give_up_places(&self) -> bool {
+        let mut state = self.state.lock();
+        state.forget_dropped();
+        self.publish_length(&state);
+        state.announce_waiting()
     }
 }
 
@@ -266,10 +275,8 @@ impl QueueState {
     }
 
     /// Gives up the places of batches at the front that their worker dropped: those are settled, and never come back.
-    fn forget_dropped(&mut self) {
-        while let Some(Slot::Sealing(away)) = self.closed.front()
-            && away.completion.is_done()
-        {
+    pub(crate) fn forget_dropped(&mut self) {
+        while self.closed.front().is_some_and(Slot::is_dropped) {
             self.closed.pop_front();
         }
     }
@@ -336,7 +343,7 @@ impl QueueState {
     /// Takes the batches whose number of attempts is wanted, the open one too, up to the first that is being sealed: what stands
     /// behind it does not end before it. `at_once`: also those behind it.
     pub(crate) fn take_where(&mut self, wanted: impl Fn(u32) -> bool, at_once: bool) -> Vec<Queued> {
-        self.forget_dropped();
+        self.closed.retain(|slot| !slot.is_dropped());
         let mut taken = Vec::new();
         let mut kept = VecDeque::new();
         let mut stops = false;
@@ -381,6 +388,11 @@ impl Slot {
             Self::Sealing(away) => away.age,
             Self::Sealed(batch) => batch.age(),
         }
+    }
+
+    /// Whether its worker dropped the batch: it is settled, and never comes back.
+    fn is_dropped(&self) -> bool {
+        matches!(self, Self::Sealing(away) if away.completion.is_done())
     }
 
     fn place(&self) -> BatchPlace {

@@ -6,6 +6,7 @@ mod counter;
 mod custom;
 mod keyed;
 mod lengths;
+mod partitioning;
 mod reach;
 mod sticky;
 mod target;
@@ -15,6 +16,7 @@ pub(crate) use counter::Counter;
 pub use custom::{BoxError, PartitionRequest, Partitioner, PartitionerError, choose_partition};
 pub use keyed::{murmur2, partition_for_key};
 pub(crate) use lengths::{QueueLength, QueueLengths};
+pub use partitioning::Partitioning;
 pub(crate) use reach::Reach;
 pub(crate) use sticky::{Choosing, Shard, Sticky};
 pub use target::Target;
@@ -48,8 +50,8 @@ impl Accumulator {
     #[must_use]
     #[inline]
     pub fn target(&self, topic: &TopicQueues, metadata: &Topic, key: Option<&[u8]>) -> Target {
-        match (self.settings.spread, key) {
-            (_, Some(key)) if !self.settings.ignore_keys => {
+        match (self.settings.partitioning.spread, key) {
+            (_, Some(key)) if !self.settings.partitioning.ignore_keys => {
                 let count = metadata.partitions().len() as u32;
                 Target::Keyed(PartitionId(partition_for_key(key, count) as i32))
             }
@@ -63,8 +65,8 @@ impl Accumulator {
     /// Takes note of which brokers are in the client's rack (PA14). [`ready`](Self::ready) does so too; call this
     /// before records see a new cluster, so that the first of them go by it.
     pub fn follow_racks(&self, cluster: &Cluster) {
-        if let Some(rack) = &self.settings.rack {
-            self.reach.follow_racks(cluster, rack);
+        if let Some(rack) = &self.settings.partitioning.rack {
+            self.brokers.reach.follow_racks(cluster, rack);
         }
     }
 }

@@ -89,8 +89,8 @@ impl ReadyQueues {
     /// Finds the brokers that have had something to take for `partitioner.availability.timeout.ms` and took nothing
     /// (PA11). Gives the next moment at which one may be found.
     fn note_slow_brokers(&mut self, room: &Accumulator, now: Instant) -> Option<Instant> {
-        let timeout = room.settings.availability_timeout;
-        if timeout.is_zero() || !room.settings.weighs() {
+        let timeout = room.settings.partitioning.availability_timeout;
+        if timeout.is_zero() || !room.settings.partitioning.weighs() {
             return None;
         }
         let Self { brokers, waiting_since, .. } = self;
@@ -101,7 +101,7 @@ impl ReadyQueues {
         }
         let (slow, rest): (Vec<_>, Vec<_>) =
             waiting_since.iter().partition(|(_, since)| now.saturating_duration_since(**since) >= timeout);
-        room.reach.set_slow(slow.into_iter().map(|(broker, _)| *broker).collect());
+        room.brokers.reach.set_slow(slow.into_iter().map(|(broker, _)| *broker).collect());
         rest.into_iter().filter_map(|(_, since)| since.checked_add(timeout)).min()
     }
 

@@ -4,6 +4,7 @@
 use crate::batch::{Batch, Closed, Pages, Sealed};
 use crate::settings::AccumulatorSettings;
 use kp_memory::{Buffer, BufferPool, Reservation};
+use kp_protocol::ProtocolError;
 use kp_protocol::compression::{Compressed, Compression, Compressor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,29 +21,64 @@ const WHOLE_BATCHES: usize = 4;
 #[derive(Debug)]
 pub struct Sealer {
     pool: Arc<BufferPool>,
-    /// `None` if this build cannot compress so: batches stay raw.
-    compressor: Option<Compressor>,
+    /// `None` if this build cannot compress so, or after a panic: batches stay raw.
+    codec: Option<Codec>,
     scratch: Vec<u8>,
     reserve: Reservation,
+}
+
+/// How the pages of a batch are compressed.
+struct Codec {
+    compression: Compression,
+    compress: Compress,
+}
+
+/// Appends the compressed form of pages to a vector that may hold so many bytes at most.
+type Compress =
+    Box<dyn FnMut(&[Buffer], &mut Vec<u8>, usize) -> Result<Compressed, ProtocolError> + Send + Sync>;
+
+impl Codec {
+    fn of(mut compressor: Compressor) -> Self {
+        let compression = compressor.compression();
+        let compress: Compress = Box::new(move |pages, out, limit| {
+            compressor.compress(pages.iter().map(Buffer::as_slice), out, limit)
+        });
+        Self { compression, compress }
+    }
+}
+
+impl std::fmt::Debug for Codec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Codec({})", self.compression)
+    }
 }
 
 impl Sealer {
     /// One of `sealers`.
     pub(crate) fn new(pool: &Arc<BufferPool>, settings: &AccumulatorSettings, sealers: usize) -> Self {
         let compressor = Compressor::new(settings.compression, settings.compression_level).ok();
+        Self::with(compressor.map(Codec::of), pool, settings, sealers)
+    }
+
+    fn with(
+        codec: Option<Codec>,
+        pool: &Arc<BufferPool>,
+        settings: &AccumulatorSettings,
+        sealers: usize,
+    ) -> Self {
         let memory = pool.capacity();
         let batches = settings.batch_size.saturating_mul(WHOLE_BATCHES).max(memory / BATCHES_SHARE);
         let share = (memory.saturating_sub(batches) / sealers.max(1)).min(memory / LARGEST_SHARE);
         let bytes = if settings.compresses() { settings.max_raw().min(share) } else { 0 };
-        Self { pool: Arc::clone(pool), compressor, scratch: Vec::new(), reserve: pool.set_aside(bytes) }
+        Self { pool: Arc::clone(pool), codec, scratch: Vec::new(), reserve: pool.set_aside(bytes) }
     }
 
     /// Replaces what is in `pages` by its compressed form, in as many of them as it takes, and gives the others back.
     /// Leaves them alone if that form is not smaller. Returns the codec that the pages are in now.
     fn compress(&mut self, pages: &mut Pages) -> Compression {
         let raw: usize = pages.iter().map(Buffer::len).sum();
-        let Some(compressor) = &mut self.compressor else { return Compression::None };
-        let compression = compressor.compression();
+        let Some(Codec { compression, compress }) = &mut self.codec else { return Compression::None };
+        let compression = *compression;
         if compression == Compression::None || raw == 0 {
             return Compression::None;
         }
@@ -52,12 +88,11 @@ impl Sealer {
         let beyond = limit.saturating_sub(self.reserve.bytes());
         let counted = (beyond > 0).then(|| self.pool.reserve_over(beyond));
         self.scratch.reserve_exact(limit.min(self.reserve.bytes()));
-        let input = pages.iter().map(Buffer::as_slice);
         // A codec that panics must not take the batch's place in its queue with it: the batch goes out raw, and so do
         // all later ones of this thread.
-        let outcome = catch_unwind(AssertUnwindSafe(|| compressor.compress(input, &mut self.scratch, limit)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| compress(pages, &mut self.scratch, limit)));
         if outcome.is_err() {
-            self.compressor = None;
+            self.codec = None;
         }
         let smaller = matches!(outcome, Ok(Ok(Compressed::Done { size })) if size < raw);
         if smaller {
@@ -85,7 +120,8 @@ impl Sealer {
             left = rest;
             used += 1;
         }
-        debug_assert!(left.is_empty(), "the compressed form is smaller than what was in the pages");
+        // Else the batch would go out cut, and would be acknowledged.
+        assert!(left.is_empty(), "the compressed form is smaller than what was in the pages");
         pages.truncate(used);
     }
 }
@@ -98,3 +134,6 @@ impl Batch<Closed> {
         self.seal_compressed(compression)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,11 +3,10 @@
 use crate::age::Age;
 use crate::batch::BatchSize;
 use crate::failure::FailureKind;
-use crate::partitioner::Spread;
+use crate::partitioner::Partitioning;
 use kp_protocol::ProtocolError;
 use kp_protocol::compression::{Compression, Compressor};
 use kp_time::Deadline;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Who compresses closed batches.
@@ -15,7 +14,7 @@ use std::time::{Duration, Instant};
 pub enum Seal {
     /// The driver, when it drains. For tests, simulations and hosts without threads.
     Inline,
-    /// Threads that call [`Accumulator::next_to_seal`](crate::Accumulator::next_to_seal). Without a codec there is
+    /// Threads that call [`Accumulator::seal_next`](crate::Accumulator::seal_next). Without a codec there is
     /// nothing to do and the driver seals anyway.
     Workers,
 }
@@ -40,19 +39,8 @@ pub struct AccumulatorSettings {
     pub compression: Compression,
     /// Its level (`compression.gzip.level` and its like); `None` is the codec's default.
     pub compression_level: Option<i32>,
-    /// Keyed records are spread like unkeyed ones (`partitioner.ignore.keys`).
-    pub ignore_keys: bool,
-    /// How records are spread that no key places (`partitioner.class`; see
-    /// [`Accumulator::target`](crate::Accumulator::target)).
-    pub spread: Spread,
-    /// Partitions whose queues are long get fewer unkeyed records (`partitioner.adaptive.partitioning.enable`, PA8).
-    pub adaptive: bool,
-    /// A broker that had something to take for so long and took nothing gets no unkeyed records
-    /// (`partitioner.availability.timeout.ms`, PA11); zero switches it off. Only if `adaptive`.
-    pub availability_timeout: Duration,
-    /// The client's rack: partitions led there get unkeyed records, others only if there is none (`client.rack`, and
-    /// `None` unless `partitioner.rack.aware` is set; PA14).
-    pub rack: Option<Arc<str>>,
+    /// How records are spread over partitions.
+    pub partitioning: Partitioning,
     /// Who compresses.
     pub seal: Seal,
     /// Where random choices start: the same seed and calls give the same choices.
@@ -73,11 +61,7 @@ impl Default for AccumulatorSettings {
             classic_expiry: None,
             compression: Compression::None,
             compression_level: None,
-            ignore_keys: false,
-            spread: Spread::Sticky,
-            adaptive: true,
-            availability_timeout: Duration::ZERO,
-            rack: None,
+            partitioning: Partitioning::default(),
             seal: Seal::Inline,
             seed: 0,
         }
@@ -136,10 +120,5 @@ impl AccumulatorSettings {
     #[must_use]
     pub fn queue_expiry(&self) -> FailureKind {
         if self.classic_expiry.is_some() { FailureKind::ExpiredInQueue } else { FailureKind::Expired }
-    }
-
-    /// Whether partitions are weighed by what waits in their queues.
-    pub(crate) fn weighs(&self) -> bool {
-        self.adaptive && self.spread == Spread::Sticky
     }
 }

@@ -122,7 +122,7 @@ impl Accumulator {
         if queue.put_parts(parts) {
             self.announcements.look_again_at(queue.index());
         }
-        (0..to_seal).for_each(|_| self.seal_list.push(queue.index()));
+        (0..to_seal).for_each(|_| self.sealing.push(queue.index()));
     }
 }
 

@@ -33,7 +33,7 @@ use crate::{
         outcomes::Outcomes,
         summary::{Summary, megabytes, per_second, thousands},
     },
-    reader::{self, Bootstrap, Position, ReaderError, TopicReader},
+    reader::{self, BlockingCaller, Bootstrap, Position, ReaderError, TopicReader},
 };
 
 const PARTITIONS: i32 = 6;
@@ -94,8 +94,9 @@ fn new_name() -> String {
 
 /// Creates the topic, and waits until each partition has a leader.
 fn create(bootstrap: &Bootstrap, topic: &str) -> Result<(), ReaderError> {
-    let mut connection = reader::connect(bootstrap)?;
-    reader::create_topic(&mut connection, topic, PARTITIONS)?;
+    let mut caller = BlockingCaller::new(None);
+    let connection = reader::connect(&mut caller, bootstrap)?;
+    reader::create_topic(&mut caller, &connection, topic, PARTITIONS)?;
     let begun = Instant::now();
     loop {
         match TopicReader::open(bootstrap, topic, None, Position::Earliest) {

@@ -3,27 +3,33 @@
 
 mod cluster;
 mod listener;
+mod partitions;
 mod produce;
 mod release;
 mod report;
+mod sockets;
 mod topic;
 
 use std::io;
 
+use kp_network::OldKafka;
 use kp_producer::config::Settings;
-use kp_protocol::{ApiKey, BrokerVersions, api::MetadataResponse, text::shown};
+use kp_protocol::{ApiKey, api::MetadataResponse, text::shown};
 
 use self::{
     listener::{Source, Spoken},
     report::{Ailment, Report},
+    sockets::Sockets,
     topic::Asked,
 };
 use crate::{
     Failure,
     args::{DoctorArgs, OutputArgs},
     configure::producer_config,
-    reader::Connection,
 };
+
+/// The step that looks at the topic and its partitions.
+const STEP_TOPIC: &str = "topic";
 
 /// # Errors
 /// A bad configuration is wrong usage. What the doctor finds is exit code 1, not an error.
@@ -52,20 +58,8 @@ fn visit(
     config: &kp_producer::ProducerConfig,
     settings: &Settings,
 ) -> io::Result<()> {
-    let known = settings.broker_version_fallback.map(|old| old.versions());
-    let mut first: Option<Spoken> = None;
-    for (host, port) in &settings.bootstrap_servers {
-        if let Some(spoken) = knock(report, host, *port, known.as_ref()) {
-            match &first {
-                None => first = Some(spoken),
-                Some(first) => same_cluster(report, &first.metadata, &spoken, host, *port),
-            }
-        }
-        // A producer needs one of the list; with one, the others are worth a warning.
-        if first.is_some() {
-            report.forgive();
-        }
-    }
+    let mut sockets = Sockets::new();
+    let first = knock_at_each(report, &mut sockets, settings);
     report.tell()?;
     let Some(mut spoken) = first else {
         report.skipped("listeners", "no broker answers as one");
@@ -74,21 +68,21 @@ fn visit(
     speaks(report, &spoken, settings);
     // Its fellows are as old: asking each would only cost time.
     let is_old = spoken.versions_known_by == Source::TakenFor09;
-    let known = if is_old { Some(spoken.connection.versions().clone()) } else { known };
+    let known = if is_old { Some(OldKafka::V0_9_0) } else { settings.broker_version_fallback };
     let works =
-        cluster::try_advertised(report, &settings.bootstrap_servers, &spoken.metadata, known.as_ref());
+        cluster::try_advertised(report, &mut sockets, &settings.bootstrap_servers, &spoken.metadata, known);
     report.tell()?;
     if let Some(name) = &args.topic {
-        let (broker, host, port) = match works.iter().next() {
-            Some((id, (host, port))) => (*id, host.clone(), *port),
-            None => (-1, settings.bootstrap_servers[0].0.clone(), settings.bootstrap_servers[0].1),
+        let (broker, (host, port)) = match works.first_key_value() {
+            Some((id, address)) => (*id, address),
+            None => (-1, &settings.bootstrap_servers[0]),
         };
         let tells_configs = spoken.connection.version(ApiKey::DescribeConfigs).is_ok();
-        let asked = Asked { broker, host: &host, port, tells_configs };
-        topic::examine(report, &asked, &mut spoken.connection, name, &works, settings);
+        let asked = Asked { broker, host, port: *port, tells_configs };
+        topic::examine(report, &asked, &mut spoken, name, &works, settings);
         report.tell()?;
     }
-    produce::try_dry(report, &mut spoken.connection, settings);
+    produce::try_dry(report, &mut spoken, settings);
     report.tell()?;
     if let (Some(name), true) = (&args.topic, args.write) {
         if report.is_healthy() {
@@ -100,9 +94,33 @@ fn visit(
     Ok(())
 }
 
+/// Knocks at each entry of the bootstrap list; the first that answers as a broker.
+fn knock_at_each(report: &mut Report, sockets: &mut Sockets, settings: &Settings) -> Option<Spoken> {
+    let mut first: Option<Spoken> = None;
+    for (host, port) in &settings.bootstrap_servers {
+        if let Some(spoken) = knock(report, sockets, host, *port, settings.broker_version_fallback) {
+            match &first {
+                None => first = Some(spoken),
+                Some(first) => same_cluster(report, &first.metadata, &spoken, host, *port),
+            }
+        }
+        // A producer needs one of the list; with one, the others are worth a warning.
+        if first.is_some() {
+            report.forgive();
+        }
+    }
+    first
+}
+
 /// Name, address, and the first words with one entry of the bootstrap list.
-fn knock(report: &mut Report, host: &str, port: u16, known: Option<&BrokerVersions>) -> Option<Spoken> {
-    let addresses = match listener::resolve(host, port) {
+fn knock(
+    report: &mut Report,
+    sockets: &mut Sockets,
+    host: &str,
+    port: u16,
+    known: Option<OldKafka>,
+) -> Option<Spoken> {
+    let addresses = match sockets.resolve(host, port) {
         Ok(addresses) => addresses,
         Err(error) => {
             report.failed("resolve", Ailment::new(
@@ -117,7 +135,7 @@ fn knock(report: &mut Report, host: &str, port: u16, known: Option<&BrokerVersio
         [address] if address == host => report.ok("resolve", format!("{host} is an address, not a name")),
         listed => report.ok("resolve", format!("{} is {}", shown(host), listed.join(", "))),
     }
-    match listener::connect(&addresses) {
+    match listener::connect(sockets, host, &addresses) {
         Ok((address, took, refusals)) => {
             let took = took.as_secs_f64() * 1000.0;
             report.ok("connect", format!("{address} takes connections, in {took:.1} ms{refusals}"));
@@ -127,7 +145,7 @@ fn knock(report: &mut Report, host: &str, port: u16, known: Option<&BrokerVersio
             return None;
         }
     }
-    listener::speak(host, port, known).map_err(|ailment| report.failed("kafka", ailment)).ok()
+    listener::speak(sockets, host, port, known).map_err(|ailment| report.failed("kafka", ailment)).ok()
 }
 
 /// Two entries of one list lead to one cluster.
@@ -154,7 +172,7 @@ fn same_cluster(report: &mut Report, first: &MetadataResponse, spoken: &Spoken, 
 /// Which Kafka it is, and what kp will use.
 fn speaks(report: &mut Report, spoken: &Spoken, settings: &Settings) {
     let configured = settings.broker_version_fallback.map_or("", |old| old.name());
-    let connection: &Connection = &spoken.connection;
+    let connection = &spoken.connection;
     let versions = connection.versions();
     let (kafka, known_by) = match (spoken.versions_known_by, release::release(versions)) {
         (Source::TakenFor09, _) => {

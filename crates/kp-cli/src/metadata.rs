@@ -11,16 +11,17 @@ use serde_json::{Value, json};
 use crate::{
     Failure,
     args::{MetadataArgs, OutputArgs},
-    reader,
+    reader::{self, BlockingCaller},
 };
 
 /// # Errors
 /// No broker, or an answer that is none. A topic that is not there is told, and is exit code 1.
 pub(crate) fn run(args: &MetadataArgs, output: &OutputArgs) -> Result<u8, Failure> {
     let bootstrap = reader::bootstrap(&args.bootstrap).map_err(Failure::usage)?;
-    let mut connection = reader::connect(&bootstrap).map_err(Failure::failed)?;
+    let mut caller = BlockingCaller::new(None);
+    let connection = reader::connect(&mut caller, &bootstrap).map_err(Failure::failed)?;
     let topics = (!args.topic.is_empty()).then_some(&args.topic[..]);
-    let mut metadata = reader::metadata(&mut connection, topics).map_err(Failure::failed)?;
+    let mut metadata = reader::metadata(&mut caller, &connection, topics).map_err(Failure::failed)?;
     metadata.brokers.sort_by_key(|broker| broker.node_id);
     metadata.topics.sort_by(|a, b| a.name.cmp(&b.name));
     metadata.topics.iter_mut().for_each(|topic| topic.partitions.sort_by_key(|p| p.partition_index));

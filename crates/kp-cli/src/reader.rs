@@ -1,6 +1,7 @@
 //! A small blocking reader: enough of a client to look at a cluster and to read a topic back.
-//! Owns: plain sockets, one request at a time per broker. It is not a consumer: no groups, no commits.
+//! Owns: which requests are sent, one at a time. The network is a producer's own. It is not a consumer: no groups, no commits.
 
+mod blocking_caller;
 mod connection;
 mod error;
 mod topic_reader;
@@ -13,6 +14,7 @@ use kp_protocol::{
 };
 
 pub(crate) use self::{
+    blocking_caller::BlockingCaller,
     connection::Connection,
     error::ReaderError,
     topic_reader::{Fetched, Position, TopicReader},
@@ -34,10 +36,10 @@ pub(crate) fn bootstrap(servers: &str) -> Result<Bootstrap, ConfigError> {
 ///
 /// # Errors
 /// What each of them said.
-pub(crate) fn connect(bootstrap: &Bootstrap) -> Result<Connection, ReaderError> {
+pub(crate) fn connect(caller: &mut BlockingCaller, bootstrap: &Bootstrap) -> Result<Connection, ReaderError> {
     let mut said = Vec::new();
     for (host, port) in bootstrap {
-        match Connection::open(host, *port) {
+        match caller.connect(host, *port) {
             Ok(connection) => return Ok(connection),
             Err(ReaderError::Interrupted) => return Err(ReaderError::Interrupted),
             Err(error) => said.push(error.to_string()),
@@ -51,7 +53,8 @@ pub(crate) fn connect(bootstrap: &Bootstrap) -> Result<Connection, ReaderError> 
 /// # Errors
 /// The connection, or the answer.
 pub(crate) fn metadata(
-    connection: &mut Connection,
+    caller: &mut BlockingCaller,
+    connection: &Connection,
     topics: Option<&[String]>,
 ) -> Result<MetadataResponse, ReaderError> {
     let version = connection.version(ApiKey::Metadata)?;
@@ -64,7 +67,11 @@ pub(crate) fn metadata(
         };
         names.iter().map(topic).collect()
     });
-    let response = connection.call(version, &request)?;
+    if version == 0 {
+        // No list is not among its words yet: an empty one is all topics.
+        request.topics.get_or_insert_default();
+    }
+    let response = caller.call(connection, version, &request)?;
     ReaderError::check("the cluster's metadata", response.error_code, None)?;
     Ok(response)
 }
@@ -74,7 +81,8 @@ pub(crate) fn metadata(
 /// # Errors
 /// The connection, or the broker's refusal.
 pub(crate) fn create_topic(
-    connection: &mut Connection,
+    caller: &mut BlockingCaller,
+    connection: &Connection,
     name: &str,
     partitions: i32,
 ) -> Result<(), ReaderError> {
@@ -88,7 +96,7 @@ pub(crate) fn create_topic(
         ..CreatableTopic::default()
     };
     let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 30_000, ..Default::default() };
-    let response = connection.call(version, &request)?;
+    let response = caller.call(connection, version, &request)?;
     for topic in &response.topics {
         if topic.error_code != ErrorCode::NONE {
             return Err(ReaderError::Refused {

@@ -11,7 +11,10 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
-use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
+use kp_sim::{
+    KafkaVersion,
+    tcp::{EmbeddedBroker, EmbeddedOptions},
+};
 use program::{Scratch, code, json, said};
 use serde_json::Value;
 
@@ -201,6 +204,15 @@ fn metadata_shows_brokers_leaders_and_versions() {
     let output = kp(&["metadata", "-b", &broker.bootstrap(), "-t", "orders", "--json"], b"");
     assert_eq!(json(&output)["topics"][0]["partitions"].as_array().unwrap().len(), 3);
     assert_eq!(code(&kp(&["metadata", "-b", &broker.bootstrap(), "-t", "nobody"], b"")), 1);
+}
+
+#[test]
+fn metadata_of_a_broker_too_old_to_tell_its_versions_is_shown_too() {
+    let broker =
+        EmbeddedBroker::start(EmbeddedOptions::new().with_kafka_version(KafkaVersion::V0_9)).unwrap();
+    let output = kp(&["metadata", "-b", &broker.bootstrap()], b"");
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("127.0.0.1"), "{output:?}");
 }
 
 #[test]

@@ -3,12 +3,11 @@
 //! makes no progress and is not needed for any (BP8).
 
 use crate::{Buffer, BufferPool, MemoryError};
-use kp_time::{Clock, Deadline, Ticket};
+use kp_time::{Clock, Deadline, ParkedThread, Ticket};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
+use std::task::{Context, Poll, Waker};
 
 /// A place in the pool's queue; resolves to a [`Buffer`]. Dropping it leaves the queue and gives back what it had
 /// (BP10).
@@ -48,16 +47,11 @@ enum State {
 }
 
 impl Allocation {
-    pub(crate) fn served(pool: Arc<BufferPool>, buffer: Buffer, deadline: Deadline) -> Self {
+    fn served(pool: Arc<BufferPool>, buffer: Buffer, deadline: Deadline) -> Self {
         Self { pool, requested: buffer.capacity(), deadline, state: State::Served(buffer) }
     }
 
-    pub(crate) fn queued(
-        pool: Arc<BufferPool>,
-        requested: usize,
-        ticket: Ticket,
-        deadline: Deadline,
-    ) -> Self {
+    fn queued(pool: Arc<BufferPool>, requested: usize, ticket: Ticket, deadline: Deadline) -> Self {
         Self { pool, requested, deadline, state: State::Queued(ticket) }
     }
 
@@ -72,7 +66,8 @@ impl Allocation {
     /// # Errors
     /// [`MemoryError::Exhausted`] at the deadline, [`MemoryError::Closed`] when the pool closes.
     pub fn wait_blocking(mut self, clock: &dyn Clock) -> Result<Buffer, MemoryError> {
-        let waker = Waker::from(Arc::new(ParkedThread(std::thread::current())));
+        let sleeper = ParkedThread::current();
+        let waker = Waker::from(Arc::clone(&sleeper));
         loop {
             if let Poll::Ready(answer) = self.poll_answer(&waker) {
                 return answer;
@@ -83,15 +78,17 @@ impl Allocation {
                 self.pool.count_exhausted();
                 return Err(MemoryError::Exhausted { requested: self.requested, key: self.deadline.key() });
             }
-            std::thread::park_timeout(left);
+            sleeper.park_timeout(left);
         }
     }
 
     fn poll_answer(&mut self, waker: &Waker) -> Poll<Result<Buffer, MemoryError>> {
         match std::mem::replace(&mut self.state, State::Done) {
             State::Served(buffer) => Poll::Ready(Ok(buffer)),
-            State::Queued(ticket) => match self.pool.poll_ticket(ticket, waker) {
-                Poll::Ready(answer) => Poll::Ready(answer),
+            State::Queued(ticket) => match self.pool.poll_answer(ticket, waker) {
+                Poll::Ready(Some(Ok(grant))) => Poll::Ready(self.pool.lend(grant.bytes, grant)),
+                Poll::Ready(Some(Err(error))) => Poll::Ready(Err(error)),
+                Poll::Ready(None) => Poll::Ready(Err(MemoryError::Closed)),
                 Poll::Pending => {
                     self.state = State::Queued(ticket);
                     Poll::Pending
@@ -118,10 +115,17 @@ impl Drop for Allocation {
     }
 }
 
-struct ParkedThread(Thread);
-
-impl Wake for ParkedThread {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
+impl BufferPool {
+    /// Takes `bytes`, now or when those who wait longer have been served (BP7). The place in the queue is taken by
+    /// this call, not by the first poll.
+    ///
+    /// # Errors
+    /// As [`try_allocate`](Self::try_allocate); the returned future fails with [`MemoryError::Exhausted`] at
+    /// `deadline`. Source: `max.block.ms`.
+    pub fn allocate(self: &Arc<Self>, bytes: usize, deadline: Deadline) -> Result<Allocation, MemoryError> {
+        Ok(match self.take_or_join(bytes, deadline)? {
+            Ok(grant) => Allocation::served(Arc::clone(self), self.lend(bytes, grant)?, deadline),
+            Err(ticket) => Allocation::queued(Arc::clone(self), bytes, ticket, deadline),
+        })
     }
 }

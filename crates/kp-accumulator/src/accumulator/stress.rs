@@ -9,7 +9,7 @@ use kp_protocol::compression::Compression;
 use kp_protocol::records::RecordRef;
 use kp_protocol::{BrokerId, Offset};
 use kp_time::{Clock, Deadline, Jitter, ManualClock};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::Wake;
 use std::thread::Thread;
 use std::time::Duration;

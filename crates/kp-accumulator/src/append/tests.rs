@@ -232,7 +232,14 @@ fn a_key_always_goes_to_the_same_partition_whether_led_or_not() {
 // PA5
 #[test]
 fn ignored_keys_are_spread_like_no_keys() {
-    let room = Room::new(AccumulatorSettings { ignore_keys: true, seed: 5, ..settings() }, &[0; 20]);
+    let room = Room::new(
+        AccumulatorSettings {
+            partitioning: crate::Partitioning { ignore_keys: true, ..Default::default() },
+            seed: 5,
+            ..settings()
+        },
+        &[0; 20],
+    );
     let record = RecordRef { key: Some(b"one and the same"), ..value(&[0; 500]) };
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..12 {

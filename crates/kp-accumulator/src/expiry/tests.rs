@@ -429,3 +429,36 @@ fn a_batch_that_its_worker_drops_does_not_stop_its_queue() {
     Room::acknowledge(drained, 0);
     drop(sealer);
 }
+
+// AC25
+#[test]
+fn what_stands_behind_a_batch_that_its_worker_dropped_has_its_own_time() {
+    let (room, sealer) = with_a_worker();
+    room.send(0, &[b'a'; 1500]);
+    room.pass(400);
+    room.send(0, &[b'b'; 1500]);
+    room.ready();
+    drop(room.accumulator.next_to_seal().expect("the first"));
+    room.pass(600);
+    assert_eq!(room.accumulator.expire(room.now()).len(), 0, "the second is 600 ms old");
+    room.pass(400);
+    let expired = room.accumulator.expire(room.now());
+    assert_eq!(expired.len(), 1);
+    fail(&room, expired, FailureKind::Expired);
+    drop(sealer);
+}
+
+// AC29
+#[test]
+fn at_the_end_nothing_waits_for_a_batch_that_its_worker_dropped() {
+    let (room, mut sealer) = with_a_worker();
+    for value in [b'a', b'b', b'c'] {
+        room.send(0, &[value; 1500]);
+    }
+    assert!(room.accumulator.seal_next(&mut sealer));
+    drop(room.accumulator.next_to_seal().expect("the second"));
+    let taken = room.accumulator.take_undrained();
+    assert_eq!(taken.len(), 2, "the first and the third");
+    fail(&room, taken, FailureKind::Closed);
+    drop(sealer);
+}

@@ -34,15 +34,21 @@ fn with_memory(settings: AccumulatorSettings, leaders: &[i32]) -> Room {
 // AC8, PA6
 #[test]
 fn a_thread_with_older_metadata_stays_within_it_when_another_thread_moves_its_shard() {
-    let room = with_memory(AccumulatorSettings { adaptive: false, ..settings() }, &[0]);
+    let room = with_memory(
+        AccumulatorSettings {
+            partitioning: Partitioning { adaptive: false, ..Default::default() },
+            ..settings()
+        },
+        &[0],
+    );
     // The handle and the metadata of one partition, taken before the topic grew.
     let old_topic = Topic::new(name(), TopicId::ZERO, vec![Partition::led_by(BrokerId(0))]);
     let _grown = room.accumulator.topic(&name(), 64);
     let sticky = &room.topic.shared.sticky;
     sticky.move_to(9); // as a thread with the new metadata does
-    room.accumulator.reach.set_slow(vec![BrokerId(4)]); // a choice looks at the brokers then, where it can be held
+    room.accumulator.brokers.reach.set_slow(vec![BrokerId(4)]); // a choice looks at the brokers then, where it can be held
     let before = sticky.switches();
-    let held = room.accumulator.reach.hold();
+    let held = room.accumulator.brokers.reach.hold();
     let accepted = std::thread::scope(|scope| {
         let old = scope.spawn(|| {
             let (record, mut spare) = (value(b"v"), room.pool.try_allocate(1000).unwrap());
@@ -142,7 +148,14 @@ fn unkeyed_records_avoid_long_queues_once_every_partition_was_used() {
 // PA8: with partitioner.adaptive.partitioning.enable=false
 #[test]
 fn without_adaptation_a_long_queue_gets_its_share() {
-    let room = with_memory(AccumulatorSettings { adaptive: false, seed: 4, ..settings() }, &[0; 4]);
+    let room = with_memory(
+        AccumulatorSettings {
+            partitioning: Partitioning { adaptive: false, ..Default::default() },
+            seed: 4,
+            ..settings()
+        },
+        &[0; 4],
+    );
     (0..100).for_each(|_| drop(room.send_full(0)));
     let hits = sent_to(&room, 400).iter().filter(|partition| **partition == 0).count();
     assert!((70..130).contains(&hits), "{hits}");
@@ -182,7 +195,11 @@ fn the_length_of_a_queue_follows_its_batches() {
 // PA11
 #[test]
 fn a_broker_that_takes_nothing_for_too_long_gets_no_unkeyed_records_until_it_takes_some() {
-    let patient = AccumulatorSettings { availability_timeout: MS(100), linger: MS(0), ..settings() };
+    let patient = AccumulatorSettings {
+        partitioning: Partitioning { availability_timeout: MS(100), ..Default::default() },
+        linger: MS(0),
+        ..settings()
+    };
     let room = with_memory(patient, &[0, 1, 0]);
     (0..3).for_each(|partition| drop(room.send_full(partition)));
     (0..9).for_each(|_| drop(room.send_full(1)));
@@ -211,7 +228,10 @@ fn a_broker_that_takes_nothing_for_too_long_gets_no_unkeyed_records_until_it_tak
 // PA11
 #[test]
 fn a_broker_for_which_nothing_waits_any_more_gets_another_chance() {
-    let patient = AccumulatorSettings { availability_timeout: MS(100), ..settings() };
+    let patient = AccumulatorSettings {
+        partitioning: Partitioning { availability_timeout: MS(100), ..Default::default() },
+        ..settings()
+    };
     let room = with_memory(patient, &[0, 1]);
     (0..2).for_each(|partition| drop(room.send_full(partition)));
     room.ready();
@@ -239,7 +259,11 @@ fn a_batch_size_of_zero_counts_as_one() {
 
 fn spread(spread: Spread, ignore_keys: bool, leaders: &[Option<i32>]) -> impl FnMut(Option<&[u8]>) -> Target {
     let accumulator = crate::Accumulator::new(
-        AccumulatorSettings { spread, ignore_keys, seed: 77, ..settings() },
+        AccumulatorSettings {
+            partitioning: Partitioning { spread, ignore_keys, ..Default::default() },
+            seed: 77,
+            ..settings()
+        },
         kp_memory::BufferPool::new(10_000, 1_000),
     );
     let cluster = cluster(1, leaders);
@@ -293,7 +317,10 @@ fn a_turn_is_kept_for_further_attempts_and_the_partition_of_a_key_is_asked_for_a
 // PA15, PA13
 #[test]
 fn every_topic_has_a_counter_of_its_own_and_threads_share_it() {
-    let settings = AccumulatorSettings { spread: Spread::RoundRobin, ..settings() };
+    let settings = AccumulatorSettings {
+        partitioning: Partitioning { spread: Spread::RoundRobin, ..Default::default() },
+        ..settings()
+    };
     let room = with_memory(settings, &[0; 4]);
     let other = room.accumulator.topic(&"other".into(), 4);
     let target = |topic: &TopicQueues| partition(room.accumulator.target(topic, room.metadata(), None));
@@ -337,9 +364,9 @@ fn racked(version: u64, racks: [&'static str; 4]) -> Cluster {
 // PA14
 #[test]
 fn with_rack_awareness_unkeyed_records_stay_in_the_clients_rack_while_it_has_leaders() {
-    let settings = AccumulatorSettings { rack: Some("a".into()), seed: 6, ..settings() };
     for adaptive in [true, false] {
-        let mut room = with_memory(AccumulatorSettings { adaptive, ..settings.clone() }, &[0; 4]);
+        let partitioning = Partitioning { rack: Some("a".into()), adaptive, ..Default::default() };
+        let mut room = with_memory(AccumulatorSettings { partitioning, seed: 6, ..settings() }, &[0; 4]);
         room.cluster = racked(2, ["a", "b", "a", "b"]);
         room.accumulator.follow_racks(&room.cluster);
         let to = sent_to(&room, 60);

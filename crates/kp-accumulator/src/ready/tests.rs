@@ -263,9 +263,13 @@ fn linger_without_end_waits_for_a_full_batch_a_flush_or_the_expiry() {
 
 #[test]
 fn a_queue_made_while_the_driver_looks_is_not_forgotten() {
-    let at_once = AccumulatorSettings { linger: MS(0), rack: Some("r".into()), ..settings() };
+    let at_once = AccumulatorSettings {
+        linger: MS(0),
+        partitioning: crate::Partitioning { rack: Some("r".into()), ..Default::default() },
+        ..settings()
+    };
     let room = Room::new(at_once, &[0]);
-    let brokers = room.accumulator.reach.hold();
+    let brokers = room.accumulator.brokers.reach.hold();
     std::thread::scope(|scope| {
         let looking = scope.spawn(|| room.ready());
         // It has the queues of before then, and waits for the brokers.

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use kp_protocol::{BrokerVersions, api::MetadataResponse, text::shown};
+use kp_network::OldKafka;
+use kp_protocol::{api::MetadataResponse, text::shown};
 
 use super::{
     listener,
     report::{Ailment, Report},
+    sockets::Sockets,
 };
 use crate::reader::Bootstrap;
 
@@ -16,9 +18,10 @@ const STEP: &str = "listeners";
 /// Tries every broker where it wants to be found. Answers host and port of those that work, by their number.
 pub(super) fn try_advertised(
     report: &mut Report,
+    sockets: &mut Sockets,
     bootstrap: &Bootstrap,
     metadata: &MetadataResponse,
-    known: Option<&BrokerVersions>,
+    known: Option<OldKafka>,
 ) -> BTreeMap<i32, (String, u16)> {
     let mut works = BTreeMap::new();
     let asked_elsewhere = !bootstrap.iter().all(|(host, _)| is_loopback(host));
@@ -26,7 +29,7 @@ pub(super) fn try_advertised(
         let (id, host) = (broker.node_id, broker.host.as_str());
         let port = u16::try_from(broker.port).unwrap_or_default();
         let at = listener::written(host, port);
-        match try_one(host, port, known) {
+        match try_one(sockets, host, port, known) {
             Ok(()) if is_loopback(host) && asked_elsewhere => {
                 report.warning(STEP, Ailment::new(
                     format!("broker {id} tells clients to use {at}, which is this machine; something answers here, but is it that broker?"),
@@ -63,15 +66,15 @@ fn remedy(id: i32) -> String {
     format!("set advertised.listeners of broker {id} to a host and port that its clients can reach")
 }
 
-fn try_one(host: &str, port: u16, known: Option<&BrokerVersions>) -> Result<(), Ailment> {
-    let addresses = listener::resolve(host, port).map_err(|error| {
+fn try_one(sockets: &mut Sockets, host: &str, port: u16, known: Option<OldKafka>) -> Result<(), Ailment> {
+    let addresses = sockets.resolve(host, port).map_err(|error| {
         Ailment::new(
             format!("the name {} cannot be resolved ({error})", shown(host)),
             "or let DNS or /etc/hosts know that name",
         )
     })?;
-    listener::connect(&addresses)?;
-    listener::speak(host, port, known).map(drop)
+    listener::connect(sockets, host, &addresses)?;
+    listener::speak(sockets, host, port, known).map(drop)
 }
 
 /// Whether a host is the machine itself, by name or by number.

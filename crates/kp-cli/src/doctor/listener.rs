@@ -1,30 +1,21 @@
 //! Who listens on a port: a broker, or something else, and what that is.
-//! Owns: names, addresses, the first bytes of a connection. Never: what a broker says about its cluster.
+//! Owns: what addresses, errors and first words mean. Never: a socket, or what a broker says about its cluster.
 
-use std::{
-    io::{self, Read as _, Write as _},
-    net::{SocketAddr, TcpStream, ToSocketAddrs as _},
-    time::{Duration, Instant},
-};
+use std::{io, net::SocketAddr, time::Duration};
 
-use kp_client::OtherProtocol;
+use kp_network::{OldKafka, OtherProtocol};
 use kp_protocol::{
-    ApiKey, BrokerVersions, ErrorCode, RequestHeader, VersionRange,
-    api::{ApiVersionsRequest, MetadataRequest, MetadataResponse, SaslHandshakeRequest},
-    encode_request,
+    ApiKey, ErrorCode,
+    api::{MetadataRequest, MetadataResponse, SaslHandshakeRequest},
     text::shown,
 };
 
-use super::report::Ailment;
-use crate::reader::{Connection, ReaderError};
-
-/// How long a connection may take to be made.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// How long a listener that is no broker may take for its first bytes.
-const FIRST_BYTES_WITHIN: Duration = Duration::from_secs(2);
+use super::{report::Ailment, sockets::Sockets};
+use crate::reader::{BlockingCaller, Connection, ReaderError};
 
 /// A broker that talks to us, and how its versions are known.
 pub(super) struct Spoken {
+    pub(super) caller: BlockingCaller,
     pub(super) connection: Connection,
     pub(super) versions_known_by: Source,
     /// What it says about the cluster, without any topic (0.9: with all).
@@ -47,24 +38,17 @@ pub(super) fn written(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{safe}]:{port}") } else { format!("{safe}:{port}") }
 }
 
-/// Every address of a name.
-pub(super) fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let mut addresses: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
-    addresses.dedup();
-    if addresses.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
-    }
-    Ok(addresses)
-}
-
 /// Connects to each address; the first that takes a connection, what that took, and what the others said.
-pub(super) fn connect(addresses: &[SocketAddr]) -> Result<(SocketAddr, Duration, String), Ailment> {
+pub(super) fn connect(
+    sockets: &mut Sockets,
+    host: &str,
+    addresses: &[SocketAddr],
+) -> Result<(SocketAddr, Duration, String), Ailment> {
     let mut refusals = String::new();
     let (mut reached, mut last) = (None, None);
     for address in addresses {
-        let begun = Instant::now();
-        match TcpStream::connect_timeout(address, CONNECT_WITHIN) {
-            Ok(_) => reached = reached.or(Some((*address, begun.elapsed()))),
+        match sockets.reach(host, *address) {
+            Ok(took) => reached = reached.or(Some((*address, took))),
             Err(error) => {
                 refusals += &format!("; {address}: {error}");
                 last = Some(error);
@@ -80,7 +64,7 @@ pub(super) fn connect(addresses: &[SocketAddr]) -> Result<(SocketAddr, Duration,
                      address and not only on its own localhost?"
                 }
                 Some(io::ErrorKind::TimedOut) => {
-                    "nobody answers: a firewall or a security group drops it, or the address is of another network"
+                    "no answer comes: a firewall or a security group drops it, or the address is of another network"
                 }
                 _ => "look at the way between this machine and the broker",
             };
@@ -89,69 +73,72 @@ pub(super) fn connect(addresses: &[SocketAddr]) -> Result<(SocketAddr, Duration,
     }
 }
 
-/// The first words with a broker: what it speaks, and what its cluster is.
-pub(super) fn speak(host: &str, port: u16, known: Option<&BrokerVersions>) -> Result<Spoken, Ailment> {
-    if let Some(versions) = known {
-        return ask_unasked(host, port, versions.clone(), Source::Configured)
+/// The first words with a broker: what it speaks, and what its cluster is. With a version that is `known` it is not asked.
+pub(super) fn speak(
+    sockets: &mut Sockets,
+    host: &str,
+    port: u16,
+    known: Option<OldKafka>,
+) -> Result<Spoken, Ailment> {
+    if let Some(old) = known {
+        return take_for(host, port, old, Source::Configured)
             .map_err(|error| Ailment::new(error.to_string(), "is broker.version.fallback right?"));
     }
-    let mut connection = match Connection::open(host, port) {
+    let mut caller = BlockingCaller::new(None);
+    let connection = match caller.connect(host, port) {
         Ok(connection) => connection,
-        Err(error) => {
-            if let Some(ailment) = other_protocol(host, port) {
-                return Err(ailment);
-            }
-            let is_mute = matches!(
-                error,
-                ReaderError::Silent { .. } | ReaderError::Closed { .. } | ReaderError::Broken { .. }
-            );
-            let old = is_mute.then(|| ask_unasked(host, port, kafka_0_9(), Source::TakenFor09));
-            return old.and_then(Result::ok).ok_or_else(|| no_broker(host, port, &error));
-        }
+        Err(error) => return not_versed(sockets, host, port, &error),
     };
-    match cluster(&mut connection) {
-        Ok(metadata) => Ok(Spoken { connection, versions_known_by: Source::Asked, metadata }),
+    match cluster(&mut caller, &connection) {
+        Ok(metadata) => {
+            let versions_known_by = caller.taken_for().map_or(Source::Asked, |_| Source::TakenFor09);
+            Ok(Spoken { caller, connection, versions_known_by, metadata })
+        }
         Err(error) => Err(refused_after_versions(host, port, &error)),
     }
 }
 
-fn ask_unasked(
-    host: &str,
-    port: u16,
-    versions: BrokerVersions,
-    versions_known_by: Source,
-) -> Result<Spoken, ReaderError> {
-    let mut connection = Connection::open_unasked(host, port, versions)?;
-    let metadata = cluster(&mut connection)?;
-    Ok(Spoken { connection, versions_known_by, metadata })
+/// A broker whose version is taken to be known.
+fn take_for(host: &str, port: u16, old: OldKafka, versions_known_by: Source) -> Result<Spoken, ReaderError> {
+    let mut caller = BlockingCaller::new(Some(old));
+    let connection = caller.connect(host, port)?;
+    let metadata = cluster(&mut caller, &connection)?;
+    Ok(Spoken { caller, connection, versions_known_by, metadata })
 }
 
-/// What Kafka 0.9 speaks, which cannot be asked (KIP-35 came with 0.10).
-fn kafka_0_9() -> BrokerVersions {
-    BrokerVersions::fixed([
-        (ApiKey::Produce, VersionRange::new(0, 1)),
-        (ApiKey::Metadata, VersionRange::new(0, 0)),
-    ])
+/// A listener that does not answer ApiVersions: another protocol, or a broker that hangs up on what it does not know.
+fn not_versed(sockets: &mut Sockets, host: &str, port: u16, error: &ReaderError) -> Result<Spoken, Ailment> {
+    let spoken = match error {
+        ReaderError::OtherProtocol { spoken, .. } => Some(*spoken),
+        _ => other_protocol(sockets, host, port),
+    };
+    if let Some(spoken) = spoken {
+        return Err(speaks_another(&written(host, port), spoken));
+    }
+    let is_mute =
+        matches!(error, ReaderError::Silent { .. } | ReaderError::Closed { .. } | ReaderError::Broken { .. });
+    let old = is_mute.then(|| take_for(host, port, OldKafka::V0_9_0, Source::TakenFor09));
+    old.and_then(Result::ok).ok_or_else(|| no_broker(host, port, error))
 }
 
 /// The brokers, and no topic: an empty list is none of them, but all in version 0.
-fn cluster(connection: &mut Connection) -> Result<MetadataResponse, ReaderError> {
+fn cluster(caller: &mut BlockingCaller, connection: &Connection) -> Result<MetadataResponse, ReaderError> {
     let version = connection.version(ApiKey::Metadata)?;
     let request = MetadataRequest {
         topics: Some(Vec::new()),
         allow_auto_topic_creation: version < 4,
         ..MetadataRequest::default()
     };
-    let response = connection.call(version, &request)?;
+    let response = caller.call(connection, version, &request)?;
     ReaderError::check("the cluster's metadata", response.error_code, None)?;
     Ok(response)
 }
 
-/// What speaks first, or answers to the first words of another protocol.
-fn other_protocol(host: &str, port: u16) -> Option<Ailment> {
-    let at = written(host, port);
-    let hellos = [&api_versions_request()[..], &CLIENT_HELLO, b"GET / HTTP/1.0\r\n\r\n"];
-    hellos.iter().find_map(|hello| known_by(&at, &first_bytes(host, port, hello)))
+/// What answers to the first words of another protocol.
+fn other_protocol(sockets: &mut Sockets, host: &str, port: u16) -> Option<OtherProtocol> {
+    let addresses = sockets.resolve(host, port).ok()?;
+    let hellos = [&CLIENT_HELLO[..], b"GET / HTTP/1.0\r\n\r\n"];
+    hellos.iter().find_map(|hello| OtherProtocol::recognise(&sockets.first_bytes(host, &addresses, hello)))
 }
 
 /// Something takes connections, and does not answer as a broker does, nor as anything else that is known here.
@@ -170,14 +157,14 @@ fn no_broker(host: &str, port: u16, error: &ReaderError) -> Ailment {
     }
 }
 
-/// What the first bytes of an answer give away.
-fn known_by(at: &str, bytes: &[u8]) -> Option<Ailment> {
-    match OtherProtocol::recognise(bytes)? {
-        OtherProtocol::Tls => Some(speaks_tls(at)),
-        other => Some(Ailment::new(
+/// What a listener of another protocol means for a producer.
+fn speaks_another(at: &str, spoken: OtherProtocol) -> Ailment {
+    match spoken {
+        OtherProtocol::Tls => speaks_tls(at),
+        other => Ailment::new(
             format!("{at} is {other}, not a Kafka broker"),
             "look at the port: Kafka's is 9092 unless it was changed",
-        )),
+        ),
     }
 }
 
@@ -188,7 +175,7 @@ fn speaks_tls(at: &str) -> Ailment {
     )
 }
 
-/// ApiVersions is answered before anybody has to say who he is; nothing else is.
+/// ApiVersions is answered before a client has authenticated; nothing else is.
 fn refused_after_versions(host: &str, port: u16, error: &ReaderError) -> Ailment {
     let at = written(host, port);
     if matches!(error, ReaderError::NoVersion { .. }) {
@@ -211,35 +198,13 @@ fn refused_after_versions(host: &str, port: u16, error: &ReaderError) -> Ailment
 
 /// The mechanisms of a SASL listener; others refuse the question itself.
 fn sasl_mechanisms(host: &str, port: u16) -> Option<Vec<String>> {
-    let mut connection = Connection::open(host, port).ok()?;
+    let mut caller = BlockingCaller::new(None);
+    let connection = caller.connect(host, port).ok()?;
     let version = connection.version(ApiKey::SaslHandshake).ok()?;
     let request = SaslHandshakeRequest { mechanism: "KP-DOCTOR".into(), ..Default::default() };
-    let answer = connection.call(version, &request).ok()?;
+    let answer = caller.call(&connection, version, &request).ok()?;
     let is_sasl = answer.error_code == ErrorCode::UNSUPPORTED_SASL_MECHANISM && !answer.mechanisms.is_empty();
     is_sasl.then(|| answer.mechanisms.iter().map(|name| shown(name).to_string()).collect())
-}
-
-/// The oldest ApiVersions request, as bytes.
-fn api_versions_request() -> Vec<u8> {
-    let header = RequestHeader { correlation_id: 0, client_id: Some("kp") };
-    encode_request(&header, 0, &ApiVersionsRequest::default())
-        .map_or_else(|_| Vec::new(), |segments| segments.concat())
-}
-
-/// What a listener says to these bytes first; nothing if it says nothing.
-fn first_bytes(host: &str, port: u16, bytes: &[u8]) -> Vec<u8> {
-    let ask = || -> io::Result<Vec<u8>> {
-        let addresses = resolve(host, port)?;
-        let stream =
-            addresses.iter().find_map(|address| TcpStream::connect_timeout(address, CONNECT_WITHIN).ok());
-        let mut stream = stream.ok_or(io::ErrorKind::NotConnected)?;
-        stream.set_read_timeout(Some(FIRST_BYTES_WITHIN))?;
-        stream.write_all(bytes)?;
-        let mut answer = [0; 16];
-        let read = stream.read(&mut answer)?;
-        Ok(answer[..read].to_vec())
-    };
-    ask().unwrap_or_default()
 }
 
 /// A TLS 1.2 ClientHello that any server answers: with its own hello, or with an alert.
@@ -269,12 +234,9 @@ mod tests {
     }
 
     #[test]
-    fn the_first_bytes_give_a_listener_away() {
-        let alert = [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28];
-        assert!(known_by("h:1", &alert).unwrap().found.contains("h:1 speaks TLS"));
-        assert!(known_by("h:1", b"HTTP/1.1 400 Bad").unwrap().found.contains("is an HTTP server"));
-        assert!(known_by("h:1", b"SSH-2.0-OpenSSH").unwrap().found.contains("is an SSH server"));
-        assert_eq!(known_by("h:1", &[0, 0, 0, 20, 0, 0, 0, 0]), None);
-        assert_eq!(known_by("h:1", &[]), None);
+    fn a_listener_of_another_protocol_is_named() {
+        assert!(speaks_another("h:1", OtherProtocol::Tls).found.contains("h:1 speaks TLS"));
+        assert!(speaks_another("h:1", OtherProtocol::Http).found.contains("is an HTTP server"));
+        assert!(speaks_another("h:1", OtherProtocol::Ssh).found.contains("is an SSH server"));
     }
 }

@@ -1,9 +1,6 @@
 //! Producing, as far as it can be tried: without writing anything, or with one record.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use kp_producer::{
     ProducerConfig, ProducerRecord, blocking,
@@ -14,8 +11,11 @@ use kp_protocol::{
     api::{InitProducerIdRequest, InitProducerIdResponse},
 };
 
-use super::report::{Ailment, Report};
-use crate::reader::{Connection, ReaderError};
+use super::{
+    listener::Spoken,
+    report::{Ailment, Report},
+};
+use crate::reader::ReaderError;
 
 const STEP: &str = "produce";
 
@@ -31,8 +31,8 @@ const PATIENCE: [(&str, &str); 3] =
     [("max.block.ms", "15000"), ("request.timeout.ms", "10000"), ("delivery.timeout.ms", "20000")];
 
 /// Asks for a producer id, as a producer does before its first batch (KIP-98). Nothing is written.
-pub(super) fn try_dry(report: &mut Report, connection: &mut Connection, settings: &Settings) {
-    if connection.version(ApiKey::Produce).is_err() {
+pub(super) fn try_dry(report: &mut Report, spoken: &mut Spoken, settings: &Settings) {
+    if spoken.connection.version(ApiKey::Produce).is_err() {
         report.failed(
             STEP,
             Ailment::new(
@@ -49,7 +49,7 @@ pub(super) fn try_dry(report: &mut Report, connection: &mut Connection, settings
         );
         return;
     }
-    let Ok(version) = connection.version(ApiKey::InitProducerId) else {
+    let Ok(version) = spoken.connection.version(ApiKey::InitProducerId) else {
         let found = "the broker gives no producer ids (Kafka 0.11 and newer do)";
         let remedy = "set enable.idempotence=false: the order is kept, a retry may write records twice";
         if settings.idempotence == Idempotence::On {
@@ -60,7 +60,7 @@ pub(super) fn try_dry(report: &mut Report, connection: &mut Connection, settings
         }
         return;
     };
-    match ask_for_a_producer_id(connection, version) {
+    match ask_for_a_producer_id(spoken, version) {
         Ok(answer) if answer.error_code.is_ok() => {
             report.ok(STEP, "the broker gives a producer id, so idempotence works; nothing was written");
         }
@@ -70,20 +70,17 @@ pub(super) fn try_dry(report: &mut Report, connection: &mut Connection, settings
 }
 
 /// With a little of a producer's patience: a fresh cluster says "not yet" for a moment.
-fn ask_for_a_producer_id(
-    connection: &mut Connection,
-    version: i16,
-) -> Result<InitProducerIdResponse, ReaderError> {
+fn ask_for_a_producer_id(spoken: &mut Spoken, version: i16) -> Result<InitProducerIdResponse, ReaderError> {
     let request =
         InitProducerIdRequest { transaction_timeout_ms: i32::MAX, ..InitProducerIdRequest::default() };
     for _ in 1..ATTEMPTS {
-        let answer = connection.call(version, &request)?;
+        let answer = spoken.caller.call(&spoken.connection, version, &request)?;
         if !answer.error_code.is_retriable() {
             return Ok(answer);
         }
-        thread::sleep(BETWEEN_ATTEMPTS);
+        spoken.caller.rest(BETWEEN_ATTEMPTS)?;
     }
-    connection.call(version, &request)
+    spoken.caller.call(&spoken.connection, version, &request)
 }
 
 fn no_producer_id(code: ErrorCode) -> Ailment {

@@ -1,32 +1,36 @@
 //! What can go wrong while reading.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
-use kp_protocol::{ApiKey, ErrorCode, ProtocolError};
+use kp_network::{DisconnectReason, OtherProtocol, Reached};
+use kp_protocol::{ApiKey, ErrorCode};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReaderError {
     /// An address that cannot be connected to.
-    #[error("{address}: {source}")]
-    Connect { address: String, source: io::Error },
+    #[error("{address}: {why}")]
+    Connect { address: String, why: String },
     /// No address of the list answered.
     #[error("no broker answered: {}", .0.join("; "))]
     NoBroker(Vec<String>),
     /// A connection broke.
-    #[error("{address}: {api}: {source}")]
-    Broken { address: String, api: ApiKey, source: io::Error },
+    #[error("{address}: {api}: {why}")]
+    Broken { address: String, api: ApiKey, why: String },
     /// A broker closed the connection, which is all it says to what it does not understand.
     #[error("{address}: {api}: closed without an answer: a TLS or SASL listener?")]
     Closed { address: String, api: ApiKey },
     /// A broker that takes a connection and says nothing on it.
     #[error("{address}: {api}: no answer within {} s", .within.as_secs_f64())]
     Silent { address: String, api: ApiKey, within: Duration },
+    /// No broker: another protocol answers there.
+    #[error("{address}: {}", DisconnectReason::OtherProtocol(*.spoken))]
+    OtherProtocol { address: String, spoken: OtherProtocol },
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
     /// Bytes that are no answer.
-    #[error("{address}: {source}")]
-    Protocol { address: String, source: ProtocolError },
+    #[error("{address}: {why}")]
+    Protocol { address: String, why: String },
     /// No version of an API that both sides speak.
     #[error("{address}: no common version of {api}")]
     NoVersion { address: String, api: ApiKey },
@@ -42,6 +46,44 @@ pub(crate) enum ReaderError {
 }
 
 impl ReaderError {
+    /// Why a listener could not be connected to. `reached` is how far the last attempt came, `within` the time it had.
+    pub(crate) fn not_connected(
+        address: String,
+        within: Duration,
+        reason: DisconnectReason,
+        reached: Reached,
+    ) -> Self {
+        let api = ApiKey::ApiVersions;
+        match (reason, reached) {
+            (DisconnectReason::SetupTimeout, Reached::Name) => {
+                let why = format!("the name was not looked up within {} s", within.as_secs_f64());
+                Self::Connect { address, why }
+            }
+            (DisconnectReason::SetupTimeout, Reached::Address { .. }) => {
+                Self::Connect { address, why: "connection timed out".to_owned() }
+            }
+            (DisconnectReason::SetupTimeout, _) => Self::Silent { address, api, within },
+            (DisconnectReason::Unresolved(words) | DisconnectReason::ConnectFailed(words), _) => {
+                Self::Connect { address, why: words.to_string() }
+            }
+            (reason, _) => Self::unanswered(&address, api, reason),
+        }
+    }
+
+    /// Why a connection brings no answer to a request.
+    pub(crate) fn unanswered(address: &str, api: ApiKey, reason: DisconnectReason) -> Self {
+        let address = address.to_owned();
+        match reason {
+            DisconnectReason::ClosedByBroker | DisconnectReason::ClosedWithoutAnswer => {
+                Self::Closed { address, api }
+            }
+            DisconnectReason::OtherProtocol(spoken) => Self::OtherProtocol { address, spoken },
+            DisconnectReason::ProtocolError(words) => Self::Protocol { address, why: words.to_string() },
+            DisconnectReason::Lost(words) => Self::Broken { address, api, why: words.to_string() },
+            reason => Self::Broken { address, api, why: reason.to_string() },
+        }
+    }
+
     /// # Errors
     /// [`ReaderError::Refused`], unless the code is "none".
     pub(crate) fn check(what: &str, code: ErrorCode, message: Option<String>) -> Result<(), Self> {
@@ -61,6 +103,7 @@ impl ReaderError {
             | Self::Silent { .. } => true,
             Self::Refused { code, .. } => code.is_retriable(),
             Self::Interrupted
+            | Self::OtherProtocol { .. }
             | Self::Protocol { .. }
             | Self::NoVersion { .. }
             | Self::NoPartition { .. }

@@ -2,15 +2,10 @@
 //! Owns: a cursor per partition and a connection per leader. A leader that moves or a connection that breaks is
 //! looked up again; a partition that stays without one is given up after a while.
 
-use std::{
-    collections::BTreeMap,
-    ops::ControlFlow,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
 use kp_protocol::{
-    ApiKey, ErrorCode, TopicId, VersionRange,
+    ApiKey, ErrorCode, ProtocolError, TopicId, VersionRange,
     api::{
         FetchPartition, FetchRequest, FetchTopic, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
         PartitionData,
@@ -18,7 +13,7 @@ use kp_protocol::{
     records::{Record, batches},
 };
 
-use super::{Bootstrap, Connection, ReaderError, connect, metadata};
+use super::{BlockingCaller, Bootstrap, Connection, ReaderError, connect, metadata};
 
 /// What one answer may bring, all partitions together, and each.
 const FETCH_BYTES: i32 = 16 << 20;
@@ -65,6 +60,7 @@ struct Cursor {
 }
 
 pub(crate) struct TopicReader {
+    caller: BlockingCaller,
     bootstrap: Bootstrap,
     topic: String,
     /// All zero: the cluster is too old to have ids.
@@ -85,7 +81,19 @@ impl TopicReader {
         partition: Option<i32>,
         position: Position,
     ) -> Result<Self, ReaderError> {
+        Self::open_over(BlockingCaller::new(None), bootstrap, topic, partition, position)
+    }
+
+    /// As [`open`](Self::open), with the caller's network and clock.
+    fn open_over(
+        caller: BlockingCaller,
+        bootstrap: &Bootstrap,
+        topic: &str,
+        partition: Option<i32>,
+        position: Position,
+    ) -> Result<Self, ReaderError> {
         let mut reader = Self {
+            caller,
             bootstrap: bootstrap.clone(),
             topic: topic.to_owned(),
             topic_id: TopicId::default(),
@@ -144,17 +152,18 @@ impl TopicReader {
         &mut self,
         mut attempt: impl FnMut(&mut Self) -> Result<T, ReaderError>,
     ) -> Result<T, ReaderError> {
-        let begun = Instant::now();
+        let begun = self.caller.now();
         loop {
             let error = match attempt(self) {
                 Err(error) if error.is_passing() => error,
                 done => return done,
             };
-            if begun.elapsed() > PATIENCE {
+            let waited = self.caller.now().saturating_duration_since(begun);
+            if waited > PATIENCE {
                 let what = format!("topic {}", self.topic);
-                return Err(ReaderError::GivenUp { what, waited: begun.elapsed(), last: error.to_string() });
+                return Err(ReaderError::GivenUp { what, waited, last: error.to_string() });
             }
-            thread::sleep(BETWEEN_TRIES);
+            self.caller.rest(BETWEEN_TRIES)?;
             self.connections.clear();
             match self.refresh() {
                 Err(error) if !error.is_passing() => return Err(error),
@@ -165,8 +174,8 @@ impl TopicReader {
 
     /// Leaders and addresses anew; cursors keep their place.
     fn refresh(&mut self) -> Result<(), ReaderError> {
-        let mut connection = connect(&self.bootstrap)?;
-        let response = metadata(&mut connection, Some(std::slice::from_ref(&self.topic)))?;
+        let connection = connect(&mut self.caller, &self.bootstrap)?;
+        let response = metadata(&mut self.caller, &connection, Some(std::slice::from_ref(&self.topic)))?;
         let port = |port: i32| u16::try_from(port).unwrap_or_default();
         self.brokers = response
             .brokers
@@ -201,7 +210,7 @@ impl TopicReader {
                     code: ErrorCode::LEADER_NOT_AVAILABLE,
                     message: None,
                 })?;
-                self.connections.insert(*leader, Connection::open(host, *port)?);
+                self.connections.insert(*leader, self.caller.connect(host, *port)?);
             }
         }
         Ok(leaders)
@@ -221,10 +230,10 @@ impl TopicReader {
             let topic =
                 ListOffsetsTopic { name: self.topic.as_str().into(), partitions, ..Default::default() };
             let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
-            let connection = connection(&mut self.connections, leader)?;
+            let connection = connection(&self.connections, leader)?;
             // Version 0 answers in another way, and only brokers before 0.10.1 need it.
             let version = connection.version_within(ApiKey::ListOffsets, VersionRange::new(1, i16::MAX))?;
-            let response = connection.call(version, &request)?;
+            let response = self.caller.call(connection, version, &request)?;
             for partition in response.topics.iter().flat_map(|topic| &topic.partitions) {
                 let what = format!("{}-{}: its offsets", self.topic, partition.partition_index);
                 ReaderError::check(&what, partition.error_code, None)?;
@@ -259,9 +268,9 @@ impl TopicReader {
         };
         // From version 13 on a topic goes by its id alone (KIP-516); before 4 there are no record batches.
         let newest = if self.topic_id == TopicId::default() { 12 } else { i16::MAX };
-        let connection = connection(&mut self.connections, leader)?;
+        let connection = connection(&self.connections, leader)?;
         let version = connection.version_within(ApiKey::Fetch, VersionRange::new(4, newest))?;
-        let response = connection.call(version, &request)?;
+        let response = self.caller.call(connection, version, &request)?;
         ReaderError::check(connection.address(), response.error_code, None)?;
         let data = response.responses.into_iter().flat_map(|topic| topic.partitions);
         Ok(data.map(|data| (data.partition_index, data)).collect())
@@ -279,7 +288,8 @@ impl TopicReader {
         let (Some(cursor), Some(records)) = (self.cursors.get_mut(&number), &data.records) else {
             return Ok(ControlFlow::Continue(()));
         };
-        let protocol = |source| ReaderError::Protocol { address: what.clone(), source };
+        let protocol =
+            |source: ProtocolError| ReaderError::Protocol { address: what.clone(), why: source.to_string() };
         for batch in batches(&records.to_bytes()) {
             let batch = batch.map_err(protocol)?;
             batch.verify_crc().map_err(protocol)?;
@@ -302,14 +312,14 @@ impl TopicReader {
     }
 }
 
-fn connection(
-    connections: &mut BTreeMap<i32, Connection>,
-    leader: i32,
-) -> Result<&mut Connection, ReaderError> {
+fn connection(connections: &BTreeMap<i32, Connection>, leader: i32) -> Result<&Connection, ReaderError> {
     // `connected_leaders` has put it there; a leader without one is looked up again.
-    connections.get_mut(&leader).ok_or_else(|| ReaderError::Refused {
+    connections.get(&leader).ok_or_else(|| ReaderError::Refused {
         what: format!("broker {leader}"),
         code: ErrorCode::LEADER_NOT_AVAILABLE,
         message: None,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use crate::config::{Idempotence, PartitionerClass, Settings};
 use crate::observe::guarantees::Guarantees;
 use crate::shared::Limits;
-use kp_accumulator::{AccumulatorSettings, Seal, Spread};
+use kp_accumulator::{AccumulatorSettings, Partitioning, Seal, Spread};
 use kp_metadata::MetadataSettings;
 use kp_protocol::compression::Compression;
 use kp_protocol::{BrokerAddress, BrokerId};
@@ -38,6 +38,14 @@ pub(super) fn accumulator_settings(settings: &Settings, is_classic: bool, seed: 
         classic_expiry: settings.classic_expiry.then_some(settings.request_timeout),
         compression: settings.compression,
         compression_level: settings.compression_level(),
+        partitioning: partitioning(settings, is_classic),
+        seal: if settings.compression == Compression::None { Seal::Inline } else { Seal::Workers },
+        seed,
+    }
+}
+
+fn partitioning(settings: &Settings, is_classic: bool) -> Partitioning {
+    Partitioning {
         ignore_keys: settings.partitioner_ignore_keys
             || matches!(settings.partitioner, PartitionerClass::RoundRobin | PartitionerClass::UniformSticky),
         spread: match settings.partitioner {
@@ -50,8 +58,6 @@ pub(super) fn accumulator_settings(settings: &Settings, is_classic: bool, seed: 
         adaptive: settings.partitioner_adaptive,
         availability_timeout: settings.partitioner_availability_timeout,
         rack: settings.partitioner_rack_aware.then(|| Arc::from(settings.client_rack.as_str())),
-        seal: if settings.compression == Compression::None { Seal::Inline } else { Seal::Workers },
-        seed,
     }
 }
 
@@ -136,34 +142,65 @@ mod tests {
     use super::*;
     use crate::config::ProducerConfig;
 
-    fn accumulator(pairs: &[(&str, &str)]) -> AccumulatorSettings {
+    fn settings(pairs: &[(&str, &str)]) -> (Settings, bool) {
         let mut config = ProducerConfig::default().bootstrap_servers("nowhere:1");
         for (key, value) in pairs {
             config.set(key, *value).expect("a good value");
         }
         let settings = config.validate().expect("a good configuration").settings;
-        accumulator_settings(&settings, config.is_classic(), 0)
+        (settings, config.is_classic())
+    }
+
+    fn accumulator(pairs: &[(&str, &str)]) -> AccumulatorSettings {
+        let (settings, is_classic) = settings(pairs);
+        accumulator_settings(&settings, is_classic, 0)
+    }
+
+    // NC28
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn each_key_of_the_network_reaches_the_network() {
+        let network = |pairs: &[(&str, &str)]| network_settings(&settings(pairs).0, 7);
+        let plain = network(&[]);
+        assert_eq!(
+            (plain.send_buffer, plain.receive_buffer),
+            (Some(131_072), Some(32_768)),
+            "Java's defaults"
+        );
+        assert_eq!((plain.max_in_flight, plain.seed), (5, 7));
+        let own = network(&[
+            ("client.id", "me"),
+            ("send.buffer.bytes", "50000"),
+            ("receive.buffer.bytes", "-1"),
+            ("max.in.flight.requests.per.connection", "3"),
+            ("connections.max.idle.ms", "70"),
+        ]);
+        assert_eq!((own.send_buffer, own.receive_buffer), (Some(50_000), None), "-1 leaves it to the system");
+        assert_eq!((own.client_id.as_deref(), own.max_in_flight), (Some("me"), 3));
+        assert_eq!(own.connections_max_idle, Some(Duration::from_millis(70)));
     }
 
     // PA3, PA8, PA11, PA13, PA14, PA15
     #[test]
     fn each_key_of_partitioning_reaches_the_accumulator() {
-        let plain = accumulator(&[]);
+        let partitioning = |pairs: &[(&str, &str)]| accumulator(pairs).partitioning;
+        let plain = partitioning(&[]);
         assert_eq!(
             (plain.spread, plain.ignore_keys, plain.adaptive, plain.rack),
             (Spread::Sticky, false, true, None)
         );
-        let turns = accumulator(&[("partitioner.class", "RoundRobinPartitioner")]);
+        let turns = partitioning(&[("partitioner.class", "RoundRobinPartitioner")]);
         assert_eq!((turns.spread, turns.ignore_keys), (Spread::RoundRobin, true));
         let classic = accumulator(&[("kp.defaults", "0.9")]);
-        assert_eq!((classic.spread, classic.ignore_keys), (Spread::RoundRobin, false));
+        let turns = &classic.partitioning;
+        assert_eq!((turns.spread, turns.ignore_keys), (Spread::RoundRobin, false));
         assert_eq!(classic.classic_expiry, Some(Duration::from_secs(30)));
-        assert!(accumulator(&[("partitioner.ignore.keys", "true")]).ignore_keys);
-        assert!(!accumulator(&[("partitioner.adaptive.partitioning.enable", "false")]).adaptive);
-        let timeout = accumulator(&[("partitioner.availability.timeout.ms", "70")]).availability_timeout;
+        assert!(partitioning(&[("partitioner.ignore.keys", "true")]).ignore_keys);
+        assert!(!partitioning(&[("partitioner.adaptive.partitioning.enable", "false")]).adaptive);
+        let timeout = partitioning(&[("partitioner.availability.timeout.ms", "70")]).availability_timeout;
         assert_eq!(timeout, Duration::from_millis(70));
-        assert_eq!(accumulator(&[("client.rack", "r1")]).rack, None, "it was not asked for");
-        let aware = accumulator(&[("client.rack", "r1"), ("partitioner.rack.aware", "true")]);
+        assert_eq!(partitioning(&[("client.rack", "r1")]).rack, None, "it was not asked for");
+        let aware = partitioning(&[("client.rack", "r1"), ("partitioner.rack.aware", "true")]);
         assert_eq!(aware.rack.as_deref(), Some("r1"));
     }
 }

@@ -60,10 +60,7 @@ impl Drop for SealWorkers {
 
 fn work(accumulator: &Accumulator, mut sealer: Sealer, bell: &Bell) {
     loop {
-        while let Some(batch) = accumulator.next_to_seal() {
-            // Another batch may wait behind this one: let a second worker look as well.
-            accumulator.put_sealed(batch.seal(&mut sealer));
-        }
+        while accumulator.seal_next(&mut sealer) {}
         let mut state = bell.state.lock();
         while !state.batches && !state.over {
             bell.rung.wait(&mut state);

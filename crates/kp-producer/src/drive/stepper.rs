@@ -32,9 +32,7 @@ impl Stepper {
     /// client blocks), its events. Answers `false` when the producer has ended; further turns do nothing.
     pub fn turn(&mut self) -> bool {
         if let Some(sealer) = &mut self.sealer {
-            while let Some(batch) = self.shared.accumulator.next_to_seal() {
-                self.shared.accumulator.put_sealed(batch.seal(sealer));
-            }
+            while self.shared.accumulator.seal_next(sealer) {}
         }
         let goes_on = self.driver.as_mut().is_some_and(Driver::step);
         if !goes_on {
