@@ -1,5 +1,5 @@
-//! SASL: byte 0 chooses the mechanism and how tokens travel; the rest are a broker's answers, each a code, a length of two bytes
-//! and its bytes. Whatever they are, the exchange ends in words without a secret.
+//! SASL: byte 0 chooses the mechanism and how tokens travel; the rest are a broker's answers, each a code, a length
+//! of two bytes and its bytes. Whatever they are, the exchange ends in words without a secret.
 
 #![no_main]
 

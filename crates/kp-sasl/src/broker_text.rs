@@ -1,5 +1,6 @@
 //! Texts that a broker chose.
-//! Owns: that they are short, on one line, and repeat no secret. Every text of a broker in a failure went through here.
+//! Owns: that they are short, on one line, and repeat no secret. Every text of a broker in a failure went through
+//! here.
 
 use std::fmt;
 
@@ -10,14 +11,15 @@ use crate::mechanism::SaslMechanism;
 /// What stands in place of a text that repeats a secret.
 const WITHHELD: &str = "(withheld: the broker's text repeats a secret)";
 
-/// Sentences of Kafka's brokers, shown even if the password is a word of them: to withhold them would tell that it is.
+/// Sentences of Kafka's brokers, shown even if the password is a word of them: to withhold them would tell that it
+/// is.
 const KAFKAS_OWN: [&str; 2] = [
     "Authentication failed: Invalid username or password",
     "Authentication failed during authentication due to invalid credentials with SASL mechanism ",
 ];
 
-/// A text that a broker sent, fit to be shown: at most 500 characters on one line, control characters escaped, and without
-/// the secret that was sent to that broker.
+/// A text that a broker sent, fit to be shown: at most 500 characters on one line, control characters escaped, and
+/// without the secret that was sent to that broker.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct BrokerText(String);
 

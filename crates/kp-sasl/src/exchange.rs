@@ -1,6 +1,6 @@
 //! The exchange with a broker, from SaslHandshake to the session that comes out of it (KIP-43, KIP-152, KIP-368).
-//! Owns: what is sent next, and what each answer of the broker comes to. Never: a socket, a clock, a thread; how long an exchange may take is
-//! for the caller to say.
+//! Owns: what is sent next, and what each answer of the broker comes to. Never: a socket, a clock, a thread; how long
+//! an exchange may take is for the caller to say.
 
 mod dialect;
 mod session;
@@ -17,7 +17,8 @@ use crate::failure::OfferedMechanisms;
 use crate::mechanism::{SaslMechanism, SaslStep};
 use crate::{BrokerText, SaslFailure, Secret, Work, Worked};
 
-/// The largest frame of a broker while it authenticates, in bytes: what brokers take from a client (`sasl.server.max.receive.size`).
+/// The largest frame of a broker while it authenticates, in bytes: what brokers take from a client
+/// (`sasl.server.max.receive.size`).
 pub const MAX_FRAME: usize = 512 * 1024;
 
 /// Tokens that one exchange may take. Kerberos takes three.
@@ -82,8 +83,8 @@ pub enum SaslOutput {
         /// The version of the request.
         version: i16,
     },
-    /// Send this token behind its length (four bytes), without a header, and call [`SaslExchange::on_bare_token`] with the answer,
-    /// which comes in the same form.
+    /// Send this token behind its length (four bytes), without a header, and call [`SaslExchange::on_bare_token`]
+    /// with the answer, which comes in the same form.
     BareToken {
         /// The token.
         token: Secret,
@@ -140,7 +141,8 @@ impl SaslExchange {
     /// The broker answered SaslHandshake.
     ///
     /// # Errors
-    /// [`SaslFailure::HandshakeRefused`], a failure of the mechanism, or [`SaslFailure::OutOfTurn`] if this answer is not the one awaited.
+    /// [`SaslFailure::HandshakeRefused`], a failure of the mechanism, or [`SaslFailure::OutOfTurn`] if this answer is
+    /// not the one awaited.
     pub fn on_handshake(&mut self, answer: &SaslHandshakeResponse) -> Result<SaslOutput, SaslFailure> {
         self.enter(|stage| stage == SaslStage::Handshake, "an answer to SaslHandshake that is not awaited")?;
         if !answer.error_code.is_ok() {
@@ -156,8 +158,8 @@ impl SaslExchange {
     /// The broker answered SaslAuthenticate.
     ///
     /// # Errors
-    /// [`SaslFailure::Refused`] and the like; whatever the mechanism finds wrong with the token, although the broker says that all
-    /// is well; [`SaslFailure::OutOfTurn`] if this answer is not the one awaited.
+    /// [`SaslFailure::Refused`] and the like; whatever the mechanism finds wrong with the token, although the broker
+    /// says that all is well; [`SaslFailure::OutOfTurn`] if this answer is not the one awaited.
     pub fn on_authenticate(&mut self, answer: &SaslAuthenticateResponse) -> Result<SaslOutput, SaslFailure> {
         let is_awaited = matches!(self.dialect, SaslDialect::Authenticate { .. });
         self.enter(
@@ -194,8 +196,8 @@ impl SaslExchange {
         self.follow(step)
     }
 
-    /// The broker closed the connection: what that means, if it means more than a lost connection. Where tokens go bare, a
-    /// broker has no other way to refuse them.
+    /// The broker closed the connection: what that means, if it means more than a lost connection. Where tokens go
+    /// bare, a broker has no other way to refuse them.
     pub fn on_closed(&mut self) -> Option<SaslFailure> {
         let stage = std::mem::replace(&mut self.stage, SaslStage::Failed);
         if let Some(refusal) = self.mechanism.refusal() {

@@ -303,8 +303,8 @@ impl fmt::Display for HandshakeRefusal<'_> {
         }
         write!(f, "{mechanism}: the broker refused SaslHandshake: {code}")?;
         if code == ErrorCode::ILLEGAL_SASL_STATE {
-            // From a listener without SASL; and, on a connection that stays, in answer to a re-authentication within a second of
-            // the one before.
+            // From a listener without SASL; and, on a connection that stays, in answer to a re-authentication within
+            // a second of the one before.
             f.write_str("; a listener without SASL (security.protocol), or a re-authentication too soon")?;
         }
         Ok(())

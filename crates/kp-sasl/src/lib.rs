@@ -9,8 +9,8 @@
 //! | tokens of OAUTHBEARER | [`SaslExtensions`], [`JwtClaims`], [`UnsecuredJwt`] |
 //! | what can go wrong | [`SaslFailure`] |
 //!
-//! Nothing here opens a socket, reads a clock or starts a thread. Bytes of a broker are never trusted: they are bounded
-//! before they are kept, and its texts are made harmless before they are shown.
+//! Nothing here opens a socket, reads a clock or starts a thread. Bytes of a broker are never trusted: they are
+//! bounded before they are kept, and its texts are made harmless before they are shown.
 
 #![forbid(unsafe_code)]
 

@@ -13,8 +13,8 @@ pub trait SaslMechanism: fmt::Debug + Send {
     /// The name as brokers list it (`sasl.mechanism`), in their case.
     fn name(&self) -> &str;
 
-    /// The next step. `challenge` is `None` at the beginning, and then what the broker answered to the last token, which may be
-    /// empty.
+    /// The next step. `challenge` is `None` at the beginning, and then what the broker answered to the last token,
+    /// which may be empty.
     ///
     /// # Errors
     /// Why the exchange cannot go on. The connection has to be closed.
@@ -29,8 +29,8 @@ pub trait SaslMechanism: fmt::Debug + Send {
         Err(SaslFailure::out_of_turn(self.name(), "work came back that it did not hand out"))
     }
 
-    /// Whether the mechanism expects nothing more from the broker. Only when the broker, too, says that all is well is the
-    /// exchange over.
+    /// Whether the mechanism expects nothing more from the broker. Only when the broker, too, says that all is well
+    /// is the exchange over.
     fn is_complete(&self) -> bool;
 
     /// What the mechanism knows of why a broker refuses, beside the code and the words that the broker sends now.

@@ -46,7 +46,8 @@ impl OAuthBearer {
     /// OAUTHBEARER with a token, as its issuer gave it.
     ///
     /// # Errors
-    /// [`SaslFailure::BadCredential`] if it is no token of RFC 6750 (letters, digits, `-._~+/`, and `=` at the end), or longer than 64 KiB.
+    /// [`SaslFailure::BadCredential`] if it is no token of RFC 6750 (letters, digits, `-._~+/`, and `=` at the end),
+    /// or longer than 64 KiB.
     pub fn new(token: &Secret) -> Result<Self, SaslFailure> {
         check_token(token.expose())
             .map_err(|problem| SaslFailure::bad_credential(NAME, "the token", problem))?;

@@ -6,7 +6,8 @@ use crate::{SaslFailure, Secret};
 
 const NAME: &str = "PLAIN";
 
-/// The mechanism PLAIN. The password goes to the broker as it is: over a connection without TLS every host on the way reads it.
+/// The mechanism PLAIN. The password goes to the broker as it is: over a connection without TLS every host on the way
+/// reads it.
 #[derive(Debug)]
 pub struct Plain {
     password: Secret,
@@ -23,7 +24,8 @@ impl Plain {
     /// PLAIN for a user. The authorization identity stays empty: a broker takes the user for it.
     ///
     /// # Errors
-    /// [`SaslFailure::BadCredential`]: user or password is empty, is not UTF-8, has a NUL in it, or is longer than 64 KiB.
+    /// [`SaslFailure::BadCredential`]: user or password is empty, is not UTF-8, has a NUL in it, or is longer than 64
+    /// KiB.
     pub fn new(user: &str, password: &Secret) -> Result<Self, SaslFailure> {
         check(user.as_bytes(), "the user")?;
         check(password.expose(), "the password")?;

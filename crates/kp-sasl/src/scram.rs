@@ -1,4 +1,5 @@
-//! SCRAM-SHA-256 and SCRAM-SHA-512 (RFC 5802, RFC 7677): both ends prove that they know a password, and neither sends it.
+//! SCRAM-SHA-256 and SCRAM-SHA-512 (RFC 5802, RFC 7677): both ends prove that they know a password, and neither sends
+//! it.
 //! Owns: the order of the messages and every check of the broker's. Never: the derivation of keys, which is [`Work`].
 
 mod hash;
@@ -34,8 +35,8 @@ const GS2_HEADER: &str = "n,,";
 
 /// The mechanism SCRAM-SHA-256 or SCRAM-SHA-512.
 ///
-/// User and password are used as UTF-8 bytes, without the normalisation that RFC 5802 asks for (SASLprep): neither Kafka's brokers nor its
-/// Java client do it, so it would lock out who has a letter beyond ASCII in a password.
+/// User and password are used as UTF-8 bytes, without the normalisation that RFC 5802 asks for (SASLprep): neither
+/// Kafka's brokers nor its Java client do it, so it would lock out who has a letter beyond ASCII in a password.
 ///
 /// ```text
 ///  Begin ──▶ Greeted ──▶ Deriving ──▶ Proven ──▶ Complete
@@ -224,8 +225,8 @@ impl Scram {
     }
 }
 
-/// The broker's nonce is ours and something of its own: else the exchange is one that was recorded earlier, or one end alone
-/// chose what is signed. Java's client does not ask for the broker's part.
+/// The broker's nonce is ours and something of its own: else the exchange is one that was recorded earlier, or one
+/// end alone chose what is signed. Java's client does not ask for the broker's part.
 fn check_nonce(ours: &ScramNonce, theirs: &str) -> Result<(), &'static str> {
     match theirs.strip_prefix(ours.as_str()) {
         None => Err("does not begin with the nonce that was sent to it"),

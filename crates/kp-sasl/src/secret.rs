@@ -10,14 +10,14 @@ use zeroize::Zeroizing;
 
 use crate::SaslFailure;
 
-/// A broker's text is compared with secrets of at least so many bytes: a shorter one is in every second sentence, and to hide
-/// the sentence would tell which.
+/// A broker's text is compared with secrets of at least so many bytes: a shorter one is in every second sentence, and
+/// to hide the sentence would tell which.
 const LONG_ENOUGH_TO_FIND: usize = 4;
 
 /// A password, a token, or a message that has one in it.
 ///
-/// Clones share the bytes, which are overwritten when the last one is dropped. `Debug` prints `***`; there is no `Display` and no
-/// serialization. Two secrets are compared in a time that depends on their lengths alone.
+/// Clones share the bytes, which are overwritten when the last one is dropped. `Debug` prints `***`; there is no
+/// `Display` and no serialization. Two secrets are compared in a time that depends on their lengths alone.
 ///
 /// ```
 /// use kp_sasl::Secret;
@@ -59,6 +59,7 @@ impl Secret {
     }
 
     /// The secret as the bytes of a message, without a copy; they are overwritten when the last owner of them lets go.
+    /// `Bytes` print what is in them; the request that they are for (`SaslAuthenticateRequest`) does not.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         Bytes::from_owner(Exposed(self))

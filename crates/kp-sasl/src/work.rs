@@ -54,7 +54,8 @@ impl Worked {
         Self(Err(failure))
     }
 
-    /// The result, if it is a `T`: a look at it, for a caller that keeps results (see [`ScramKeys`](crate::ScramKeys)).
+    /// The result, if it is a `T`: a look at it, for a caller that keeps results (see
+    /// [`ScramKeys`](crate::ScramKeys)).
     #[must_use]
     pub fn result<T: Any>(&self) -> Option<&T> {
         self.0.as_ref().ok()?.downcast_ref()
@@ -63,7 +64,8 @@ impl Worked {
     /// The result, for the mechanism named `mechanism`.
     ///
     /// # Errors
-    /// The failure of the job, or [`SaslFailure::OutOfTurn`] if the result is no `T`: it belongs to another mechanism.
+    /// The failure of the job, or [`SaslFailure::OutOfTurn`] if the result is no `T`: it belongs to another
+    /// mechanism.
     pub fn take<T: Any>(self, mechanism: &str) -> Result<T, SaslFailure> {
         match self.0?.downcast() {
             Ok(result) => Ok(*result),

@@ -7,7 +7,8 @@ use crate::SaslFailure;
 /// How a broker wants the tokens of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SaslDialect {
-    /// Kafka 1.0 and newer (KIP-152): SaslHandshake 1, then each token in a SaslAuthenticate, and a refusal has a reason.
+    /// Kafka 1.0 and newer (KIP-152): SaslHandshake 1, then each token in a SaslAuthenticate, and a refusal has a
+    /// reason.
     Authenticate {
         /// The version of SaslAuthenticate.
         version: i16,
@@ -19,8 +20,8 @@ pub enum SaslDialect {
 }
 
 impl SaslDialect {
-    /// What a broker wants by the versions that it says it speaks. A broker that does not list SaslAuthenticate gets bare tokens,
-    /// as from Java's client; see [`is_bare`](Self::is_bare).
+    /// What a broker wants by the versions that it says it speaks. A broker that does not list SaslAuthenticate gets
+    /// bare tokens, as from Java's client; see [`is_bare`](Self::is_bare).
     ///
     /// # Errors
     /// [`SaslFailure::NoHandshake`] if it has no SaslHandshake that this crate speaks.
@@ -32,8 +33,8 @@ impl SaslDialect {
         })
     }
 
-    /// Whether tokens go without a header. On a connection that others can change, such a broker may be a newer one whose list was
-    /// shortened on the way.
+    /// Whether tokens go without a header. On a connection that others can change, such a broker may be a newer one
+    /// whose list was shortened on the way.
     #[must_use]
     pub const fn is_bare(self) -> bool {
         match self {

@@ -33,9 +33,9 @@ impl SaslSession {
 
     /// When to authenticate anew; `None`: never.
     ///
-    /// That is after 85 to 95 per cent of the lifetime, spread by `chance` (0 to 1) so that the connections of many clients do not all
-    /// come at once; and, as brokers refuse it otherwise, not within a second after the previous re-authentication began. A
-    /// moment beyond what an `Instant` can hold never comes; Java's client fails there.
+    /// That is after 85 to 95 per cent of the lifetime, spread by `chance` (0 to 1) so that the connections of many
+    /// clients do not all come at once; and, as brokers refuse it otherwise, not within a second after the previous
+    /// re-authentication began. A moment beyond what an `Instant` can hold never comes; Java's client fails there.
     #[must_use]
     pub fn renew_at(
         &self,

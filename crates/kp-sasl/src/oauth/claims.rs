@@ -27,11 +27,12 @@ impl JwtClaims {
         Self::read_named(token, "sub", "scope")
     }
 
-    /// Reads a token whose subject and scope have other names (`sasl.oauthbearer.sub.claim.name`, `….scope.claim.name`).
+    /// Reads a token whose subject and scope have other names (`sasl.oauthbearer.sub.claim.name`,
+    /// `….scope.claim.name`).
     ///
     /// # Errors
-    /// [`SaslFailure::BadCredential`]: it is no token of three parts, its middle one is no JSON object, or `exp` or the subject is missing or
-    /// of another type.
+    /// [`SaslFailure::BadCredential`]: it is no token of three parts, its middle one is no JSON object, or `exp` or
+    /// the subject is missing or of another type.
     pub fn read_named(token: &Secret, subject: &str, scope: &str) -> Result<Self, SaslFailure> {
         claims_of(token)
             .and_then(|claims| Self::of(&claims, subject, scope))

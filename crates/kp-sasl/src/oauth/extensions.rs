@@ -14,8 +14,9 @@ impl SaslExtensions {
     /// Checks names and values as Java's client does.
     ///
     /// # Errors
-    /// [`SaslFailure::BadOption`]: a name is `auth` or has a character other than ASCII letters; a value is empty or has a character
-    /// other than printable ASCII, tab, carriage return and line feed; or all together are longer than 64 KiB.
+    /// [`SaslFailure::BadOption`]: a name is `auth` or has a character other than ASCII letters; a value is empty or
+    /// has a character other than printable ASCII, tab, carriage return and line feed; or all together are longer
+    /// than 64 KiB.
     pub fn new<K, V>(extensions: impl IntoIterator<Item = (K, V)>) -> Result<Self, SaslFailure>
     where
         K: Into<String>,

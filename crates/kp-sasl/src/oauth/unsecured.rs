@@ -1,4 +1,5 @@
-//! Tokens without a signature, for tests and for development: what Java's client makes by default (RFC 7515, `alg: none`).
+//! Tokens without a signature, for tests and for development: what Java's client makes by default (RFC 7515, `alg:
+//! none`).
 //! Owns: the options `unsecuredLogin…` of a jaas line, and the token that they describe. Never: a clock.
 
 use std::collections::BTreeMap;
@@ -14,8 +15,8 @@ use crate::{SaslFailure, Secret};
 /// Seconds that a token is good for, unless an option says otherwise.
 const DEFAULT_LIFETIME: i64 = 3600;
 
-/// A maker of unsecured tokens, as Java's `OAuthBearerUnsecuredLoginCallbackHandler`. They prove nothing: a broker takes them only if it is
-/// told to, and then believes any client.
+/// A maker of unsecured tokens, as Java's `OAuthBearerUnsecuredLoginCallbackHandler`. They prove nothing: a broker
+/// takes them only if it is told to, and then believes any client.
 ///
 /// ```
 /// use kp_protocol::Timestamp;
@@ -53,8 +54,9 @@ impl UnsecuredJwt {
     /// | `PrincipalClaimName`, `ScopeClaimName` | `sub`, `scope` |
     ///
     /// # Errors
-    /// [`SaslFailure::BadOption`]: a claim is `iat` or `exp`, is given twice, or is no number; the lifetime is not a whole number of seconds
-    /// above 0; an extension is none. [`SaslFailure::BadCredential`] if there is no principal.
+    /// [`SaslFailure::BadOption`]: a claim is `iat` or `exp`, is given twice, or is no number; the lifetime is not a
+    /// whole number of seconds above 0; an extension is none. [`SaslFailure::BadCredential`] if there is no
+    /// principal.
     pub fn from_options<'a>(
         options: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, SaslFailure> {

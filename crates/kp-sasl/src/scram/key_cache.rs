@@ -1,6 +1,6 @@
 //! Keys of earlier exchanges.
-//! Owns: how many are kept, so that a broker with a new salt each time fills no memory. Never: a lock; its owner has one if it
-//! needs one.
+//! Owns: how many are kept, so that a broker with a new salt each time fills no memory. Never: a lock; its owner has
+//! one if it needs one.
 
 use super::keys::{KeyRequest, ScramKeys};
 
@@ -9,8 +9,8 @@ const KEPT: usize = 8;
 
 /// The newest keys of earlier exchanges, at most eight. Cheap to clone: clones share the keys.
 ///
-/// Keys are found again by mechanism, user, password, salt and iterations. The password is one of them because the salt stays the
-/// same when a user corrects a wrong password.
+/// Keys are found again by mechanism, user, password, salt and iterations. The password is one of them because the
+/// salt stays the same when a user corrects a wrong password.
 #[derive(Clone, Debug, Default)]
 pub struct ScramKeyCache(Vec<ScramKeys>);
 

@@ -32,10 +32,12 @@ impl KeyRequest {
     }
 }
 
-/// The keys of one user, password, salt and number of iterations: what SCRAM takes long to derive. The brokers of a cluster share salt
-/// and iterations of a user, so one derivation serves all connections: see [`ScramKeyCache`](super::ScramKeyCache).
+/// The keys of one user, password, salt and number of iterations: what SCRAM takes long to derive. The brokers of a
+/// cluster share salt and iterations of a user, so one derivation serves all connections: see
+/// [`ScramKeyCache`](super::ScramKeyCache).
 ///
-/// A reader of them can authenticate as the user: they are overwritten when the last clone is dropped, and never printed.
+/// A reader of them can authenticate as the user: they are overwritten when the last clone is dropped, and never
+/// printed.
 #[derive(Clone)]
 pub struct ScramKeys(Arc<Derived>);
 

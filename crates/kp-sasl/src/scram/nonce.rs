@@ -10,7 +10,8 @@ use crate::SaslFailure;
 /// Random bytes of a nonce, before base64.
 const BYTES: usize = 24;
 
-/// The client's part of the nonce of one exchange. It cannot be cloned: used twice, an answer that was recorded fits again.
+/// The client's part of the nonce of one exchange. It cannot be cloned: used twice, an answer that was recorded fits
+/// again.
 pub struct ScramNonce(String);
 
 impl ScramNonce {
@@ -35,7 +36,8 @@ impl ScramNonce {
     /// A nonce that is known beforehand, for tests against published exchanges.
     ///
     /// # Errors
-    /// [`SaslFailure::BadCredential`] if it is empty, or has a comma or a character in it that is not printable ASCII.
+    /// [`SaslFailure::BadCredential`] if it is empty, or has a comma or a character in it that is not printable
+    /// ASCII.
     pub fn fixed(text: &str) -> Result<Self, SaslFailure> {
         if is_nonce(text) {
             return Ok(Self(text.to_owned()));

@@ -314,8 +314,8 @@ fn answers_that_are_not_awaited_are_refused() {
     assert!(done.on_authenticate(&token_answer(b"")).is_err(), "it is over");
 }
 
-/// A mechanism of so many tokens, as Kerberos is one: complete with the last that it sends, and with nothing to say to what
-/// comes behind that.
+/// A mechanism of so many tokens, as Kerberos is one: complete with the last that it sends, and with nothing to say
+/// to what comes behind that.
 #[derive(Debug)]
 struct Counting {
     left: u32,

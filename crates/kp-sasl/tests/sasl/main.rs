@@ -1,5 +1,5 @@
-//! The mechanisms and the exchange against published and recorded exchanges, against a broker that keeps to no rule, and with
-//! secrets planted everywhere.
+//! The mechanisms and the exchange against published and recorded exchanges, against a broker that keeps to no rule,
+//! and with secrets planted everywhere.
 
 mod broker;
 mod exchange;

@@ -65,8 +65,8 @@ fn a_delegation_token_with_commas_and_letters_beyond_ascii_is_signed_as_others_s
     assert!(matches!(scram.step(Some(signature)), Ok(SaslStep::Done)));
 }
 
-// SE11: the nonces, salts and the beginnings of the signatures are those that brokers sent; the rest of the signatures
-// is Python's.
+// SE11: the nonces, salts and the beginnings of the signatures are those that brokers sent; the rest of the
+// signatures is Python's.
 #[test]
 fn what_kafka_4_3_and_3_9_sent_for_alice_is_believed() {
     let recorded = [
