@@ -6,9 +6,17 @@
 #![allow(clippy::disallowed_methods, reason = "the child must not wait for ever")]
 
 use kp_producer::blocking::Producer;
-use kp_producer::{Delivery, FailureKind, ProducerConfig, ProducerRecord, SendErrorKind, WaitError};
+use kp_producer::{
+    Delivery, DeliveryError, FailureKind, ProducerConfig, ProducerRecord, RecordMetadata, SendErrorKind,
+    WaitError,
+};
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
+
+type Outcome = Result<RecordMetadata, DeliveryError>;
 
 /// Runs `child` in a forked child and gives the number that it returned.
 fn in_a_child(child: impl FnOnce() -> i32) -> i32 {
@@ -48,8 +56,20 @@ fn record(value: &str) -> ProducerRecord<'_> {
     ProducerRecord::to("t").partition(0).value(value)
 }
 
+/// What one poll says.
+fn look(delivery: &mut Delivery) -> Option<Outcome> {
+    match Pin::new(delivery).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => Some(outcome),
+        Poll::Pending => None,
+    }
+}
+
+fn is_forked(outcome: &Option<Outcome>) -> bool {
+    matches!(outcome, Some(Err(error)) if *error.kind() == FailureKind::Forked)
+}
+
 /// How many of the child's calls were not refused as they must be.
-fn not_refused(producer: &Producer, open: Delivery) -> i32 {
+fn not_refused(producer: &Producer, mut open: Delivery) -> i32 {
     let sends = (0..2_000).map(|_| producer.send(record("child")));
     let tries = (0..2_000).map(|_| producer.try_send(record("child")));
     let accepted = sends
@@ -60,6 +80,8 @@ fn not_refused(producer: &Producer, open: Delivery) -> i32 {
         producer.close(Duration::ZERO) == Err(WaitError::Forked),
         producer.partitions_for("t").is_err_and(|error| *error.kind() == SendErrorKind::Forked),
         producer.connect().is_err_and(|error| *error.kind() == SendErrorKind::Forked),
+        is_forked(&look(&mut open.clone())),
+        is_forked(&open.wait_timeout(Duration::ZERO)),
         open.wait().is_err_and(|error| *error.kind() == FailureKind::Forked),
     ];
     i32::from(accepted.count() > 0) + waits.into_iter().filter(|is_refused| !is_refused).count() as i32
@@ -75,7 +97,8 @@ fn a_forked_child_is_refused_by_every_call_and_the_parent_goes_on() {
     config.set("delivery.timeout.ms", "700000").expect("good");
     let producer = Producer::new(config).expect("built");
     // A batch that is open at the fork, and stays open in the child.
-    let open = producer.send(record("parent")).expect("accepted");
+    let mut open = producer.send(record("parent")).expect("accepted");
+    assert!(look(&mut open).is_none(), "a poll before the fork, by the thread that forks");
     let code = in_a_child(|| not_refused(&producer, open.clone()));
     assert_eq!(code, 0, "calls of the child that were not refused");
     drop(producer.send(record("parent again")).expect("accepted"));

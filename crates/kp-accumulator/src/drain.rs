@@ -9,7 +9,6 @@ use crate::queue_index::QueueIndex;
 use crate::ready_queues::{Look, ReadyQueues};
 use kp_metadata::Cluster;
 use kp_protocol::{BatchIdentity, BrokerId, TopicPartition};
-use parking_lot::MutexGuard;
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -157,32 +156,20 @@ impl Accumulator {
         bytes_left: usize,
         gate: &mut Gate,
     ) -> Picked<Gate::Pass> {
-        let state = queue.state.lock();
+        let mut state = queue.state.lock();
         if state.head(look.now, look.urgent, &self.settings) != Head::Ready {
             return Picked::NotReady;
         }
-        match self.complete_head(queue, state, gate) {
-            Ok(state) => self.admit(queue, state, bytes_left, gate),
-            Err(picked) => picked,
-        }
-    }
-
-    /// Closes the open batch where that one is the head, and compresses the head where the driver has to.
-    fn complete_head<'q, Gate: DrainGate>(
-        &self,
-        queue: &'q PartitionQueue,
-        mut state: MutexGuard<'q, QueueState>,
-        gate: &mut Gate,
-    ) -> Result<MutexGuard<'q, QueueState>, Picked<Gate::Pass>> {
+        let to = &queue.context.topic_partition;
         if state.closed.is_empty() {
-            state.passed_over = !gate.has_room(queue.index(), &queue.context.topic_partition);
+            state.passed_over = !gate.has_room(queue.index(), to);
             if state.passed_over {
-                return Err(Picked::Skipped);
+                return Picked::Skipped;
             }
             if state.close_open(&self.settings) {
                 drop(state);
                 self.sealing.push(queue.index());
-                return Err(Picked::NotReady);
+                return Picked::NotReady;
             }
         }
         if let Some(sealer) = &mut *self.sealing.inline()
@@ -193,14 +180,14 @@ impl Accumulator {
             state = queue.state.lock();
             state.put_sealed(sealed);
         }
-        Ok(state)
+        self.take_head(queue, &mut state, bytes_left, gate)
     }
 
-    /// Asks the gate about a head that can be sent as it is, and does what it says.
-    fn admit<Gate: DrainGate>(
+    /// Lets the gate decide about the head, if it fits.
+    fn take_head<Gate: DrainGate>(
         &self,
         queue: &PartitionQueue,
-        mut state: MutexGuard<'_, QueueState>,
+        state: &mut QueueState,
         bytes_left: usize,
         gate: &mut Gate,
     ) -> Picked<Gate::Pass> {
@@ -210,11 +197,12 @@ impl Accumulator {
             return Picked::NoRoom;
         }
         let admission = gate.admit(queue.index(), &head);
+        let to = &queue.context.topic_partition;
         let is_skipped = matches!(admission, Admission::Skip);
-        state.passed_over = is_skipped || !gate.has_room(queue.index(), &queue.context.topic_partition);
+        state.passed_over = is_skipped || !gate.has_room(queue.index(), to);
         let mut take = || {
             let queued = state.pop_head()?;
-            queue.publish_length(&state);
+            queue.publish_length(state);
             Some(queued)
         };
         let picked = match admission {

@@ -3,11 +3,11 @@
 
 use crate::accumulator::Accumulator;
 use crate::completion::{Completion, Outcome};
+use kp_time::ParkedThread;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
+use std::task::{Context, Poll, Waker};
 
 /// Resolves when every batch that was incomplete at [`Accumulator::begin_flush`] is settled, the parts of batches that
 /// were split included. While it lives, no batch lingers.
@@ -36,9 +36,10 @@ impl Flush {
     /// Parks the calling thread until everything is settled. Not bounded by `max.block.ms` (CL1); every batch ends at
     /// the latest with its `delivery.timeout.ms`.
     pub fn wait(mut self) {
-        let waker = Waker::from(Arc::new(Parked(std::thread::current())));
+        let sleeper = ParkedThread::current();
+        let waker = Waker::from(Arc::clone(&sleeper));
         while self.poll_pending(&waker).is_pending() {
-            std::thread::park();
+            sleeper.park();
         }
     }
 
@@ -70,14 +71,6 @@ impl Future for Flush {
 impl Drop for Flush {
     fn drop(&mut self) {
         self.accumulator.lifecycle.end_flush();
-    }
-}
-
-struct Parked(Thread);
-
-impl Wake for Parked {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }
 

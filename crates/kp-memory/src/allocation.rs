@@ -3,12 +3,11 @@
 //! makes no progress and is not needed for any (BP8).
 
 use crate::{Buffer, BufferPool, MemoryError};
-use kp_time::{Clock, Deadline, Ticket};
+use kp_time::{Clock, Deadline, ParkedThread, Ticket};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
+use std::task::{Context, Poll, Waker};
 
 /// A place in the pool's queue; resolves to a [`Buffer`]. Dropping it leaves the queue and gives back what it had
 /// (BP10).
@@ -72,7 +71,8 @@ impl Allocation {
     /// # Errors
     /// [`MemoryError::Exhausted`] at the deadline, [`MemoryError::Closed`] when the pool closes.
     pub fn wait_blocking(mut self, clock: &dyn Clock) -> Result<Buffer, MemoryError> {
-        let waker = Waker::from(Arc::new(ParkedThread(std::thread::current())));
+        let sleeper = ParkedThread::current();
+        let waker = Waker::from(Arc::clone(&sleeper));
         loop {
             if let Poll::Ready(answer) = self.poll_answer(&waker) {
                 return answer;
@@ -83,7 +83,7 @@ impl Allocation {
                 self.pool.count_exhausted();
                 return Err(MemoryError::Exhausted { requested: self.requested, key: self.deadline.key() });
             }
-            std::thread::park_timeout(left);
+            sleeper.park_timeout(left);
         }
     }
 
@@ -115,13 +115,5 @@ impl Drop for Allocation {
         if let State::Queued(ticket) = self.state {
             self.pool.leave(ticket);
         }
-    }
-}
-
-struct ParkedThread(Thread);
-
-impl Wake for ParkedThread {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }

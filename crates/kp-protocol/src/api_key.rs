@@ -41,7 +41,8 @@ impl fmt::Display for VersionRange {
 macro_rules! api_keys {
     ($(
         $(#[$doc:meta])*
-        $name:ident = $key:literal, $min:literal..=$max:literal, offered $offered:literal, flexible $flexible:expr;
+        $name:ident = $key:literal, $min:literal..=$max:literal, offered $offered:literal, flexible $flexible:expr,
+        throttled $throttled:expr;
     )*) => {
         /// An API of Kafka that kp speaks, by its number in a request header.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,50 +96,59 @@ macro_rules! api_keys {
                     $(Self::$name => $flexible,)*
                 }
             }
+
+            /// The first version whose answer comes before the throttling that it tells of (KIP-219): from then on the client
+            /// leaves the broker alone, where the broker held the answer back before. `None`: its answers tell of none.
+            #[must_use]
+            pub const fn throttled_from(self) -> Option<i16> {
+                match self {
+                    $(Self::$name => $throttled,)*
+                }
+            }
         }
     };
 }
 
 api_keys! {
     /// Append record batches to partitions (KIP-98, KIP-467, KIP-951, KIP-516).
-    Produce = 0, 0..=13, offered 13, flexible Some(9);
+    Produce = 0, 0..=13, offered 13, flexible Some(9), throttled Some(6);
     /// Read record batches from partitions (KIP-227, KIP-516).
-    Fetch = 1, 0..=18, offered 18, flexible Some(12);
+    Fetch = 1, 0..=18, offered 18, flexible Some(12), throttled Some(8);
     /// Find an offset by timestamp (KIP-79, KIP-734).
-    ListOffsets = 2, 0..=11, offered 11, flexible Some(6);
+    ListOffsets = 2, 0..=11, offered 11, flexible Some(6), throttled Some(3);
     /// Brokers, topics, partitions and their leaders (KIP-516, KIP-1102).
-    Metadata = 3, 0..=13, offered 13, flexible Some(9);
+    Metadata = 3, 0..=13, offered 13, flexible Some(9), throttled Some(6);
     /// The broker that coordinates a group or a transactional id (KIP-98, KIP-699).
-    FindCoordinator = 10, 0..=6, offered 6, flexible Some(3);
+    FindCoordinator = 10, 0..=6, offered 6, flexible Some(3), throttled Some(2);
     /// Choose a SASL mechanism (KIP-43, KIP-152).
-    SaslHandshake = 17, 0..=1, offered 1, flexible None;
+    SaslHandshake = 17, 0..=1, offered 1, flexible None, throttled None;
     /// Which versions of which API a broker speaks (KIP-35, KIP-511).
-    ApiVersions = 18, 0..=5, offered 5, flexible Some(3);
+    ApiVersions = 18, 0..=5, offered 5, flexible Some(3), throttled Some(2);
     /// Create topics (KIP-4).
-    CreateTopics = 19, 0..=7, offered 7, flexible Some(5);
+    CreateTopics = 19, 0..=7, offered 7, flexible Some(5), throttled Some(3);
     /// Delete topics (KIP-4).
-    DeleteTopics = 20, 0..=6, offered 6, flexible Some(4);
+    DeleteTopics = 20, 0..=6, offered 6, flexible Some(4), throttled Some(2);
     /// Get a producer id, or bump its epoch (KIP-98, KIP-360). Version 6 (KIP-939) is read and written, never
     /// offered.
-    InitProducerId = 22, 0..=6, offered 5, flexible Some(2);
+    InitProducerId = 22, 0..=6, offered 5, flexible Some(2), throttled Some(1);
     /// Make partitions part of a transaction (KIP-98).
-    AddPartitionsToTxn = 24, 0..=5, offered 5, flexible Some(3);
+    AddPartitionsToTxn = 24, 0..=5, offered 5, flexible Some(3), throttled Some(1);
     /// Make a group's offsets part of a transaction (KIP-98).
-    AddOffsetsToTxn = 25, 0..=4, offered 4, flexible Some(3);
+    AddOffsetsToTxn = 25, 0..=4, offered 4, flexible Some(3), throttled Some(1);
     /// Commit or abort a transaction (KIP-98, KIP-890).
-    EndTxn = 26, 0..=5, offered 5, flexible Some(3);
+    EndTxn = 26, 0..=5, offered 5, flexible Some(3), throttled Some(1);
     /// Commit a group's offsets within a transaction (KIP-98, KIP-447).
-    TxnOffsetCommit = 28, 0..=6, offered 6, flexible Some(3);
+    TxnOffsetCommit = 28, 0..=6, offered 6, flexible Some(3), throttled Some(1);
     /// Read configurations (KIP-133).
-    DescribeConfigs = 32, 0..=4, offered 4, flexible Some(4);
+    DescribeConfigs = 32, 0..=4, offered 4, flexible Some(4), throttled Some(2);
     /// One token of a SASL exchange (KIP-152, KIP-368).
-    SaslAuthenticate = 36, 0..=2, offered 2, flexible Some(2);
+    SaslAuthenticate = 36, 0..=2, offered 2, flexible Some(2), throttled None;
     /// The cluster's id, controller and brokers (KIP-700).
-    DescribeCluster = 60, 0..=2, offered 2, flexible Some(0);
+    DescribeCluster = 60, 0..=2, offered 2, flexible Some(0), throttled Some(0);
     /// Which metrics a broker wants (KIP-714).
-    GetTelemetrySubscriptions = 71, 0..=0, offered 0, flexible Some(0);
+    GetTelemetrySubscriptions = 71, 0..=0, offered 0, flexible Some(0), throttled Some(0);
     /// Metrics for a broker (KIP-714).
-    PushTelemetry = 72, 0..=0, offered 0, flexible Some(0);
+    PushTelemetry = 72, 0..=0, offered 0, flexible Some(0), throttled Some(0);
 }
 
 impl ApiKey {
@@ -152,6 +162,15 @@ impl ApiKey {
     #[must_use]
     pub const fn is_flexible(self, version: i16) -> bool {
         match self.flexible_from() {
+            Some(from) => version >= from,
+            None => false,
+        }
+    }
+
+    /// Whether the client is to do the waiting that an answer of this version tells of (KIP-219).
+    #[must_use]
+    pub const fn is_throttled_by_client(self, version: i16) -> bool {
+        match self.throttled_from() {
             Some(from) => version >= from,
             None => false,
         }

@@ -4,14 +4,13 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use crate::api::ProduceRequest;
 use crate::primitive::{array, take, uvarint};
 use crate::segments::Segments;
-use crate::{ProtocolError, TopicId};
+use crate::{ApiKey, ProtocolError, TopicId};
 
 const WHAT: &str = "ProduceRequest";
-const NEWEST: i16 = 13;
-const FLEXIBLE_FROM: i16 = 9;
-const TOPIC_IDS_FROM: i16 = 13;
+const NEWEST: i16 = ApiKey::Produce.versions().max;
 /// Memory for what stands between records: of a hundred requests, then used again if no request holds it any more.
 const SCRATCH: usize = 64 << 10;
 
@@ -93,7 +92,7 @@ impl ProduceWriter {
             partitions_left,
             is_in_topic,
         };
-        if version >= 3 {
+        if version >= ProduceRequest::BATCHES_FROM {
             match transactional_id {
                 Some(id) => body.put_str("transactional id", id)?,
                 None if body.is_flexible() => body.put(&[0]),
@@ -117,7 +116,7 @@ impl ProduceBody<'_> {
         debug_assert!(self.topics_left > 0, "more topics than announced");
         self.topics_left = self.topics_left.saturating_sub(1);
         self.is_in_topic = true;
-        if self.version >= TOPIC_IDS_FROM {
+        if self.version >= ProduceRequest::TOPIC_IDS_FROM {
             self.put(&id.0);
         } else {
             self.put_str("topic name", name)?;
@@ -172,7 +171,7 @@ impl ProduceBody<'_> {
     }
 
     fn is_flexible(&self) -> bool {
-        self.version >= FLEXIBLE_FROM
+        ApiKey::Produce.is_flexible(self.version)
     }
 
     fn put(&mut self, bytes: &[u8]) {
@@ -289,13 +288,13 @@ pub struct PlainAck<'a> {
 /// # Ok::<(), kp_protocol::ProtocolError>(())
 /// ```
 pub fn read_plain_acks<'a>(body: &'a [u8], version: i16, mut each: impl FnMut(PlainAck<'a>)) -> Option<i32> {
-    let mut at = Plain { rest: body, flexible: version >= FLEXIBLE_FROM };
+    let mut at = Plain { rest: body, flexible: ApiKey::Produce.is_flexible(version) };
     if !(0..=NEWEST).contains(&version) {
         return None;
     }
     for _ in 0..at.length()? {
         let (mut topic, mut topic_id) = (&[][..], TopicId::ZERO);
-        if version >= TOPIC_IDS_FROM {
+        if version >= ProduceRequest::TOPIC_IDS_FROM {
             topic_id = TopicId(at.array()?);
         } else {
             topic = at.text()?;

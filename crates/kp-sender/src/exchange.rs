@@ -1,28 +1,17 @@
-//! One question to a broker and its answer, besides Produce: whom to ask, when, and which token answers it.
+//! One question to a broker and its answer, besides Produce: where it stands, and which token answers it.
 //!
 //! ```text
 //! Idle ──due, a broker is ready──▶ Sent ──answered, failed or refused──▶ Idle
 //!   ▲  └──the chosen one is not──▶ Waiting
 //!   └──an event, or its moment────────┘
 //! ```
-//! One request of each kind is in flight at most. What is asked, and what its answer means, is in `exchanges`.
+//! One request of each kind is in flight at most. What moves it is in `question.rs`; what is asked, in `exchanges`.
+//! Owner: the part that wants the answer.
 
-use crate::{Output, SenderCore};
-use kp_client::{ClientRequest, ConnectionNumber, Nodes, Readiness};
-use kp_protocol::{ApiKey, BrokerId, BrokerVersions, ProtocolError, Segments};
+use kp_client::ConnectionNumber;
+use kp_protocol::{BrokerId, BrokerVersions};
 use std::sync::Arc;
 use std::time::Instant;
-
-/// What is asked. Its value is kept until the answer, which it helps to read.
-pub(crate) trait Question {
-    const API: ApiKey;
-
-    /// The body in `version`.
-    ///
-    /// # Errors
-    /// It cannot be said in that version.
-    fn encode(&self, version: i16) -> Result<Segments, ProtocolError>;
-}
 
 /// Where the exchange stands.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,15 +28,26 @@ pub(crate) enum Exchange<Q> {
 /// A request that an answer or a failure consumes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Asked<Q> {
-    token: u64,
+    pub(crate) token: u64,
     pub(crate) broker: BrokerId,
     pub(crate) version: i16,
     pub(crate) question: Q,
 }
 
+/// A broker that takes a request now.
+pub(crate) struct ReadyNode {
+    pub(crate) broker: BrokerId,
+    pub(crate) connection: ConnectionNumber,
+    pub(crate) versions: Arc<BrokerVersions>,
+}
+
 impl<Q> Exchange<Q> {
     pub(crate) fn is_idle(&self) -> bool {
         matches!(self, Self::Idle)
+    }
+
+    pub(crate) fn is_sent(&self) -> bool {
+        matches!(self, Self::Sent(_))
     }
 
     /// The host has done network work: perhaps a broker is ready now.
@@ -57,7 +57,7 @@ impl<Q> Exchange<Q> {
         }
     }
 
-    /// A connection came or went.
+    /// A connection came or went: perhaps another broker is the better choice now.
     pub(crate) fn connection_event(&mut self) {
         if matches!(self, Self::Waiting { .. }) {
             *self = Self::Idle;
@@ -69,89 +69,23 @@ impl<Q> Exchange<Q> {
         if !matches!(self, Self::Sent(asked) if asked.token == token) {
             return None;
         }
+        self.give_up()
+    }
+
+    /// Takes the request under way, whose answer is of no use any more, or stops waiting for a broker.
+    pub(crate) fn give_up(&mut self) -> Option<Asked<Q>> {
         match std::mem::replace(self, Self::Idle) {
             Self::Sent(asked) => Some(asked),
             Self::Idle | Self::Waiting { .. } => None,
         }
     }
 
-    /// When a new choice is worth it without an event.
-    pub(crate) fn waits_until(&self) -> Option<Instant> {
+    /// When a step is worth it without an event, for a question that is due then.
+    pub(crate) fn next(&self, due: Instant) -> Option<Instant> {
         match self {
+            Self::Idle => Some(due),
             Self::Waiting { until } => *until,
-            Self::Idle | Self::Sent(_) => None,
+            Self::Sent(_) => None,
         }
-    }
-}
-
-/// A question that has no form in the broker's version, given back.
-pub(crate) struct Unsayable<Q> {
-    pub(crate) question: Q,
-    pub(crate) error: ProtocolError,
-}
-
-/// A broker that takes a request now.
-pub(crate) struct ReadyNode {
-    pub(crate) broker: BrokerId,
-    pub(crate) connection: ConnectionNumber,
-    pub(crate) versions: Arc<BrokerVersions>,
-}
-
-/// The network's choice for what any broker answers.
-pub(crate) enum Chosen {
-    Ready(ReadyNode),
-    /// One that is not ready, and when asking again is worth it without an event.
-    NotReady(Option<Instant>),
-    /// One that cannot be used; the reason is noted.
-    Failed,
-    /// No broker is connected or may be connected to now.
-    NoBroker,
-}
-
-impl SenderCore {
-    /// Lets the network choose the broker for a question that any of them answers.
-    pub(crate) fn choose(&mut self, now: Instant, nodes: &mut dyn Nodes) -> Chosen {
-        self.is_dirty = true;
-        let Some(broker) = nodes.least_loaded(now) else { return Chosen::NoBroker };
-        match self.ask(now, broker, nodes) {
-            Readiness::Ready { connection, versions } => {
-                Chosen::Ready(ReadyNode { broker, connection, versions })
-            }
-            Readiness::Wait { until, .. } => Chosen::NotReady(until),
-            Readiness::Failed { reason, .. } => {
-                self.note_unreachable(broker, reason);
-                Chosen::Failed
-            }
-        }
-    }
-
-    /// Asks a broker that is ready.
-    ///
-    /// # Errors
-    /// The question cannot be said in this version.
-    pub(crate) fn send_question<Q: Question>(
-        &mut self,
-        node: &ReadyNode,
-        version: i16,
-        question: Q,
-    ) -> Result<Exchange<Q>, Unsayable<Q>> {
-        let (broker, connection) = (node.broker, node.connection);
-        let body = match question.encode(version) {
-            Ok(body) => body,
-            Err(error) => return Err(Unsayable { question, error }),
-        };
-        let token = self.take_token();
-        self.brokers.may_take_more(broker);
-        self.put(Output::Send(ClientRequest {
-            token,
-            broker,
-            connection,
-            api_key: Q::API,
-            version,
-            body,
-            timeout: self.settings.request_timeout,
-            expects_response: true,
-        }));
-        Ok(Exchange::Sent(Asked { token, broker, version, question }))
     }
 }

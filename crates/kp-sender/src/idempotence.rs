@@ -1,54 +1,54 @@
 //! Idempotence (KIP-98, KIP-360): a producer id, and a number for every batch, so that a broker tells a retry from a
 //! new batch.
-//! Owns: the identity and the sequences. Owner: the sender core. Nothing here leaves the core but through the gate that
+//! Owns: the identity, the exchange that brings it, and the sequences. Nothing here leaves the core but through the gate that
 //! a drain asks.
 
+pub(crate) mod gate;
 pub(crate) mod identity;
 pub(crate) mod sequences;
 
+use crate::Output;
+use crate::cluster::KnownCluster;
+use crate::context::Context;
+use crate::exchange::{Exchange, ReadyNode};
+use crate::settings::{IdempotenceSetting, SenderSettings};
 use identity::Identity;
-use kp_accumulator::{Admission, BrokerError, DrainGate, HeadBatch, QueueIndex};
-use kp_metadata::Cluster;
-use kp_protocol::{BrokerId, LeaderEpoch, TopicId, TopicPartition};
-use sequences::{Sequences, Ticket, Turn};
+use kp_accumulator::{Batch, BrokerError, Certainty};
+use kp_protocol::{ApiKey, BrokerId, ProducerIdentity};
+use sequences::Sequences;
 use std::sync::Arc;
-
-/// How the sender keeps a retry from being written twice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum IdempotenceSetting {
-    /// Batches carry no numbers (ID17).
-    #[default]
-    Off,
-    /// Batches are numbered. Where the cluster cannot do that, one batch of a partition is in flight at a time
-    /// ([`Output::WithoutIdempotence`](crate::Output::WithoutIdempotence)).
-    Preferred,
-    /// Batches are numbered, and where the cluster cannot do that no record is to be accepted
-    /// ([`Output::IdempotenceUnavailable`](crate::Output::IdempotenceUnavailable)).
-    Required,
-}
 
 /// Who this producer is, and how far each partition is numbered.
 #[derive(Debug)]
 pub(crate) struct Idempotence {
-    pub(crate) setting: IdempotenceSetting,
     pub(crate) identity: Identity,
+    pub(crate) exchange: Exchange<InitProducerId>,
     pub(crate) sequences: Sequences,
     /// There was an id once: the cluster can give them, whatever a single broker speaks.
-    pub(crate) was_known: bool,
+    was_known: bool,
     /// What the last broker that was asked for an id said instead, while there is none.
     pub(crate) last_refusal: Option<BrokerError>,
-    /// Why the cluster cannot, where the configuration insists.
-    pub(crate) unavailable: Option<Arc<str>>,
 }
+
+/// The question for a producer id of an idempotent producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InitProducerId;
 
 impl Idempotence {
     pub(crate) fn new(setting: IdempotenceSetting) -> Self {
         let identity = match setting {
             IdempotenceSetting::Off => Identity::Without,
-            IdempotenceSetting::Preferred | IdempotenceSetting::Required => Identity::missing(None),
+            IdempotenceSetting::Preferred | IdempotenceSetting::Required => {
+                Identity::Missing { not_before: None }
+            }
         };
-        let sequences = Sequences::default();
-        Self { setting, identity, sequences, was_known: false, last_refusal: None, unavailable: None }
+        Self {
+            identity,
+            exchange: Exchange::Idle,
+            sequences: Sequences::default(),
+            was_known: false,
+            last_refusal: None,
+        }
     }
 
     /// Whether batches may leave: either they need no identity, or there is one.
@@ -56,61 +56,81 @@ impl Idempotence {
         matches!(self.identity, Identity::Without | Identity::Known(_))
     }
 
-    /// Whether numbers were wanted and are not to be had: order is kept by one batch of a partition at a time then.
-    pub(crate) fn is_given_up(&self) -> bool {
-        self.setting != IdempotenceSetting::Off && self.identity == Identity::Without
+    /// Whether a partition is muted while a batch of it is under way (SN7). Numbers make that needless; where they were wanted and
+    /// are not to be had, it keeps the order at least.
+    pub(crate) fn keeps_one_in_flight(&self, settings: &SenderSettings) -> bool {
+        let is_given_up = settings.idempotence != IdempotenceSetting::Off;
+        !self.is_on() && (is_given_up || settings.guarantee_one_in_flight)
     }
 
     /// Whether batches are numbered, now or as soon as there is an identity.
     pub(crate) fn is_on(&self) -> bool {
         self.identity != Identity::Without
     }
-}
 
-/// Decides under the queue's lock whether a batch leaves, and under which number.
-pub(crate) struct NumberingGate<'a> {
-    pub(crate) idempotence: &'a mut Idempotence,
-    pub(crate) cluster: &'a Cluster,
-    pub(crate) broker: BrokerId,
-}
-
-impl NumberingGate<'_> {
-    fn leader_of(&self, partition: &TopicPartition) -> (BrokerId, Option<LeaderEpoch>) {
-        let known = self.cluster.partition(&partition.topic, partition.partition);
-        (self.broker, known.and_then(|partition| partition.leader_epoch))
-    }
-}
-
-impl DrainGate for NumberingGate<'_> {
-    /// The batch's numbers, with idempotence.
-    type Pass = Option<Ticket>;
-
-    fn has_room(&mut self, queue: QueueIndex, partition: &TopicPartition) -> bool {
-        match self.idempotence.identity {
-            Identity::Without => true,
-            Identity::Known(_) => self.idempotence.sequences.has_room(queue, self.leader_of(partition)),
-            _ => false,
-        }
+    pub(crate) fn was_known(&self) -> bool {
+        self.was_known
     }
 
-    fn admit(&mut self, queue: QueueIndex, head: &HeadBatch<'_>) -> Admission<Self::Pass> {
-        let leader = self.leader_of(head.partition);
-        let Idempotence { identity, sequences, .. } = &mut *self.idempotence;
-        let known = match identity {
-            Identity::Without => return Admission::Send { identity: None, pass: None },
-            Identity::Known(known) => known,
-            Identity::Missing { .. } => return Admission::Skip,
-        };
-        let topic = self.cluster.topic(&head.partition.topic);
-        let topic_id = topic.map_or(TopicId::ZERO, |topic| topic.id());
-        match sequences.next_turn(known, queue, head, leader, topic_id) {
-            Turn::NotYet => Admission::Skip,
-            Turn::NeedsNewProducer => {
-                *identity = Identity::missing(None);
-                Admission::Skip
+    /// A broker is about to describe the cluster, and a send that waits for that is about to be accepted: what it is promised is
+    /// decided by what this broker speaks.
+    pub(crate) fn hear_of(&mut self, cx: &mut Context<'_>, cluster: &mut KnownCluster, node: &ReadyNode) {
+        let is_offered = node.versions.negotiate(ApiKey::InitProducerId).is_some();
+        match cx.settings.idempotence {
+            IdempotenceSetting::Off => {}
+            // One that had an id goes on with it, whichever broker is asked about the cluster.
+            IdempotenceSetting::Preferred | IdempotenceSetting::Required if self.was_known => {}
+            IdempotenceSetting::Preferred => {
+                let is_open = matches!(self.identity, Identity::Missing { .. }) && !self.exchange.is_sent();
+                if is_open && !is_offered {
+                    self.go_without(cx, cluster, node.broker);
+                }
             }
-            Turn::Send(ticket) => Admission::Send { identity: Some(ticket.identity), pass: Some(ticket) },
-            Turn::EpochOver => Admission::GiveUp,
+            IdempotenceSetting::Required => {
+                cluster.refuse_records((!is_offered).then(|| words_of_absence(cluster, node.broker)));
+            }
         }
     }
+
+    /// A broker has given an id.
+    pub(crate) fn is_given(
+        &mut self,
+        cx: &mut Context<'_>,
+        cluster: &mut KnownCluster,
+        identity: ProducerIdentity,
+    ) {
+        self.identity = Identity::Known(identity);
+        self.was_known = true;
+        self.last_refusal = None;
+        cluster.accept_records(cx); // Another broker may have said that there is none.
+    }
+
+    /// The id is asked for as soon as records wait for it.
+    pub(crate) fn ask_anew(&mut self) {
+        self.identity = Identity::Missing { not_before: None };
+    }
+
+    /// The request is lost, was refused, or there was no broker to ask.
+    pub(crate) fn ask_later(&mut self, cx: &mut Context<'_>) {
+        let backoff = cx.backoff(0);
+        self.identity = Identity::Missing { not_before: cx.now.checked_add(backoff) };
+    }
+
+    /// The cluster gives no producer ids: one batch of a partition at a time keeps the order at least.
+    pub(crate) fn go_without(&mut self, cx: &mut Context<'_>, cluster: &KnownCluster, broker: BrokerId) {
+        self.identity = Identity::Without;
+        cx.put(Output::WithoutIdempotence { reason: words_of_absence(cluster, broker) });
+    }
+
+    /// A batch fails: its numbers are free again, or a hole.
+    pub(crate) fn give_up<S>(&mut self, batch: &Batch<S>, certainty: Certainty) {
+        if let Some(identity) = batch.identity() {
+            let is_surely_unwritten = certainty == Certainty::NotWritten;
+            self.sequences.failed(batch.queue(), identity, batch.record_count(), is_surely_unwritten);
+        }
+    }
+}
+
+fn words_of_absence(cluster: &KnownCluster, broker: BrokerId) -> Arc<str> {
+    Arc::from(format!("{} speaks no InitProducerId", cluster.name_of(broker)))
 }

@@ -43,35 +43,31 @@
 
 #![forbid(unsafe_code)]
 
-mod answers;
-mod brokers;
-mod counters;
+mod cluster;
+mod context;
+mod ending;
 mod exchange;
 mod exchanges;
-mod expiry;
-mod fatal;
 mod histogram;
 mod idempotence;
-mod in_flight;
+mod inputs;
 mod io;
 mod produce;
+mod question;
 mod report;
 mod retry;
+mod rooms;
 mod sender_core;
-mod sending;
 mod settings;
 mod settlement;
 mod shutdown;
+mod turn;
 mod unfit;
-mod unreachable;
-mod unsettled;
-mod waiting;
 
-pub use counters::SenderCounters;
 pub use histogram::{Histogram, Summary};
-pub use idempotence::IdempotenceSetting;
 pub use io::{Input, Output};
+pub use produce::SenderCounters;
 pub use report::SenderReport;
 pub use sender_core::SenderCore;
-pub use settings::SenderSettings;
+pub use settings::{IdempotenceSetting, SenderSettings};
 pub use settlement::Settlement;

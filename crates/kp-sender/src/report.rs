@@ -2,6 +2,7 @@
 
 use crate::SenderCore;
 use crate::idempotence::identity::Identity;
+use crate::rooms::Rooms;
 use kp_protocol::{BrokerId, TopicPartition};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,27 +30,28 @@ impl SenderCore {
     /// What there is to say at `now`.
     #[must_use]
     pub fn report(&self, now: Instant) -> SenderReport {
+        let Rooms { cluster, idempotence, batches } = &self.rooms;
         let mut in_flight = BTreeMap::new();
-        for partition in self.requests.partitions() {
+        for partition in batches.partitions_in_flight() {
             *in_flight.entry(partition.clone()).or_default() += 1;
         }
-        let brokers = self.metadata.snapshot().brokers().map(|broker| broker.id);
         let (mut unreachable, mut throttled) = (BTreeMap::new(), BTreeMap::new());
-        for broker in brokers {
-            if let Some(reason) = self.unreachable.reason_of(broker) {
+        for broker in cluster.snapshot().brokers().map(|broker| broker.id) {
+            if let Some(reason) = cluster.brokers.failure_of(broker) {
                 unreachable.insert(broker, reason);
             }
-            if let Some((_, until)) = self.brokers.last_throttle(broker).filter(|(_, until)| *until > now) {
-                throttled.insert(broker, until);
+            let throttle = cluster.brokers.last_throttle(broker).filter(|throttle| throttle.until > now);
+            if let Some(throttle) = throttle {
+                throttled.insert(broker, throttle.until);
             }
         }
         SenderReport {
             in_flight,
             unreachable,
             throttled,
-            waits_for_producer_id: !self.idempotence.may_send(),
-            numbered: matches!(self.idempotence.identity, Identity::Known(_)),
-            fatal: self.fatal_reason(),
+            waits_for_producer_id: !idempotence.may_send(),
+            numbered: matches!(idempotence.identity, Identity::Known(_)),
+            fatal: self.ending.fatal_reason(),
         }
     }
 }

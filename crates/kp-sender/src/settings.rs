@@ -1,6 +1,5 @@
 //! What the sender core is told once, when it is made. Plain values; the facade fills them from its configuration.
 
-use crate::IdempotenceSetting;
 use kp_protocol::Acks;
 use kp_time::Backoff;
 use std::time::Duration;
@@ -48,4 +47,18 @@ impl Default for SenderSettings {
             guarantee_one_in_flight: true,
         }
     }
+}
+
+/// How the sender keeps a retry from being written twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IdempotenceSetting {
+    /// Batches carry no numbers (ID17).
+    #[default]
+    Off,
+    /// Batches are numbered. Where the cluster cannot do that, one batch of a partition is in flight at a time
+    /// ([`Output::WithoutIdempotence`](crate::Output::WithoutIdempotence)).
+    Preferred,
+    /// Batches are numbered, and where the cluster cannot do that no record is to be accepted
+    /// ([`Output::IdempotenceUnavailable`](crate::Output::IdempotenceUnavailable)).
+    Required,
 }

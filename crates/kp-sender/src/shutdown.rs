@@ -1,4 +1,4 @@
-//! Closing as states: who is asked to close finishes, then fails what is left, then is closed (CL3, CL4).
+//! Closing as states: a core that is asked to close finishes, then fails what is left, then is closed (CL3, CL4). Pure.
 //!
 //! ```text
 //! Running ──close(deadline)──▶ Finishing ──all settled──────────────▶ Closed
@@ -6,8 +6,6 @@
 //!    └────────close_now────────────┴──────────▶ Forcing ──all settled───┘
 //! ```
 
-use crate::{Output, SenderCore};
-use kp_accumulator::{Certainty, FailureKind};
 use kp_time::Deadline;
 use std::time::Instant;
 
@@ -54,36 +52,16 @@ impl Shutdown {
         matches!(self, Self::Running | Self::Finishing { .. })
     }
 
+    /// Whether the end was asked for and is not reached.
+    pub(crate) fn is_closing(self) -> bool {
+        matches!(self, Self::Finishing { .. } | Self::Forcing)
+    }
+
     /// When [`advance`](Self::advance) has something to do without anything happening.
     pub(crate) fn next(self) -> Option<Instant> {
         match self {
             Self::Finishing { deadline } => Some(deadline.at()),
             Self::Running | Self::Forcing | Self::Closed => None,
-        }
-    }
-}
-
-impl SenderCore {
-    /// Moves on towards the end, if it was asked for.
-    pub(crate) fn advance_shutdown(&mut self, now: Instant) {
-        if matches!(self.shutdown, Shutdown::Running | Shutdown::Closed) {
-            return;
-        }
-        self.shutdown = self.shutdown.advance(now, !self.accumulator.has_incomplete());
-        match self.shutdown {
-            Shutdown::Forcing => self.fail_everything(now),
-            Shutdown::Closed => self.put(Output::Closed),
-            Shutdown::Running | Shutdown::Finishing { .. } => {}
-        }
-    }
-
-    /// CL4: what is under way may be written, what is queued is not.
-    fn fail_everything(&mut self, now: Instant) {
-        for batch in self.requests.take_all() {
-            self.fail_in_flight(now, batch, FailureKind::Closed, Certainty::Unknown, None, Vec::new());
-        }
-        for batch in self.accumulator.take_undrained() {
-            self.fail_queued(now, batch, FailureKind::Closed);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! What of it is a fault, and in which order faults are looked for, is Kafka's (see `produce.rs`).
 
 use bytes::Bytes;
+use kp_protocol::api::ProduceRequest;
 use kp_protocol::compression::Compression;
 use kp_protocol::records::{
     BATCH_HEADER_SIZE, BatchHeader, LogEntry, MessageFormat, Record, RecordBatch, RecordEncoder, RecordRef,
@@ -20,8 +21,6 @@ const LEAST_LENGTH: i32 = 14;
 const CHECKED_FROM: usize = 21;
 /// The largest content a batch may unpack to; beyond, it counts as damaged.
 const DECOMPRESSED_LIMIT: usize = 256 << 20;
-/// The first version of Produce that carries batches.
-const BATCHES_FROM: i16 = 3;
 /// How many records without a key are remembered by number; the answer names no more.
 const KEYLESS_LIMIT: usize = 100;
 
@@ -66,7 +65,7 @@ impl IncomingBatch {
         let bytes = records.map(Records::to_bytes).unwrap_or_default();
         let read = match MessageFormat::of_produce(version) {
             Some(format) => from_message_set(&bytes, format)
-                .and_then(|batch| Self::read_one(&batch, BATCHES_FROM, check_records)),
+                .and_then(|batch| Self::read_one(&batch, ProduceRequest::BATCHES_FROM, check_records)),
             None => Self::read_one(&bytes, version, check_records),
         };
         match read {
@@ -86,8 +85,10 @@ impl IncomingBatch {
         let (header, _, checksum) = BatchHeader::parse(&bytes).map_err(|_| ErrorCode::CORRUPT_MESSAGE)?;
         // KIP-110; an unknown codec is a fault at this place only where the codec is looked at.
         match header.attributes.compression() {
-            Ok(Compression::Zstd) if version < 7 => return Err(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE),
-            Err(_) if version < 7 => return Err(ErrorCode::UNKNOWN_SERVER_ERROR),
+            Ok(Compression::Zstd) if version < ProduceRequest::ZSTD_FROM => {
+                return Err(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE);
+            }
+            Err(_) if version < ProduceRequest::ZSTD_FROM => return Err(ErrorCode::UNKNOWN_SERVER_ERROR),
             _ => {}
         }
         let checksum_fits = crc32c([&bytes[CHECKED_FROM..]]) == checksum;

@@ -22,10 +22,6 @@ use crate::topic::Partition;
 use crate::waiting::{Awaited, WaitingProduce};
 use crate::{KafkaVersion, SimCluster, TopicSettings};
 
-/// The first version that answers with the leader to go to (KIP-951).
-const LEADER_HINT_FROM: i16 = 10;
-/// The first version that names topics by id (KIP-516).
-const TOPIC_ID_FROM: i16 = 13;
 /// How far in the future a record's time may lie (`message.timestamp.after.max.ms`), since Kafka 4.0 (KIP-1030).
 const TIMESTAMP_AFTER_MAX_MS: i64 = 3_600_000;
 
@@ -140,7 +136,7 @@ impl SimCluster {
         index: i32,
         batch: IncomingBatch,
     ) -> Result<Appended, Refusal> {
-        let by_id = version >= TOPIC_ID_FROM;
+        let by_id = version >= ProduceRequest::TOPIC_IDS_FROM;
         let unknown = if by_id { ErrorCode::UNKNOWN_TOPIC_ID } else { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION };
         let topic = self.requested_topic(by_id, &data.name, data.topic_id).ok_or(unknown)?;
         let replicas = topic.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?.replicas.iter();
@@ -191,7 +187,8 @@ impl SimCluster {
             Err(refusal) => refusal,
         };
         let mut current_leader = LeaderIdAndEpoch::default();
-        if let Some((leader, epoch)) = refusal.leader.filter(|_| version >= LEADER_HINT_FROM) {
+        if let Some((leader, epoch)) = refusal.leader.filter(|_| version >= ProduceRequest::LEADER_HINTS_FROM)
+        {
             current_leader =
                 LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0, ..Default::default() };
             if let Some(endpoint) = self.endpoint(leader) {

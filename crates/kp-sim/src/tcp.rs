@@ -50,11 +50,12 @@ impl EmbeddedBroker {
     /// # Errors
     /// A port cannot be bound, or a thread not be started.
     pub fn start(options: EmbeddedOptions) -> io::Result<Self> {
-        let cluster = ClusterHandle::new(SimCluster::new(options.cluster()));
+        let port = options.port();
+        let cluster = ClusterHandle::new(SimCluster::new(options.into_cluster()));
         let numbers: Vec<BrokerId> = cluster.lock().broker_ids().collect();
         let mut broker = Self { cluster, seats: Vec::with_capacity(numbers.len()) };
         for (place, number) in (0..).zip(numbers) {
-            let socket = match options.port {
+            let socket = match port {
                 0 => bind_any()?,
                 first => bind(first.checked_add(place).ok_or(io::ErrorKind::InvalidInput)?)?,
             };

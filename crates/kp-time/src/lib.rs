@@ -19,6 +19,7 @@ mod backoff;
 mod clock;
 mod deadline;
 mod manual_clock;
+mod parked_thread;
 mod timers;
 mod wait_list;
 
@@ -26,5 +27,6 @@ pub use backoff::{Backoff, Jitter};
 pub use clock::Clock;
 pub use deadline::Deadline;
 pub use manual_clock::ManualClock;
+pub use parked_thread::ParkedThread;
 pub use timers::TimerTable;
 pub use wait_list::{Left, Overdue, Ticket, WaitList, Wakers};

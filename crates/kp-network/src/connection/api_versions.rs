@@ -13,8 +13,6 @@ use std::time::Duration;
 
 /// The newest version offered. v5 asks the broker to check cluster and node id (KIP-1242), which kp does not do.
 const NEWEST: i16 = 4;
-/// From this version on, the broker answers before it throttles, so the client must hold back (KIP-219, NC20).
-const THROTTLED_AFTER_ANSWER: i16 = 2;
 
 /// Connected, and asking.
 #[derive(Debug)]
@@ -79,7 +77,7 @@ impl CheckingVersions {
             asked = asked.and_then(|()| checking.probe(channel, context));
         }
         // Only a name or version of the software that ApiVersions cannot carry fails here.
-        let broken = |error: ProtocolError| Progress::Broken(error.to_string().into());
+        let broken = |error: ProtocolError| Progress::broken(error.to_string());
         (checking, asked.map_or_else(broken, |()| Progress::More))
     }
 
@@ -129,7 +127,7 @@ impl CheckingVersions {
             !self.knows_api_versions() && self.in_flight.pass_over(frame, |asked| *asked == Asked::Probe);
         let Answered { request, body } = match self.in_flight.answered(frame) {
             Ok(answered) => answered,
-            Err(reason) => return Progress::Broken(reason),
+            Err(words) => return Progress::broken(words),
         };
         let taken = match request.owner {
             Asked::Versions => self.versions_answered(request.version, &body, channel, context),
@@ -138,7 +136,7 @@ impl CheckingVersions {
             }
         };
         match taken {
-            Err(reason) => Progress::Broken(reason),
+            Err(words) => Progress::broken(words),
             Ok(()) if passed_over => {
                 let old = OldKafka::V0_9_0;
                 Progress::Done(Spoken::by(old, Found::Old(old)))
@@ -195,7 +193,9 @@ fn judge(version: i16, body: &Bytes) -> Result<Verdict, Arc<str>> {
     }
     let response = ApiVersionsResponse::parse(body, version)
         .map_err(|error| Arc::from(format!("ApiVersions answer: {error}")))?;
-    let throttle_ms = if version >= THROTTLED_AFTER_ANSWER { response.throttle_time_ms } else { 0 };
+    // NC20
+    let throttle_ms =
+        if ApiKey::ApiVersions.is_throttled_by_client(version) { response.throttle_time_ms } else { 0 };
     let throttle = Duration::from_millis(u64::try_from(throttle_ms).unwrap_or(0));
     Ok(Verdict::Speaks(BrokerVersions::from_response(&response), throttle))
 }

@@ -10,7 +10,7 @@
 
 use super::{Channel, CheckingVersions, Connecting, Progress, Ready, Resolving, SetupContext, Spoken};
 use crate::known_cluster::{Found, Greeting};
-use crate::{ConnectionNumber, Reached};
+use crate::{ConnectionNumber, DisconnectReason, Reached};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,8 +46,8 @@ pub(crate) enum Step {
     More(Setup),
     /// The connection takes requests.
     Ready(Box<Ready>, Found),
-    /// The broker cannot be talked to; why.
-    Broken(Setup, Arc<str>),
+    /// The connection has to end; why.
+    Broken(Setup, DisconnectReason),
 }
 
 impl Setup {

@@ -2,8 +2,8 @@
 //! in [`setup`](super::setup).
 
 use super::{Channel, InFlight, Request};
-use crate::NetworkSettings;
 use crate::correlation_ids::CorrelationIds;
+use crate::{DisconnectReason, NetworkSettings};
 use bytes::Bytes;
 use kp_protocol::{ApiKey, ProtocolError, Segments, request_head};
 use std::sync::Arc;
@@ -24,8 +24,15 @@ pub(crate) enum Progress<T> {
     More,
     /// The stage is over.
     Done(T),
-    /// The broker cannot be talked to; why.
-    Broken(Arc<str>),
+    /// The connection has to end: what the stage says of the broker, or of this side.
+    Broken(DisconnectReason),
+}
+
+impl<T> Progress<T> {
+    /// The broker broke the protocol.
+    pub(super) fn broken(words: impl Into<Arc<str>>) -> Self {
+        Self::Broken(DisconnectReason::ProtocolError(words.into()))
+    }
 }
 
 impl SetupContext<'_> {

@@ -105,7 +105,7 @@ impl<S: Selectable> NetworkClient<S> {
                 self.became_ready(now, id);
             }
             Step::Broken(setup, reason) => {
-                self.end_link(now, id, Link::Setup(setup), DisconnectReason::ProtocolError(reason));
+                self.end_link(now, id, Link::Setup(setup), reason);
             }
         }
     }

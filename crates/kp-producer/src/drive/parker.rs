@@ -3,41 +3,23 @@
 
 #![allow(clippy::disallowed_methods, reason = "a blocking call with a time limit needs the real clock")]
 
+use kp_time::ParkedThread;
 use std::cell::Cell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// A caller that minds its own time looks no more often than this.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
-struct Parked {
-    thread: Thread,
-    woken: AtomicBool,
-}
-
 thread_local! {
     /// One waker for each thread, so that looking many times at one outcome registers once. Taken out while it is in
     /// use: a wait within a wait has its own.
-    static PARKED: Cell<Option<Arc<Parked>>> = const { Cell::new(None) };
+    static PARKED: Cell<Option<Arc<ParkedThread>>> = const { Cell::new(None) };
     static IS_NETWORK_THREAD: Cell<bool> = const { Cell::new(false) };
-}
-
-impl Wake for Parked {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.woken.swap(true, Ordering::AcqRel) {
-            self.thread.unpark();
-        }
-    }
 }
 
 /// Notes whether this is the network thread of a producer, where nothing may be waited for.
@@ -50,7 +32,7 @@ pub(crate) fn is_network_thread() -> bool {
     IS_NETWORK_THREAD.get()
 }
 
-/// Wakes all; a waker that panics (somebody's executor) keeps none of the others asleep.
+/// Wakes all; a waker that panics (of the application's executor) keeps none of the others asleep.
 pub(crate) fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
     for waker in wakers {
         let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
@@ -122,15 +104,14 @@ enum Pause {
 }
 
 fn run<F: Future>(future: Pin<&mut F>, pause: impl FnMut() -> Pause) -> Option<F::Output> {
-    let mine = || Arc::new(Parked { thread: std::thread::current(), woken: AtomicBool::new(false) });
-    let parked = PARKED.take().unwrap_or_else(mine);
+    let parked = PARKED.take().unwrap_or_else(ParkedThread::current);
     let output = run_with(&parked, future, pause);
     PARKED.set(Some(parked));
     output
 }
 
 fn run_with<F: Future>(
-    parked: &Arc<Parked>,
+    parked: &Arc<ParkedThread>,
     mut future: Pin<&mut F>,
     mut pause: impl FnMut() -> Pause,
 ) -> Option<F::Output> {
@@ -140,7 +121,7 @@ fn run_with<F: Future>(
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return Some(output);
         }
-        while !parked.woken.swap(false, Ordering::AcqRel) {
+        while !parked.take_wake() {
             match pause() {
                 Pause::UntilWoken => std::thread::park(),
                 Pause::AtMost(left) => std::thread::park_timeout(left),
@@ -154,6 +135,7 @@ fn run_with<F: Future>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
     fn a_wake_from_another_thread_ends_the_wait() {

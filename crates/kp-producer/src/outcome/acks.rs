@@ -10,9 +10,9 @@ pub(crate) use self::places::{NoPlace, Place, Places};
 use crate::drive::forked::is_another_process;
 use crate::drive::parker;
 use crate::error::{DeliveryError, WaitError};
-use crate::outcome::delivery::RecordMetadata;
+use crate::outcome::delivery::{RecordMetadata, endless};
 use crate::outcome::delivery_report::DeliveryReport;
-use kp_accumulator::{RecordOutcome, RecordResult};
+use kp_accumulator::{FailureKind, RecordOutcome, RecordResult};
 use kp_protocol::{PartitionId, TopicPartition};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -64,13 +64,14 @@ impl AckStream {
     /// # Errors
     /// [`WaitError::WouldDeadlock`] on the network thread (a callback), which would wait for itself, while there is no outcome.
     pub fn recv_blocking(&mut self) -> Result<Option<Ack>, WaitError> {
-        if parker::is_network_thread() {
-            return match self.poll_recv(Waker::noop()) {
-                Poll::Ready(ack) => Ok(ack),
-                Poll::Pending => Err(WaitError::WouldDeadlock),
-            };
+        if let Poll::Ready(ack) = self.poll_recv(Waker::noop()) {
+            return Ok(ack);
         }
-        Ok(parker::block_on(self.recv()))
+        match endless(self.queue.process_id) {
+            None => Ok(parker::block_on(self.recv())),
+            Some(FailureKind::WouldDeadlock) => Err(WaitError::WouldDeadlock),
+            Some(_) => Ok(None),
+        }
     }
 
     fn poll_recv(&mut self, waker: &Waker) -> Poll<Option<Ack>> {

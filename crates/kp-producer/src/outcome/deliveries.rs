@@ -4,7 +4,7 @@
 use crate::drive::forked::is_another_process;
 use crate::drive::parker;
 use crate::error::{DeliveryError, WaitError};
-use crate::outcome::delivery::{Delivery, RecordMetadata, not_to_be_had};
+use crate::outcome::delivery::{Delivery, RecordMetadata, endless, not_to_be_had};
 use kp_accumulator::{BatchFailure, Completion, FailureKind, Outcome};
 use kp_protocol::{Offset, PartitionId, TopicPartition};
 use std::collections::VecDeque;
@@ -111,13 +111,19 @@ impl Deliveries {
     /// # Errors
     /// [`WaitError::WouldDeadlock`] on the network thread (a callback), which would wait for itself, while there is no outcome.
     pub fn wait_next(&mut self) -> Result<Option<Delivered>, WaitError> {
-        if parker::is_network_thread() {
-            return match self.try_next() {
-                None if !self.is_empty() => Err(WaitError::WouldDeadlock),
-                oldest => Ok(oldest),
-            };
+        if let Some(done) = self.try_next() {
+            return Ok(Some(done));
         }
-        Ok(parker::block_on(self.next()))
+        match self.endless() {
+            None => Ok(parker::block_on(self.next())),
+            Some(FailureKind::WouldDeadlock) => Err(WaitError::WouldDeadlock),
+            Some(why) => Ok(self.give_up_oldest(&not_to_be_had(why))),
+        }
+    }
+
+    /// Why a blocking wait for the oldest run would never end on this thread.
+    pub(crate) fn endless(&mut self) -> Option<FailureKind> {
+        self.oldest().and_then(|oldest| endless(oldest.process_id))
     }
 
     pub(crate) fn poll_next(&mut self, waker: &Waker) -> Poll<Option<Delivered>> {

@@ -1,7 +1,7 @@
 //! The outcome of one accepted record: a reference to its batch's outcome, and the record's place in it.
 //! Dropping a delivery cancels nothing; keeping one keeps the outcome, never the bytes.
 
-use crate::drive::forked::is_another_process;
+use crate::drive::forked::{is_another_process, is_surely_another_process};
 use crate::drive::parker;
 use crate::error::DeliveryError;
 use kp_accumulator::{BatchFailure, Certainty, Completion, FailureKind, RecordResult, Spent};
@@ -117,12 +117,12 @@ impl Delivery {
         self.refused_wait().or_else(|| parker::block_on_timeout(self, within))
     }
 
-    /// What a blocking wait answers on a network thread: the outcome if it is there, else a refusal.
+    /// What a blocking wait answers at once: the outcome if it is there; else a refusal, where it would never come.
     fn refused_wait(&self) -> Option<Result<RecordMetadata, DeliveryError>> {
-        if !parker::is_network_thread() {
-            return None;
-        }
-        Some(self.try_result().unwrap_or_else(|| Err(self.not_to_be_had(FailureKind::WouldDeadlock))))
+        self.try_result().or_else(|| {
+            let why = endless(self.process_id)?;
+            Some(Err(self.not_to_be_had(why)))
+        })
     }
 
     fn not_to_be_had(&self, why: FailureKind) -> DeliveryError {
@@ -147,6 +147,14 @@ impl Future for Delivery {
             Poll::Pending => Poll::Pending,
         }
     }
+}
+
+/// Why a blocking wait for an outcome that appears in that process would never end on this thread.
+pub(crate) fn endless(process_id: u32) -> Option<FailureKind> {
+    if parker::is_network_thread() {
+        return Some(FailureKind::WouldDeadlock);
+    }
+    is_surely_another_process(process_id).then_some(FailureKind::Forked)
 }
 
 /// For a record that has no outcome yet and may not be waited for here.

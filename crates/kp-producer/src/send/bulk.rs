@@ -6,7 +6,6 @@ use crate::outcome::deliveries::{Delivered, Deliveries};
 use crate::outcome::delivery::{Delivery, RecordMetadata, not_to_be_had};
 use crate::producer::Producer;
 use crate::send::AtOnce;
-use kp_accumulator::FailureKind;
 use kp_record::{OwnedRecord, ProducerRecord};
 use std::fmt;
 use std::future::Future;
@@ -206,15 +205,14 @@ impl BulkDelivery {
         self.without_waiting().or_else(|| block_on_timeout(self, within))
     }
 
-    /// What there is to say where nothing may be waited for; `None` elsewhere.
+    /// What there is to say without waiting: all outcomes, or what there are of them where a wait would never end.
     fn without_waiting(&mut self) -> Option<Outcomes> {
-        if !parker::is_network_thread() {
-            return None;
+        if let Some(outcomes) = self.try_outcomes() {
+            return Some(outcomes);
         }
-        Some(self.try_outcomes().unwrap_or_else(|| {
-            self.done.extend(self.waiting.give_up(&not_to_be_had(FailureKind::WouldDeadlock)));
-            self.take()
-        }))
+        let why = self.waiting.endless()?;
+        self.done.extend(self.waiting.give_up(&not_to_be_had(why)));
+        Some(self.take())
     }
 
     fn take(&mut self) -> Outcomes {

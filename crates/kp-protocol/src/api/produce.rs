@@ -3,6 +3,18 @@
 use crate::wire::wire;
 use crate::{ErrorCode, KafkaString, Records, TopicId};
 
+/// What Produce learnt in which version. No other file says these numbers.
+impl ProduceRequest {
+    /// From here on a partition has one batch of format 2 with room for numbers and headers (KIP-98); below, a message set.
+    pub const BATCHES_FROM: i16 = 3;
+    /// From here on batches may be compressed with zstd (KIP-110).
+    pub const ZSTD_FROM: i16 = 7;
+    /// From here on a refusal names the leader that the broker knows of (KIP-951).
+    pub const LEADER_HINTS_FROM: i16 = 10;
+    /// From here on topics go by id (KIP-516).
+    pub const TOPIC_IDS_FROM: i16 = 13;
+}
+
 wire! {
     /// Appends record batches to partitions. Versions 0 and 1 carry message sets of format 0, version 2 of
     /// format 0 or 1,

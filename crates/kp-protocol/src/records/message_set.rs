@@ -1,6 +1,7 @@
 //! Message sets: record formats 0 and 1, for brokers before 0.11 (Produce 0 to 2). Written here, with their wrapper
 //! compression; read in `message_set_reader.rs`.
 
+use crate::api::ProduceRequest;
 use crate::compression::{Compression, Compressor, Lz4Header};
 use crate::error::ProtocolError;
 use crate::timestamp::Timestamp;
@@ -45,9 +46,9 @@ impl MessageFormat {
     #[must_use]
     pub const fn of_produce(version: i16) -> Option<Self> {
         match version {
-            ..=1 => Some(Self::V0),
+            ProduceRequest::BATCHES_FROM.. => None,
             2 => Some(Self::V1),
-            _ => None,
+            _ => Some(Self::V0),
         }
     }
 

@@ -1,7 +1,5 @@
-//! Who this producer is to the brokers, and how far it is with finding out.
+//! Who this producer is to the brokers.
 
-use crate::exchange::Exchange;
-use crate::exchanges::producer_id::InitProducerId;
 use kp_protocol::ProducerIdentity;
 use std::time::Instant;
 
@@ -14,30 +12,16 @@ pub(crate) enum Identity {
     /// Batches carry none: not wanted, or the cluster cannot.
     Without,
     /// None yet; asked for when records wait, but not before this moment.
-    Missing { not_before: Option<Instant>, exchange: Exchange<InitProducerId> },
+    Missing { not_before: Option<Instant> },
     /// The id, and the newest epoch that some partition uses.
     Known(ProducerIdentity),
 }
 
 impl Identity {
-    /// None, and it may be asked for from then on.
-    pub(crate) fn missing(not_before: Option<Instant>) -> Self {
-        Self::Missing { not_before, exchange: Exchange::Idle }
-    }
-
-    /// The exchange that brings one, while there is none.
-    pub(crate) fn exchange(&mut self) -> Option<&mut Exchange<InitProducerId>> {
+    /// When one may be asked for, while there is none.
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         match self {
-            Self::Missing { exchange, .. } => Some(exchange),
-            Self::Without | Self::Known(_) => None,
-        }
-    }
-
-    /// When there is something to do without anything happening.
-    pub(crate) fn next(&self) -> Option<Instant> {
-        match self {
-            Self::Missing { not_before, exchange: Exchange::Idle } => *not_before,
-            Self::Missing { exchange, .. } => exchange.waits_until(),
+            Self::Missing { not_before } => Some(not_before.unwrap_or(now)),
             Self::Without | Self::Known(_) => None,
         }
     }

@@ -5,7 +5,7 @@ use crate::harness::*;
 use crate::idempotence::{plan as numbered_plan, proven};
 use kp_accumulator::{Certainty, FailureKind};
 use kp_protocol::api::PartitionProduceResponse;
-use kp_protocol::{Acks, ApiKey, BrokerId, ErrorCode};
+use kp_protocol::{Acks, ApiKey, BrokerId, BrokerVersions, ErrorCode, VersionRange};
 use kp_sender::SenderSettings;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -182,6 +182,26 @@ fn a_broker_that_throttles_the_producer_id_holds_up_no_other() {
     assert_eq!(taken.request.broker, BrokerId(2));
     harness.acknowledge(&taken);
     assert!(offset(&sent).is_some());
+}
+
+// SN19, NC20
+#[test]
+fn a_broker_that_has_held_its_answer_back_is_not_left_alone_once_more() {
+    for (version, waits) in [(0, false), (1, true)] {
+        let mut harness = Harness::with(numbered_plan());
+        harness.versions = Arc::new(BrokerVersions::fixed([
+            (ApiKey::Produce, VersionRange::new(0, 13)),
+            (ApiKey::Metadata, VersionRange::new(0, 13)),
+            (ApiKey::InitProducerId, VersionRange::new(0, version)),
+        ]));
+        harness.add_topic("t", &[1]);
+        harness.want("t");
+        harness.run();
+        harness.send(0);
+        harness.run();
+        crate::idempotence::answer_identity_throttled(&mut harness, (900, 0), 5_000);
+        assert_eq!(!harness.throttled.is_empty(), waits, "version {version}: who waits, broker or client?");
+    }
 }
 
 // SN1

@@ -2,7 +2,7 @@
 
 use crate::harness::*;
 use crate::idempotence::*;
-use kp_accumulator::{Certainty, Completion, FailureKind};
+use kp_accumulator::{AccumulatorSettings, Appended, Certainty, Completion, FailureKind, RecordResult};
 use kp_protocol::api::PartitionProduceResponse;
 use kp_protocol::{ApiKey, BrokerId, ErrorCode};
 use kp_sender::Input;
@@ -102,6 +102,71 @@ fn a_batch_of_unknown_outcome_whose_epoch_is_over_fails_and_no_broker_is_said_to
     assert_eq!(numbers(&behind), (900, 1, 1), "the one behind it goes on");
     harness.acknowledge(&behind);
     assert!(offset(&sent[2]).is_some());
+}
+
+/// Two records in one numbered batch, which is on the way under (900, 0, 1).
+fn two_in_one_batch() -> (Harness, [Appended; 2], Taken) {
+    let mut plan = plan();
+    plan.accumulator = AccumulatorSettings { linger: MS(5), ..Default::default() };
+    let mut harness = Harness::knowing(plan, &[1]);
+    let first = harness.send(0);
+    harness.advance(MS(5));
+    answer_identity(&mut harness, ErrorCode::NONE);
+    let taken = harness.take_produce();
+    harness.acknowledge(&taken);
+    assert!(offset(&first).is_some());
+    let sent = [harness.append("t", 0, b"one"), harness.append("t", 0, b"two")];
+    harness.advance(MS(5));
+    let taken = harness.take_produce();
+    assert_eq!(numbers(&taken), (900, 0, 1));
+    (harness, sent, taken)
+}
+
+// BB25
+#[test]
+fn a_batch_that_may_be_written_and_is_then_too_large_fails_whole_as_unknown_and_never_goes_in_parts() {
+    let (mut harness, sent, taken) = two_in_one_batch();
+    harness.lose(&taken, true);
+    harness.advance(MS(200));
+    let again = harness.take_produce();
+    assert_eq!(numbers(&again), (900, 0, 1), "the same batch");
+    // The limit of the topic was lowered meanwhile, or another broker leads: the lost attempt may be in the log all the same,
+    // since brokers look at the size before they look at the numbers.
+    harness.answer(&again, |_| refused(ErrorCode::MESSAGE_TOO_LARGE));
+    for (index, sent) in (0..).zip(&sent) {
+        let Some(RecordResult::Failed { failure, .. }) = sent.completion.record_result(index) else {
+            panic!("record {index} has not failed");
+        };
+        assert_eq!(failure.kind, FailureKind::Refused(ErrorCode::MESSAGE_TOO_LARGE));
+        assert_eq!((failure.certainty, failure.attempts), (Certainty::Unknown, 2));
+    }
+    harness.advance(MS(1_200));
+    assert!(harness.produces().is_empty(), "parts would be no duplicates to the broker");
+    let next = harness.send(0);
+    harness.advance(MS(5));
+    let taken = harness.take_produce();
+    assert_eq!(numbers(&taken), (900, 1, 0), "what follows has an epoch in which nothing is missing");
+    harness.acknowledge(&taken);
+    assert!(offset(&next).is_some());
+}
+
+// BB27
+#[test]
+fn a_numbered_batch_that_surely_is_not_written_goes_in_parts_when_it_is_too_large() {
+    let (mut harness, sent, taken) = two_in_one_batch();
+    harness.lose(&taken, false);
+    harness.advance(MS(200));
+    let again = harness.take_produce();
+    harness.answer(&again, |_| refused(ErrorCode::MESSAGE_TOO_LARGE));
+    for sequence in [1, 2] {
+        let part = harness.take_produce();
+        assert_eq!(numbers(&part), (900, 0, sequence), "the parts share the numbers of the whole");
+        acknowledge_at(&mut harness, &part, 40 + i64::from(sequence));
+    }
+    for (index, sent) in (0..).zip(&sent) {
+        let result = sent.completion.record_result(index);
+        assert!(matches!(result, Some(RecordResult::Written { .. })), "{result:?}");
+    }
 }
 
 /// Sends two batches; the second is on the way while the first, lost or refused, waits to go again until it expires.

@@ -1,119 +1,107 @@
-//! How an embedded broker is set up: plain values, with a method for each.
+//! How an embedded broker is set up: the cluster's own settings, and where it listens.
 
 use crate::{ClusterSettings, KafkaVersion};
 
-/// How to start an [`EmbeddedBroker`](super::EmbeddedBroker). The fields without a word here are those of [`ClusterSettings`].
+/// How to start an [`EmbeddedBroker`](super::EmbeddedBroker). What a setting of the cluster means, and what it is if nothing is
+/// said, stands at [`ClusterSettings`]; only the number of copies is another: as many as there are brokers, at most three.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct EmbeddedOptions {
-    /// How many brokers, each with a port of its own; at least one.
-    pub brokers: usize,
-    /// See [`ClusterSettings::default_partitions`].
-    pub default_partitions: i32,
-    /// See [`ClusterSettings::default_replication_factor`]; 0 stands for as many as there are brokers, at most three.
-    pub default_replication_factor: i16,
-    /// See [`ClusterSettings::auto_create_topics`].
-    pub auto_create_topics: bool,
-    /// See [`ClusterSettings::max_message_bytes`].
-    pub max_message_bytes: usize,
-    /// See [`ClusterSettings::kafka_version`].
-    pub kafka_version: KafkaVersion,
-    /// See [`ClusterSettings::producer_ids`].
-    pub producer_ids: bool,
-    /// See [`ClusterSettings::retain`].
-    pub retain: bool,
-    /// See [`ClusterSettings::check_records`].
-    pub check_records: bool,
-    /// See [`ClusterSettings::seed`].
-    pub seed: u64,
-    /// The first broker's port, the others take the next ones; 0 = any free ports.
-    pub port: u16,
+    cluster: ClusterSettings,
+    port: u16,
 }
+
+/// For `default_replication_factor`: what goes with the number of brokers, whichever is said first.
+const AS_MANY_AS_BROKERS: i16 = 0;
 
 impl Default for EmbeddedOptions {
     fn default() -> Self {
-        let cluster = ClusterSettings::default();
-        Self {
-            brokers: 1,
-            default_partitions: cluster.default_partitions,
-            default_replication_factor: 0,
-            auto_create_topics: cluster.auto_create_topics,
-            max_message_bytes: cluster.max_message_bytes,
-            kafka_version: cluster.kafka_version,
-            producer_ids: cluster.producer_ids,
-            retain: cluster.retain,
-            check_records: cluster.check_records,
-            seed: cluster.seed,
-            port: 0,
-        }
+        let cluster =
+            ClusterSettings { default_replication_factor: AS_MANY_AS_BROKERS, ..ClusterSettings::default() };
+        Self { cluster, port: 0 }
     }
 }
 
 impl EmbeddedOptions {
-    /// One broker on a free port, with the defaults of [`ClusterSettings`].
+    /// One broker on a free port.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// All settings of the cluster at once, its number of copies as it is.
+    #[must_use]
+    pub fn with_cluster(self, cluster: ClusterSettings) -> Self {
+        Self { cluster, ..self }
+    }
+
     /// How many brokers, each with a port of its own; at least one.
     #[must_use]
-    pub fn with_brokers(self, brokers: usize) -> Self {
-        Self { brokers, ..self }
+    pub fn with_brokers(mut self, brokers: usize) -> Self {
+        self.cluster.brokers = brokers;
+        self
     }
 
-    /// See [`ClusterSettings::default_partitions`].
+    /// [`ClusterSettings::default_partitions`].
     #[must_use]
-    pub fn with_default_partitions(self, default_partitions: i32) -> Self {
-        Self { default_partitions, ..self }
+    pub fn with_default_partitions(mut self, default_partitions: i32) -> Self {
+        self.cluster.default_partitions = default_partitions;
+        self
     }
 
-    /// See [`ClusterSettings::default_replication_factor`]; 0 stands for as many as there are brokers, at most three.
+    /// [`ClusterSettings::default_replication_factor`]; 0 stands for as many as there are brokers, at most three.
     #[must_use]
-    pub fn with_default_replication_factor(self, default_replication_factor: i16) -> Self {
-        Self { default_replication_factor, ..self }
+    pub fn with_default_replication_factor(mut self, default_replication_factor: i16) -> Self {
+        self.cluster.default_replication_factor = default_replication_factor;
+        self
     }
 
-    /// See [`ClusterSettings::auto_create_topics`].
+    /// [`ClusterSettings::auto_create_topics`].
     #[must_use]
-    pub fn with_auto_create_topics(self, auto_create_topics: bool) -> Self {
-        Self { auto_create_topics, ..self }
+    pub fn with_auto_create_topics(mut self, auto_create_topics: bool) -> Self {
+        self.cluster.auto_create_topics = auto_create_topics;
+        self
     }
 
-    /// See [`ClusterSettings::max_message_bytes`].
+    /// [`ClusterSettings::max_message_bytes`].
     #[must_use]
-    pub fn with_max_message_bytes(self, max_message_bytes: usize) -> Self {
-        Self { max_message_bytes, ..self }
+    pub fn with_max_message_bytes(mut self, max_message_bytes: usize) -> Self {
+        self.cluster.max_message_bytes = max_message_bytes;
+        self
     }
 
-    /// See [`ClusterSettings::kafka_version`].
+    /// [`ClusterSettings::kafka_version`].
     #[must_use]
-    pub fn with_kafka_version(self, kafka_version: KafkaVersion) -> Self {
-        Self { kafka_version, ..self }
+    pub fn with_kafka_version(mut self, kafka_version: KafkaVersion) -> Self {
+        self.cluster.kafka_version = kafka_version;
+        self
     }
 
-    /// See [`ClusterSettings::producer_ids`].
+    /// [`ClusterSettings::producer_ids`].
     #[must_use]
-    pub fn with_producer_ids(self, producer_ids: bool) -> Self {
-        Self { producer_ids, ..self }
+    pub fn with_producer_ids(mut self, producer_ids: bool) -> Self {
+        self.cluster.producer_ids = producer_ids;
+        self
     }
 
-    /// See [`ClusterSettings::retain`].
+    /// [`ClusterSettings::retain`].
     #[must_use]
-    pub fn with_retain(self, retain: bool) -> Self {
-        Self { retain, ..self }
+    pub fn with_retain(mut self, retain: bool) -> Self {
+        self.cluster.retain = retain;
+        self
     }
 
-    /// See [`ClusterSettings::check_records`].
+    /// [`ClusterSettings::check_records`].
     #[must_use]
-    pub fn with_check_records(self, check_records: bool) -> Self {
-        Self { check_records, ..self }
+    pub fn with_check_records(mut self, check_records: bool) -> Self {
+        self.cluster.check_records = check_records;
+        self
     }
 
-    /// See [`ClusterSettings::seed`].
+    /// [`ClusterSettings::seed`].
     #[must_use]
-    pub fn with_seed(self, seed: u64) -> Self {
-        Self { seed, ..self }
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.cluster.seed = seed;
+        self
     }
 
     /// The first broker's port; the others take the next ones. 0: any free ports.
@@ -122,23 +110,40 @@ impl EmbeddedOptions {
         Self { port, ..self }
     }
 
-    pub(super) fn cluster(&self) -> ClusterSettings {
-        let settings = ClusterSettings::default().with_brokers(self.brokers);
-        let default_replication_factor = match self.default_replication_factor {
-            ..=0 => settings.default_replication_factor,
-            copies => copies,
-        };
-        ClusterSettings {
-            default_partitions: self.default_partitions,
-            default_replication_factor,
-            auto_create_topics: self.auto_create_topics,
-            max_message_bytes: self.max_message_bytes,
-            kafka_version: self.kafka_version,
-            producer_ids: self.producer_ids,
-            retain: self.retain,
-            check_records: self.check_records,
-            seed: self.seed,
-            ..settings
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The settings of the cluster, complete.
+    pub(super) fn into_cluster(self) -> ClusterSettings {
+        let (brokers, copies) = (self.cluster.brokers, self.cluster.default_replication_factor);
+        let cluster = self.cluster.with_brokers(brokers);
+        if copies <= AS_MANY_AS_BROKERS {
+            return cluster;
         }
+        ClusterSettings { default_replication_factor: copies, ..cluster }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_as_many_copies_as_brokers_up_to_three_unless_a_number_is_said() {
+        let copies = |options: EmbeddedOptions| options.into_cluster().default_replication_factor;
+        assert_eq!(
+            [0, 1, 2, 5].map(|brokers| copies(EmbeddedOptions::new().with_brokers(brokers))),
+            [1, 1, 2, 3]
+        );
+        let said = EmbeddedOptions::new().with_default_replication_factor(1);
+        assert_eq!(copies(said.clone().with_brokers(3)), 1);
+        assert_eq!(copies(said.with_default_replication_factor(0).with_brokers(2)), 2);
+    }
+
+    #[test]
+    fn a_clusters_own_settings_are_taken_as_they_are() {
+        let cluster = ClusterSettings { brokers: 3, seed: 7, ..ClusterSettings::default() };
+        assert_eq!(EmbeddedOptions::new().with_cluster(cluster.clone()).into_cluster(), cluster);
     }
 }

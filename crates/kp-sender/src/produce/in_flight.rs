@@ -1,11 +1,11 @@
 //! The Produce requests that are not answered, and their batches.
-//! Owns: batches between dispatch and verdict. Owner: the sender core.
+//! Owns: batches between dispatch and verdict. Owner: the sender of batches.
 //!
 //! A partition whose batch was sent is muted until the request that held it ends, so that nothing can overtake a
 //! retry (SN7). That is also so when the batch expires first: the request may still be appended.
 
+use super::request::RequestTopics;
 use crate::idempotence::sequences::Ticket;
-use crate::produce::RequestTopics;
 use kp_accumulator::{Batch, InFlight, QueueIndex};
 use kp_protocol::{BrokerId, TopicPartition};
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 //!
 //! Callers are promised outcomes in the order in which a partition accepted their records. With several batches of it
 //! under way, a later one can end first: its settlement waits here until every earlier one has ended.
-//! Owner: the sender core. Bounded: what is held was in flight beside the batch that it waits for.
+//! Owner: the sender of batches. Bounded: what is held was in flight beside the batch that it waits for.
 
 use crate::Settlement;
 use kp_accumulator::{Batch, BatchPlace, InFlight, QueueIndex, SplitPart};

@@ -1,14 +1,16 @@
 //! Why the batches of a partition wait although no broker has refused them: so that no timeout is without a reason.
 
-use crate::SenderCore;
+use super::BatchSender;
+use crate::cluster::KnownCluster;
+use crate::idempotence::Idempotence;
 use kp_accumulator::BrokerError;
-use kp_protocol::{BrokerId, ErrorCode, TopicPartition};
+use kp_protocol::{ErrorCode, TopicPartition};
 use std::sync::Arc;
 use std::time::Instant;
 
 /// What stands between a partition's batches and its leader. Every batch that fails in its queue has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Waiting {
+pub(super) enum Waiting {
     /// There is no producer id; what a broker answered when asked for one.
     ProducerIdRefused(BrokerError),
     /// There is no producer id, and no broker has answered yet.
@@ -27,7 +29,7 @@ pub(crate) enum Waiting {
 
 impl Waiting {
     /// In the form of a broker's error, with the code that Java gives it.
-    pub(crate) fn into_error(self) -> BrokerError {
+    pub(super) fn into_error(self) -> BrokerError {
         let (code, words) = match self {
             Self::ProducerIdRefused(error) => return error,
             Self::NoProducerId { unreachable } => (
@@ -58,35 +60,37 @@ impl Waiting {
     }
 }
 
-impl SenderCore {
+impl BatchSender {
     /// What batches of `partition` wait for at `now`. A caller who reads "timed out" wants to know.
-    pub(crate) fn why_it_waits(&self, now: Instant, partition: &TopicPartition) -> Waiting {
-        let cluster = self.metadata.snapshot();
-        if cluster.is_bootstrap() {
-            return Waiting::NoBroker { unreachable: self.unreachable.reason() };
+    pub(super) fn why_it_waits(
+        &self,
+        now: Instant,
+        cluster: &KnownCluster,
+        numbers: &Idempotence,
+        partition: &TopicPartition,
+    ) -> Waiting {
+        let (snapshot, brokers) = (cluster.snapshot(), &cluster.brokers);
+        if snapshot.is_bootstrap() {
+            return Waiting::NoBroker { unreachable: brokers.why_unreachable() };
         }
-        let Some(leader) = cluster.leader(&partition.topic, partition.partition) else {
+        let Some(leader) = snapshot.leader(&partition.topic, partition.partition) else {
             return Waiting::NoLeader {
-                code: cluster.topic(&partition.topic).and_then(|topic| topic.error()),
+                code: snapshot.topic(&partition.topic).and_then(|topic| topic.error()),
             };
         };
-        if let Some(words) = self.unreachable.reason_of(leader) {
+        if let Some(words) = brokers.failure_of(leader) {
             return Waiting::Unreachable(words);
         }
-        if !self.idempotence.may_send() {
-            return match &self.idempotence.last_refusal {
+        if !numbers.may_send() {
+            return match &numbers.last_refusal {
                 Some(refusal) => Waiting::ProducerIdRefused(refusal.clone()),
-                None => Waiting::NoProducerId { unreachable: self.unreachable.reason() },
+                None => Waiting::NoProducerId { unreachable: brokers.why_unreachable() },
             };
         }
-        self.why_leader_is_slow(now, leader)
-    }
-
-    fn why_leader_is_slow(&self, now: Instant, broker: BrokerId) -> Waiting {
-        let leader = Arc::from(format!("broker {broker} ({})", self.address_of(broker)));
-        match self.brokers.last_throttle(broker) {
-            Some((_, until)) if until > now => Waiting::Throttled { leader },
-            _ => Waiting::Busy { leader, requests: self.requests.to(broker) },
+        let name = Arc::from(cluster.name_of(leader));
+        match brokers.last_throttle(leader) {
+            Some(throttle) if throttle.until > now => Waiting::Throttled { leader: name },
+            _ => Waiting::Busy { leader: name, requests: self.requests.to(leader) },
         }
     }
 }
