@@ -63,7 +63,7 @@ pub enum WaitReason {
 pub struct ClientRequest {
     /// Chosen by the caller, unique among its unanswered requests; comes back in the events.
     pub token: u64,
-    /// To whom.
+    /// The broker that is to get it.
     pub broker: BrokerId,
     /// On which connection; refused if it is not the current one, since versions may have changed.
     pub connection: ConnectionNumber,
@@ -172,7 +172,7 @@ pub enum Reached {
 pub enum Event {
     /// A connection is ready for requests.
     Connected {
-        /// To whom.
+        /// The broker at its other end.
         broker: BrokerId,
         /// Its number.
         connection: ConnectionNumber,
@@ -211,7 +211,7 @@ pub enum Event {
     /// the next bootstrap list or `metadata.max.age.ms`. Given once by a client, before the broker's
     /// [`Event::Connected`]. Asking costs such brokers requests of other clients; [`Event::advice`] says what saves it.
     OldCluster {
-        /// Who was asked.
+        /// The broker that was asked.
         broker: BrokerId,
         /// Where.
         address: Arc<str>,
@@ -220,7 +220,7 @@ pub enum Event {
     },
     /// A connection ended, or could not be made.
     Disconnected {
-        /// To whom.
+        /// The broker at its other end.
         broker: BrokerId,
         /// Where it was tried, with the address if one was found (`host:port`, `host:port (1.2.3.4)`).
         address: Arc<str>,

@@ -16,10 +16,10 @@ const MOST_FIELDS: usize = 12;
 /// Crates whose functions may have [`MOST_LINES`], and whose structs [`MOST_FIELDS`].
 const STRICT: [Strict; 2] = [
     Strict { name: "kp-accumulator", functions: Rule::Kept, fields: Rule::Aim },
-    Strict { name: "kp-sender", functions: Rule::Aim, fields: Rule::Aim },
+    Strict { name: "kp-sender", functions: Rule::Kept, fields: Rule::Kept },
 ];
 /// The file that only routes, and the most lines it may have.
-const ROUTER: (&str, usize, Rule) = ("crates/kp-sender/src/sender_core.rs", 150, Rule::Aim);
+const ROUTER: (&str, usize, Rule) = ("crates/kp-sender/src/sender_core.rs", 150, Rule::Kept);
 /// The most that the facade may have of the library's code, in percent.
 const LARGEST_FACADE: (usize, Rule) = (20, Rule::Kept);
 

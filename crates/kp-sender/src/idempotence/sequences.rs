@@ -15,7 +15,7 @@ pub(crate) const WINDOW: u32 = 5;
 /// How many numbers there are.
 const NUMBERS: u64 = 1 << 31;
 
-/// Who leads, as far as the metadata knew when a batch was sent.
+/// The leader that a batch was sent to, and its epoch as far as the metadata knew it.
 pub(crate) type Leader = (BrokerId, Option<LeaderEpoch>);
 
 /// The numbers of a batch that was sent.
@@ -77,7 +77,7 @@ struct Numbering {
     next: u64,
     /// Batches on the wire without an answer, also those whose records have failed meanwhile.
     unanswered: u32,
-    /// To whom they went.
+    /// The leader that they went to.
     at: Option<Leader>,
     /// The leader that has acknowledged something of this identity and refused nothing since (rule 2).
     proven: Option<Leader>,
@@ -227,7 +227,7 @@ impl Numbering {
         *self = Self::new(producer, self.topic_id);
     }
 
-    /// A topic that was created again has an empty log that knows nobody: one batch alone again (rule 2). `false` =
+    /// A topic that was created again has an empty log that knows no producer: one batch alone again (rule 2). `false` =
     /// not while the old one owes an answer.
     fn follow_topic(&mut self, topic_id: TopicId) -> bool {
         if topic_id.is_zero() || topic_id == self.topic_id {
