@@ -210,24 +210,33 @@ impl kp_time::Clock for Bomb {
 }
 
 /// After a panic of the network thread everything accepted has failed, and is counted so.
+// CL9
 #[test]
-fn close_after_a_panic_of_the_network_thread_does_not_call_it_a_success() {
+fn close_after_a_panic_of_the_network_thread_ends_and_does_not_call_it_a_success() {
     let broker = brokers(1);
     let armed = Arc::new(AtomicBool::new(false));
     let mut config = ProducerConfig::default().bootstrap_servers(broker.bootstrap());
     for (key, value) in [("linger.ms", "60000"), ("delivery.timeout.ms", "120000")] {
         config.set(key, value).expect("good");
     }
-    let producer: Producer =
-        Producer::builder(config).clock(Bomb(Arc::clone(&armed))).build().expect("built");
-    let delivery = producer.send(ProducerRecord::to("t").partition(0).value("v")).expect("accepted");
+    let (builder, mut acks) = Producer::builder(config).clock(Bomb(Arc::clone(&armed))).acks(10);
+    let producer: Producer = builder.build().expect("built");
+    let record = || ProducerRecord::to("t").partition(0).value("v");
+    let delivery = producer.send(record()).expect("accepted");
+    producer.send_tagged(record(), 7).expect("accepted");
     armed.store(true, Ordering::SeqCst);
     let flushing = producer.clone();
     std::thread::spawn(move || flushing.flush());
     let error = delivery.wait().expect_err("the thread is gone");
     assert!(matches!(error.kind(), FailureKind::NetworkThreadGone), "{error}");
     let closed = producer.close(LONG).expect("not the network thread");
-    assert_eq!((closed.undelivered, producer.failed_records()), (1, 1));
+    assert_eq!((closed.undelivered, closed.perhaps_written, closed.panicked), (2, 2, true));
+    assert_eq!(producer.failed_records(), 2);
+    let again = producer.close(Duration::ZERO).expect("not the network thread");
+    assert_eq!(again, closed, "the same, at once");
+    let failed = acks.recv_blocking().expect("not the network thread").expect("its outcome");
+    assert_eq!((failed.token(), failed.is_written()), (7, false));
+    assert!(acks.recv_blocking().expect("not the network thread").is_none(), "no more will come");
 }
 
 /// MD24: brokers that never become ready take turns in being connected to; the time without an answer counts all the same.

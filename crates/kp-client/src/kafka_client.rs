@@ -63,13 +63,13 @@ pub enum WaitReason {
 pub struct ClientRequest {
     /// Chosen by the caller, unique among its unanswered requests; comes back in the events.
     pub token: u64,
-    /// The broker that is to get it.
+    /// The broker that gets it; it must be in the list.
     pub broker: BrokerId,
-    /// On which connection; refused if it is not the current one, since versions may have changed.
+    /// The connection that [`Readiness::Ready`] named; refused if it is not the current one, since versions may have changed.
     pub connection: ConnectionNumber,
-    /// Which API.
+    /// The API that `body` is a request of; it goes into the header.
     pub api_key: ApiKey,
-    /// In which version `body` is encoded.
+    /// The version in which `body` is encoded; one that the broker speaks.
     pub version: i16,
     /// The body, in pieces that are written one after the other and never copied.
     pub body: Segments,
@@ -84,7 +84,7 @@ pub struct ClientRequest {
 pub struct Refused {
     /// The request as it was handed in.
     pub request: Box<ClientRequest>,
-    /// Why.
+    /// What the client had against it, for a message.
     pub reason: Arc<str>,
 }
 
@@ -174,9 +174,9 @@ pub enum Event {
     Connected {
         /// The broker at its other end.
         broker: BrokerId,
-        /// Its number.
+        /// A number that no other connection of this client has; requests name it.
         connection: ConnectionNumber,
-        /// What the broker speaks.
+        /// The versions of each API that the broker speaks, the same until the connection ends.
         versions: Arc<BrokerVersions>,
     },
     /// A response arrived.
@@ -204,18 +204,18 @@ pub enum Event {
         token: u64,
         /// Whether the broker can have seen it.
         written: Written,
-        /// Why.
+        /// Why its connection ended.
         reason: DisconnectReason,
     },
     /// The cluster does not know ApiVersions: its brokers are taken to be of this version, and not asked again until
     /// the next bootstrap list or `metadata.max.age.ms`. Given once by a client, before the broker's
     /// [`Event::Connected`]. Asking costs such brokers requests of other clients; [`Event::advice`] says what saves it.
     OldCluster {
-        /// The broker that was asked.
+        /// The broker that gave no answer to ApiVersions.
         broker: BrokerId,
-        /// Where.
+        /// Its `host:port`, with the address that the host has (`host:port (1.2.3.4)`).
         address: Arc<str>,
-        /// What it is taken for.
+        /// The version whose APIs are used.
         taken_for: OldKafka,
     },
     /// A connection ended, or could not be made.
@@ -224,7 +224,7 @@ pub enum Event {
         broker: BrokerId,
         /// Where it was tried, with the address if one was found (`host:port`, `host:port (1.2.3.4)`).
         address: Arc<str>,
-        /// Why.
+        /// Why, for a message and for what to do next.
         reason: DisconnectReason,
         /// How far it had come.
         reached: Reached,

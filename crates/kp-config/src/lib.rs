@@ -23,6 +23,7 @@ mod adjust;
 mod bootstrap;
 mod docs;
 mod error;
+mod files;
 mod idempotence;
 mod key;
 mod partitioning;
@@ -39,6 +40,7 @@ mod table;
 mod tests;
 mod validate;
 mod value;
+mod values;
 mod warning;
 
 pub use docs::render_markdown;

@@ -96,7 +96,10 @@ impl Publisher {
         if is_due || (self.is_board_old && now >= self.board_written + FRESH) {
             self.write_board(now, core, client);
         }
-        if is_due { self.publish(now) } else { None }
+        let words = if is_due { self.publish(now) } else { None };
+        // A driver that sleeps until then would turn without end.
+        debug_assert!(self.next().is_none_or(|at| at > now), "a turn leaves something to tell at once");
+        words
     }
 
     /// The last word, before the connections are closed: what is open now will not be. Answers as [`turn`](Self::turn).

@@ -48,31 +48,31 @@ impl<'a> Dial<'a> {
 pub enum SelectorEvent {
     /// A name was looked up.
     Resolved {
-        /// For whom.
+        /// The attempt that asked ([`Selectable::resolve`]).
         number: ConnectionNumber,
         /// Its addresses in the resolver's order, or the resolver's words.
         result: Result<Vec<SocketAddr>, Arc<str>>,
     },
     /// A connection is made: it can be read and written.
     Connected {
-        /// Which.
+        /// The number it was dialled with.
         number: ConnectionNumber,
     },
     /// A connection could not be made; it is closed already.
     ConnectFailed {
-        /// Which.
+        /// The number it was dialled with, which is not used again.
         number: ConnectionNumber,
-        /// The system's words.
+        /// The system's words, for a message.
         error: io::Error,
     },
     /// [`Selectable::read`] may give bytes again.
     Readable {
-        /// Which.
+        /// The connection whose last read answered [`Poll::Pending`].
         number: ConnectionNumber,
     },
     /// [`Selectable::write`] may take bytes again.
     Writable {
-        /// Which.
+        /// The connection whose last write answered [`Poll::Pending`].
         number: ConnectionNumber,
     },
 }

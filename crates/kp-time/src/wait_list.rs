@@ -204,6 +204,8 @@ impl<T, A> WaitList<T, A> {
                 self.answered.insert(ticket, Answered { answer, deadline });
             }
         }
+        // A host that sleeps until the next deadline would turn without end.
+        debug_assert!(self.next_deadline().is_none_or(|at| at > now), "a deadline that is over is left");
     }
 
     /// Takes the answer, or leaves the waker to be woken by it. `Ready(None)`: the answer was taken before.

@@ -142,13 +142,42 @@ mod tests {
     use super::*;
     use crate::config::ProducerConfig;
 
-    fn accumulator(pairs: &[(&str, &str)]) -> AccumulatorSettings {
+    fn settings(pairs: &[(&str, &str)]) -> (Settings, bool) {
         let mut config = ProducerConfig::default().bootstrap_servers("nowhere:1");
         for (key, value) in pairs {
             config.set(key, *value).expect("a good value");
         }
         let settings = config.validate().expect("a good configuration").settings;
-        accumulator_settings(&settings, config.is_classic(), 0)
+        (settings, config.is_classic())
+    }
+
+    fn accumulator(pairs: &[(&str, &str)]) -> AccumulatorSettings {
+        let (settings, is_classic) = settings(pairs);
+        accumulator_settings(&settings, is_classic, 0)
+    }
+
+    // NC28
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn each_key_of_the_network_reaches_the_network() {
+        let network = |pairs: &[(&str, &str)]| network_settings(&settings(pairs).0, 7);
+        let plain = network(&[]);
+        assert_eq!(
+            (plain.send_buffer, plain.receive_buffer),
+            (Some(131_072), Some(32_768)),
+            "Java's defaults"
+        );
+        assert_eq!((plain.max_in_flight, plain.seed), (5, 7));
+        let own = network(&[
+            ("client.id", "me"),
+            ("send.buffer.bytes", "50000"),
+            ("receive.buffer.bytes", "-1"),
+            ("max.in.flight.requests.per.connection", "3"),
+            ("connections.max.idle.ms", "70"),
+        ]);
+        assert_eq!((own.send_buffer, own.receive_buffer), (Some(50_000), None), "-1 leaves it to the system");
+        assert_eq!((own.client_id.as_deref(), own.max_in_flight), (Some("me"), 3));
+        assert_eq!(own.connections_max_idle, Some(Duration::from_millis(70)));
     }
 
     // PA3, PA8, PA11, PA13, PA14, PA15

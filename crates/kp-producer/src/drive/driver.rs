@@ -104,7 +104,7 @@ impl Driver {
         if let Some(words) = publisher.turn(now, core, &**client) {
             shared.notes.notice(words.to_owned());
         }
-        let until = self.sleep_until();
+        let until = self.sleep_until(now);
         let may_sleep = self.shared.accumulator.prepare_to_sleep(until);
         self.client.poll(if may_sleep { until } else { Some(now) }, &mut self.events);
         self.shared.accumulator.awake();
@@ -154,9 +154,11 @@ impl Driver {
         }
     }
 
-    fn sleep_until(&self) -> Option<Instant> {
-        let moments = [self.core.poll_timeout(), self.shared.waits.next_deadline(), self.publisher.next()];
-        moments.into_iter().flatten().min()
+    fn sleep_until(&self, now: Instant) -> Option<Instant> {
+        let own = [self.core.poll_timeout(), self.publisher.next()].into_iter().flatten().min();
+        // Of a wait this does not hold: a call may have joined since the expiry, with a deadline that is over already.
+        debug_assert!(own.is_none_or(|at| at > now), "a turn is over and wants a moment that is over, too");
+        own.into_iter().chain(self.shared.waits.next_deadline()).min()
     }
 
     fn carry_out(&mut self, now: Instant, output: Output) {

@@ -138,9 +138,8 @@ fn a_send_that_waits_for_the_consumer_is_released_by_close() {
     assert!(matches!(acks.recv_blocking(), Ok(None)));
 }
 
-// CL9
 #[test]
-fn the_end_comes_also_when_the_network_thread_has_panicked() {
+fn the_end_comes_also_when_the_stepper_is_dropped() {
     let (mut rig, mut acks) = rig_with(Pace::SILENT, 10, &[]);
     let producer = rig.producer.clone();
     rig.run(producer.send_tagged(to(0), 1)).expect("accepted");

@@ -160,7 +160,7 @@ fn a_close_that_is_out_of_time_tells_what_may_be_in_the_log_and_what_cannot() {
 }
 
 #[test]
-fn after_a_panic_of_the_network_thread_close_says_so() {
+fn after_the_stepper_was_dropped_close_says_that_the_network_thread_is_gone() {
     let Rig { producer, stepper, .. } = Rig::new(Pace::SILENT, &[]);
     drop(stepper);
     let closed = now(producer.close(MS(1000))).expect("it is over").expect("it may wait here");
