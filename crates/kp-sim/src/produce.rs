@@ -53,6 +53,15 @@ struct Appended {
     replicated_at: Option<Instant>,
 }
 
+/// What holds for all batches of one request.
+#[derive(Clone, Copy)]
+struct Asked {
+    at: Moment,
+    broker: BrokerId,
+    version: i16,
+    acks: i16,
+}
+
 /// What the checks need to know besides batch and partition.
 struct Rules<'a> {
     broker: BrokerId,
@@ -75,6 +84,7 @@ impl SimCluster {
         request: ProduceRequest,
         batches: Vec<Vec<IncomingBatch>>,
     ) -> Reply {
+        let asked = Asked { at, broker, version: header.version, acks: request.acks };
         let mut endpoints = BTreeMap::new();
         let mut all_good = true;
         let mut awaited = Vec::new();
@@ -82,26 +92,14 @@ impl SimCluster {
         for (topic, batches) in request.topic_data.into_iter().zip(batches) {
             let mut partition_responses = Vec::with_capacity(batches.len());
             for (partition, batch) in topic.partition_data.iter().zip(batches) {
-                let outcome = self.produce_one(
-                    at,
-                    broker,
-                    header.version,
-                    request.acks,
-                    &topic,
-                    partition.index,
-                    batch,
-                );
+                let outcome = self.produce_one(asked, &topic, partition.index, batch);
                 all_good &= outcome.is_ok();
                 if let Ok(Appended { leader_epoch, replicated_at: Some(until), .. }) = &outcome {
                     let place = (responses.len(), partition_responses.len());
                     awaited.push(Awaited { place, leader_epoch: *leader_epoch, until: *until });
                 }
-                partition_responses.push(self.partition_response(
-                    header.version,
-                    partition.index,
-                    outcome,
-                    &mut endpoints,
-                ));
+                let index = partition.index;
+                partition_responses.push(self.partition_response(asked, index, outcome, &mut endpoints));
             }
             responses.push(TopicProduceResponse {
                 name: topic.name,
@@ -127,17 +125,14 @@ impl SimCluster {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one partition of one request, as the loops above have it")]
     fn produce_one(
         &mut self,
-        at: Moment,
-        broker: BrokerId,
-        version: i16,
-        acks: i16,
+        asked: Asked,
         data: &TopicProduceData,
         index: i32,
         batch: IncomingBatch,
     ) -> Result<Appended, Refusal> {
+        let Asked { at, broker, version, acks } = asked;
         let by_id = version >= ProduceRequest::TOPIC_IDS_FROM;
         let unknown = if by_id { ErrorCode::UNKNOWN_TOPIC_ID } else { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION };
         let topic = self.requested_topic(by_id, &data.name, data.topic_id).ok_or(unknown)?;
@@ -170,7 +165,7 @@ impl SimCluster {
 
     fn partition_response(
         &self,
-        version: i16,
+        asked: Asked,
         index: i32,
         outcome: Result<Appended, Refusal>,
         endpoints: &mut BTreeMap<BrokerId, NodeEndpoint>,
@@ -189,7 +184,8 @@ impl SimCluster {
             Err(refusal) => refusal,
         };
         let mut current_leader = LeaderIdAndEpoch::default();
-        if let Some((leader, epoch)) = refusal.leader.filter(|_| version >= ProduceRequest::LEADER_HINTS_FROM)
+        if let Some((leader, epoch)) =
+            refusal.leader.filter(|_| asked.version >= ProduceRequest::LEADER_HINTS_FROM)
         {
             current_leader =
                 LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0, ..Default::default() };
