@@ -1,6 +1,7 @@
 //! The pool's statements, one by one. The clock stands still until a test moves it.
 
 use super::*;
+use crate::{Allocation, Buffer};
 use kp_time::{Clock, Jitter, ManualClock};
 use std::future::Future;
 use std::pin::Pin;
