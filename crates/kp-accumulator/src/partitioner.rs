@@ -62,8 +62,8 @@ impl Accumulator {
         }
     }
 
-    /// Takes note of which brokers are in the client's rack (PA14). [`ready`](Self::ready) does so too; call this
-    /// before records see a new cluster, so that the first of them go by it.
+    /// Takes note of which brokers are in the client's rack (PA14). [`ready`](Self::ready) does so too; the sender
+    /// calls this before records see a new list of brokers, so that the first of them go by it.
     pub fn follow_racks(&self, cluster: &Cluster) {
         if let Some(rack) = &self.settings.partitioning.rack {
             self.brokers.reach.follow_racks(cluster, rack);

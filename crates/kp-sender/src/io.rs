@@ -64,15 +64,15 @@ pub enum Output {
     },
     /// A batch has its outcome: call [`Settlement::run`], with no lock held. Callbacks run in there.
     Settle(Settlement),
-    /// A broker described the cluster; also when that brought nothing new, since somebody may wait for the answer.
+    /// A broker described the cluster; also when that brought nothing new, since a call may wait for the answer.
     ClusterChanged(Arc<Cluster>),
-    /// The record format that all brokers heard of have in common is another one by now: tell
-    /// [`Accumulator::set_record_format`](kp_accumulator::Accumulator::set_record_format). Comes before the
+    /// The record format that all brokers heard of have in common is another one by now. The accumulator knows: it refuses
+    /// records with headers while the format has none, and the reason is for the error of such a call. Comes before the
     /// [`ClusterChanged`](Self::ClusterChanged) that lets the first record in.
     RecordFormat {
         /// `None` for batches, which Kafka 0.11 and newer take.
         format: Option<MessageFormat>,
-        /// Which broker decides that and what would work, in words, for whoever has headers.
+        /// Which broker decides that and what would work, in words, for a call whose record has headers.
         reason: Arc<str>,
     },
     /// The cluster gives no producer ids, and the configuration does not insist on them: from here on one batch of a
