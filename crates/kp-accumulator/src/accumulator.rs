@@ -8,15 +8,14 @@ use crate::broker_states::BrokerStates;
 use crate::completion::{Listener, Outcome};
 use crate::compression_ratio::CompressionRatio;
 use crate::failure::{Certainty, FailureKind};
-use crate::flush::Flush;
+use crate::format_overhead::FormatCell;
 use crate::growth_limit::GrowthLimit;
 use crate::incomplete::Incomplete;
 use crate::lifecycle::Lifecycle;
 use crate::partition_queue::BATCH_OVERHEAD;
 use crate::partitioner::{Counter, Sticky};
 use crate::queue_index::QueueIndex;
-use crate::ready::ReadyQueues;
-use crate::record_format::FormatCell;
+use crate::ready_queues::ReadyQueues;
 use crate::sealer::Sealer;
 use crate::sealing::Sealing;
 use crate::settings::AccumulatorSettings;
@@ -52,7 +51,7 @@ use std::time::Instant;
 /// let accepted = loop {
 ///     match accumulator.append(&topic, &metadata, Target::Sticky, &record, &mut None, &mut spare, &clock)? {
 ///         Append::Accepted(accepted) => break accepted,
-///         // Outside every lock, so that whoever waits here holds up nobody.
+///         // Outside every lock, so that an appender that waits here holds up no other.
 ///         Append::NeedsBuffer(bytes) => spare = pool.try_allocate(bytes)?,
 ///     }
 /// };
@@ -69,12 +68,12 @@ pub struct Accumulator {
     pub(crate) spares: Arc<Spares>,
     pub(crate) lists: Arc<ListMemory>,
     /// The driver's side.
-    pub(crate) driver: Mutex<ReadyQueues>,
+    pub(crate) ready_queues: Mutex<ReadyQueues>,
     pub(crate) brokers: BrokerStates,
     /// Which record format sizes are counted in.
     pub(crate) format: FormatCell,
     pub(crate) topics: Topics,
-    lifecycle: Lifecycle,
+    pub(crate) lifecycle: Lifecycle,
 }
 
 impl Accumulator {
@@ -95,7 +94,7 @@ impl Accumulator {
             incomplete: Arc::default(),
             spares,
             lists,
-            driver: Mutex::default(),
+            ready_queues: Mutex::default(),
             brokers: BrokerStates::default(),
             format: FormatCell::default(),
             topics: Topics::default(),
@@ -148,7 +147,7 @@ impl Accumulator {
         self.announcements.park.prepare_to_sleep(until, enough)
     }
 
-    /// The driver is awake again: nobody needs to wake it.
+    /// The driver is awake again: no thread needs to wake it.
     pub fn awake(&self) {
         self.announcements.park.awake();
     }
@@ -157,18 +156,6 @@ impl Accumulator {
     #[must_use]
     pub fn wakes(&self) -> u64 {
         self.announcements.park.wakes()
-    }
-
-    /// Makes everything sendable now and waits for all that is incomplete at this moment (AC28). Flushes may overlap;
-    /// dropping one ends only itself.
-    pub fn begin_flush(self: &Arc<Self>) -> Flush {
-        self.lifecycle.begin_flush();
-        self.announcements.park.urgent();
-        Flush::new(Arc::clone(self), self.incomplete.snapshot())
-    }
-
-    pub(crate) fn end_flush(&self) {
-        self.lifecycle.end_flush();
     }
 
     /// Accepts no more records, and makes everything that was accepted sendable (CL3). When this returns, no append is
@@ -207,8 +194,8 @@ impl Accumulator {
         open + self.incomplete.closed_records()
     }
 
-    /// Whom records with a [`Notify::Token`](crate::Notify::Token) are told. Before the first append, and once; `false` if there is
-    /// somebody already.
+    /// Sets the listener that is told about records with a [`Notify::Token`](crate::Notify::Token). Before the first append, and
+    /// once; `false` if there is one already.
     pub fn set_listener(&self, listener: Listener) -> bool {
         self.incomplete.set_listener(listener)
     }
@@ -292,7 +279,7 @@ impl Accumulator {
         }
     }
 
-    /// Records whose batch nobody settled, because the driver's thread is gone.
+    /// Records whose batch was not settled by the driver, because its thread is gone.
     #[must_use]
     pub fn abandoned_records(&self) -> u64 {
         self.incomplete.abandoned_records()

@@ -1,7 +1,7 @@
 //! Moments of partition queues at which the driver must look at them: the end of a linger, of a backoff, of a
 //! delivery timeout. Owner: the driver.
 //!
-//! Unlike [`kp_time::TimerTable`], nothing is cancelled: an alarm says "look at or before", and who looks finds out
+//! Unlike [`kp_time::TimerTable`], nothing is cancelled: an alarm says "look at or before", and the driver's look finds out
 //! what is really due. So setting one that is later than the one before costs a comparison.
 
 use crate::queue_index::QueueIndex;

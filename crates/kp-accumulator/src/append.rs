@@ -4,13 +4,14 @@
 use crate::accumulator::Accumulator;
 use crate::age::Age;
 use crate::batch::Notify;
-use crate::batch::{Batch, OpenLimits, Room};
+use crate::batch::{Batch, Fit, OpenLimits};
 use crate::completion::Completion;
 use crate::compression_ratio::SAFETY;
 use crate::error::AppendError;
 use crate::partition_queue::{PartitionQueue, QueueState};
-use crate::partitioner::{Choosing, Shard, Target};
+use crate::partitioner::{Choosing, Shard};
 use crate::standing::Standing;
+use crate::target::Target;
 use crate::topic_queues::TopicQueues;
 use kp_memory::Buffer;
 use kp_metadata::Topic;
@@ -186,14 +187,14 @@ impl Accumulator {
         }
         let room = match &mut state.open {
             Some(open) => open.try_append(incoming.record, incoming.spare)?,
-            None => Room::Full,
+            None => Fit::Full,
         };
         match room {
-            Room::Taken(bytes) => {
+            Fit::Taken(bytes) => {
                 Ok(self.accept(queue, state, sticky_place, bytes, incoming.notify, Announcement::default()))
             }
-            Room::NeedsPage(size) => Ok(Append::NeedsBuffer(self.pool.buffer_size(size))),
-            Room::Full => self.append_to_new_batch(queue, state, sticky_place, incoming),
+            Fit::NeedsPage(size) => Ok(Append::NeedsBuffer(self.pool.buffer_size(size))),
+            Fit::Full => self.append_to_new_batch(queue, state, sticky_place, incoming),
         }
     }
 
@@ -218,12 +219,12 @@ impl Accumulator {
         if let Some(open) = &mut state.open {
             // It has grown.
             match open.try_append(record, spare) {
-                Ok(Room::Taken(bytes)) => {
+                Ok(Fit::Taken(bytes)) => {
                     return Ok(self.accept(queue, state, sticky_place, bytes, notify, announcement));
                 }
                 // Larger than what it has grown by.
-                Ok(Room::Full) => self.close_for_good(&mut state, &mut announcement),
-                Ok(Room::NeedsPage(size)) => {
+                Ok(Fit::Full) => self.close_for_good(&mut state, &mut announcement),
+                Ok(Fit::NeedsPage(size)) => {
                     drop(state);
                     self.announce(queue, &announcement);
                     return Ok(Append::NeedsBuffer(self.pool.buffer_size(size)));
@@ -236,7 +237,7 @@ impl Accumulator {
             }
         }
         let opened = self.open_batch(queue, &mut state, record, spare, clock, &mut announcement);
-        if let Ok(Room::Taken(bytes)) = opened {
+        if let Ok(Fit::Taken(bytes)) = opened {
             return Ok(self.accept(queue, state, sticky_place, bytes, notify, announcement));
         }
         drop(state);
@@ -254,20 +255,20 @@ impl Accumulator {
         spare: &mut Option<Buffer>,
         clock: &dyn Clock,
         announcement: &mut Announcement,
-    ) -> Result<Room, ProtocolError> {
+    ) -> Result<Fit, ProtocolError> {
         let size = RecordEncoder::new().record_size(record);
         let Some(page) = spare.take_if(|page| page.is_empty() && page.capacity() >= size) else {
-            return Ok(Room::NeedsPage(size));
+            return Ok(Fit::NeedsPage(size));
         };
         // After the wait for memory, so that the batch's time begins now (AC6).
         let now = clock.now();
         let ratio = &queue.context.topic.ratio;
         let ratio = self.settings.compresses().then(|| ratio.estimate() * SAFETY);
-        let limits = OpenLimits::of(self.settings.size_of_batch(), ratio, self.measure());
+        let limits = OpenLimits::of(self.settings.size_of_batch(), ratio, self.format_overhead());
         let renewed = self.spares.renewed(&queue.context, now);
         let mut batch = Batch::open(&queue.context, renewed, now, page, limits);
         let taken = batch.try_append(record, &mut None);
-        if !matches!(taken, Ok(Room::Taken(_))) {
+        if !matches!(taken, Ok(Fit::Taken(_))) {
             *spare = Some(batch.discard());
             return taken;
         }
@@ -368,7 +369,7 @@ impl Accumulator {
             if !lingers {
                 self.announcements.park.due_at(self.settings.expires_at(Age::new(created)));
             } else if self.is_urgent() {
-                // Who flushes, or waits for memory, wants it now (AC11, AC28).
+                // A flush, or an appender that waits for memory, wants it now (AC11, AC28).
                 self.announcements.park.urgent();
             } else {
                 self.announcements.park.due_at(self.settings.lingers_until(created));

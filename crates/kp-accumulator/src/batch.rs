@@ -32,8 +32,8 @@ pub use head::HeadBatch;
 pub use in_flight::InFlight;
 pub(crate) use limits::{BatchSize, OpenLimits};
 pub(crate) use list_memory::ListMemory;
+pub(crate) use open::Fit;
 pub use open::Open;
-pub(crate) use open::Room;
 pub(crate) use pages::Pages;
 pub(crate) use part::Part;
 pub use payload::{Payload, WireBatch};
@@ -125,7 +125,7 @@ impl<S> Batch<S> {
         self.core.sent.and_then(|sent| sent.leader_epoch)
     }
 
-    /// Whether some attempt ended without anybody knowing whether the records were written.
+    /// Whether some attempt ended so that it is unknown whether the records were written.
     #[must_use]
     pub fn is_ever_unknown(&self) -> bool {
         self.core.ledger.is_ever_unknown()
@@ -224,7 +224,7 @@ impl<S> Batch<S> {
         self.core.failure_so_far(kind, certainty)
     }
 
-    /// Ends the batch: the outcome appears, callbacks run in append order, everybody who waits is woken, memory goes
+    /// Ends the batch: the outcome appears, callbacks run in append order, all waiters are woken, memory goes
     /// back (BB21, BB22). Hold no lock: user code runs here. A panic in a callback is caught and counted.
     pub fn settle(self, outcome: Outcome) {
         let Self { mut core, state } = self;

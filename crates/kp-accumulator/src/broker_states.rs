@@ -2,6 +2,8 @@
 //! fills, never per record.
 
 use crate::partitioner::Reach;
+use crate::partitioning::Partitioning;
+use kp_metadata::Cluster;
 use kp_protocol::BrokerId;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -12,6 +14,15 @@ pub(crate) struct BrokerStates {
     pub(crate) reach: Reach,
     /// Which brokers can be sent nothing for now.
     pub(crate) waits: Waits,
+}
+
+impl BrokerStates {
+    /// Takes note of which brokers are in the client's rack, if that matters (PA14).
+    pub(crate) fn follow_racks(&self, partitioning: &Partitioning, cluster: &Cluster) {
+        if let Some(rack) = &partitioning.rack {
+            self.reach.follow_racks(cluster, rack);
+        }
+    }
 }
 
 /// Brokers are told apart by this many places. Two of one place cost nothing but a batch that grows for its neighbour.

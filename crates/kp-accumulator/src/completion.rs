@@ -1,5 +1,5 @@
-//! One outcome per batch, and everybody who waits for one of its records.
-//! Published once by whoever settles the batch; read by any thread with one Acquire load. Lock: the list of wakers,
+//! One outcome per batch, and the waiters for its records.
+//! Published once by the thread that settles the batch; read by any thread with one Acquire load. Lock: the list of wakers,
 //! never held while one of them runs.
 
 use crate::failure::BatchFailure;
@@ -107,7 +107,7 @@ impl Completion {
         }
     }
 
-    /// As it was when it was made, for a batch of `partition`. Nobody holds it.
+    /// As it was when it was made, for a batch of `partition`. Not shared with any waiter.
     pub(crate) fn renew(&mut self, partition: TopicPartition) {
         self.partition = partition;
         self.outcome.take();
@@ -167,7 +167,7 @@ impl Completion {
         }
     }
 
-    /// Makes the outcome visible and wakes everybody who waits. `false` if there was one already, which then stays.
+    /// Makes the outcome visible and wakes all waiters. `false` if there was one already, which then stays.
     ///
     /// Called by batches when they are settled; public for test kits that complete records by hand.
     pub fn publish(&self, outcome: Outcome) -> bool {
@@ -176,7 +176,7 @@ impl Completion {
         first
     }
 
-    /// Makes the outcome visible; nobody is woken yet, since callbacks come first (BB22).
+    /// Makes the outcome visible; no waiter is woken yet, since callbacks come first (BB22).
     pub(crate) fn show(&self, outcome: Outcome) -> bool {
         self.outcome.set(outcome).is_ok()
     }

@@ -1,5 +1,5 @@
 //! How well a topic's records compress, so that a batch can be closed when its *compressed* size reaches `batch.size`
-//! (BB4). One per topic and producer; written by whoever seals, read when a batch opens.
+//! (BB4). One per topic and producer; written by workers and the driver when they seal, read when a batch opens.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 

@@ -6,11 +6,10 @@ use crate::batch::HeadBatch;
 use crate::batch::{Batch, InFlight, Sealed, WireBatch};
 use crate::partition_queue::{Head, PartitionQueue, QueueState, Queued};
 use crate::queue_index::QueueIndex;
-use crate::ready::{Look, ReadyQueues};
+use crate::ready_queues::{Look, ReadyQueues};
 use kp_metadata::Cluster;
 use kp_protocol::{BatchIdentity, BrokerId, TopicPartition};
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// Decides, partition by partition, whether its next batch may be sent, and under which identity.
@@ -23,7 +22,7 @@ pub trait DrainGate {
     fn admit(&mut self, partition: QueueIndex, head: &HeadBatch<'_>) -> Admission<Self::Pass>;
 
     /// Whether another batch of `queue`, never sent before, could be admitted now. Asked under the same lock before an open
-    /// batch is closed and after a batch was taken: where there is no room, the open batch is left open and grows. A wrong answer
+    /// batch is closed and after a batch was taken: where it could not, the open batch is left open and grows. A wrong answer
     /// closes a batch too early or leaves it open for another turn, no more.
     fn has_room(&mut self, queue: QueueIndex, partition: &TopicPartition) -> bool {
         let _ = (queue, partition);
@@ -92,14 +91,14 @@ impl Accumulator {
         gate: &mut Gate,
         out: &mut Vec<Drained<Gate::Pass>>,
     ) -> Vec<Batch<Sealed>> {
-        let mut driver = self.driver.lock();
-        let driver = &mut *driver;
-        let look = Look { now, urgent: self.is_urgent(), cluster };
-        let Some(mut ready) = self.take_ready(driver, look, broker) else { return Vec::new() };
+        let mut queues = self.ready_queues.lock();
+        let queues = &mut *queues;
+        let look = self.look(now, cluster);
+        let Some(mut ready) = self.take_ready(queues, look, broker) else { return Vec::new() };
         let (mut skipped, mut given_up) = (VecDeque::new(), Vec::new());
         let mut size = 0;
         while let Some(index) = ready.pop_front() {
-            let Some(queue) = driver.queues.get(index.0 as usize).cloned() else { continue };
+            let Some(queue) = queues.all.get(index.0 as usize).cloned() else { continue };
             let bytes_left = if size == 0 { usize::MAX } else { max_request_size.saturating_sub(size) };
             match self.pick(&queue, look, bytes_left, gate) {
                 Picked::Skipped => skipped.push_back(index),
@@ -109,10 +108,10 @@ impl Accumulator {
                     break;
                 }
                 Picked::NotReady => {
-                    driver.look_anew(self, look, index);
+                    queues.look_anew(look, index);
                     // A worker may have been quicker than this look, and announced nothing since the queue stood here still:
                     // its turn is now, since the caller asks for a broker once.
-                    ready.extend(driver.brokers.remove(&broker).unwrap_or_default());
+                    ready.extend(queues.brokers.remove(&broker).unwrap_or_default());
                 }
                 Picked::Batch { queued, identity, pass, wire_size } => {
                     if let Some((batch, wire)) = self.dispatch(&queue, queued.into_sealed(), look, identity) {
@@ -129,30 +128,30 @@ impl Accumulator {
         }
         // What was passed over stands behind the others.
         ready.append(&mut skipped);
-        driver.keep_list(broker, ready);
+        queues.keep_list(broker, ready);
         given_up
     }
 
     /// Takes the list of a broker that takes a request now; `None` if nothing waits for it.
     fn take_ready(
         &self,
-        driver: &mut ReadyQueues,
+        queues: &mut ReadyQueues,
         look: Look<'_>,
         broker: BrokerId,
     ) -> Option<VecDeque<QueueIndex>> {
-        if driver.follow_cluster(self, look) {
+        if queues.follow_cluster(look) {
             // Other brokers may have something to send now: the caller has to look before it sleeps.
             self.announcements.park.look_again();
         }
-        let ready = driver.brokers.remove(&broker)?;
-        driver.broker_takes(broker);
+        let ready = queues.brokers.remove(&broker)?;
+        queues.broker_takes(broker);
         Some(ready)
     }
 
     /// Looks at one partition under its lock and takes its head if everything allows it.
     fn pick<Gate: DrainGate>(
         &self,
-        queue: &Arc<PartitionQueue>,
+        queue: &PartitionQueue,
         look: Look<'_>,
         bytes_left: usize,
         gate: &mut Gate,
@@ -192,7 +191,7 @@ impl Accumulator {
         bytes_left: usize,
         gate: &mut Gate,
     ) -> Picked<Gate::Pass> {
-        let Some(head) = state.head_batch(self.measure()) else { return Picked::NotReady };
+        let Some(head) = state.head_batch(self.format_overhead()) else { return Picked::NotReady };
         let wire_size = head.wire_size;
         if wire_size > bytes_left {
             return Picked::NoRoom;

@@ -9,15 +9,15 @@ use std::time::Instant;
 
 impl Accumulator {
     /// Takes the batches past their delivery timeout out of the queues, in the order of each queue; muted partitions'
-    /// and backing-off ones too (AC25). Batches in flight are with whoever drained them. A batch that a worker has at
+    /// and backing-off ones too (AC25). Batches in flight are with the sender that drained them. A batch that a worker has at
     /// this moment is taken by the next call.
     #[must_use = "the batches have to be settled"]
     pub fn expire(&self, now: Instant) -> Vec<Batch<Sealed>> {
-        let mut driver = self.driver.lock();
-        let driver = &mut *driver;
+        let mut queues = self.ready_queues.lock();
+        let queues = &mut *queues;
         let mut expired = Vec::new();
-        while let Some(index) = driver.expiring.pop_due(now) {
-            let Some(queue) = driver.queues.get(index.0 as usize).cloned() else { continue };
+        while let Some(index) = queues.expiring.pop_due(now) {
+            let Some(queue) = queues.all.get(index.0 as usize).cloned() else { continue };
             let mut taken = Vec::new();
             let mut state = queue.state.lock();
             // Else the batch behind one that was dropped would be taken in its place.
@@ -33,7 +33,7 @@ impl Accumulator {
                 }
             }
             if let Some(next) = state.head_expiry(&self.settings) {
-                driver.expiring.set(index, next);
+                queues.expiring.set(index, next);
             }
             queue.publish_length(&state);
             let has_more = state.announce_waiting();
@@ -44,7 +44,7 @@ impl Accumulator {
             expired.extend(taken.into_iter().map(Queued::into_sealed));
         }
         if !expired.is_empty() {
-            driver.forget_empty();
+            queues.forget_empty();
         }
         expired
     }
@@ -53,7 +53,7 @@ impl Accumulator {
     /// of batches that [`ready`](Self::ready) has seen.
     #[must_use]
     pub fn next_expiry(&self) -> Option<Instant> {
-        self.driver.lock().expiring.next()
+        self.ready_queues.lock().expiring.next()
     }
 
     /// Puts a batch back to the front of its queue, in the order in which batches were opened, to be sent again at
@@ -100,10 +100,10 @@ impl Accumulator {
         // All queues are looked at: there are no news left.
         self.announcements.park.look();
         self.announcements.park.take_returned();
-        let mut driver = self.driver.lock();
-        self.topics.copy_new_queues(&mut driver.queues);
+        let mut queues = self.ready_queues.lock();
+        self.topics.copy_new_queues(&mut queues.all);
         let mut taken = Vec::new();
-        for queue in &driver.queues {
+        for queue in &queues.all {
             let mut state = queue.state.lock();
             let before = taken.len();
             taken.extend(state.take_where(&wanted, at_once));
@@ -115,8 +115,8 @@ impl Accumulator {
                 queue.publish_length(&state);
             }
         }
-        driver.forget_empty();
-        drop(driver);
+        queues.forget_empty();
+        drop(queues);
         taken.into_iter().map(Queued::into_sealed).collect()
     }
 }

@@ -210,7 +210,7 @@ impl fmt::Display for BatchFailure {
     }
 }
 
-/// An answer reads `REQUEST_TIMED_OUT (7) from broker 1: its words`; what nobody said begins with the words.
+/// An answer reads `REQUEST_TIMED_OUT (7) from broker 1: its words`; what no broker said begins with the words.
 impl fmt::Display for BrokerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { code, message, broker } = self;

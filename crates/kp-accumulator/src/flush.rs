@@ -19,13 +19,20 @@ pub struct Flush {
     pending: Vec<Arc<Completion>>,
 }
 
-impl Flush {
-    pub(crate) fn new(accumulator: Arc<Accumulator>, mut pending: Vec<Arc<Completion>>) -> Self {
+impl Accumulator {
+    /// Makes everything sendable now and waits for all that is incomplete at this moment (AC28). Flushes may overlap;
+    /// dropping one ends only itself.
+    pub fn begin_flush(self: &Arc<Self>) -> Flush {
+        self.lifecycle.begin_flush();
+        self.announcements.park.urgent();
+        let mut pending = self.incomplete.snapshot();
         // The oldest is done first: look at it first, so that few wakers are registered.
         pending.reverse();
-        Self { accumulator, pending }
+        Flush { accumulator: Arc::clone(self), pending }
     }
+}
 
+impl Flush {
     /// Parks the calling thread until everything is settled. Not bounded by `max.block.ms` (CL1); every batch ends at
     /// the latest with its `delivery.timeout.ms`.
     pub fn wait(mut self) {
@@ -63,7 +70,7 @@ impl Future for Flush {
 
 impl Drop for Flush {
     fn drop(&mut self) {
-        self.accumulator.end_flush();
+        self.accumulator.lifecycle.end_flush();
     }
 }
 

@@ -39,7 +39,7 @@ impl Accumulator {
         let most = queue.context.topic.growth.bytes();
         let Some(open) = state.open.as_mut().filter(|_| may_grow) else { return false };
         let age = clock.now().saturating_duration_since(open.created());
-        age < GROWS_FOR && open.grow(self.settings.size_of_batch(), most, self.measure())
+        age < GROWS_FOR && open.grow(self.settings.size_of_batch(), most, self.format_overhead())
     }
 }
 

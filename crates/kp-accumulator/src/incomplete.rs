@@ -92,7 +92,7 @@ impl Incomplete {
         all.into_iter().map(|(_, completion)| completion).collect()
     }
 
-    /// Whom tokens are told; `false` if there is somebody already.
+    /// Who is told about tokens, once; `false` if a listener is set already.
     pub(crate) fn set_listener(&self, listener: Listener) -> bool {
         self.listener.set(listener).is_ok()
     }

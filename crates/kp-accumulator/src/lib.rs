@@ -69,17 +69,20 @@ mod error;
 mod expiry;
 mod failure;
 mod flush;
+mod format_overhead;
 mod growth;
 mod growth_limit;
 mod incomplete;
 mod last_leader;
 mod lifecycle;
-mod measure;
 mod park_word;
 mod partition_queue;
 mod partitioner;
+mod partitioning;
 mod queue_index;
+mod queue_lengths;
 mod ready;
+mod ready_queues;
 mod record_format;
 mod sealer;
 mod sealing;
@@ -88,6 +91,7 @@ mod spares;
 mod split;
 mod standing;
 mod survey;
+mod target;
 mod topic_counters;
 mod topic_queues;
 mod topics;
@@ -104,15 +108,16 @@ pub use error::AppendError;
 pub use failure::{BatchFailure, BrokerError, Certainty, FailureKind, Spent};
 pub use flush::Flush;
 pub use partitioner::{
-    BoxError, PartitionRequest, Partitioner, PartitionerError, Partitioning, Spread, Target,
-    choose_partition, murmur2, partition_for_key,
+    BoxError, PartitionRequest, Partitioner, PartitionerError, choose_partition, murmur2, partition_for_key,
 };
+pub use partitioning::{Partitioning, Spread};
 pub use queue_index::QueueIndex;
 pub use ready::ReadyCheck;
 pub use sealer::Sealer;
 pub use settings::{AccumulatorSettings, Seal};
 pub use split::{SplitError, Unsplit};
 pub use survey::{HeadSurvey, QueueSurvey};
+pub use target::Target;
 pub use topic_counters::TopicCounters;
 pub use topic_queues::TopicQueues;
 

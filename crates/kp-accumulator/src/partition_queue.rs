@@ -6,11 +6,11 @@
 use crate::age::Age;
 use crate::batch::{Batch, BatchPlace, Closed, HeadBatch, OVERHEAD, Open, PartitionContext, Sealed};
 use crate::completion::Completion;
+use crate::format_overhead::FormatOverhead;
 use crate::incomplete::{BatchNumber, Occupant};
 use crate::last_leader::LastLeader;
-use crate::measure::Measure;
-use crate::partitioner::QueueLength;
 use crate::queue_index::QueueIndex;
+use crate::queue_lengths::QueueLength;
 use crate::settings::AccumulatorSettings;
 use crate::standing::Standing;
 use kp_protocol::LeaderEpoch;
@@ -56,14 +56,14 @@ pub(crate) enum Slot {
     /// Not sealed yet. Without a codec it stays so until it is drained.
     Closed(Batch<Closed>),
     /// A worker has it, or the driver is sealing it; the place is kept.
-    Sealing(Away),
+    Sealing(BeingSealed),
     /// Can be sent.
     Sealed(Batch<Sealed>),
 }
 
 /// What has to be known of a batch while it is being sealed.
 #[derive(Debug)]
-pub(crate) struct Away {
+pub(crate) struct BeingSealed {
     pub(crate) number: BatchNumber,
     place: BatchPlace,
     age: Age,
@@ -76,7 +76,7 @@ pub(crate) struct Away {
 /// What the driver finds when it looks at a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Head {
-    /// Nothing to do: the queue is empty, muted, or waits for a worker. Who ends that announces it.
+    /// Nothing to do: the queue is empty, muted, or waits for a worker. The thread that ends that announces it.
     Quiet,
     /// Sent again at this moment, or as soon as the leader epoch is newer than the one it was sent under.
     BackingOff(Instant, Option<LeaderEpoch>),
@@ -218,7 +218,7 @@ impl QueueState {
         Some(settings.expires_at(age))
     }
 
-    /// The batches behind which nobody has looked so far have been full since `now`, or shortly before: the last
+    /// The batches that no look has found full so far have been full since `now`, or shortly before: the last
     /// append has no time of its own, since it would cost a look at the clock per record.
     pub(crate) fn note_full(&mut self, now: Instant) {
         for slot in self.closed.iter_mut().rev() {
@@ -234,10 +234,10 @@ impl QueueState {
     }
 
     /// The head, if it can be sent as it is, and the bytes it takes.
-    pub(crate) fn head_batch(&self, measure: Measure) -> Option<HeadBatch<'_>> {
+    pub(crate) fn head_batch(&self, format_overhead: FormatOverhead) -> Option<HeadBatch<'_>> {
         match self.closed.front()? {
-            Slot::Sealed(batch) => Some(batch.as_head(measure)),
-            Slot::Closed(batch) => Some(batch.as_head(measure)),
+            Slot::Sealed(batch) => Some(batch.as_head(format_overhead)),
+            Slot::Closed(batch) => Some(batch.as_head(format_overhead)),
             Slot::Sealing(_) => None,
         }
     }
@@ -251,7 +251,7 @@ impl QueueState {
     pub(crate) fn take_to_seal(&mut self) -> Option<Batch<Closed>> {
         let slot = self.closed.iter_mut().find(|slot| matches!(slot, Slot::Closed(_)))?;
         let Slot::Closed(batch) = &*slot else { return None };
-        let away = Away {
+        let away = BeingSealed {
             number: batch.number(),
             place: batch.place(),
             age: batch.age(),

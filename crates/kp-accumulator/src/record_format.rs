@@ -3,31 +3,8 @@
 //! Set by the sender when the cluster's versions become known, read when a batch opens or is drained.
 
 use crate::accumulator::Accumulator;
-use crate::measure::Measure;
+use crate::format_overhead::FormatOverhead;
 use kp_protocol::records::MessageFormat;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-
-const BATCHES: u8 = 2;
-
-/// The format as a number that threads share.
-#[derive(Debug)]
-pub(crate) struct FormatCell(AtomicU8);
-
-impl Default for FormatCell {
-    fn default() -> Self {
-        Self(AtomicU8::new(BATCHES))
-    }
-}
-
-impl FormatCell {
-    pub(crate) fn get(&self) -> Option<MessageFormat> {
-        match self.0.load(Relaxed) {
-            0 => Some(MessageFormat::V0),
-            1 => Some(MessageFormat::V1),
-            _ => None,
-        }
-    }
-}
 
 impl Accumulator {
     /// Counts the sizes of records as this older format has them, or as batches have them (`None`, the beginning): in
@@ -38,7 +15,7 @@ impl Accumulator {
     /// For the sender, whenever it learns what the brokers of the cluster have in common: the newest format that all of
     /// them take. It may be changed at any time.
     pub fn set_record_format(&self, format: Option<MessageFormat>) {
-        self.format.0.store(format.map_or(BATCHES, |format| format.magic() as u8), Relaxed);
+        self.format.set(format);
     }
 
     /// The older format that sizes are counted in; `None` for batches. What checks the size of a single record must
@@ -48,8 +25,8 @@ impl Accumulator {
         self.format.get()
     }
 
-    pub(crate) fn measure(&self) -> Measure {
-        Measure::of(self.format.get())
+    pub(crate) fn format_overhead(&self) -> FormatOverhead {
+        FormatOverhead::of(self.format.get())
     }
 }
 

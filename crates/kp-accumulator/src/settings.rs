@@ -3,7 +3,7 @@
 use crate::age::Age;
 use crate::batch::BatchSize;
 use crate::failure::FailureKind;
-use crate::partitioner::Partitioning;
+use crate::partitioning::Partitioning;
 use kp_protocol::ProtocolError;
 use kp_protocol::compression::{Compression, Compressor};
 use kp_time::Deadline;
@@ -33,7 +33,7 @@ pub struct AccumulatorSettings {
     pub delivery_timeout: Duration,
     /// `request.timeout.ms`, for batches that expire as in Kafka 0.9 (AC25): in their queue only, when they have been
     /// full for longer than this, or when it has passed since their creation or last attempt, `linger.ms` not counted.
-    /// `delivery_timeout` is not looked at then; give whoever minds batches in flight one without end.
+    /// `delivery_timeout` is not looked at then; give the sender, which minds batches in flight, one without end.
     pub classic_expiry: Option<Duration>,
     /// The codec (`compression.type`). Batches stay raw if this build lacks it: [`check`](Self::check) tells before.
     pub compression: Compression,

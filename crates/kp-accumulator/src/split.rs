@@ -4,7 +4,7 @@
 use crate::accumulator::Accumulator;
 use crate::batch::{Batch, Closed, InFlight, Part};
 use crate::completion::Outcome;
-use crate::measure::Measure;
+use crate::format_overhead::FormatOverhead;
 use kp_memory::MemoryError;
 use kp_protocol::ProtocolError;
 use kp_protocol::records::{DecodedRecords, HeaderRef, Record, RecordEncoder, RecordRef};
@@ -47,7 +47,7 @@ impl SplitError {
 
 impl Accumulator {
     /// Re-packs the records of `batch` into smaller batches, which take its place in its queue with its age, callbacks
-    /// and sequences. Settle what comes back, `batch` with [`Outcome::Split`]: that leads everybody who waits on to the
+    /// and sequences. Settle what comes back, `batch` with [`Outcome::Split`]: that leads all waiters on to the
     /// parts.
     ///
     /// The parts hold `batch.size` bytes each; if the batch is a part itself, or no larger than that, half of its bytes,
@@ -86,9 +86,9 @@ impl Accumulator {
         // Two copies while it is read back: the batch in one piece, and its records without compression.
         let _counted = self.pool.reserve_over(batch.wire_size() + raw);
         let records = batch.read_back()?;
-        let measure = self.measure();
-        let room = self.part_size(batch, &records, measure)?;
-        let mut packing = Packing { room, surcharge: measure.surcharge, parts: Vec::new() };
+        let format_overhead = self.format_overhead();
+        let room = self.part_size(batch, &records, format_overhead)?;
+        let mut packing = Packing { room, surcharge: format_overhead.surcharge, parts: Vec::new() };
         for (index, record) in (0..).zip(records.iter()) {
             packing.add(self, batch, now, index, &record?)?;
         }
@@ -100,10 +100,10 @@ impl Accumulator {
         &self,
         batch: &Batch<InFlight>,
         records: &DecodedRecords,
-        measure: Measure,
+        format_overhead: FormatOverhead,
     ) -> Result<usize, ProtocolError> {
-        let raw = batch.raw_size() + batch.record_count() as usize * measure.surcharge;
-        let room = self.settings.batch_size.saturating_sub(measure.header);
+        let raw = batch.raw_size() + batch.record_count() as usize * format_overhead.surcharge;
+        let room = self.settings.batch_size.saturating_sub(format_overhead.header);
         if !batch.is_split_product() && raw > room {
             return Ok(room);
         }
@@ -111,7 +111,7 @@ impl Accumulator {
         for record in records.iter() {
             let record = record?;
             let headers: Vec<HeaderRef<'_>> = record.headers.iter().collect();
-            largest = largest.max(size_alone(&borrowed(&record, &headers)) + measure.surcharge);
+            largest = largest.max(size_alone(&borrowed(&record, &headers)) + format_overhead.surcharge);
         }
         Ok(largest.max(raw / 2))
     }

@@ -1,4 +1,4 @@
-//! What waits, and what the accumulator itself knows of why: for people who want to know why nothing goes out. Takes each
+//! What waits, and what the accumulator itself knows of why: for people who ask why nothing goes out. Takes each
 //! queue's lock for a moment; nothing on the way of a record looks here.
 
 use crate::accumulator::Accumulator;

@@ -1,4 +1,4 @@
-//! What is counted of one topic, for metrics. Written by the driver, a few adds for each batch; read by anybody.
+//! What is counted of one topic, for metrics. Written by the driver, a few adds for each batch; read by any thread.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

@@ -2,8 +2,9 @@
 
 use crate::batch::{ListMemory, PartitionContext, TopicContext};
 use crate::partition_queue::PartitionQueue;
-use crate::partitioner::{Counter, QueueLengths, Sticky};
+use crate::partitioner::{Counter, Sticky};
 use crate::queue_index::QueueIndex;
+use crate::queue_lengths::QueueLengths;
 use kp_protocol::{PartitionId, TopicName, TopicPartition};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;

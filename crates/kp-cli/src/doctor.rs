@@ -3,6 +3,7 @@
 
 mod cluster;
 mod listener;
+mod partitions;
 mod produce;
 mod release;
 mod report;
@@ -26,6 +27,9 @@ use crate::{
     args::{DoctorArgs, OutputArgs},
     configure::producer_config,
 };
+
+/// The step that looks at the topic and its partitions.
+const STEP_TOPIC: &str = "topic";
 
 /// # Errors
 /// A bad configuration is wrong usage. What the doctor finds is exit code 1, not an error.
@@ -54,20 +58,8 @@ fn visit(
     config: &kp_producer::ProducerConfig,
     settings: &Settings,
 ) -> io::Result<()> {
-    let (mut sockets, known) = (Sockets::new(), settings.broker_version_fallback);
-    let mut first: Option<Spoken> = None;
-    for (host, port) in &settings.bootstrap_servers {
-        if let Some(spoken) = knock(report, &mut sockets, host, *port, known) {
-            match &first {
-                None => first = Some(spoken),
-                Some(first) => same_cluster(report, &first.metadata, &spoken, host, *port),
-            }
-        }
-        // A producer needs one of the list; with one, the others are worth a warning.
-        if first.is_some() {
-            report.forgive();
-        }
-    }
+    let mut sockets = Sockets::new();
+    let first = knock_at_each(report, &mut sockets, settings);
     report.tell()?;
     let Some(mut spoken) = first else {
         report.skipped("listeners", "no broker answers as one");
@@ -76,17 +68,17 @@ fn visit(
     speaks(report, &spoken, settings);
     // Its fellows are as old: asking each would only cost time.
     let is_old = spoken.versions_known_by == Source::TakenFor09;
-    let known = if is_old { Some(OldKafka::V0_9_0) } else { known };
+    let known = if is_old { Some(OldKafka::V0_9_0) } else { settings.broker_version_fallback };
     let works =
         cluster::try_advertised(report, &mut sockets, &settings.bootstrap_servers, &spoken.metadata, known);
     report.tell()?;
     if let Some(name) = &args.topic {
-        let (broker, host, port) = match works.iter().next() {
-            Some((id, (host, port))) => (*id, host.clone(), *port),
-            None => (-1, settings.bootstrap_servers[0].0.clone(), settings.bootstrap_servers[0].1),
+        let (broker, (host, port)) = match works.first_key_value() {
+            Some((id, address)) => (*id, address),
+            None => (-1, &settings.bootstrap_servers[0]),
         };
         let tells_configs = spoken.connection.version(ApiKey::DescribeConfigs).is_ok();
-        let asked = Asked { broker, host: &host, port, tells_configs };
+        let asked = Asked { broker, host, port: *port, tells_configs };
         topic::examine(report, &asked, &mut spoken, name, &works, settings);
         report.tell()?;
     }
@@ -100,6 +92,24 @@ fn visit(
         }
     }
     Ok(())
+}
+
+/// Knocks at each entry of the bootstrap list; the first that answers as a broker.
+fn knock_at_each(report: &mut Report, sockets: &mut Sockets, settings: &Settings) -> Option<Spoken> {
+    let mut first: Option<Spoken> = None;
+    for (host, port) in &settings.bootstrap_servers {
+        if let Some(spoken) = knock(report, sockets, host, *port, settings.broker_version_fallback) {
+            match &first {
+                None => first = Some(spoken),
+                Some(first) => same_cluster(report, &first.metadata, &spoken, host, *port),
+            }
+        }
+        // A producer needs one of the list; with one, the others are worth a warning.
+        if first.is_some() {
+            report.forgive();
+        }
+    }
+    first
 }
 
 /// Name, address, and the first words with one entry of the bootstrap list.

@@ -235,11 +235,8 @@ impl Run {
                 Ok(Event::Ended(reason)) => {
                     ended += 1;
                     if let Some(reason) = reason {
-                        if self.measurement.is_some() {
-                            console.error(format_args!("stopped: {reason}"));
-                        }
+                        self.stop_for(&reason, console);
                         ending.stopped.get_or_insert(reason);
-                        self.halt();
                     }
                     if ended == self.producers.len() {
                         self.start_closing();
@@ -276,6 +273,14 @@ impl Run {
             let _ = start.send(measurement.start);
         }
         self.measurement = Some(measurement);
+    }
+
+    /// A sender that cannot go on ends the run.
+    fn stop_for(&mut self, reason: &str, console: &Console) {
+        if self.measurement.is_some() {
+            console.error(format_args!("stopped: {reason}"));
+        }
+        self.halt();
     }
 
     /// From here on nothing more is accepted.

@@ -18,10 +18,10 @@ pub(crate) mod summary;
 use std::{
     cell::Cell,
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     process,
     sync::{Arc, Mutex, OnceLock, PoisonError, atomic::Ordering, mpsc},
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -73,18 +73,59 @@ enum Event {
 /// # Errors
 /// What kept the run from starting, or the outcomes from being written.
 pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) -> Result<u8, Failure> {
-    if args.format == Format::Ndjson && args.key_separator.is_some() {
-        return Err(Failure::usage("--key-separator is for lines; a JSON object has a key of its own"));
-    }
-    if let Some(path) = &args.outcomes {
-        check_outcomes(path, args)?;
-    }
+    check(args)?;
     let config = producer_config(&args.config).map_err(Failure::usage)?;
     let max_request_size = max_request_size(&config);
-    let limit = line_limit(max_request_size, args.format);
     // Before anything is begun: a Ctrl-C from here on is told, and ends the run in order.
     let (events, incoming) = mpsc::channel();
-    let last_word = Arc::new(OnceLock::<Box<dyn Fn() + Send + Sync>>::new());
+    let last_word = listen(&events, console)?;
+    if let Some(address) = &args.metrics {
+        let bound = prometheus::serve(address)?;
+        console.note(format_args!("metrics at http://{bound}/metrics"));
+    }
+    let producer = build(config, console)?;
+    let gate = Arc::new(Gate::default());
+    let sources = input::open(&args.files, line_limit(max_request_size, args.format), &gate)
+        .map_err(|(name, error)| Failure::failed(format!("{name}: {error}")))?;
+    if sources.is_terminal {
+        console.note("reading records from the terminal, one per line; Ctrl-D ends them");
+    }
+    let (recording, lines_ended) = Recording::start(args.outcomes.as_deref(), &sources)?;
+    let run = Run {
+        producer,
+        gate,
+        outcomes: Arc::clone(&recording.outcomes),
+        console: console.clone(),
+        max_request_size,
+        is_reported: Arc::default(),
+    };
+    let _ = last_word.set(Box::new(run.last_word(lines_ended, output.json)));
+    let summary = run.carry(args, sources, events, &incoming);
+    run.producer.notices().iter().for_each(|notice| console.warn(notice));
+
+    let written = recording.end();
+    // A second Ctrl-C has its own last word, and never gives this back.
+    let mut is_reported = run.is_reported.lock().unwrap_or_else(PoisonError::into_inner);
+    *is_reported = true;
+    report(&summary, &run.outcomes, output, console)?;
+    drop(is_reported);
+    written?;
+    Ok(match (summary.interrupted, summary.is_success()) {
+        (true, _) => EXIT_INTERRUPTED,
+        (false, true) => 0,
+        (false, false) => 1,
+    })
+}
+
+/// What a second Ctrl-C says, once there is something to say.
+type LastWord = Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>;
+
+/// Turns the signals of the user into events.
+///
+/// # Errors
+/// The system took no handler.
+fn listen(events: &mpsc::Sender<Event>, console: &Console) -> Result<LastWord, Failure> {
+    let last_word = LastWord::default();
     let (interrupted, last) = (events.clone(), Arc::clone(&last_word));
     on_interrupt(
         console.clone(),
@@ -94,59 +135,47 @@ pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) ->
     .map_err(Failure::failed)?;
     let asking = events.clone();
     on_usr1(move || drop(asking.send(Event::WantsToKnow))).map_err(Failure::failed)?;
-    if let Some(address) = &args.metrics {
-        let bound = prometheus::serve(address)?;
-        console.note(format_args!("metrics at http://{bound}/metrics"));
-    }
-    let producer = build(config, console)?;
-    let gate = Arc::new(Gate::default());
-    let sources = input::open(&args.files, limit, &gate)
-        .map_err(|(name, error)| Failure::failed(format!("{name}: {error}")))?;
-    if sources.is_terminal {
-        console.note("reading records from the terminal, one per line; Ctrl-D ends them");
-    }
-    let file = args
-        .outcomes
-        .as_deref()
-        .map(|path| {
-            OutcomeFile::create(path).map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
-        })
-        .transpose()?;
-    let names: Vec<String> = sources.sources.iter().map(|source| source.name.clone()).collect();
-    let lines = file.as_ref().map(|file| file.lines.clone());
-    let outcomes = Arc::new(Outcomes::new(names.clone(), lines));
-    let (ended, lines_ended) = mpsc::channel();
-    let writer = file.map(|file| file.start(names, Arc::clone(&outcomes), ended));
+    Ok(last_word)
+}
 
-    let run = Run {
-        producer,
-        gate,
-        outcomes: Arc::clone(&outcomes),
-        console: console.clone(),
-        max_request_size,
-        is_reported: Arc::default(),
-    };
-    let _ = last_word.set(Box::new(run.last_word(lines_ended, output.json)));
-    let summary = run.carry(args, sources, events, &incoming);
-    run.producer.notices().iter().for_each(|notice| console.warn(notice));
+/// The outcomes of a run, and the file that they are written to, if there is one.
+struct Recording {
+    outcomes: Arc<Outcomes>,
+    file: Option<(PathBuf, JoinHandle<io::Result<()>>)>,
+}
 
-    outcomes.end_file();
-    let written = writer.map_or(Ok(()), |writer| {
-        writer.join().unwrap_or_else(|_| Err(io::Error::other("the thread that writes it has panicked")))
-    });
-    // A second Ctrl-C has its own last word, and never gives this back.
-    let mut is_reported = run.is_reported.lock().unwrap_or_else(PoisonError::into_inner);
-    *is_reported = true;
-    report(&summary, &outcomes, output, console)?;
-    drop(is_reported);
-    if let (Err(error), Some(path)) = (&written, &args.outcomes) {
-        return Err(Failure::failed(format!("{}: {error}", path.display())));
+impl Recording {
+    /// Begins to count, and to write if there is a path. The receiver learns when the last line is in the file.
+    ///
+    /// # Errors
+    /// The file cannot be created.
+    fn start(path: Option<&Path>, sources: &Sources) -> Result<(Self, mpsc::Receiver<()>), Failure> {
+        let created = |path: &Path| match OutcomeFile::create(path) {
+            Ok(file) => Ok((path.to_owned(), file)),
+            Err(error) => Err(Failure::failed(format!("{}: {error}", path.display()))),
+        };
+        let file = path.map(created).transpose()?;
+        let names: Vec<String> = sources.sources.iter().map(|source| source.name.clone()).collect();
+        let lines = file.as_ref().map(|(_, file)| file.lines.clone());
+        let outcomes = Arc::new(Outcomes::new(names.clone(), lines));
+        let (ended, lines_ended) = mpsc::channel();
+        let file = file.map(|(path, file)| (path, file.start(names, Arc::clone(&outcomes), ended)));
+        Ok((Self { outcomes, file }, lines_ended))
     }
-    Ok(match (summary.interrupted, summary.is_success()) {
-        (true, _) => EXIT_INTERRUPTED,
-        (false, true) => 0,
-        (false, false) => 1,
-    })
+
+    /// Waits until the last line is written.
+    ///
+    /// # Errors
+    /// The file did not take all of them.
+    fn end(self) -> Result<(), Failure> {
+        self.outcomes.end_file();
+        let Some((path, writer)) = self.file else { return Ok(()) };
+        let written = writer.join().unwrap_or_else(|_| {
+            let panicked = "the thread that writes it has panicked";
+            Err(io::Error::other(panicked))
+        });
+        written.map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
+    }
 }
 
 /// A producer, with its warnings told.
@@ -163,8 +192,13 @@ pub(crate) fn build(config: ProducerConfig, console: &Console) -> Result<Produce
 }
 
 /// # Errors
-/// The file of outcomes is stdout, or one of the inputs: it would be emptied before it is read.
-fn check_outcomes(path: &Path, args: &ProduceArgs) -> Result<(), Failure> {
+/// The file of outcomes is stdout, or one of the inputs: it would be emptied before it is read. A key separator is
+/// for lines.
+fn check(args: &ProduceArgs) -> Result<(), Failure> {
+    if args.format == Format::Ndjson && args.key_separator.is_some() {
+        return Err(Failure::usage("--key-separator is for lines; a JSON object has a key of its own"));
+    }
+    let Some(path) = &args.outcomes else { return Ok(()) };
     if path == Path::new("-") {
         return Err(Failure::usage("--outcomes needs a file: - is not one, and stdout is for results"));
     }
@@ -234,12 +268,7 @@ impl Run {
                 }
                 Ok(Event::Interrupted) => {
                     is_interrupted = true;
-                    // From here on nothing more is accepted.
-                    self.gate.shut();
-                    self.console.error(match self.outcomes.in_doubt() {
-                        0 => "interrupted: nothing is on its way",
-                        _ => "interrupted: sending what was accepted; Ctrl-C again leaves at once and says why it waited",
-                    });
+                    self.stop_accepting();
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => continue,
                 // This function holds a sender itself.
@@ -252,6 +281,15 @@ impl Run {
         }
         drop(progress);
         self.conclude(is_interrupted, stopped)
+    }
+
+    /// The first Ctrl-C: from here on nothing more is accepted.
+    fn stop_accepting(&self) {
+        self.gate.shut();
+        self.console.error(match self.outcomes.in_doubt() {
+            0 => "interrupted: nothing is on its way",
+            _ => "interrupted: sending what was accepted; Ctrl-C again leaves at once and says why it waited",
+        });
     }
 
     /// What a second Ctrl-C does: the lines of `--outcomes` that are known, whole; what is in doubt; and the end.

@@ -47,16 +47,11 @@ enum State {
 }
 
 impl Allocation {
-    pub(crate) fn served(pool: Arc<BufferPool>, buffer: Buffer, deadline: Deadline) -> Self {
+    fn served(pool: Arc<BufferPool>, buffer: Buffer, deadline: Deadline) -> Self {
         Self { pool, requested: buffer.capacity(), deadline, state: State::Served(buffer) }
     }
 
-    pub(crate) fn queued(
-        pool: Arc<BufferPool>,
-        requested: usize,
-        ticket: Ticket,
-        deadline: Deadline,
-    ) -> Self {
+    fn queued(pool: Arc<BufferPool>, requested: usize, ticket: Ticket, deadline: Deadline) -> Self {
         Self { pool, requested, deadline, state: State::Queued(ticket) }
     }
 
@@ -90,8 +85,10 @@ impl Allocation {
     fn poll_answer(&mut self, waker: &Waker) -> Poll<Result<Buffer, MemoryError>> {
         match std::mem::replace(&mut self.state, State::Done) {
             State::Served(buffer) => Poll::Ready(Ok(buffer)),
-            State::Queued(ticket) => match self.pool.poll_ticket(ticket, waker) {
-                Poll::Ready(answer) => Poll::Ready(answer),
+            State::Queued(ticket) => match self.pool.poll_answer(ticket, waker) {
+                Poll::Ready(Some(Ok(grant))) => Poll::Ready(self.pool.lend(grant.bytes, grant)),
+                Poll::Ready(Some(Err(error))) => Poll::Ready(Err(error)),
+                Poll::Ready(None) => Poll::Ready(Err(MemoryError::Closed)),
                 Poll::Pending => {
                     self.state = State::Queued(ticket);
                     Poll::Pending
@@ -115,5 +112,20 @@ impl Drop for Allocation {
         if let State::Queued(ticket) = self.state {
             self.pool.leave(ticket);
         }
+    }
+}
+
+impl BufferPool {
+    /// Takes `bytes`, now or when those who wait longer have been served (BP7). The place in the queue is taken by
+    /// this call, not by the first poll.
+    ///
+    /// # Errors
+    /// As [`try_allocate`](Self::try_allocate); the returned future fails with [`MemoryError::Exhausted`] at
+    /// `deadline`. Source: `max.block.ms`.
+    pub fn allocate(self: &Arc<Self>, bytes: usize, deadline: Deadline) -> Result<Allocation, MemoryError> {
+        Ok(match self.take_or_join(bytes, deadline)? {
+            Ok(grant) => Allocation::served(Arc::clone(self), self.lend(bytes, grant)?, deadline),
+            Err(ticket) => Allocation::queued(Arc::clone(self), bytes, ticket, deadline),
+        })
     }
 }

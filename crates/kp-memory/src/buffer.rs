@@ -1,7 +1,8 @@
 //! A piece of memory on loan from the pool. Owner: the holder of the value; given back by `Drop`, also when it was
 //! frozen and the last `Bytes` over it goes. Dropping one may wake waiters: never with a lock held.
 
-use crate::BufferPool;
+use crate::waiters::Grant;
+use crate::{BufferPool, MemoryError};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -96,5 +97,42 @@ impl AsRef<[u8]> for Loan {
 impl Drop for Loan {
     fn drop(&mut self) {
         self.pool.give_back(Some(std::mem::take(&mut self.bytes)), self.reserved, false);
+    }
+}
+
+impl BufferPool {
+    /// Takes `bytes` if they are there now and no caller waits already; `None` means it would have to wait.
+    ///
+    /// # Errors
+    /// [`MemoryError::TooLarge`] when it could never fit, [`MemoryError::Closed`] after [`close`](Self::close),
+    /// [`MemoryError::OutOfMemory`] when the system has none.
+    pub fn try_allocate(self: &Arc<Self>, bytes: usize) -> Result<Option<Buffer>, MemoryError> {
+        self.take_now(bytes)?.map(|grant| self.lend(bytes, grant)).transpose()
+    }
+
+    /// As [`reserve_over`](Self::reserve_over), with the memory: for records that were accepted already and have to be
+    /// written anew (the parts of a batch that was too large, BB28).
+    ///
+    /// # Errors
+    /// [`MemoryError::OutOfMemory`] when the system has none.
+    pub fn allocate_over(self: &Arc<Self>, bytes: usize) -> Result<Buffer, MemoryError> {
+        self.take_over(bytes, false);
+        self.lend(bytes, Grant { bytes, page: None })
+    }
+
+    /// Makes the buffer for memory that is already taken; gives it back if the system has none (BP12).
+    pub(crate) fn lend(self: &Arc<Self>, bytes: usize, grant: Grant) -> Result<Buffer, MemoryError> {
+        let buffer = match grant.page {
+            Some(page) => page,
+            None => {
+                let mut fresh = Vec::new();
+                if fresh.try_reserve_exact(bytes).is_err() {
+                    self.give_back(None, bytes, false);
+                    return Err(MemoryError::OutOfMemory { requested: bytes });
+                }
+                fresh
+            }
+        };
+        Ok(Buffer::new(Arc::clone(self), buffer, bytes))
     }
 }

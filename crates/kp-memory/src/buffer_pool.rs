@@ -1,10 +1,11 @@
-//! The pool: how much is left, which pages can be used again, who is served next.
+//! The pool: how much is left, which pages can be used again, who is served next. It counts; what is lent and given back by
+//! `Drop` is in `buffer.rs`, `reservation.rs` and `allocation.rs`.
 //! Touched by every thread that sends, and by the one that drops the last `Bytes` of a batch. One lock, never held while
 //! memory is made, dropped or waited for, nor while a waker is cloned, run or dropped (BP17).
 
+use crate::MemoryError;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::waiters::{Answer, Grant, Wanted};
-use crate::{Allocation, Buffer, MemoryError, Reservation};
 use kp_time::{Deadline, Left, Overdue, Ticket, WaitList, Wakers};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -89,99 +90,6 @@ impl BufferPool {
                 driver: None,
             }),
         })
-    }
-
-    /// Takes `bytes` if they are there now and no caller waits already; `None` means it would have to wait.
-    ///
-    /// # Errors
-    /// [`MemoryError::TooLarge`] when it could never fit, [`MemoryError::Closed`] after [`close`](Self::close),
-    /// [`MemoryError::OutOfMemory`] when the system has none.
-    pub fn try_allocate(self: &Arc<Self>, bytes: usize) -> Result<Option<Buffer>, MemoryError> {
-        let mut after = AfterUnlock::default();
-        let grant = {
-            let mut state = self.state.lock();
-            self.check(&state, bytes)?;
-            if state.waiters.is_empty() { state.take(bytes, self.page_size, &mut after) } else { None }
-        };
-        after.run();
-        grant.map(|grant| self.lend(bytes, grant)).transpose()
-    }
-
-    /// Takes `bytes`, now or when those who wait longer have been served (BP7). The place in the queue is taken by
-    /// this call, not by the first poll.
-    ///
-    /// # Errors
-    /// As [`try_allocate`](Self::try_allocate); the returned future fails with [`MemoryError::Exhausted`] at
-    /// `deadline`. Source: `max.block.ms`.
-    pub fn allocate(self: &Arc<Self>, bytes: usize, deadline: Deadline) -> Result<Allocation, MemoryError> {
-        let mut after = AfterUnlock::default();
-        let grant = {
-            let mut state = self.state.lock();
-            self.check(&state, bytes)?;
-            let grant =
-                if state.waiters.is_empty() { state.take(bytes, self.page_size, &mut after) } else { None };
-            grant.ok_or_else(|| {
-                let ticket = state.waiters.join(Wanted { needed: bytes, granted: 0 }, deadline);
-                // What is left goes to the head at once, piecemeal.
-                state.hand_over(self.page_size, &mut after);
-                self.publish(&state);
-                (ticket, state.driver.clone())
-            })
-        };
-        after.run();
-        match grant {
-            Ok(grant) => Ok(Allocation::served(Arc::clone(self), self.lend(bytes, grant)?, deadline)),
-            Err((ticket, driver)) => {
-                driver.inspect(|driver| driver.wake_by_ref());
-                Ok(Allocation::queued(Arc::clone(self), bytes, ticket, deadline))
-            }
-        }
-    }
-
-    /// Counts `bytes` that have no page, without waiting. `None` when they are not there, or when a caller waits.
-    #[must_use]
-    pub fn reserve(self: &Arc<Self>, bytes: usize) -> Option<Reservation> {
-        let mut after = AfterUnlock::default();
-        let taken = {
-            let mut state = self.state.lock();
-            state.waiters.is_empty() && state.take_bytes(bytes, self.page_size, &mut after)
-        };
-        after.run();
-        taken.then(|| Reservation::new(Arc::clone(self), bytes, false))
-    }
-
-    /// Counts `bytes` that have no page, also when they are not there: for what exists already and must be counted
-    /// (the parts of a batch that was split, BB28; per-record bookkeeping). [`available`](Self::available) stays at
-    /// zero until as much has come back.
-    pub fn reserve_over(self: &Arc<Self>, bytes: usize) -> Reservation {
-        self.take_over(bytes, false);
-        Reservation::new(Arc::clone(self), bytes, false)
-    }
-
-    /// Counts `bytes` of bookkeeping: what a batch takes in memory besides its pages. Up to an eighth of the capacity (64 KiB at
-    /// least) stands beside the pages; what is more takes the place of pages, also when none is free. Never waits.
-    pub fn bookkeep(self: &Arc<Self>, bytes: usize) -> Reservation {
-        self.add_bookkeeping(bytes);
-        Reservation::bookkeeping(Arc::clone(self), bytes)
-    }
-
-    /// As [`reserve_over`](Self::reserve_over), with the memory: for records that were accepted already and have to be
-    /// written anew (the parts of a batch that was too large, BB28).
-    ///
-    /// # Errors
-    /// [`MemoryError::OutOfMemory`] when the system has none.
-    pub fn allocate_over(self: &Arc<Self>, bytes: usize) -> Result<Buffer, MemoryError> {
-        self.take_over(bytes, false);
-        self.lend(bytes, Grant { bytes, page: None })
-    }
-
-    /// Takes `bytes` out of the pool for as long as the reservation lives, and lowers what one allocation can get:
-    /// for what freeing memory needs itself (the output of compression), so that it never waits. To be called before
-    /// the first allocation.
-    pub fn set_aside(self: &Arc<Self>, bytes: usize) -> Reservation {
-        let bytes = bytes.min(self.capacity);
-        self.take_over(bytes, true);
-        Reservation::new(Arc::clone(self), bytes, true)
     }
 
     /// Fails the waiters whose deadline is past, and takes back what was granted to a waiter that has not fetched it by then.
@@ -350,25 +258,65 @@ impl BufferPool {
         bookkeeping.saturating_sub(self.bookkeeping_beside)
     }
 
-    pub(crate) fn poll_ticket(
-        self: &Arc<Self>,
-        ticket: Ticket,
-        waker: &Waker,
-    ) -> Poll<Result<Buffer, MemoryError>> {
+    /// Takes `bytes` if they are there now and no caller waits already.
+    pub(crate) fn take_now(&self, bytes: usize) -> Result<Option<Grant>, MemoryError> {
+        let mut after = AfterUnlock::default();
+        let grant = {
+            let mut state = self.state.lock();
+            self.check(&state, bytes)?;
+            if state.waiters.is_empty() { state.take(bytes, self.page_size, &mut after) } else { None }
+        };
+        after.run();
+        Ok(grant)
+    }
+
+    /// Takes `bytes` likewise, or a place in the queue; then the driver is woken.
+    pub(crate) fn take_or_join(
+        &self,
+        bytes: usize,
+        deadline: Deadline,
+    ) -> Result<Result<Grant, Ticket>, MemoryError> {
+        let mut after = AfterUnlock::default();
+        let grant = {
+            let mut state = self.state.lock();
+            self.check(&state, bytes)?;
+            let grant =
+                if state.waiters.is_empty() { state.take(bytes, self.page_size, &mut after) } else { None };
+            grant.ok_or_else(|| {
+                let ticket = state.waiters.join(Wanted { needed: bytes, granted: 0 }, deadline);
+                // What is left goes to the head at once, piecemeal.
+                state.hand_over(self.page_size, &mut after);
+                self.publish(&state);
+                (ticket, state.driver.clone())
+            })
+        };
+        after.run();
+        Ok(grant.map_err(|(ticket, driver)| {
+            driver.inspect(|driver| driver.wake_by_ref());
+            ticket
+        }))
+    }
+
+    /// Takes `bytes` without a page, if they are there now and no caller waits already.
+    pub(crate) fn take_bytes_now(&self, bytes: usize) -> bool {
+        let mut after = AfterUnlock::default();
+        let taken = {
+            let mut state = self.state.lock();
+            state.waiters.is_empty() && state.take_bytes(bytes, self.page_size, &mut after)
+        };
+        after.run();
+        taken
+    }
+
+    /// The answer to a place in the queue, or a promise to wake `waker` when there is one. `Ready(None)`: it was fetched before.
+    pub(crate) fn poll_answer(&self, ticket: Ticket, waker: &Waker) -> Poll<Option<Answer>> {
         // Cloned before the lock and dropped after it: a waker is foreign code (BP17).
         let mut waker = Some(waker.clone());
-        let answer = {
-            let mut state = self.state.lock();
-            let answer = state.waiters.poll(ticket, &mut waker);
-            self.publish(&state);
-            answer
-        };
-        match answer {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(Ok(grant))) => Poll::Ready(self.lend(grant.bytes, grant)),
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(error)),
-            Poll::Ready(None) => Poll::Ready(Err(MemoryError::Closed)),
-        }
+        let mut state = self.state.lock();
+        let answer = state.waiters.poll(ticket, &mut waker);
+        self.publish(&state);
+        drop(state);
+        answer
     }
 
     pub(crate) fn leave(&self, ticket: Ticket) {
@@ -411,22 +359,6 @@ impl BufferPool {
         } else {
             Ok(())
         }
-    }
-
-    /// Makes the buffer for memory that is already taken; gives it back if the system has none (BP12).
-    fn lend(self: &Arc<Self>, bytes: usize, grant: Grant) -> Result<Buffer, MemoryError> {
-        let buffer = match grant.page {
-            Some(page) => page,
-            None => {
-                let mut fresh = Vec::new();
-                if fresh.try_reserve_exact(bytes).is_err() {
-                    self.give_back(None, bytes, false);
-                    return Err(MemoryError::OutOfMemory { requested: bytes });
-                }
-                fresh
-            }
-        };
-        Ok(Buffer::new(Arc::clone(self), buffer, bytes))
     }
 }
 

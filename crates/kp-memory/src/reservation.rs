@@ -36,11 +36,11 @@ enum Kind {
 }
 
 impl Reservation {
-    pub(crate) fn new(pool: Arc<BufferPool>, bytes: usize, set_aside: bool) -> Self {
+    fn new(pool: Arc<BufferPool>, bytes: usize, set_aside: bool) -> Self {
         Self { pool, bytes, kind: if set_aside { Kind::SetAside } else { Kind::Plain } }
     }
 
-    pub(crate) fn bookkeeping(pool: Arc<BufferPool>, bytes: usize) -> Self {
+    fn bookkeeping(pool: Arc<BufferPool>, bytes: usize) -> Self {
         Self { pool, bytes, kind: Kind::Bookkeeping }
     }
 
@@ -86,5 +86,38 @@ impl Drop for Reservation {
                 Kind::Bookkeeping => self.pool.end_bookkeeping(self.bytes),
             }
         }
+    }
+}
+
+impl BufferPool {
+    /// Counts `bytes` that have no page, without waiting. `None` when they are not there, or when a caller waits.
+    #[must_use]
+    pub fn reserve(self: &Arc<Self>, bytes: usize) -> Option<Reservation> {
+        let taken = self.take_bytes_now(bytes);
+        taken.then(|| Reservation::new(Arc::clone(self), bytes, false))
+    }
+
+    /// Counts `bytes` that have no page, also when they are not there: for what exists already and must be counted
+    /// (the parts of a batch that was split, BB28; per-record bookkeeping). [`available`](Self::available) stays at
+    /// zero until as much has come back.
+    pub fn reserve_over(self: &Arc<Self>, bytes: usize) -> Reservation {
+        self.take_over(bytes, false);
+        Reservation::new(Arc::clone(self), bytes, false)
+    }
+
+    /// Counts `bytes` of bookkeeping: what a batch takes in memory besides its pages. Up to an eighth of the capacity (64 KiB at
+    /// least) stands beside the pages; what is more takes the place of pages, also when none is free. Never waits.
+    pub fn bookkeep(self: &Arc<Self>, bytes: usize) -> Reservation {
+        self.add_bookkeeping(bytes);
+        Reservation::bookkeeping(Arc::clone(self), bytes)
+    }
+
+    /// Takes `bytes` out of the pool for as long as the reservation lives, and lowers what one allocation can get:
+    /// for what freeing memory needs itself (the output of compression), so that it never waits. To be called before
+    /// the first allocation.
+    pub fn set_aside(self: &Arc<Self>, bytes: usize) -> Reservation {
+        let bytes = bytes.min(self.capacity());
+        self.take_over(bytes, true);
+        Reservation::new(Arc::clone(self), bytes, true)
     }
 }

@@ -17,6 +17,8 @@ use crate::packages::cargo;
 const SEEDS_WITHOUT: u64 = 300;
 /// No run of seeds or tests needs longer; one that does hangs.
 const LIMIT: Duration = Duration::from_secs(240);
+/// A build ends by itself, late where the machine does other work.
+const BUILD_LIMIT: Duration = Duration::from_secs(3600);
 
 /// Builds and runs.
 pub(super) struct Judge<'a> {
@@ -73,7 +75,7 @@ impl fmt::Display for Verdict {
 
 /// How a command ended, and what it said.
 struct Ended {
-    /// `None`: it was ended after [`LIMIT`].
+    /// `None`: it was ended after its limit.
     succeeded: Option<bool>,
     output: String,
 }
@@ -81,7 +83,7 @@ struct Ended {
 impl Judge<'_> {
     /// The code without a bug has to be without a complaint, or every plant would count as caught.
     pub(super) fn expect_no_complaint(&self) -> Result<(), XtaskError> {
-        self.expect_none(&mut self.simulation(SEEDS_WITHOUT))
+        self.expect_none(self.simulation(SEEDS_WITHOUT))
     }
 
     /// As [`expect_no_complaint`](Self::expect_no_complaint), of a seed that complained with a bug planted.
@@ -89,15 +91,24 @@ impl Judge<'_> {
         if seed < SEEDS_WITHOUT {
             return Ok(());
         }
-        self.expect_none(self.simulation(1).env("KP_FIRST_SEED", seed.to_string()))
+        let mut simulation = self.simulation(1);
+        simulation.env("KP_FIRST_SEED", seed.to_string());
+        self.expect_none(simulation)
     }
 
-    fn expect_none(&self, command: &mut Command) -> Result<(), XtaskError> {
-        let ended = self.run(command)?;
+    fn expect_none(&self, mut command: Command) -> Result<(), XtaskError> {
+        let built = self.build()?;
+        let ended = if built.succeeded == Some(true) { self.run(&mut command)? } else { built };
         match ended.succeeded {
             Some(true) => Ok(()),
-            _ => Err(XtaskError::Failed(format!("without a plant:\n{}", ended.output))),
+            Some(false) => Err(XtaskError::Failed(format!("without a plant:\n{}", ended.output))),
+            None => Err(XtaskError::Failed(format!("without a plant, it does not end:\n{}", ended.output))),
         }
+    }
+
+    /// Builds the simulation, so that no run is charged with the time of a build.
+    fn build(&self) -> Result<Ended, XtaskError> {
+        self.run_within(BUILD_LIMIT, self.simulation(0).arg("--no-run"))
     }
 
     /// Runs the laws or the test that have to notice.
@@ -109,7 +120,7 @@ impl Judge<'_> {
     }
 
     fn by_laws(&self, wanted: &[String]) -> Result<Verdict, XtaskError> {
-        let built = self.run(self.simulation(0).arg("--no-run"))?;
+        let built = self.build()?;
         if built.succeeded != Some(true) {
             return Ok(Verdict::DoesNotCompile(built.output));
         }
@@ -133,7 +144,7 @@ impl Judge<'_> {
             command.args(["--package", package]);
             command
         };
-        let built = self.run(test().arg("--no-run"))?;
+        let built = self.run_within(BUILD_LIMIT, test().arg("--no-run"))?;
         if built.succeeded != Some(true) {
             return Ok(Verdict::DoesNotCompile(built.output));
         }
@@ -162,6 +173,10 @@ impl Judge<'_> {
     }
 
     fn run(&self, command: &mut Command) -> Result<Ended, XtaskError> {
+        self.run_within(LIMIT, command)
+    }
+
+    fn run_within(&self, limit: Duration, command: &mut Command) -> Result<Ended, XtaskError> {
         let shown = crate::kafka::shown(command);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = command.spawn().doing(|| format!("starting `{shown}`"))?;
@@ -169,7 +184,7 @@ impl Judge<'_> {
             child.stdout.take().map(|stdout| std::thread::spawn(move || read_all(stdout))),
             child.stderr.take().map(|stderr| std::thread::spawn(move || read_all(stderr))),
         ];
-        let succeeded = wait(&mut child).doing(|| format!("waiting for `{shown}`"))?;
+        let succeeded = wait(&mut child, limit).doing(|| format!("waiting for `{shown}`"))?;
         let output = readers.into_iter().flatten().filter_map(|reader| reader.join().ok()).collect();
         Ok(Ended { succeeded, output })
     }
@@ -183,13 +198,13 @@ fn read_all(mut from: impl Read) -> String {
 }
 
 /// Waits; `None` if it took too long and was ended.
-fn wait(child: &mut Child) -> std::io::Result<Option<bool>> {
+fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<bool>> {
     let started = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status.success()));
         }
-        if started.elapsed() > LIMIT {
+        if started.elapsed() > limit {
             // With what cargo has started.
             Pid::from_raw(child.id() as i32)
                 .map_or(Ok(()), |group| kill_process_group(group, Signal::KILL))?;

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 const THREADS: u32 = 4;
 const PARTITIONS: usize = 6;
-/// Longer than any of these tests takes: who sleeps so long was not woken.
+/// Longer than any of these tests takes: a thread that sleeps so long was not woken.
 const TOO_LONG: Duration = Duration::from_secs(5);
 
 struct Parker(Thread);
@@ -65,7 +65,7 @@ impl Network<'_> {
         }
     }
 
-    /// Asked again after each look: the look takes note of the close, which then wakes nobody any more.
+    /// Asked again after each look: the look takes note of the close, which then wakes no driver any more.
     fn is_over(&self) -> bool {
         self.accumulator.is_closed() && !self.accumulator.has_incomplete()
     }

@@ -121,7 +121,7 @@ impl Callbacks {
         }
     }
 
-    /// Tells everybody, in append order: `call` and `tell` are given the record's index with its callback or token.
+    /// Tells each record's callback or the listener, in append order: `call` and `tell` are given the record's index with its callback or token.
     pub(crate) fn tell(
         self,
         lists: &ListMemory,

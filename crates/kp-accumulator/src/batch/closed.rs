@@ -3,7 +3,7 @@
 use super::core::Core;
 use super::pages::Pages;
 use super::{Batch, HeadBatch, Payload, Sealed};
-use crate::measure::Measure;
+use crate::format_overhead::FormatOverhead;
 use kp_memory::Buffer;
 use kp_protocol::compression::Compression;
 
@@ -20,8 +20,8 @@ impl Batch<Closed> {
     }
 
     /// As the head of its queue.
-    pub(crate) fn as_head(&self, measure: Measure) -> HeadBatch<'_> {
-        self.core.as_head(self.core.raw, measure)
+    pub(crate) fn as_head(&self, format_overhead: FormatOverhead) -> HeadBatch<'_> {
+        self.core.as_head(self.core.raw, format_overhead)
     }
 
     /// The raw pages, for a codec to put its bytes into.

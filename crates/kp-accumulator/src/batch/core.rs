@@ -10,9 +10,9 @@ use super::place::BatchPlace;
 use crate::completion::{Completion, Outcome, RecordCallback};
 use crate::compression_ratio::CompressionRatio;
 use crate::failure::{BatchFailure, Certainty, FailureKind};
+use crate::format_overhead::FormatOverhead;
 use crate::growth_limit::GrowthLimit;
 use crate::incomplete::{BatchNumber, Entry, Incomplete};
-use crate::measure::Measure;
 use crate::queue_index::QueueIndex;
 use crate::topic_counters::TopicCounters;
 use kp_memory::{BufferPool, Reservation};
@@ -131,7 +131,7 @@ impl Core {
         self.completion = completion;
     }
 
-    /// It is settled, and kept to be used again: lets go of everything that somebody else may need. Gives its completion away if
+    /// It is settled, and kept to be used again: lets go of everything that another batch may need. Gives its completion away if
     /// others look at it.
     pub(crate) fn retire(&mut self, blank: &Arc<Completion>) -> Option<Arc<Completion>> {
         debug_assert!(self.entry.is_none(), "it is settled");
@@ -183,11 +183,11 @@ impl Core {
     }
 
     /// The head of a queue as a gate sees it. Its records take `payload` bytes as they are.
-    pub(super) fn as_head(&self, payload: usize, measure: Measure) -> HeadBatch<'_> {
+    pub(super) fn as_head(&self, payload: usize, format_overhead: FormatOverhead) -> HeadBatch<'_> {
         HeadBatch {
             partition: &self.context.topic_partition,
             records: self.records.count(),
-            wire_size: measure.wire_size(self.records.count(), self.raw, payload),
+            wire_size: format_overhead.wire_size(self.records.count(), self.raw, payload),
             attempts: self.ledger.attempts(),
             identity: self.sent.and_then(|sent| sent.identity),
             ever_unknown: self.ledger.is_ever_unknown(),
@@ -222,7 +222,7 @@ impl Core {
         self.sent = Some(sent);
     }
 
-    /// There are no records whose outcome anybody could ask for.
+    /// There are no records whose outcome a waiter could ask for.
     pub(super) fn forget(&mut self) {
         self.leave();
     }
@@ -275,7 +275,7 @@ impl Drop for Core {
         if self.entry.is_none() {
             return;
         }
-        // Nobody settled it: the driver's thread is gone, or the accumulator was dropped with the batch in it.
+        // It was dropped unsettled: the driver's thread is gone, or the accumulator was dropped with the batch in it.
         let certainty = if self.ledger.is_in_flight() { Certainty::Unknown } else { Certainty::NotWritten };
         self.context.topic.incomplete.count_abandoned(self.records.count());
         self.finish(Outcome::Failed(Arc::new(

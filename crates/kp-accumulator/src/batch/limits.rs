@@ -1,6 +1,6 @@
 //! How much an open batch may take, by the settings and by how well its topic compresses. Asked for each record.
 
-use crate::measure::Measure;
+use crate::format_overhead::FormatOverhead;
 
 /// How large the settings let a batch become.
 #[derive(Clone, Copy, Debug)]
@@ -34,17 +34,17 @@ pub(crate) struct OpenLimits {
 
 impl OpenLimits {
     /// Limits of a batch that reaches `batch.size` on the wire by `ratio`, an estimate with its safety included (BB3).
-    pub(crate) fn of(size: BatchSize, ratio: Option<f32>, measure: Measure) -> Self {
+    pub(crate) fn of(size: BatchSize, ratio: Option<f32>, format_overhead: FormatOverhead) -> Self {
         let raw_per_wire = ratio.map(|ratio| 1.0 / f64::from(ratio.max(f32::MIN_POSITIVE)));
-        Self::new(size.wire, size.max_raw, raw_per_wire, measure)
+        Self::new(size.wire, size.max_raw, raw_per_wire, format_overhead)
     }
 
-    fn new(wire: usize, max_raw: usize, raw_per_wire: Option<f64>, measure: Measure) -> Self {
-        let room = wire.saturating_sub(measure.header);
+    fn new(wire: usize, max_raw: usize, raw_per_wire: Option<f64>, format_overhead: FormatOverhead) -> Self {
+        let room = wire.saturating_sub(format_overhead.header);
         let full_at =
             raw_per_wire.map_or(room, |raw_per_wire| ((room as f64 * raw_per_wire) as usize).min(max_raw));
         // What asks for room is a record without its surcharge, so that goes off here, once.
-        let without = |bytes: usize| bytes.saturating_sub(measure.surcharge);
+        let without = |bytes: usize| bytes.saturating_sub(format_overhead.surcharge);
         Self {
             room: without(room),
             full_at,
@@ -52,16 +52,21 @@ impl OpenLimits {
             wire,
             raw_per_wire,
             max_raw: without(max_raw),
-            surcharge: measure.surcharge,
+            surcharge: format_overhead.surcharge,
         }
     }
 
     /// The same with another `batch.size` of room, at most `most` altogether; `None` if that is no more.
-    pub(super) fn grown(&self, size: BatchSize, most: usize, measure: Measure) -> Option<Self> {
+    pub(super) fn grown(
+        &self,
+        size: BatchSize,
+        most: usize,
+        format_overhead: FormatOverhead,
+    ) -> Option<Self> {
         let wire = self.wire.saturating_add(size.wire).min(most);
         // What is compressed was eight batches already: more would take its worker longer than a round trip.
         let max_raw = if size.is_compressed { size.max_raw } else { wire };
-        let grown = Self::new(wire, max_raw, self.raw_per_wire, measure);
+        let grown = Self::new(wire, max_raw, self.raw_per_wire, format_overhead);
         (grown.full_at > self.full_at).then_some(Self { first_full_at: self.first_full_at, ..grown })
     }
 

@@ -4,7 +4,7 @@ use super::core::{Core, PartitionContext};
 use super::limits::{BatchSize, OpenLimits};
 use super::pages::Pages;
 use super::{Batch, Closed, Notify};
-use crate::measure::Measure;
+use crate::format_overhead::FormatOverhead;
 use kp_memory::Buffer;
 use kp_protocol::ProtocolError;
 use kp_protocol::records::RecordRef;
@@ -29,7 +29,7 @@ pub struct Open {
 
 /// What came of trying to append.
 #[derive(Debug)]
-pub(crate) enum Room {
+pub(crate) enum Fit {
     /// Appended; so many bytes.
     Taken(usize),
     /// The batch is full: no more records.
@@ -57,7 +57,7 @@ impl Batch<Open> {
         &mut self,
         record: &RecordRef<'_>,
         spare: &mut Option<Buffer>,
-    ) -> Result<Room, ProtocolError> {
+    ) -> Result<Fit, ProtocolError> {
         let (core, state) = (&mut *self.core, &mut self.state);
         if record.headers.is_empty() {
             // A bound that costs nothing decides for all but the last record of a page.
@@ -66,17 +66,17 @@ impl Batch<Open> {
             if bound <= state.page.spare() && state.limits.has_room(state.counted, bound) {
                 let written = core.records.append(record, state.page.vec_mut())?;
                 state.counted += written + state.limits.surcharge;
-                return Ok(Room::Taken(written));
+                return Ok(Fit::Taken(written));
             }
         }
         let size = core.records.record_size(record);
         // BB1: the first record is taken whatever its size.
         if !core.records.is_empty() && !state.limits.has_room(state.counted, size) {
-            return Ok(Room::Full);
+            return Ok(Fit::Full);
         }
         if size > state.page.spare() {
             if spare.as_ref().is_none_or(|page| page.spare() < size) {
-                return Ok(Room::NeedsPage(size));
+                return Ok(Fit::NeedsPage(size));
             }
             if let Some(fresh) = spare.take() {
                 let before = std::mem::replace(&mut state.page, fresh);
@@ -87,7 +87,7 @@ impl Batch<Open> {
         }
         let written = core.records.append(record, state.page.vec_mut())?;
         state.counted += written + state.limits.surcharge;
-        Ok(Room::Taken(written))
+        Ok(Fit::Taken(written))
     }
 
     /// The last record is to be noted for a callback or token. As [`Callbacks::push`].
@@ -125,13 +125,13 @@ impl Batch<Open> {
     }
 
     /// Makes room for another `batch.size`, at most `most` bytes on the wire altogether. Whether it did.
-    pub(crate) fn grow(&mut self, size: BatchSize, most: usize, measure: Measure) -> bool {
-        let grown = self.state.limits.grown(size, most, measure);
+    pub(crate) fn grow(&mut self, size: BatchSize, most: usize, format_overhead: FormatOverhead) -> bool {
+        let grown = self.state.limits.grown(size, most, format_overhead);
         self.state.limits = grown.unwrap_or(self.state.limits);
         grown.is_some()
     }
 
-    /// Whether it holds more than `batch.size`, so that nobody waits for it to become full.
+    /// Whether it holds more than `batch.size`, so that the driver does not wait for it to become full.
     pub(crate) fn has_grown(&self) -> bool {
         self.state.limits.full_at > self.state.limits.first_full_at
     }

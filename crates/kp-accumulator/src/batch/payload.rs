@@ -1,4 +1,4 @@
-//! The records of a batch as they go to the wire: shared pieces of memory that nobody changes.
+//! The records of a batch as they go to the wire: shared pieces of memory that are not changed any more.
 
 use super::pages::{FEW, Pages};
 use bytes::Bytes;

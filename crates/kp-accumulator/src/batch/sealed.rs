@@ -2,7 +2,7 @@
 
 use super::core::Sent;
 use super::{Batch, HeadBatch, InFlight, Payload, WireBatch};
-use crate::measure::Measure;
+use crate::format_overhead::FormatOverhead;
 use kp_protocol::ProtocolError;
 use kp_protocol::compression::Compression;
 use kp_protocol::records::BATCH_HEADER_SIZE;
@@ -31,8 +31,8 @@ impl Batch<Sealed> {
     }
 
     /// As the head of its queue.
-    pub(crate) fn as_head(&self, measure: Measure) -> HeadBatch<'_> {
-        self.core.as_head(self.state.payload.size(), measure)
+    pub(crate) fn as_head(&self, format_overhead: FormatOverhead) -> HeadBatch<'_> {
+        self.core.as_head(self.state.payload.size(), format_overhead)
     }
 
     /// Bytes on the wire, header included.

@@ -202,7 +202,7 @@ fn a_batch_in_memory_that_was_used_before_knows_nothing_of_the_one_before() {
         other => panic!("{other:?}"),
     };
     assert_eq!((offset(&kept.completion, 0), offset(&second.completion, 0)), (Some(40), Some(70)));
-    // Nobody looks at either any more: both serve again, as if new.
+    // No waiter looks at either any more: both serve again, as if new.
     let old = [Arc::as_ptr(&kept.completion), Arc::as_ptr(&second.completion)];
     drop((kept, second));
     for _ in 0..2 {

@@ -6,6 +6,7 @@ use crate::{AccumulatorSettings, Certainty, FailureKind, Outcome, Seal};
 use kp_protocol::compression::Compression;
 use kp_protocol::records::RecordBatch;
 use kp_protocol::{ProducerIdentity, Sequence};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Wake, Waker};
 
@@ -16,8 +17,8 @@ fn one_batch_of_each_partition_up_to_the_limit_and_the_first_always() {
     (0..4).for_each(|partition| drop(room.send_full(partition)));
     room.send_full(0);
     room.ready();
-    let (queue, measure) = (room.queue(0), room.accumulator.measure());
-    let size = queue.state.lock().head_batch(measure).unwrap().wire_size;
+    let (queue, format_overhead) = (room.queue(0), room.accumulator.format_overhead());
+    let size = queue.state.lock().head_batch(format_overhead).unwrap().wire_size;
     let first = room.drain_with(0, 2 * size, &mut OpenGate);
     assert_eq!(Room::partitions(&first), [0, 1]);
     let second = room.drain_with(0, 1, &mut OpenGate);

@@ -27,7 +27,7 @@ impl Counter {
                 return last;
             }
         }
-        // A whole round found nobody, and stands where it began: one step on, so that these take turns too.
+        // A whole round found no leader, and stands where it began: one step on, so that these take turns too.
         self.0.fetch_add(1, Relaxed);
         last
     }

@@ -4,8 +4,8 @@
 //!
 //! A shard's state changes only under the lock of the partition it stands on (PA6), so plain loads and stores do.
 
+use super::choosing::Choosing;
 use super::weighted::weighted_partition;
-use super::{QueueLengths, Reach};
 use crate::partition_queue::QueueState;
 use kp_metadata::Topic;
 use kp_time::Jitter;
@@ -33,15 +33,6 @@ pub(crate) struct Shard {
     /// Record bytes appended since the last switch.
     bytes: AtomicUsize,
     switches: AtomicU64,
-}
-
-/// What a choice is made from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Choosing<'a> {
-    pub(crate) topic: &'a Topic,
-    /// What partitions are weighed by; `None` where the choice is not adaptive.
-    pub(crate) lengths: Option<&'a QueueLengths>,
-    pub(crate) reach: &'a Reach,
 }
 
 impl Sticky {
@@ -135,7 +126,7 @@ impl Shard {
 
     /// Counts what was appended to the partition it stands on. It is time to move on when a batch's worth was appended
     /// and no batch is open there any more, or twice as much in any case (PA5). `stride` is a batch's worth, in bytes.
-    /// `_locked` is the queue of that partition: who can show it holds its lock (PA6).
+    /// `_locked` is the queue of that partition: a caller that can show it holds its lock (PA6).
     #[inline]
     pub(crate) fn is_time_to_move(
         &self,
@@ -192,6 +183,7 @@ fn thread_number() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::partitioner::Reach;
     use kp_metadata::Partition;
     use kp_protocol::{BrokerId, TopicId};
 

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::testing::{MS, Room, cluster, name, settings, value};
-use crate::{AccumulatorSettings, Append};
-use kp_metadata::{Partition, Topic};
+use crate::{AccumulatorSettings, Append, Partitioning, Spread, Target, TopicQueues};
+use kp_metadata::{Cluster, Partition, Topic};
 use kp_protocol::records::RecordRef;
-use kp_protocol::{BrokerAddress, BrokerId, TopicId};
+use kp_protocol::{BrokerAddress, BrokerId, PartitionId, TopicId};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 /// Sends records without a key that fill a batch each; where they went.
@@ -136,7 +136,7 @@ fn unkeyed_records_avoid_long_queues_once_every_partition_was_used() {
     assert!(first_use < 40, "a partition that was never used is chosen like any other");
     assert!(to_short > 12, "{to_short} of 40 to the partition that was behind: {after:?}");
     drain_all(&room);
-    // Weights are those of the moment: all queues are empty now, and nobody had to look in between.
+    // Weights are those of the moment: all queues are empty now, and no look was needed in between.
     let mut hits = [0; 4];
     for _ in 0..400 {
         sent_to(&room, 1).iter().for_each(|partition| hits[*partition as usize] += 1);
@@ -378,6 +378,6 @@ fn with_rack_awareness_unkeyed_records_stay_in_the_clients_rack_while_it_has_lea
         // The driver's look takes note of it as well.
         room.ready();
         let to = sent_to(&room, 100);
-        assert!((0..4).all(|partition| to.contains(&partition)), "nobody is near: {to:?}");
+        assert!((0..4).all(|partition| to.contains(&partition)), "no leader is near: {to:?}");
     }
 }

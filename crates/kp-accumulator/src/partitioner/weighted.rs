@@ -1,8 +1,8 @@
 //! The adaptive choice: a partition whose queue is longer is chosen less often, one whose broker takes nothing or is in
 //! another rack not at all (KIP-794, `partitioner.rack.aware`). Made when a shard moves, from the lengths of that moment.
 
+use super::choosing::Choosing;
 use super::reach::Wanted;
-use super::sticky::Choosing;
 use kp_metadata::Topic;
 use kp_protocol::BrokerId;
 use kp_time::Jitter;
@@ -90,7 +90,8 @@ impl Candidates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::partitioner::{QueueLengths, Reach};
+    use crate::partitioner::Reach;
+    use crate::queue_lengths::QueueLengths;
     use kp_metadata::{Cluster, Partition};
     use kp_protocol::{BrokerAddress, TopicId};
 

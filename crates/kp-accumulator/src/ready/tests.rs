@@ -273,7 +273,7 @@ fn a_queue_made_while_the_driver_looks_is_not_forgotten() {
     std::thread::scope(|scope| {
         let looking = scope.spawn(|| room.ready());
         // It has the queues of before then, and waits for the brokers.
-        while room.accumulator.driver.try_lock().is_some() {
+        while room.accumulator.ready_queues.try_lock().is_some() {
             std::thread::yield_now();
         }
         room.send(0, b"the first of its partition");

@@ -108,7 +108,11 @@ fn parts_for_old_brokers_are_cut_by_the_size_of_their_conversions() {
 
 #[test]
 fn a_measure_is_never_less_than_the_conversion() {
-    assert_eq!(Measure::of(None).wire_size(3, 30, 30), BATCH_HEADER_SIZE + 30);
-    assert_eq!(Measure::of(Some(MessageFormat::V0)).wire_size(3, 30, 30), 30 + 3 * 19);
-    assert_eq!(Measure::of(Some(MessageFormat::V1)).wire_size(10, 100, 50), 50 + 135, "compressed to a half");
+    assert_eq!(FormatOverhead::of(None).wire_size(3, 30, 30), BATCH_HEADER_SIZE + 30);
+    assert_eq!(FormatOverhead::of(Some(MessageFormat::V0)).wire_size(3, 30, 30), 30 + 3 * 19);
+    assert_eq!(
+        FormatOverhead::of(Some(MessageFormat::V1)).wire_size(10, 100, 50),
+        50 + 135,
+        "compressed to a half"
+    );
 }

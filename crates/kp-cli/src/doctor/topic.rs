@@ -13,12 +13,12 @@ use kp_protocol::{
 };
 
 use super::{
+    STEP_TOPIC as STEP,
     listener::Spoken,
+    partitions::Partitions,
     report::{Ailment, Report},
 };
 use crate::reader::{BlockingCaller, ReaderError};
-
-const STEP: &str = "topic";
 
 /// From this version on, Metadata says whether asking may create.
 const ASKS_WITHOUT_CREATING: i16 = 4;
@@ -53,7 +53,8 @@ pub(super) fn examine(
         Ok(Some(topic)) if topic.error_code.is_ok() || !topic.partitions.is_empty() => {
             may_write(report, &topic, name);
             let configs = configs(asked, TOPIC, name, &["min.insync.replicas", "max.message.bytes"]);
-            partitions(report, &topic, name, works, settings, &configs);
+            let least = configs.get("min.insync.replicas").and_then(|text| text.parse().ok());
+            Partitions::of(&topic, works, least).tell(report, name, settings.acks == Acks::All);
             sizes(report, name, settings, &configs);
         }
         Ok(topic) => absent(report, asked, name, topic.map(|topic| topic.error_code)),
@@ -138,87 +139,6 @@ fn may_write(report: &mut Report, topic: &MetadataResponseTopic, name: &str) {
     }
 }
 
-fn partitions(
-    report: &mut Report,
-    topic: &MetadataResponseTopic,
-    name: &str,
-    works: &BTreeMap<i32, (String, u16)>,
-    settings: &Settings,
-    configs: &BTreeMap<String, String>,
-) {
-    let count = topic.partitions.len();
-    let numbers = |is: &dyn Fn(&kp_protocol::api::MetadataResponsePartition) -> bool| {
-        let mut found: Vec<i32> =
-            topic.partitions.iter().filter(|it| is(it)).map(|it| it.partition_index).collect();
-        found.sort_unstable();
-        found
-    };
-    let leaderless = numbers(&|it| it.leader_id < 0);
-    let unreachable = numbers(&|it| it.leader_id >= 0 && !works.contains_key(&it.leader_id));
-    let behind = numbers(&|it| it.isr_nodes.len() < it.replica_nodes.len());
-    let least: Option<usize> = configs.get("min.insync.replicas").and_then(|text| text.parse().ok());
-    let refusing = numbers(&|it| least.is_some_and(|least| it.isr_nodes.len() < least));
-    let needs_isr = settings.acks == Acks::All;
-    let mut is_fine = true;
-    let mut ill = |partitions: &[i32], is_failure: bool, what: &str, remedy: &str| {
-        if partitions.is_empty() {
-            return;
-        }
-        is_fine = false;
-        let ailment = Ailment::new(
-            format!("{name}: {} of {count} partitions {what}: {}", partitions.len(), some_of(partitions)),
-            remedy,
-        );
-        if is_failure { report.failed(STEP, ailment) } else { report.warning(STEP, ailment) }
-    };
-    ill(&leaderless, true, "have no leader", "all brokers with an in-sync copy are down: start them");
-    ill(&unreachable, true, "have a leader that cannot be reached", "fix what `listeners` says above");
-    let least = least.unwrap_or(0);
-    ill(
-        &refusing,
-        needs_isr,
-        &format!(
-            "have fewer than min.insync.replicas={least} copies in sync, and refuse records sent with acks=all"
-        ),
-        "start the brokers that are missing, or let the others catch up",
-    );
-    let only_behind: Vec<i32> =
-        behind.into_iter().filter(|it| !leaderless.contains(it) && !refusing.contains(it)).collect();
-    ill(
-        &only_behind,
-        false,
-        "have copies that are not in sync",
-        "is a broker down, or does one not keep up?",
-    );
-    if is_fine {
-        let least = configs.get("min.insync.replicas").map(|least| format!(", min.insync.replicas={least}"));
-        let copies = topic.partitions.first().map_or(0, |partition| partition.replica_nodes.len());
-        let (partitions, copies) = (counted(count, "partition"), counted(copies, "copy"));
-        let found = format!(
-            "{name}: {partitions}, each with a leader and {copies}, all in sync{}",
-            least.unwrap_or_default()
-        );
-        report.ok(STEP, found);
-    }
-}
-
-/// A number of things, in words.
-fn counted(count: usize, thing: &str) -> String {
-    match (count, thing.strip_suffix('y')) {
-        (1, _) => format!("1 {thing}"),
-        (_, Some(stem)) => format!("{count} {stem}ies"),
-        (_, None) => format!("{count} {thing}s"),
-    }
-}
-
-/// The first few numbers of a list.
-fn some_of(numbers: &[i32]) -> String {
-    const SHOWN: usize = 8;
-    let shown: Vec<String> = numbers.iter().take(SHOWN).map(ToString::to_string).collect();
-    let more = if numbers.len() > SHOWN { ", …" } else { "" };
-    format!("{}{more}", shown.join(", "))
-}
-
 fn sizes(report: &mut Report, name: &str, settings: &Settings, configs: &BTreeMap<String, String>) {
     let allowed: Option<usize> = configs.get("max.message.bytes").and_then(|text| text.parse().ok());
     if let Some(allowed) = allowed.filter(|allowed| *allowed < settings.max_request_size) {
@@ -257,21 +177,4 @@ fn configs(asked: &Asked<'_>, resource_type: i8, name: &str, keys: &[&str]) -> B
     };
     // Not to be told is no ailment: what is known without is said.
     ask().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_thing_is_not_many() {
-        assert_eq!([counted(1, "partition"), counted(6, "partition")], ["1 partition", "6 partitions"]);
-        assert_eq!([counted(1, "copy"), counted(3, "copy")], ["1 copy", "3 copies"]);
-    }
-
-    #[test]
-    fn a_long_list_of_partitions_is_cut() {
-        assert_eq!(some_of(&[1, 2]), "1, 2");
-        assert_eq!(some_of(&(0..100).collect::<Vec<_>>()), "0, 1, 2, 3, 4, 5, 6, 7, …");
-    }
 }

@@ -96,12 +96,42 @@ impl Feeder {
 
     /// A line whose sending Ctrl-C cuts short counts as not sent at all.
     fn send(&self, input: &InputRecord<'_>, place: Place, waiter: &Waiter) -> Result<(), String> {
-        let (key, value) = (input.key.as_deref(), input.value.as_deref());
+        if let (Some(partition), Some(partitions)) = (input.partition, self.partitions.get())
+            && usize::try_from(partition).is_ok_and(|partition| partition >= partitions)
+        {
+            let what = format!("partition {partition} does not exist, the topic has {partitions}");
+            self.outcomes.rejected(place, what);
+            return Ok(());
+        }
+        let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+        let bytes = length(input.key.as_deref()) + length(input.value.as_deref());
+        let sent = self.outcomes.begin(place, bytes, || self.gate.is_shut());
+        let outcomes = Arc::clone(&self.outcomes);
+        let record = self.record(input);
+        let sending = self.producer.send_with(record, move |result| outcomes.settled(sent, result));
+        // A wait for room that was cut short must not become a record.
+        let accepted = if self.gate.is_shut() { None } else { self.gate.wait_for(waiter, sending) };
+        match accepted {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => {
+                self.outcomes.refused(sent, &error);
+                self.go_on_after(input, &error)
+            }
+            // `run` finds the gate shut before the next line.
+            None => {
+                self.outcomes.withdraw();
+                Ok(())
+            }
+        }
+    }
+
+    /// The record of a line, behind what every record has.
+    fn record<'a>(&'a self, input: &'a InputRecord<'_>) -> ProducerRecord<'a> {
         let mut record = ProducerRecord::to(&self.topic);
-        if let Some(key) = key {
+        if let Some(key) = input.key.as_deref() {
             record = record.key(key);
         }
-        if let Some(value) = value {
+        if let Some(value) = input.value.as_deref() {
             record = record.value(value);
         }
         for (name, value) in &self.headers {
@@ -113,44 +143,26 @@ impl Feeder {
                 None => record.null_header(name),
             };
         }
-        if let (Some(partition), Some(partitions)) = (input.partition, self.partitions.get())
-            && usize::try_from(partition).is_ok_and(|partition| partition >= partitions)
-        {
-            let what = format!("partition {partition} does not exist, the topic has {partitions}");
-            self.outcomes.rejected(place, what);
-            return Ok(());
-        }
         if let Some(partition) = input.partition.or(self.partition) {
             record = record.partition(partition);
         }
         if let Some(timestamp_ms) = input.timestamp_ms {
             record = record.timestamp_ms(timestamp_ms);
         }
-        let bytes = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
-        let sent = self.outcomes.begin(place, bytes, || self.gate.is_shut());
-        let outcomes = Arc::clone(&self.outcomes);
-        let sending = self.producer.send_with(record, move |result| outcomes.settled(sent, result));
-        // A wait for room that was cut short must not become a record.
-        let accepted = if self.gate.is_shut() { None } else { self.gate.wait_for(waiter, sending) };
-        match accepted {
-            Some(Ok(())) => Ok(()),
-            Some(Err(error)) => {
-                self.outcomes.refused(sent, &error);
-                if let (Some(_), SendErrorKind::NoSuchPartition { partitions, .. }) =
-                    (input.partition, error.kind())
-                {
-                    // The line's own mistake; the next one may name another.
-                    self.partitions.set(Some(*partitions));
-                    return Ok(());
-                }
-                if ends_the_input(&error) { Err(error.to_string()) } else { Ok(()) }
-            }
-            // `run` finds the gate shut before the next line.
-            None => {
-                self.outcomes.withdraw();
-                Ok(())
-            }
+        record
+    }
+
+    /// # Errors
+    /// As for [`send_line`](Self::send_line).
+    fn go_on_after(&self, input: &InputRecord<'_>, refusal: &SendError) -> Result<(), String> {
+        if let (Some(_), SendErrorKind::NoSuchPartition { partitions, .. }) =
+            (input.partition, refusal.kind())
+        {
+            // The line's own mistake; the next one may name another.
+            self.partitions.set(Some(*partitions));
+            return Ok(());
         }
+        if ends_the_input(refusal) { Err(refusal.to_string()) } else { Ok(()) }
     }
 }
 

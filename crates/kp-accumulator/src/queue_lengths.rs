@@ -1,5 +1,5 @@
 //! How many batches wait in each queue of a topic: what the adaptive choice weighs (KIP-794).
-//! Written under the lock of the queue that changed, read without a lock by whoever chooses. Side by side, not in the
+//! Written under the lock of the queue that changed, read without a lock by appenders that choose. Side by side, not in the
 //! queues: a choice reads many of them.
 
 use std::sync::Arc;

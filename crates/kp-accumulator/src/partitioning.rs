@@ -1,8 +1,18 @@
-//! The settings of the choice of a partition.
+//! The settings of the choice of a partition. Plain values.
 
-use super::Spread;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How records are spread that no key places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spread {
+    /// A batch's worth to one partition, then to the next one (KIP-480, KIP-794): the built-in rule of today.
+    #[default]
+    Sticky,
+    /// One record to each partition with a leader in turn, by a counter of the topic (PA13): with `ignore_keys` the
+    /// `RoundRobinPartitioner`, without it the default of Kafka 0.9 (PA15).
+    RoundRobin,
+}
 
 /// How records are spread over partitions. The defaults are those of Kafka today.
 #[derive(Clone, Debug, PartialEq, Eq)]
