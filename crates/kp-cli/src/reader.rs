@@ -58,8 +58,10 @@ pub(crate) fn metadata(
     topics: Option<&[String]>,
 ) -> Result<MetadataResponse, ReaderError> {
     let version = connection.version(ApiKey::Metadata)?;
-    let mut request =
-        MetadataRequest { allow_auto_topic_creation: version < 4, ..MetadataRequest::default() };
+    let mut request = MetadataRequest {
+        allow_auto_topic_creation: version < MetadataRequest::AUTO_CREATION_FROM,
+        ..MetadataRequest::default()
+    };
     request.topics = topics.map(|names| {
         let topic = |name: &String| MetadataRequestTopic {
             name: Some(name.as_str().into()),

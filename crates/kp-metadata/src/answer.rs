@@ -5,7 +5,8 @@
 use crate::Partition;
 use bytes::Bytes;
 use kp_protocol::api::{
-    MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+    MetadataRequest, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
+    MetadataResponseTopic,
 };
 use kp_protocol::{
     BrokerAddress, BrokerId, ElementSink, ErrorCode, LeaderEpoch, ProtocolError, TopicId, TopicName,
@@ -14,9 +15,6 @@ use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The first version whose leader epochs are trusted: brokers below may answer stale ones (MD11).
-const TRUSTED_EPOCHS_FROM: i16 = 9;
 
 /// A Metadata response as the machine reads it.
 #[derive(Debug)]
@@ -44,8 +42,10 @@ impl Answer {
     /// # Errors
     /// `version` is not known, or the bytes are no Metadata response.
     pub fn parse(body: &Bytes, version: i16) -> Result<Self, ProtocolError> {
-        let mut elements =
-            Collector { trusts_epochs: version >= TRUSTED_EPOCHS_FROM, ..Collector::default() };
+        let mut elements = Collector {
+            trusts_epochs: version >= MetadataRequest::TRUSTED_EPOCHS_FROM,
+            ..Collector::default()
+        };
         let rest = MetadataResponse::parse_each(body, version, &mut elements)?;
         Ok(Self {
             brokers: elements.brokers,

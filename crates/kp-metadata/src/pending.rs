@@ -3,9 +3,6 @@
 use kp_protocol::api::{MetadataRequest, MetadataRequestTopic};
 use kp_protocol::{KafkaString, TopicId, TopicName};
 
-/// The first version that can forbid the creation of topics.
-const AUTO_CREATION_FROM: i16 = 4;
-
 /// One request under way: [`Metadata::begin_request`](crate::Metadata::begin_request) hands it out, and its end consumes
 /// it: [`answered`](crate::Metadata::answered), [`failed`](crate::Metadata::failed) or
 /// [`rebootstrap`](crate::Metadata::rebootstrap). Until then the machine starts no other.
@@ -54,7 +51,8 @@ impl Pending {
         };
         MetadataRequest {
             topics: Some(self.topics.iter().map(topic).collect()),
-            allow_auto_topic_creation: self.allow_auto_topic_creation || version < AUTO_CREATION_FROM,
+            allow_auto_topic_creation: self.allow_auto_topic_creation
+                || version < MetadataRequest::AUTO_CREATION_FROM,
             ..MetadataRequest::default()
         }
     }

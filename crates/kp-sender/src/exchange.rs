@@ -89,3 +89,46 @@ impl<Q> Exchange<Q> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kp_time::{Clock, ManualClock};
+    use std::time::Duration;
+
+    fn sent() -> Exchange<&'static str> {
+        Exchange::Sent(Asked { token: 7, broker: BrokerId(1), version: 0, question: "?" })
+    }
+
+    #[test]
+    fn only_its_own_token_ends_a_request() {
+        let mut exchange = sent();
+        assert_eq!(exchange.take(8), None);
+        assert!(exchange.is_sent());
+        assert_eq!(exchange.take(7).map(|asked| asked.question), Some("?"));
+        assert!(exchange.is_idle());
+        assert_eq!(exchange.take(7), None, "an answer ends it once");
+    }
+
+    #[test]
+    fn a_wait_for_a_broker_ends_at_its_moment_or_with_an_event_and_a_request_with_neither() {
+        let now = ManualClock::new().now();
+        let (soon, due) = (now + Duration::from_secs(1), now);
+        let mut exchange = Exchange::<()>::Waiting { until: Some(soon) };
+        assert_eq!(exchange.next(due), Some(soon));
+        exchange.begin_cycle(now);
+        assert!(!exchange.is_idle());
+        exchange.begin_cycle(soon);
+        assert!(exchange.is_idle());
+        assert_eq!(exchange.next(due), Some(due));
+        let mut exchange = Exchange::<()>::Waiting { until: None };
+        assert_eq!(exchange.next(due), None, "an event will tell");
+        exchange.connection_event();
+        assert!(exchange.is_idle());
+        let mut exchange = sent();
+        exchange.begin_cycle(soon);
+        exchange.connection_event();
+        assert!(exchange.is_sent());
+        assert_eq!(exchange.next(due), None);
+    }
+}

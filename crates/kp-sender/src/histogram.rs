@@ -1,5 +1,5 @@
 //! How a value is distributed: counted batch by batch or request by request, in steps of a quarter of a power of two.
-//! One thread writes and drains, with plain loads and stores; anybody may read the summary.
+//! One thread writes and drains, with plain loads and stores; any thread may read the summary.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

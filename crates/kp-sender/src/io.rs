@@ -12,18 +12,18 @@ use kp_time::Deadline;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What happened, or what somebody wants.
+/// What happened, or what an application wants.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// Something happened on the network.
     Network(Event),
     /// The network did not take a request: the connection it names is not the current one.
     Refused(Refused),
-    /// Somebody wants to send to this topic.
+    /// A send wants this topic.
     WantTopic(TopicName),
-    /// Somebody knows the topic and wants newer metadata of it: a partition it does not have yet (MD20).
+    /// A send knows the topic and wants newer metadata of it: a partition it does not have yet (MD20).
     RefreshTopic(TopicName),
-    /// Somebody wants any metadata at all.
+    /// A caller wants any metadata at all.
     WantMetadata,
     /// Finish what was accepted, by then; fail the rest, then [`Output::Closed`] (CL3). A second one can only
     /// shorten the time.
@@ -50,21 +50,21 @@ pub enum Output {
     Send(ClientRequest),
     /// Leave this broker alone until then: its answer said so (KIP-219, NC20).
     Throttle {
-        /// Whom.
+        /// The broker that said so.
         broker: BrokerId,
-        /// Until when.
+        /// When it takes requests again.
         until: Instant,
     },
     /// Close the connection to this broker.
     Disconnect {
-        /// Whom.
+        /// The broker whose answer cannot be used, or that is given up.
         broker: BrokerId,
         /// Why, for the events and logs.
         reason: Arc<str>,
     },
     /// A batch has its outcome: call [`Settlement::run`], with no lock held. Callbacks run in there.
     Settle(Settlement),
-    /// A broker described the cluster; also when that brought nothing new, since somebody may wait for the answer.
+    /// A broker described the cluster; also when that brought nothing new, since a send may wait for the answer.
     ClusterChanged(Arc<Cluster>),
     /// The record format that all brokers heard of have in common is another one by now: tell
     /// [`Accumulator::set_record_format`](kp_accumulator::Accumulator::set_record_format). Comes before the
@@ -72,7 +72,7 @@ pub enum Output {
     RecordFormat {
         /// `None` for batches, which Kafka 0.11 and newer take.
         format: Option<MessageFormat>,
-        /// Which broker decides that and what would work, in words, for whoever has headers.
+        /// Which broker decides that and what would work, in words, for an application with headers.
         reason: Arc<str>,
     },
     /// The cluster gives no producer ids, and the configuration does not insist on them: from here on one batch of a

@@ -43,6 +43,7 @@
 
 #![forbid(unsafe_code)]
 
+mod by_queue;
 mod cluster;
 mod context;
 mod ending;

@@ -104,6 +104,7 @@ fn send<Q: Question>(cx: &mut Context<'_>, rooms: &mut Rooms, node: &ReadyNode) 
             return Q::failed(cx, rooms, Some(question));
         }
     };
+    debug_assert!(Q::exchange(rooms).is_idle(), "one {} request at a time", Q::API);
     let token = cx.take_token();
     rooms.cluster.brokers.may_take_more(broker);
     cx.put(Output::Send(ClientRequest {

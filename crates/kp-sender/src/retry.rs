@@ -3,7 +3,7 @@
 //!
 //! What an acknowledgement means: with `acks=all` every in-sync replica has the batch; with `acks=1` the leader has
 //! it, and loses it if it fails before a follower has fetched it; with `acks=0` the bytes were handed to the operating
-//! system, nobody knows more.
+//! system, and no more is known.
 
 use crate::idempotence::sequences::Standing;
 use kp_accumulator::FailureKind;
@@ -89,7 +89,7 @@ pub(crate) fn decide(now: Instant, attempt: &Attempt, verdict: &Verdict) -> Deci
         Verdict::Acknowledged { base_offset, log_append_time } => {
             Decision::Done { base_offset: *base_offset, log_append_time: *log_append_time }
         }
-        // The connection changed between the question and the send: nobody's retry is used up by that.
+        // The connection changed between the question and the send: that uses up no retry.
         Verdict::NotSent if !attempt.is_expired => Decision::Again { not_before: None },
         Verdict::NotSent => Decision::Fail(FailureKind::Expired),
         Verdict::Refused(refusal)
@@ -176,7 +176,7 @@ fn again_or(now: Instant, attempt: &Attempt, when_used_up: FailureKind) -> Decis
     Decision::Again { not_before }
 }
 
-/// Whether, after this verdict, the batch may be in the log although nobody said so. Once true for one attempt of a
+/// Whether, after this verdict, the batch may be in the log although no broker said so. Once true for one attempt of a
 /// batch, nothing but an acknowledgement can make that good.
 pub(crate) fn leaves_unknown(verdict: &Verdict, acks: Acks) -> bool {
     match verdict {
@@ -209,7 +209,7 @@ pub(crate) fn wants_metadata(verdict: &Verdict) -> bool {
     }
 }
 
-/// Whether it was sent to somebody who does not lead the partition, or not yet: an election is under way or just over, and
+/// Whether it was sent to a broker that does not lead the partition, or not yet: an election is under way or just over, and
 /// ends at any moment, so it is tried again after `retry.backoff.ms` and no longer.
 pub(crate) fn waits_for_leader(verdict: &Verdict) -> bool {
     let Verdict::Refused(refusal) = verdict else { return false };
@@ -327,7 +327,11 @@ mod tests {
         let now = now();
         let too_large = refused(ErrorCode::MESSAGE_TOO_LARGE);
         let unknown = Attempt { is_ever_unknown: true, ..attempt() };
-        assert_eq!(decide(now, &unknown, &too_large), Decision::Split, "without numbers nobody is confused");
+        assert_eq!(
+            decide(now, &unknown, &too_large),
+            Decision::Split,
+            "without numbers no broker is confused"
+        );
         let numbered = Attempt { standing: Standing::Lowest, ..attempt() };
         assert_eq!(decide(now, &numbered, &too_large), Decision::Split);
         let both = Attempt { is_ever_unknown: true, ..numbered };

@@ -89,7 +89,7 @@ impl Settlement {
         }
     }
 
-    /// Publishes the outcome, runs callbacks, wakes those who wait, gives memory back. Hold no lock.
+    /// Publishes the outcome, runs callbacks, wakes waiters, gives memory back. Hold no lock.
     pub fn run(self) {
         match self.batch {
             Ended::Queued(batch) => batch.settle(self.outcome),

@@ -1,6 +1,7 @@
 //! Why a batch and a broker do not go together, in words. Pure.
 
-use kp_protocol::ProtocolError;
+use kp_protocol::api::ProduceRequest;
+use kp_protocol::{ApiKey, ProtocolError};
 
 /// Why a batch cannot go to a broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,16 +24,21 @@ impl Unfit {
             None => return "speaks no Produce".to_owned(),
         };
         match self {
-            Self::NoVersion => format!("{speaks}, no version of it that kp speaks (0 to 13)"),
+            Self::NoVersion => {
+                format!("{speaks}, no version of it that kp speaks ({})", ApiKey::Produce.offered())
+            }
             Self::Zstd => format!(
-                "{speaks}; zstd needs 7 (Kafka 2.1): compression.type=lz4, snappy or gzip goes to any broker"
+                "{speaks}; zstd needs {} (Kafka 2.1): compression.type=lz4, snappy or gzip goes to any broker",
+                ProduceRequest::ZSTD_FROM
             ),
             Self::Headers => format!(
-                "{speaks}; records with headers need 3 (Kafka 0.11): without headers they go to any broker"
+                "{speaks}; records with headers need {} (Kafka 0.11): without headers they go to any broker",
+                ProduceRequest::BATCHES_FROM
             ),
             Self::Numbered => format!(
-                "{speaks}; this batch has a number of its producer id, which needs 3 (Kafka 0.11): \
-                 enable.idempotence=false sends without"
+                "{speaks}; this batch has a number of its producer id, which needs {} (Kafka 0.11): \
+                 enable.idempotence=false sends without",
+                ProduceRequest::BATCHES_FROM
             ),
             Self::Other(error) => format!("{speaks}; the batch cannot be converted: {error}"),
         }

@@ -11,7 +11,7 @@ use kp_protocol::api::{
 };
 use kp_protocol::records::TimestampType;
 use kp_protocol::{
-    ApiKey, BrokerId, ErrorCode, KafkaString, LeaderEpoch, ReceivedHeader, Sequence, Timestamp,
+    ApiKey, BatchIdentity, BrokerId, ErrorCode, KafkaString, LeaderEpoch, ReceivedHeader, Sequence, Timestamp,
 };
 
 use crate::incoming_batch::{BatchContent, IncomingBatch, RecordsFound};
@@ -53,6 +53,15 @@ struct Appended {
     replicated_at: Option<Instant>,
 }
 
+/// What holds for all batches of one request.
+#[derive(Clone, Copy)]
+struct Asked {
+    at: Moment,
+    broker: BrokerId,
+    version: i16,
+    acks: i16,
+}
+
 /// What the checks need to know besides batch and partition.
 struct Rules<'a> {
     broker: BrokerId,
@@ -75,6 +84,7 @@ impl SimCluster {
         request: ProduceRequest,
         batches: Vec<Vec<IncomingBatch>>,
     ) -> Reply {
+        let asked = Asked { at, broker, version: header.version, acks: request.acks };
         let mut endpoints = BTreeMap::new();
         let mut all_good = true;
         let mut awaited = Vec::new();
@@ -82,26 +92,14 @@ impl SimCluster {
         for (topic, batches) in request.topic_data.into_iter().zip(batches) {
             let mut partition_responses = Vec::with_capacity(batches.len());
             for (partition, batch) in topic.partition_data.iter().zip(batches) {
-                let outcome = self.produce_one(
-                    at,
-                    broker,
-                    header.version,
-                    request.acks,
-                    &topic,
-                    partition.index,
-                    batch,
-                );
+                let outcome = self.produce_one(asked, &topic, partition.index, batch);
                 all_good &= outcome.is_ok();
                 if let Ok(Appended { leader_epoch, replicated_at: Some(until), .. }) = &outcome {
                     let place = (responses.len(), partition_responses.len());
                     awaited.push(Awaited { place, leader_epoch: *leader_epoch, until: *until });
                 }
-                partition_responses.push(self.partition_response(
-                    header.version,
-                    partition.index,
-                    outcome,
-                    &mut endpoints,
-                ));
+                let index = partition.index;
+                partition_responses.push(self.partition_response(asked, index, outcome, &mut endpoints));
             }
             responses.push(TopicProduceResponse {
                 name: topic.name,
@@ -111,31 +109,30 @@ impl SimCluster {
             });
         }
         let throttle_time_ms = self.faults.throttle(ApiKey::Produce);
-        if request.acks == 0 {
-            // No client waits for an answer: all a broker can do about an error is to close (and it does).
-            return if all_good { Reply::Silence } else { Reply::Close };
-        }
         let node_endpoints = endpoints.into_values().collect();
         let response = ProduceResponse { responses, throttle_time_ms, node_endpoints, ..Default::default() };
-        if request.acks == -1 && !awaited.is_empty() {
-            let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-            let waiting = WaitingProduce::new(broker, header.clone(), response, awaited, at.now + timeout);
-            return self.resume_produce(at.now, waiting);
+        match request.acks {
+            // No client waits for an answer: all a broker can do about an error is to close (and it does).
+            0 if all_good => Reply::Silence,
+            0 => Reply::Close,
+            -1 if !awaited.is_empty() => {
+                let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+                let waiting =
+                    WaitingProduce::new(broker, header.clone(), response, awaited, at.now + timeout);
+                self.resume_produce(at.now, waiting)
+            }
+            _ => Reply::to(header, &response),
         }
-        Reply::to(header, &response)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one partition of one request, as the loops above have it")]
     fn produce_one(
         &mut self,
-        at: Moment,
-        broker: BrokerId,
-        version: i16,
-        acks: i16,
+        asked: Asked,
         data: &TopicProduceData,
         index: i32,
         batch: IncomingBatch,
     ) -> Result<Appended, Refusal> {
+        let Asked { at, broker, version, acks } = asked;
         let by_id = version >= ProduceRequest::TOPIC_IDS_FROM;
         let unknown = if by_id { ErrorCode::UNKNOWN_TOPIC_ID } else { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION };
         let topic = self.requested_topic(by_id, &data.name, data.topic_id).ok_or(unknown)?;
@@ -168,7 +165,7 @@ impl SimCluster {
 
     fn partition_response(
         &self,
-        version: i16,
+        asked: Asked,
         index: i32,
         outcome: Result<Appended, Refusal>,
         endpoints: &mut BTreeMap<BrokerId, NodeEndpoint>,
@@ -187,7 +184,8 @@ impl SimCluster {
             Err(refusal) => refusal,
         };
         let mut current_leader = LeaderIdAndEpoch::default();
-        if let Some((leader, epoch)) = refusal.leader.filter(|_| version >= ProduceRequest::LEADER_HINTS_FROM)
+        if let Some((leader, epoch)) =
+            refusal.leader.filter(|_| asked.version >= ProduceRequest::LEADER_HINTS_FROM)
         {
             current_leader =
                 LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: epoch.0, ..Default::default() };
@@ -237,30 +235,11 @@ fn append(rules: &Rules<'_>, partition: &mut Partition, content: &BatchContent) 
     let identity = header.identity();
     let last_sequence = Sequence(header.base_sequence).advance(header.last_offset_delta as u32);
     if let Some(identity) = identity {
-        // Before KIP-360 reached brokers (2.5), an unknown producer had to begin at 0.
-        let is_stranger = !partition.producers.knows(identity.producer);
-        if is_stranger
-            && rules.kafka_version <= KafkaVersion::V2_0
-            && identity.base_sequence != Sequence::FIRST
-        {
-            let log_start_offset = Some(log_start_offset);
-            return Err(Refusal { log_start_offset, ..ErrorCode::UNKNOWN_PRODUCER_ID.into() });
-        }
-        match partition.producers.judge(identity.producer, identity.base_sequence, last_sequence) {
-            Verdict::Append => {}
-            // Kafka answers a duplicate's largest timestamp as its append time, whatever the topic says.
-            Verdict::Duplicate(first) => {
-                return Ok(Appended {
-                    base_offset: first.base_offset,
-                    log_append_time: Timestamp(first.timestamp_ms),
-                    log_start_offset,
-                    leader_epoch: partition.leader_epoch,
-                    replicated_at: partition.unreplicated.until(rules.at.now, first.base_offset),
-                });
-            }
-            Verdict::Refuse(code) => {
-                return Err(Refusal { log_start_offset: Some(log_start_offset), ..code.into() });
-            }
+        let judged = judge(rules, partition, identity, last_sequence);
+        let before =
+            judged.map_err(|code| Refusal { log_start_offset: Some(log_start_offset), ..code.into() })?;
+        if let Some(first) = before {
+            return Ok(answered_again(rules, partition, &first));
         }
     }
     let log_append_time = match rules.topic.timestamp_type {
@@ -281,13 +260,46 @@ fn append(rules: &Rules<'_>, partition: &mut Partition, content: &BatchContent) 
     if !rules.lag.is_zero() && rules.replicas_up > 1 {
         partition.unreplicated.note(rules.at.now, rules.lag, base_offset);
     }
-    Ok(Appended {
+    Ok(appended_at(rules, partition, base_offset, log_append_time.unwrap_or(Timestamp::NONE)))
+}
+
+/// Whether a batch has its number's turn: `None` if so, the batch that it repeats, or why it is refused.
+fn judge(
+    rules: &Rules<'_>,
+    partition: &Partition,
+    identity: BatchIdentity,
+    last_sequence: Sequence,
+) -> Result<Option<AppendedBatch>, ErrorCode> {
+    // Before KIP-360 reached brokers (2.5), an unknown producer had to begin at 0.
+    let is_stranger = !partition.producers.knows(identity.producer);
+    if is_stranger && rules.kafka_version <= KafkaVersion::V2_0 && identity.base_sequence != Sequence::FIRST {
+        return Err(ErrorCode::UNKNOWN_PRODUCER_ID);
+    }
+    match partition.producers.judge(identity.producer, identity.base_sequence, last_sequence) {
+        Verdict::Append => Ok(None),
+        Verdict::Duplicate(first) => Ok(Some(first)),
+        Verdict::Refuse(code) => Err(code),
+    }
+}
+
+/// Kafka answers a duplicate's largest timestamp as its append time, whatever the topic says.
+fn answered_again(rules: &Rules<'_>, partition: &Partition, first: &AppendedBatch) -> Appended {
+    appended_at(rules, partition, first.base_offset, Timestamp(first.timestamp_ms))
+}
+
+fn appended_at(
+    rules: &Rules<'_>,
+    partition: &Partition,
+    base_offset: i64,
+    log_append_time: Timestamp,
+) -> Appended {
+    Appended {
         base_offset,
-        log_append_time: log_append_time.unwrap_or(Timestamp::NONE),
+        log_append_time,
         log_start_offset: partition.log.start_offset(),
         leader_epoch: partition.leader_epoch,
         replicated_at: partition.unreplicated.until(rules.at.now, base_offset),
-    })
+    }
 }
 
 fn check_leader(rules: &Rules<'_>, partition: &Partition) -> Result<(), Refusal> {

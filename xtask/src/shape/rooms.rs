@@ -11,32 +11,16 @@ use crate::tidy::{Finding, SourceFile};
 /// Programs and test kits: they are no part of the library, whose code the facade has a share of.
 const NOT_LIBRARY: [&str; 2] = ["kp-cli", "kp-sim"];
 const FACADE: &str = "kp-producer";
+/// Crates whose functions and structs have a limit.
+const STRICT: [&str; 2] = ["kp-accumulator", "kp-sender"];
 const MOST_LINES: usize = 50;
 const MOST_FIELDS: usize = 12;
-/// Crates whose functions may have [`MOST_LINES`], and whose structs [`MOST_FIELDS`].
-const STRICT: [Strict; 2] = [
-    Strict { name: "kp-accumulator", functions: Rule::Kept, fields: Rule::Aim },
-    Strict { name: "kp-sender", functions: Rule::Aim, fields: Rule::Aim },
-];
 /// The file that only routes, and the most lines it may have.
-const ROUTER: (&str, usize, Rule) = ("crates/kp-sender/src/sender_core.rs", 150, Rule::Aim);
+const ROUTER: (&str, usize) = ("crates/kp-sender/src/sender_core.rs", 150);
 /// The most that the facade may have of the library's code, in percent.
-const LARGEST_FACADE: (usize, Rule) = (20, Rule::Kept);
-
-/// Whether a limit holds. What is reached once is kept: its rule is turned over in the lines above.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rule {
-    /// Not reached yet: what is above is told.
-    Aim,
-    /// Reached: what is above is an error.
-    Kept,
-}
-
-struct Strict {
-    name: &'static str,
-    functions: Rule,
-    fields: Rule,
-}
+const LARGEST_FACADE: usize = 20;
+/// Crates with files that still import each other in a circle: told, and not refused. A crate without one leaves the list.
+const CIRCLES_LEFT: [&str; 3] = ["kp-accumulator", "kp-cli", "kp-memory"];
 
 /// The shape of all crates.
 #[derive(Debug)]
@@ -110,40 +94,40 @@ impl Rooms {
         text
     }
 
-    /// What is above a limit that is kept.
+    /// What is larger than it may be, and files that import each other in a circle.
     pub(crate) fn check(&self) -> Vec<Finding> {
-        self.above(Rule::Kept)
-    }
-
-    /// What is above a limit that is an aim.
-    pub(crate) fn aims(&self) -> Vec<Finding> {
-        self.above(Rule::Aim)
-    }
-
-    /// What is above the limits with this rule.
-    fn above(&self, rule: Rule) -> Vec<Finding> {
+        let is_strict = |room: &&Room| STRICT.contains(&room.name.as_str());
         let mut findings = Vec::new();
-        for strict in &STRICT {
-            let Some(room) = self.rooms.iter().find(|room| room.name == strict.name) else { continue };
-            if strict.functions == rule {
-                findings.extend(room.long_functions());
-            }
-            if strict.fields == rule {
-                findings.extend(room.wide_structs());
-            }
+        for room in self.rooms.iter().filter(is_strict) {
+            findings.extend(room.long_functions());
+            findings.extend(room.wide_structs());
         }
-        let (router, most, router_rule) = ROUTER;
-        if let Some(lines) = self.router.filter(|lines| *lines > most && router_rule == rule) {
-            let problem = format!("has {lines} lines, more than {most}");
-            findings.push(Finding::new(router, 1, problem, "it only routes: move the rest to its room"));
+        if let Some(lines) = self.router.filter(|lines| *lines > ROUTER.1) {
+            let problem = format!("has {lines} lines, more than {}", ROUTER.1);
+            findings.push(Finding::new(ROUTER.0, 1, problem, "it only routes: move the rest to its room"));
         }
-        let ((largest, facade_rule), share) = (LARGEST_FACADE, self.facade_share());
-        if share > largest && facade_rule == rule {
-            let problem = format!("has {share} % of the library, more than {largest} %");
+        let share = self.facade_share();
+        if share > LARGEST_FACADE {
+            let problem = format!("has {share} % of the library, more than {LARGEST_FACADE} %");
             let path = format!("crates/{FACADE}/src/lib.rs");
             findings.push(Finding::new(&path, 1, problem, "the facade is thin: move decisions below it"));
         }
+        findings.extend(self.circles(false));
         findings
+    }
+
+    /// Circles that are left.
+    pub(crate) fn not_yet(&self) -> Vec<Finding> {
+        self.circles(true).collect()
+    }
+
+    fn circles(&self, left: bool) -> impl Iterator<Item = Finding> {
+        let rooms = self.rooms.iter().filter(move |room| CIRCLES_LEFT.contains(&room.name.as_str()) == left);
+        rooms.flat_map(|room| room.circles.iter().map(|circle| (&room.name, circle))).map(|(name, circle)| {
+            let path = format!("crates/{name}/src/{}", circle.first().map_or("lib.rs", String::as_str));
+            let problem = format!("imports in a circle: {}", circle.join(", "));
+            Finding::new(&path, 1, problem, "let the small type that all need go to where it belongs")
+        })
     }
 
     fn library_lines(&self) -> usize {
@@ -310,19 +294,31 @@ mod tests {
             file("crates/kp-producer/src/lib.rs", &"line();\n".repeat(100)),
             file("crates/kp-cli/src/main.rs", &function),
         ];
-        let rooms = Rooms::measure(&files);
-        let found: Vec<_> = rooms.above(Rule::Aim).into_iter().chain(rooms.above(Rule::Kept)).collect();
-        let mut places: Vec<_> = found.into_iter().map(|found| found.place).collect();
-        places.sort();
+        let places: Vec<_> = Rooms::measure(&files).check().into_iter().map(|found| found.place).collect();
         assert_eq!(
             places,
             [
-                "crates/kp-producer/src/lib.rs:1",
                 "crates/kp-sender/src/a.rs:1",
                 "crates/kp-sender/src/a.rs:53",
                 "crates/kp-sender/src/sender_core.rs:1",
+                "crates/kp-producer/src/lib.rs:1",
             ]
         );
-        assert_eq!(rooms.aims().len() + rooms.check().len(), places.len());
+    }
+
+    #[test]
+    fn a_circle_is_found_and_told_alone_where_circles_are_left() {
+        let circle = |name: &str| {
+            [
+                file(&format!("crates/{name}/src/a.rs"), "use crate::b::B;\n"),
+                file(&format!("crates/{name}/src/b.rs"), "use crate::a::A;\n"),
+            ]
+        };
+        let rooms = Rooms::measure(&circle("kp-x"));
+        assert_eq!((rooms.check().len(), rooms.not_yet().len()), (1, 0));
+        for name in CIRCLES_LEFT {
+            let rooms = Rooms::measure(&circle(name));
+            assert_eq!((rooms.check().len(), rooms.not_yet().len()), (0, 1));
+        }
     }
 }

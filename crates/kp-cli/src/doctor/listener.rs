@@ -126,7 +126,7 @@ fn cluster(caller: &mut BlockingCaller, connection: &Connection) -> Result<Metad
     let version = connection.version(ApiKey::Metadata)?;
     let request = MetadataRequest {
         topics: Some(Vec::new()),
-        allow_auto_topic_creation: version < 4,
+        allow_auto_topic_creation: version < MetadataRequest::AUTO_CREATION_FROM,
         ..MetadataRequest::default()
     };
     let response = caller.call(connection, version, &request)?;

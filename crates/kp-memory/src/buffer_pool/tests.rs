@@ -450,7 +450,7 @@ fn the_pool_is_not_locked_while_wakers_run() {
     assert_eq!(looks.1.load(Ordering::SeqCst), 6, "the driver three times, the waiter once by each end");
 }
 
-// BP8
+// BP8, BP17
 #[test]
 fn a_thread_that_is_parked_is_woken_by_what_comes_back() {
     let clock = ManualClock::new();

@@ -1,7 +1,7 @@
 //! The loop between the sender core and the network: one plain thread, no tokio, no decisions.
 //!
 //! Owner: the thread `kafka-producer-network-thread | <client.id>`. It alone calls the core and the client, runs
-//! callbacks (with no lock held), and serves those who wait for metadata or memory.
+//! callbacks (with no lock held), and serves waiters for metadata and memory.
 
 use crate::drive::link::Command;
 use crate::error::SendErrorKind;
@@ -172,7 +172,7 @@ impl Driver {
             Output::Disconnect { broker, reason } => self.client.disconnect(now, broker, &reason),
             Output::Settle(settlement) => self.settle(now, settlement),
             Output::ClusterChanged(cluster) => {
-                // The core publishes an unchanged cluster too, for those who wait: the view is made of a new one only.
+                // The core publishes an unchanged cluster too, for waiters: the view is made of a new one only.
                 if !self.shared.views.load().shows(&cluster) {
                     // Before records see it, so that the first of them go by their rack (PA14).
                     self.shared.accumulator.follow_racks(&cluster);
@@ -180,7 +180,7 @@ impl Driver {
                 }
                 self.shared.waits.metadata().clear_failure();
                 self.shared.waits.metadata().serve(&cluster);
-                // Who waits for a partition that is not there yet waits for the next answer (MD20).
+                // A waiter for a partition that is not there yet waits for the next answer (MD20).
                 for topic in self.shared.waits.metadata().topics_to_refresh() {
                     self.core.handle_input(now, Input::RefreshTopic(topic));
                 }
@@ -197,7 +197,7 @@ impl Driver {
         }
     }
 
-    /// Nothing can be sent as the configuration wants it: whoever waits is told, and whoever comes later, until a broker
+    /// Nothing can be sent as the configuration wants it: each waiter is told, and each later send, until a broker
     /// says otherwise.
     fn refuse_sends(&self, reason: Arc<str>) {
         let refusal = SendErrorKind::UnsupportedVersion { reason };

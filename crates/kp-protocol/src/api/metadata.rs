@@ -5,6 +5,14 @@ use crate::wire::{parse_message_each, wire};
 use crate::{ErrorCode, KafkaString, ProtocolError, TopicId};
 use bytes::Bytes;
 
+/// What Metadata learnt in which version. No other file says these numbers.
+impl MetadataRequest {
+    /// From here on a request can forbid the creation of the topics that it names; below, brokers may always create them.
+    pub const AUTO_CREATION_FROM: i16 = 4;
+    /// From here on leader epochs are trusted: brokers below may answer stale ones.
+    pub const TRUSTED_EPOCHS_FROM: i16 = 9;
+}
+
 wire! {
     /// Asks for brokers, topics and partitions. Source: KIP-4, KIP-430, KIP-516, KIP-700, KIP-1102.
     request MetadataRequest (api Metadata, answer MetadataResponse, versions 0..=13, flexible 9..) {

@@ -6,16 +6,16 @@
 //! the partition starts over under a new epoch (KIP-360).
 //! Owner: the sender core. Outlives metadata: a topic that vanishes and comes back goes on counting.
 
+use crate::by_queue::ByQueue;
 use kp_accumulator::{HeadBatch, QueueIndex};
 use kp_protocol::{BatchIdentity, BrokerId, LeaderEpoch, Offset, ProducerIdentity, Sequence, TopicId};
-use std::collections::BTreeMap;
 
 /// A broker remembers five batches of a producer, and tells no duplicate beyond them.
 pub(crate) const WINDOW: u32 = 5;
 /// How many numbers there are.
 const NUMBERS: u64 = 1 << 31;
 
-/// Who leads, as far as the metadata knew when a batch was sent.
+/// The leader that a batch was sent to, and its epoch as far as the metadata knew it.
 pub(crate) type Leader = (BrokerId, Option<LeaderEpoch>);
 
 /// The numbers of a batch that was sent.
@@ -66,7 +66,7 @@ pub(crate) enum Attempted {
 
 #[derive(Debug, Default)]
 pub(crate) struct Sequences {
-    partitions: BTreeMap<QueueIndex, Numbering>,
+    partitions: ByQueue<Numbering>,
 }
 
 #[derive(Debug)]
@@ -77,7 +77,7 @@ struct Numbering {
     next: u64,
     /// Batches on the wire without an answer, also those whose records have failed meanwhile.
     unanswered: u32,
-    /// To whom they went.
+    /// The leader that they went to.
     at: Option<Leader>,
     /// The leader that has acknowledged something of this identity and refused nothing since (rule 2).
     proven: Option<Leader>,
@@ -109,7 +109,7 @@ impl Sequences {
         leader: Leader,
         topic_id: TopicId,
     ) -> Turn {
-        let numbering = self.partitions.entry(queue).or_insert_with(|| Numbering::new(*known, topic_id));
+        let numbering = self.partitions.get_or_insert_with(queue, || Numbering::new(*known, topic_id));
         if !numbering.follow_topic(topic_id) {
             return Turn::NotYet;
         }
@@ -135,12 +135,12 @@ impl Sequences {
 
     /// Whether another batch may leave beside those that are not answered.
     pub(crate) fn has_room(&self, queue: QueueIndex, leader: Leader) -> bool {
-        self.partitions.get(&queue).is_none_or(|numbering| numbering.has_room(leader))
+        self.partitions.get(queue).is_none_or(|numbering| numbering.has_room(leader))
     }
 
     /// An attempt has ended. Says nothing yet about the batch.
     pub(crate) fn attempted(&mut self, queue: QueueIndex, ticket: &Ticket, how: Attempted) {
-        let Some(numbering) = self.partitions.get_mut(&queue) else { return };
+        let Some(numbering) = self.partitions.get_mut(queue) else { return };
         numbering.unanswered = numbering.unanswered.saturating_sub(1);
         if ticket.identity.producer != numbering.producer {
             return; // ID14: an older identity disturbs nothing.
@@ -154,7 +154,7 @@ impl Sequences {
 
     /// Where a batch stands that a broker refused for its number.
     pub(crate) fn standing(&self, queue: QueueIndex, ticket: Option<&Ticket>) -> Standing {
-        let Some((numbering, ticket)) = self.partitions.get(&queue).zip(ticket) else {
+        let Some((numbering, ticket)) = self.partitions.get(queue).zip(ticket) else {
             return Standing::Unnumbered;
         };
         if ticket.identity.producer != numbering.producer {
@@ -172,7 +172,7 @@ impl Sequences {
 
     /// The broker misses something that is gone: once every answer is in, the partition goes on under a new epoch.
     pub(crate) fn demand_new_epoch(&mut self, queue: QueueIndex) {
-        if let Some(numbering) = self.partitions.get_mut(&queue) {
+        if let Some(numbering) = self.partitions.get_mut(queue) {
             numbering.must_start_over = true;
         }
     }
@@ -185,7 +185,7 @@ impl Sequences {
         records: u32,
         is_surely_unwritten: bool,
     ) {
-        let Some(numbering) = self.partitions.get_mut(&queue) else { return };
+        let Some(numbering) = self.partitions.get_mut(queue) else { return };
         if identity.producer != numbering.producer {
             return;
         }
@@ -200,7 +200,7 @@ impl Sequences {
 
     /// Something was answered: perhaps numbers that were never used are the last ones now.
     pub(crate) fn settle(&mut self, queue: QueueIndex) {
-        if let Some(numbering) = self.partitions.get_mut(&queue) {
+        if let Some(numbering) = self.partitions.get_mut(queue) {
             numbering.take_back();
         }
     }
@@ -227,7 +227,7 @@ impl Numbering {
         *self = Self::new(producer, self.topic_id);
     }
 
-    /// A topic that was created again has an empty log that knows nobody: one batch alone again (rule 2). `false` =
+    /// A topic that was created again has an empty log that knows no producer: one batch alone again (rule 2). `false` =
     /// not while the old one owes an answer.
     fn follow_topic(&mut self, topic_id: TopicId) -> bool {
         if topic_id.is_zero() || topic_id == self.topic_id {

@@ -199,7 +199,7 @@ fn attempted(verdict: &Verdict) -> Attempted {
 }
 
 /// What the attempt came to, in the form of a broker's error (SN6: lost ones have the codes Java gives them, and no
-/// broker who would have said them).
+/// broker as their author).
 fn broker_error(verdict: &Verdict, broker: BrokerId) -> Option<BrokerError> {
     match verdict {
         Verdict::Acknowledged { .. } | Verdict::NotSent => None,

@@ -1,5 +1,5 @@
 //! What the sender counts, for metrics: a few adds for each batch and each request, none for a record.
-//! Written by the sender core, that is by one thread; read by anybody. An outcome is counted before it is told.
+//! Written by the sender core, that is by one thread; read by any thread. An outcome is counted before it is told.
 
 use crate::Histogram;
 use kp_accumulator::{Batch, InFlight};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// What a compression rate is counted in: millionths.
 const MILLIONTHS: u64 = 1_000_000;
-/// Brokers whose latency is measured apart. Who has more made them up, or looks at the sum.
+/// Brokers whose latency is measured apart. A cluster with more has made them up, or its user looks at the sum.
 const BROKERS: usize = 1000;
 
 /// The counts of one sender core since it was made. The names of Java's metrics are in brackets.

@@ -101,6 +101,7 @@ impl BatchSender {
     ) -> Load {
         let (slots, topics) = self.requests.lists();
         let parts = std::mem::take(&mut self.lists.parts);
+        debug_assert!(parts.is_empty() && slots.is_empty(), "lists are empty between two requests");
         let mut load = Load { parts, slots, topics, unfit: Vec::new() };
         let throttle = cluster.brokers.last_throttle(broker);
         for Drained { queue, mut batch, wire, pass: ticket } in drained.drain(..) {

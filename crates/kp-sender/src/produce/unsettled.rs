@@ -6,14 +6,15 @@
 //! Owner: the sender of batches. Bounded: what is held was in flight beside the batch that it waits for.
 
 use crate::Settlement;
+use crate::by_queue::ByQueue;
 use kp_accumulator::{Batch, BatchPlace, InFlight, QueueIndex, SplitPart};
 use smallvec::SmallVec;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// What the sender core keeps of all partitions.
 #[derive(Debug, Default)]
 pub(crate) struct Unsettled {
-    partitions: BTreeMap<QueueIndex, Partition>,
+    partitions: ByQueue<Partition>,
 }
 
 #[derive(Debug, Default)]
@@ -33,13 +34,13 @@ struct Open {
 impl Unsettled {
     /// A batch was taken to be sent, for the first time or again.
     pub(crate) fn taken(&mut self, batch: &Batch<InFlight>) {
-        let partition = self.partitions.entry(batch.queue()).or_default();
+        let partition = self.partitions.get_or_insert_with(batch.queue(), Partition::default);
         partition.open(batch.place());
     }
 
     /// Parts stand in the place of the batch that was split.
     pub(crate) fn split(&mut self, batch: &Batch<InFlight>, parts: &[SplitPart]) {
-        let Some(partition) = self.partitions.get_mut(&batch.queue()) else { return };
+        let Some(partition) = self.partitions.get_mut(batch.queue()) else { return };
         partition.open.retain(|open| open.place != batch.place());
         for part in parts {
             partition.open(batch.place().of_part(part.first_index));
@@ -49,14 +50,14 @@ impl Unsettled {
     /// Whether a batch may go to a newer leader without a backoff. Each may once: a broker that goes on naming leaders would
     /// be asked without a pause otherwise (KIP-951 with KIP-580).
     pub(crate) fn may_follow_hint(&self, batch: &Batch<InFlight>) -> bool {
-        let partition = self.partitions.get(&batch.queue());
+        let partition = self.partitions.get(batch.queue());
         let open = partition.and_then(|partition| partition.open.iter().find(|o| o.place == batch.place()));
         open.is_none_or(|open| !open.has_followed_hint)
     }
 
     /// It goes to a newer leader at once.
     pub(crate) fn follows_hint(&mut self, batch: &Batch<InFlight>) {
-        if let Some(partition) = self.partitions.get_mut(&batch.queue()) {
+        if let Some(partition) = self.partitions.get_mut(batch.queue()) {
             let same = partition.open.iter_mut().filter(|open| open.place == batch.place());
             same.for_each(|open| open.has_followed_hint = true);
         }
@@ -70,7 +71,7 @@ impl Unsettled {
         settlement: Settlement,
         mut hand_out: impl FnMut(Settlement),
     ) {
-        let Some(partition) = self.partitions.get_mut(&queue) else { return hand_out(settlement) };
+        let Some(partition) = self.partitions.get_mut(queue) else { return hand_out(settlement) };
         partition.open.retain(|open| open.place != place);
         if partition.held.is_empty() && !partition.has_earlier_than(place) {
             return hand_out(settlement);

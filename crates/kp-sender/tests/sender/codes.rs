@@ -200,7 +200,7 @@ fn a_broker_that_has_held_its_answer_back_is_not_left_alone_once_more() {
         harness.send(0);
         harness.run();
         crate::idempotence::answer_identity_throttled(&mut harness, (900, 0), 5_000);
-        assert_eq!(!harness.throttled.is_empty(), waits, "version {version}: who waits, broker or client?");
+        assert_eq!(!harness.throttled.is_empty(), waits, "version {version}: does the client wait?");
     }
 }
 

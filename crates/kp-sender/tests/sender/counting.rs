@@ -49,7 +49,7 @@ fn what_each_answer_throttles_is_measured_whoever_does_the_waiting() {
     harness.run();
     let taken = harness.take_produce();
     harness.answer_with(&taken, Vec::new(), 70, |_| Default::default());
-    assert!(harness.throttled.is_empty(), "nobody has to wait any more");
+    assert!(harness.throttled.is_empty(), "no client has to wait any more");
     let expected = Summary { count: 1, sum: micros(70), max: micros(70) };
     assert_eq!(harness.core.counters().throttle_time.summary(), expected);
 }

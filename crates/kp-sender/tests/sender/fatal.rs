@@ -1,7 +1,8 @@
 //! After the error that ends a producer, and the closing that follows: the host sleeps.
 
 use crate::harness::*;
-use kp_protocol::ErrorCode;
+use kp_accumulator::{AccumulatorSettings, Certainty, FailureKind};
+use kp_protocol::{BrokerId, ErrorCode};
 use std::time::Duration;
 
 /// The core has nothing to do, so it must not ask to be called at a moment that is over.
@@ -55,4 +56,41 @@ fn a_request_under_way_after_a_fatal_error_may_still_be_acknowledged_minutes_lat
     assert!(sent[1].outcome().is_none());
     harness.acknowledge(&second);
     assert_eq!(offset(&sent[1]), Some(40));
+}
+
+// SN15
+#[test]
+fn after_a_fatal_error_nothing_that_waited_is_sent_whatever_it_waited_for_and_however_long_the_producer_lives()
+ {
+    let accumulator = AccumulatorSettings { linger: MS(50), ..Default::default() };
+    let mut harness = Harness::knowing(Plan { accumulator, ..Plan::default() }, &[1, 2, -1, 1, 2]);
+    let (forbidden, backing_off) = (harness.send(0), harness.send(1));
+    harness.advance(MS(50));
+    let (first, second) = (harness.take_produce(), harness.take_produce());
+    harness.lose(&second, true);
+    harness.moods.insert(BrokerId(2), Mood::Wait(None));
+    let leaderless = harness.send(2);
+    let busy = harness.send(4);
+    harness.advance(MS(50));
+    let lingering = harness.send(3);
+    harness.run();
+    assert!(harness.produces().is_empty(), "all four wait");
+    harness.answer(&first, |_| refused(ErrorCode::CLUSTER_AUTHORIZATION_FAILED));
+    let kind = FailureKind::Refused(ErrorCode::CLUSTER_AUTHORIZATION_FAILED);
+    for sent in [&forbidden, &leaderless, &busy, &lingering] {
+        let failure = failure(sent);
+        assert_eq!((failure.kind, failure.certainty, failure.is_fatal), (kind, Certainty::NotWritten, true));
+    }
+    assert_eq!(failure(&backing_off).certainty, Certainty::Unknown, "its answer was lost before");
+    harness.requests.clear();
+    harness.asked.clear();
+    harness.moods.clear();
+    for _ in 0..12 {
+        harness.connected(BrokerId(1));
+        harness.connected(BrokerId(2));
+        harness.advance(Duration::from_secs(60));
+    }
+    assert!(harness.requests.is_empty() && harness.asked.is_empty(), "no broker is asked for anything");
+    harness.close(Duration::from_secs(1));
+    assert!(harness.is_closed);
 }

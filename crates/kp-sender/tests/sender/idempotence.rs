@@ -109,7 +109,7 @@ pub(crate) fn out_of_order() -> PartitionProduceResponse {
 #[test]
 fn no_batch_leaves_before_there_is_a_producer_id() {
     let mut harness = Harness::knowing(plan(), &[1]);
-    assert!(harness.requests.is_empty(), "nobody needs an id yet");
+    assert!(harness.requests.is_empty(), "no batch needs an id yet");
     harness.send(0);
     harness.run();
     assert!(harness.produces().is_empty());
@@ -148,7 +148,7 @@ fn a_forbidden_producer_id_fails_what_waits_and_a_later_send_asks_again() {
     assert_eq!(told.kind, FailureKind::Refused(ErrorCode::CLUSTER_AUTHORIZATION_FAILED));
     assert_eq!(told.certainty, Certainty::NotWritten);
     assert!(told.last.as_ref().unwrap().message.as_ref().unwrap().contains("no producer id"));
-    assert!(harness.requests.is_empty(), "nobody waits any more");
+    assert!(harness.requests.is_empty(), "no batch waits any more");
     let later = harness.send(0);
     harness.run();
     answer_identity(&mut harness, ErrorCode::NONE);
@@ -213,7 +213,7 @@ fn an_acknowledged_number_proves_every_lower_one_written() {
     harness.advance(MS(200));
     let again = harness.take_produce();
     harness.answer(&again, |_| out_of_order());
-    assert_eq!(offset(&sent[0]), None, "written, nobody knows where");
+    assert_eq!(offset(&sent[0]), None, "written, at an offset that no broker told");
 }
 
 // ID7, ID8
@@ -498,7 +498,7 @@ fn send_3000_bytes(harness: &mut Harness) -> BTreeSet<*const Completion> {
 #[test]
 fn batches_grow_while_there_is_no_producer_id_and_not_while_the_way_is_free() {
     let mut harness = Harness::knowing(growing(|_| {}), &[1]);
-    assert_eq!(send_3000_bytes(&mut harness).len(), 1, "nobody has looked yet");
+    assert_eq!(send_3000_bytes(&mut harness).len(), 1, "the core has not looked yet");
     harness.run();
     answer_identity(&mut harness, ErrorCode::NONE);
     let first = harness.take_produce();

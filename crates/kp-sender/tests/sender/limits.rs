@@ -43,7 +43,7 @@ fn a_queued_batch_expires_without_having_been_sent() {
         let failure = failure(&sent);
         assert_eq!((failure.kind, failure.certainty), (FailureKind::Expired, Certainty::NotWritten));
         assert_eq!((failure.attempts, failure.waited), (0, Duration::from_secs(120)));
-        assert_eq!(failure.spent.queued, failure.waited, "it did not linger: nobody took it");
+        assert_eq!(failure.spent.queued, failure.waited, "it did not linger: no broker took it");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Finding out about the cluster: whom to ask, when, and what to say if nobody answers.
+//! Finding out about the cluster: which broker to ask, when, and what to say if none answers.
 
 use crate::harness::*;
 use bytes::Bytes;
@@ -159,7 +159,7 @@ fn a_new_leader_is_found_within_one_backoff_however_long_the_old_one_is_left_alo
     harness.acknowledge(&taken);
     let before = harness.clusters.len();
     harness.advance(Duration::from_secs(60));
-    assert!(harness.clusters.len() - before <= 1, "and nobody asks any more");
+    assert!(harness.clusters.len() - before <= 1, "and nothing is asked any more");
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn a_connection_that_nobody_wanted_ends_without_a_refresh() {
     }));
     harness.advance(Duration::from_secs(2));
     assert_eq!(harness.clusters.len(), before);
-    assert!(harness.metadata_failures.is_empty(), "it is nobody's failure");
+    assert!(harness.metadata_failures.is_empty(), "no broker has failed");
 }
 
 #[test]

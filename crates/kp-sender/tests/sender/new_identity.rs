@@ -317,7 +317,7 @@ fn waiting_for_a_new_id() -> (Harness, Arc<Completion>) {
 fn a_forced_close_ends_at_once_while_a_new_id_is_got() {
     let (mut harness, sent) = waiting_for_a_new_id();
     harness.close(Duration::ZERO);
-    assert!(harness.is_closed, "nobody waits for the id");
+    assert!(harness.is_closed, "no batch waits for the id");
     let told = failure(&sent);
     assert_eq!((told.kind, told.certainty), (FailureKind::Closed, Certainty::NotWritten));
 }

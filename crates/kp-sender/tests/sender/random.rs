@@ -152,7 +152,7 @@ impl Chaos {
         }
     }
 
-    /// Metadata is not answered for a while, then the request is lost; or nobody is there to ask (MD23).
+    /// Metadata is not answered for a while, then the request is lost; or no broker is there to ask (MD23).
     fn disturb_metadata(&mut self) {
         if self.harness.answers_metadata {
             self.harness.answers_metadata = false;

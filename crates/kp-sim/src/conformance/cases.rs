@@ -18,7 +18,10 @@ const INVALID_RECORD: Expect = Expect::Code(ErrorCode::INVALID_RECORD);
 /// Every case.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    [duplicates(), sequences(), refusals(), forms(), topics(), reading(), closings()].concat()
+    let produce =
+        [duplicates(), sequences(), epochs(), refusals(), acknowledgements(), order_of_checks(), forms()];
+    let others = [topics(), configured_topics(), reading(), closings()];
+    produce.into_iter().chain(others).flatten().collect()
 }
 
 fn case(name: &'static str, versions: VersionRange, steps: impl Into<Vec<Step>>) -> Case {
@@ -89,27 +92,11 @@ fn duplicates() -> Vec<Case> {
 
 fn sequences() -> Vec<Case> {
     let in_order = |sequence: i32| produce(by(0, 0, sequence), Expect::At(i64::from(sequence)));
-    let stale = sent(0, 0, 1, Expect::Code(ErrorCode::INVALID_PRODUCER_EPOCH));
     vec![
         case(
             "a gap in the sequence is out of order",
             TODAY,
             after(1, [sent(0, 0, 2, OUT_OF_ORDER), Step::EndsAt(1)]),
-        ),
-        case(
-            "a raised epoch begins at sequence 0",
-            TODAY,
-            after(2, [sent(0, 1, 0, Expect::At(2)), Step::EndsAt(3)]),
-        ),
-        case(
-            "a raised epoch begins at no other sequence",
-            TODAY,
-            after(2, [sent(0, 1, 2, OUT_OF_ORDER), Step::EndsAt(2)]),
-        ),
-        case(
-            "a stale epoch is refused",
-            TODAY,
-            after(1, [sent(0, 1, 0, Expect::At(1)), stale, Step::EndsAt(2)]),
         ),
         case(
             "a producer that was never seen may begin anywhere",
@@ -139,69 +126,94 @@ fn sequences() -> Vec<Case> {
     ]
 }
 
+fn epochs() -> Vec<Case> {
+    let stale = sent(0, 0, 1, Expect::Code(ErrorCode::INVALID_PRODUCER_EPOCH));
+    vec![
+        case(
+            "a raised epoch begins at sequence 0",
+            TODAY,
+            after(2, [sent(0, 1, 0, Expect::At(2)), Step::EndsAt(3)]),
+        ),
+        case(
+            "a raised epoch begins at no other sequence",
+            TODAY,
+            after(2, [sent(0, 1, 2, OUT_OF_ORDER), Step::EndsAt(2)]),
+        ),
+        case(
+            "a stale epoch is refused",
+            TODAY,
+            after(1, [sent(0, 1, 0, Expect::At(1)), stale, Step::EndsAt(2)]),
+        ),
+    ]
+}
+
+const TOO_LARGE: Expect = Expect::Code(ErrorCode::MESSAGE_TOO_LARGE);
+const CORRUPT: Expect = Expect::Code(ErrorCode::CORRUPT_MESSAGE);
+const TWO_MB: Batch = Batch { value_size: 2_000_000, ..PLAIN };
+const UNKNOWN_TOPIC: Produce =
+    Produce { topic_exists: false, ..produce(PLAIN, Expect::Code(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)) };
+const NO_PARTITION: Produce = Produce { partition: 99, topic_exists: true, ..UNKNOWN_TOPIC };
+
 fn refusals() -> Vec<Case> {
-    let unknown_topic = Produce {
-        topic_exists: false,
-        ..produce(PLAIN, Expect::Code(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))
-    };
-    let unknown_id = Produce { expect: Expect::Code(ErrorCode::UNKNOWN_TOPIC_ID), ..unknown_topic };
-    let no_partition = Produce { partition: 99, ..unknown_topic };
-    let no_partition = Produce { topic_exists: true, ..no_partition };
+    let unknown_id = Produce { expect: Expect::Code(ErrorCode::UNKNOWN_TOPIC_ID), ..UNKNOWN_TOPIC };
+    vec![
+        case("a wrong checksum is refused", TODAY, spoilt(Spoil::Checksum, CORRUPT)),
+        case("an unknown topic is said to be unknown", TOPIC_NAMES, [Step::Produce(UNKNOWN_TOPIC)]),
+        case("an unknown topic id is said to be unknown", TOPIC_IDS, [Step::Produce(unknown_id)]),
+        case("an unknown partition is said to be unknown", TODAY, [Step::Produce(NO_PARTITION)]),
+        case(
+            "a batch over the limit is too large",
+            TODAY,
+            [Step::Produce(produce(TWO_MB, TOO_LARGE)), Step::EndsAt(0)],
+        ),
+        case("two batches in one partition are refused", TODAY, spoilt(Spoil::Twice, INVALID_RECORD)),
+    ]
+}
+
+fn acknowledgements() -> Vec<Case> {
     let acks = |acks, batch, expect| Step::Produce(Produce { acks, ..produce(batch, expect) });
-    let two_mb = Batch { value_size: 2_000_000, ..PLAIN };
-    let too_large = Expect::Code(ErrorCode::MESSAGE_TOO_LARGE);
-    let corrupt = Expect::Code(ErrorCode::CORRUPT_MESSAGE);
     let closed = |batch| [acks(0, batch, Expect::Closed), Step::EndsAt(0)];
     vec![
-        case("a wrong checksum is refused", TODAY, spoilt(Spoil::Checksum, corrupt)),
-        case("an unknown topic is said to be unknown", TOPIC_NAMES, [Step::Produce(unknown_topic)]),
-        case("an unknown topic id is said to be unknown", TOPIC_IDS, [Step::Produce(unknown_id)]),
-        case("an unknown partition is said to be unknown", TODAY, [Step::Produce(no_partition)]),
         case(
             "acks=7 is refused",
             TODAY,
             [acks(7, PLAIN, Expect::Code(ErrorCode::INVALID_REQUIRED_ACKS)), Step::EndsAt(0)],
         ),
         case("acks=1 is answered", TODAY, [acks(1, PLAIN, Expect::At(0)), Step::EndsAt(1)]),
-        case(
-            "a batch over the limit is too large",
-            TODAY,
-            [Step::Produce(produce(two_mb, too_large)), Step::EndsAt(0)],
-        ),
         case("acks=0 is answered with silence", TODAY, [acks(0, PLAIN, Expect::Silence), Step::EndsAt(1)]),
         case(
             "an error under acks=0 closes the connection",
             TODAY,
             closed(Batch { spoil: Spoil::Checksum, ..PLAIN }),
         ),
-        case("a batch too large under acks=0 closes the connection", TODAY, closed(two_mb)),
+        case("a batch too large under acks=0 closes the connection", TODAY, closed(TWO_MB)),
         case(
             "a batch for an unknown partition under acks=0 closes the connection",
             TODAY,
-            [Step::Produce(Produce { acks: 0, expect: Expect::Closed, ..no_partition })],
+            [Step::Produce(Produce { acks: 0, expect: Expect::Closed, ..NO_PARTITION })],
         ),
+    ]
+}
+
+/// Which of two faults a batch is refused for.
+fn order_of_checks() -> Vec<Case> {
+    let spoilt = |batch| Batch { spoil: Spoil::Checksum, ..batch };
+    vec![
         case(
             "an unknown partition is found out before wrong acks",
             TODAY,
-            [Step::Produce(Produce { acks: 7, ..no_partition })],
+            [Step::Produce(Produce { acks: 7, ..NO_PARTITION })],
         ),
         case(
             "a batch too large is found out before its wrong checksum",
             TODAY,
-            [Step::Produce(produce(Batch { spoil: Spoil::Checksum, ..two_mb }, too_large)), Step::EndsAt(0)],
+            [Step::Produce(produce(spoilt(TWO_MB), TOO_LARGE)), Step::EndsAt(0)],
         ),
         case(
             "a wrong checksum is found out before a gap in the sequence",
             TODAY,
-            after(
-                1,
-                [
-                    Step::Produce(produce(Batch { spoil: Spoil::Checksum, ..by(0, 0, 5) }, corrupt)),
-                    Step::EndsAt(1),
-                ],
-            ),
+            after(1, [Step::Produce(produce(spoilt(by(0, 0, 5)), CORRUPT)), Step::EndsAt(1)]),
         ),
-        case("two batches in one partition are refused", TODAY, spoilt(Spoil::Twice, INVALID_RECORD)),
     ]
 }
 
@@ -283,39 +295,34 @@ fn topics() -> Vec<Case> {
                 create("kp-conformance-a", -1, -1, OK),
             ],
         ),
-        Case {
-            configs: &[("message.timestamp.type", "LogAppendTime")],
-            ..case(
-                "a topic with the broker's times answers with them",
-                TODAY,
-                [
-                    Step::Produce(produce(PLAIN, Expect::Stamped(0))),
-                    Step::Produce(produce(Batch { spoil: Spoil::Future, ..PLAIN }, Expect::Stamped(1))),
-                ],
-            )
-        },
-        Case {
-            configs: &[("cleanup.policy", "compact")],
-            ..case(
-                "a compacted topic refuses a record without a key",
-                TODAY,
-                [Step::Produce(produce(PLAIN, INVALID_RECORD)), Step::EndsAt(0)],
-            )
-        },
-        Case {
-            configs: &[("max.message.bytes", "100")],
-            ..case(
-                "a topic has a limit of its own",
-                TODAY,
-                [
-                    Step::Produce(produce(PLAIN, Expect::At(0))),
-                    Step::Produce(produce(
-                        Batch { value_size: 50, ..PLAIN },
-                        Expect::Code(ErrorCode::MESSAGE_TOO_LARGE),
-                    )),
-                ],
-            )
-        },
+    ]
+}
+
+/// What a topic's own configuration changes.
+fn configured_topics() -> Vec<Case> {
+    let configured = |configs, name, steps: Vec<Step>| Case { configs, ..case(name, TODAY, steps) };
+    vec![
+        configured(
+            &[("message.timestamp.type", "LogAppendTime")],
+            "a topic with the broker's times answers with them",
+            vec![
+                Step::Produce(produce(PLAIN, Expect::Stamped(0))),
+                Step::Produce(produce(Batch { spoil: Spoil::Future, ..PLAIN }, Expect::Stamped(1))),
+            ],
+        ),
+        configured(
+            &[("cleanup.policy", "compact")],
+            "a compacted topic refuses a record without a key",
+            vec![Step::Produce(produce(PLAIN, INVALID_RECORD)), Step::EndsAt(0)],
+        ),
+        configured(
+            &[("max.message.bytes", "100")],
+            "a topic has a limit of its own",
+            vec![
+                Step::Produce(produce(PLAIN, Expect::At(0))),
+                Step::Produce(produce(Batch { value_size: 50, ..PLAIN }, TOO_LARGE)),
+            ],
+        ),
     ]
 }
 

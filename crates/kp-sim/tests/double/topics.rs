@@ -115,6 +115,19 @@ fn topics_are_created_as_asked() {
     assert_eq!((settings.partitions, settings.max_message_bytes), (2, 1000));
     assert_eq!(settings.timestamp_type, TimestampType::LogAppendTime);
 
+    let unknown = CreatableTopic {
+        name: "v".into(),
+        num_partitions: 1,
+        replication_factor: 1,
+        configs: vec![config("no.such.key", "1")],
+        ..Default::default()
+    };
+    assert_eq!(create(&mut client, unknown), ErrorCode::INVALID_CONFIG);
+}
+
+#[test]
+fn replicas_of_a_new_topic_are_where_they_were_assigned_or_it_is_refused() {
+    let mut client = Client::of(ClusterSettings::default().with_brokers(3));
     let assign = |partition_index, broker_ids: &[i32]| CreatableReplicaAssignment {
         partition_index,
         broker_ids: broker_ids.to_vec(),
@@ -138,15 +151,6 @@ fn topics_are_created_as_asked() {
     }
     assert_eq!(create(&mut client, assigned(vec![assign(0, &[3, 1])])), ErrorCode::NONE);
     assert_eq!(client.metadata(FIRST, "u").partitions[0].leader_id, 3);
-
-    let unknown = CreatableTopic {
-        name: "v".into(),
-        num_partitions: 1,
-        replication_factor: 1,
-        configs: vec![config("no.such.key", "1")],
-        ..Default::default()
-    };
-    assert_eq!(create(&mut client, unknown), ErrorCode::INVALID_CONFIG);
 }
 
 #[test]

@@ -152,7 +152,7 @@ fn a_new_epoch_waits_for_every_answer_and_then_numbers_anew_from_zero() {
     let Turn::Send(anew) = bench.turn(LEADER, 1, Some(gap.identity), false) else { panic!("it may go") };
     assert_eq!(number(&anew), (1, 0));
     bench.acknowledge(&anew);
-    // Rule iii: nobody knows whether this one is written, and its epoch is over.
+    // Rule iii: whether this one is written is unknown, and its epoch is over.
     assert_eq!(bench.again(&unanswered), Turn::EpochOver);
 }
 
