@@ -52,8 +52,8 @@ fn until_gone(pid: libc::pid_t) {
     unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
 }
 
-fn record(value: &str) -> ProducerRecord<'_> {
-    ProducerRecord::to("t").partition(0).value(value)
+fn record(partition: i32, value: &str) -> ProducerRecord<'_> {
+    ProducerRecord::to("t").partition(partition).value(value)
 }
 
 /// What one poll says.
@@ -70,8 +70,10 @@ fn is_forked(outcome: &Option<Outcome>) -> bool {
 
 /// How many of the child's calls were not refused as they must be.
 fn not_refused(producer: &Producer, mut open: Delivery) -> i32 {
-    let sends = (0..2_000).map(|_| producer.send(record("child")));
-    let tries = (0..2_000).map(|_| producer.try_send(record("child")));
+    // To the partition whose batch is open, and to one that has none.
+    let partitions = (0..2_000).map(|n| n % 2);
+    let sends = partitions.clone().map(|partition| producer.send(record(partition, "child")));
+    let tries = partitions.map(|partition| producer.try_send(record(partition, "child")));
     let accepted = sends
         .chain(tries)
         .filter(|sent| !matches!(sent, Err(error) if *error.kind() == SendErrorKind::Forked));
@@ -90,18 +92,18 @@ fn not_refused(producer: &Producer, mut open: Delivery) -> i32 {
 // KP3
 #[test]
 fn a_forked_child_is_refused_by_every_call_and_the_parent_goes_on() {
-    let options = EmbeddedOptions::new().with_default_partitions(1);
+    let options = EmbeddedOptions::new().with_default_partitions(2);
     let broker = EmbeddedBroker::start(options).expect("a free port");
     let mut config = ProducerConfig::default().bootstrap_servers(broker.bootstrap());
     config.set("linger.ms", "600000").expect("good");
     config.set("delivery.timeout.ms", "700000").expect("good");
     let producer = Producer::new(config).expect("built");
     // A batch that is open at the fork, and stays open in the child.
-    let mut open = producer.send(record("parent")).expect("accepted");
+    let mut open = producer.send(record(0, "parent")).expect("accepted");
     assert!(look(&mut open).is_none(), "a poll before the fork, by the thread that forks");
     let code = in_a_child(|| not_refused(&producer, open.clone()));
     assert_eq!(code, 0, "calls of the child that were not refused");
-    drop(producer.send(record("parent again")).expect("accepted"));
+    drop(producer.send(record(1, "parent again")).expect("accepted"));
     producer.flush().expect("it may wait here");
     open.wait().expect("written");
     assert_eq!(producer.acknowledged_records(), 2);

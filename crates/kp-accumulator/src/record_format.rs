@@ -1,6 +1,6 @@
 //! Which record format sizes are counted in. A batch is always built as v2; a cluster of old brokers gets a conversion
 //! of it, in which a record takes more bytes, so that a batch and a request hold fewer of them.
-//! Set by the driver when the cluster's versions become known, read when a batch opens or is drained.
+//! Set by the sender when the cluster's versions become known, read when a batch opens or is drained.
 
 use crate::accumulator::Accumulator;
 use crate::format_overhead::FormatOverhead;
@@ -12,7 +12,7 @@ impl Accumulator {
     /// is an older one, records with headers are refused
     /// ([`AppendError::HeadersNotInFormat`](crate::AppendError::HeadersNotInFormat)).
     ///
-    /// For the driver, whenever it learns what the brokers of the cluster have in common: the newest format that all of
+    /// For the sender, whenever it learns what the brokers of the cluster have in common: the newest format that all of
     /// them take. It may be changed at any time.
     pub fn set_record_format(&self, format: Option<MessageFormat>) {
         self.format.set(format);

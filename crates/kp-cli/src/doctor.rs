@@ -28,9 +28,6 @@ use crate::{
     configure::producer_config,
 };
 
-/// The step that looks at the topic and its partitions.
-const STEP_TOPIC: &str = "topic";
-
 /// # Errors
 /// A bad configuration is wrong usage. What the doctor finds is exit code 1, not an error.
 pub(crate) fn run(args: &DoctorArgs, output: &OutputArgs) -> Result<u8, Failure> {

@@ -105,7 +105,7 @@ impl ProducerBuilder {
     /// acceptance.
     ///
     /// At most `capacity` records (at least one) are between `send_tagged` and the taking of their outcomes: on their way, or
-    /// waiting to be taken. Who sends then waits for the consumer, within `max.block.ms`, and is refused with
+    /// waiting to be taken. A sender then waits for the consumer, within `max.block.ms`, and is refused with
     /// [`OutcomesNotTaken`](crate::SendErrorKind::OutcomesNotTaken) if that does not come. So `capacity` bounds the memory of
     /// outcomes (about 100 bytes each), and what is in flight: for full speed it has to be larger than that. One task alone has
     /// to take outcomes between its sends.
@@ -177,7 +177,7 @@ impl ProducerBuilder {
         Ok(producer)
     }
 
-    /// As [`build`](Self::build), but starts no thread: whoever holds the [`Stepper`] makes the producer go, turn by
+    /// As [`build`](Self::build), but starts no thread: the owner of the [`Stepper`] makes the producer go, turn by
     /// turn. For simulations in which everything happens on one thread and a seed decides; see [`Stepper`].
     ///
     /// # Errors

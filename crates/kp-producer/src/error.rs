@@ -69,9 +69,9 @@ pub enum SendErrorKind {
     /// The record itself is wrong: a negative partition or timestamp, an empty topic name.
     InvalidRecord(&'static str),
     /// A record with a token, and the producer was built without `on_delivery` and `acks`, or the [`AckStream`](crate::AckStream) was
-    /// dropped: nobody would be told.
+    /// dropped: its outcome would be lost.
     NoListener,
-    /// So many records with a token were on their way or had an outcome that nobody took from the
+    /// So many records with a token were on their way or had an outcome that was not taken from the
     /// [`AckStream`](crate::AckStream), and none was taken within `max.block.ms`.
     OutcomesNotTaken {
         /// How many there may be.
@@ -235,11 +235,11 @@ impl fmt::Display for SendErrorKind {
             Self::HeadersNotSupported { reason } | Self::Partitioner { reason } => f.write_str(reason),
             Self::InvalidRecord(why) => f.write_str(why),
             Self::NoListener => f.write_str(
-                "a record with a token, but nobody is told: no on_delivery, or the AckStream was dropped",
+                "a record with a token, but no listener: no on_delivery, or the AckStream was dropped",
             ),
             Self::OutcomesNotTaken { capacity, waited } => write!(
                 f,
-                "{capacity} records with a token are on their way or have outcomes that nobody took from the AckStream \
+                "{capacity} records with a token are on their way or have outcomes that were not taken from the AckStream \
                  within {waited:.1?} (max.block.ms)"
             ),
             Self::WouldBlock => f.write_str("the call would have to wait for metadata or memory"),

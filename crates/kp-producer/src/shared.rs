@@ -11,7 +11,6 @@ use crate::send::view::Views;
 use crate::send::waits::Waits;
 use kp_accumulator::{Accumulator, Spent};
 use kp_metrics::Measured;
-use kp_protocol::records::MessageFormat;
 use kp_time::{Clock, Deadline};
 use std::sync::Arc;
 use std::task::Waker;
@@ -63,12 +62,6 @@ impl Shared {
              batch of a partition at a time; the order is kept, a retry may write records twice. \
              enable.idempotence=false says that this is wanted, enable.idempotence=true makes it an error"
         ));
-    }
-
-    /// The brokers turned out to be older or newer than sizes and headers were measured by.
-    pub(crate) fn use_record_format(&self, format: Option<MessageFormat>, reason: Arc<str>) {
-        self.old_cluster.set_without_headers(format.map(|_| reason));
-        self.accumulator.set_record_format(format);
     }
 
     pub(crate) fn closed_kind(&self) -> SendErrorKind {

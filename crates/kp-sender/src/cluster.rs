@@ -35,7 +35,7 @@ impl KnownCluster {
         }
     }
 
-    /// Tells the network the broker list, if it is another one.
+    /// Tells the network the broker list, and the accumulator the racks, if it is another one.
     pub(crate) fn announce_brokers(&mut self, cx: &mut Context<'_>) {
         let brokers: Vec<BrokerAddress> = self.snapshot().brokers().cloned().collect();
         if brokers == self.announced {
@@ -45,6 +45,8 @@ impl KnownCluster {
         if self.brokers.retain(|broker| cluster.broker(broker).is_some()) {
             self.tell_format(cx);
         }
+        // Before records see the cluster, so that the first of them go by their rack (PA14).
+        cx.accumulator.follow_racks(&cluster);
         self.announced.clone_from(&brokers);
         cx.put(Output::SetBrokers(brokers));
     }
@@ -212,6 +214,8 @@ impl KnownCluster {
 
     fn tell_format_of(&mut self, cx: &mut Context<'_>, broker: BrokerId, offered: Option<i16>) {
         let reason = Arc::from(format!("{} {}", self.name_of(broker), Unfit::Headers.words(offered)));
-        cx.put(Output::RecordFormat { format: self.brokers.common_format(), reason });
+        let format = self.brokers.common_format();
+        cx.accumulator.set_record_format(format);
+        cx.put(Output::RecordFormat { format, reason });
     }
 }

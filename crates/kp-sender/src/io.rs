@@ -66,8 +66,8 @@ pub enum Output {
     Settle(Settlement),
     /// A broker described the cluster; also when that brought nothing new, since a send may wait for the answer.
     ClusterChanged(Arc<Cluster>),
-    /// The record format that all brokers heard of have in common is another one by now: tell
-    /// [`Accumulator::set_record_format`](kp_accumulator::Accumulator::set_record_format). Comes before the
+    /// The record format that all brokers heard of have in common is another one by now. The accumulator knows: it refuses
+    /// records with headers while the format has none, and the reason is for the error of such a call. Comes before the
     /// [`ClusterChanged`](Self::ClusterChanged) that lets the first record in.
     RecordFormat {
         /// `None` for batches, which Kafka 0.11 and newer take.

@@ -8,7 +8,7 @@ use kp_memory::Reservation;
 pub enum Notify {
     /// A callback of its own.
     Call(RecordCallback),
-    /// The accumulator's [`Listener`], with this number: nothing is allocated for the record.
+    /// The accumulator's [`Listener`](crate::Listener), with this number: nothing is allocated for the record.
     Token(u64),
 }
 

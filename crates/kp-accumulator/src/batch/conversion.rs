@@ -108,7 +108,7 @@ mod tests {
         let headers = [HeaderRef { name: "h", value: None }];
         let record = RecordRef { headers: &headers, ..value(b"v") };
         room.send_record(Target::Partition(PartitionId(0)), &record, None)
-            .expect("nobody knows of old brokers");
+            .expect("no caller knows of old brokers");
         room.pass(10);
         let mut drained = room.turn(0);
         let error =

@@ -249,7 +249,8 @@ fn a_partition_muted_while_it_is_ready_is_passed_over() {
 // AC26
 #[test]
 fn linger_without_end_waits_for_a_full_batch_a_flush_or_the_expiry() {
-    let endless = AccumulatorSettings { linger: MS(u64::MAX), delivery_timeout: MS(u64::MAX), ..settings() };
+    let endless = std::time::Duration::MAX;
+    let endless = AccumulatorSettings { linger: endless, delivery_timeout: endless, ..settings() };
     let room = Room::new(endless, &[0]);
     room.send(0, b"v");
     room.pass(1 << 40);

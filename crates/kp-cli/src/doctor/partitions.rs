@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use kp_protocol::api::{MetadataResponsePartition, MetadataResponseTopic};
 
-use super::{
-    STEP_TOPIC,
-    report::{Ailment, Report},
-};
+use super::report::{Ailment, Report};
+
+/// The step that looks at the topic and its partitions.
+pub(super) const STEP: &str = "topic";
 
 /// The partitions that something is wrong with, by number and in order; one may stand in several lists.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Partitions {
     /// Reports what is wrong with the topic `name`. A producer with `acks=all` needs copies in sync.
     pub(super) fn tell(&self, report: &mut Report, name: &str, is_acks_all: bool) {
         if self.is_fine() {
-            return report.ok(STEP_TOPIC, self.all_is_well(name));
+            return report.ok(STEP, self.all_is_well(name));
         }
         let mut ill = |partitions: &[i32], is_failure: bool, what: &str, remedy: &str| {
             if partitions.is_empty() {
@@ -70,9 +70,9 @@ impl Partitions {
             let found = format!("{name}: {ill} of {count} partitions {what}: {}", some_of(partitions));
             let ailment = Ailment::new(found, remedy);
             if is_failure {
-                report.failed(STEP_TOPIC, ailment);
+                report.failed(STEP, ailment);
             } else {
-                report.warning(STEP_TOPIC, ailment);
+                report.warning(STEP, ailment);
             }
         };
         let remedy = "all brokers with an in-sync copy are down: start them";

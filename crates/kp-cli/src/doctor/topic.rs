@@ -13,9 +13,8 @@ use kp_protocol::{
 };
 
 use super::{
-    STEP_TOPIC as STEP,
     listener::Spoken,
-    partitions::Partitions,
+    partitions::{Partitions, STEP},
     report::{Ailment, Report},
 };
 use crate::reader::{BlockingCaller, ReaderError};

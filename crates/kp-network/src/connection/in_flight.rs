@@ -91,3 +91,52 @@ impl<O> InFlight<O> {
 fn correlation_id(frame: &Bytes) -> Option<i32> {
     frame.first_chunk::<4>().map(|id| i32::from_be_bytes(*id))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Requests 1 to 3 of owners `a` to `c`; Metadata v1, whose answers have the plain header.
+    fn three() -> InFlight<char> {
+        let mut in_flight = InFlight::default();
+        for (correlation_id, owner) in (1..).zip('a'..='c') {
+            in_flight.push(Request { correlation_id, api_key: ApiKey::Metadata, version: 1, owner });
+        }
+        in_flight
+    }
+
+    fn answer(correlation_id: i32) -> Bytes {
+        [&correlation_id.to_be_bytes()[..], b"body"].concat().into()
+    }
+
+    // NC7
+    #[test]
+    fn an_answer_is_for_the_oldest_request_and_no_other() {
+        let mut in_flight = three();
+        let words = in_flight.answered(&answer(2)).expect_err("1 is older");
+        assert_eq!(&*words, "correlation id 2 instead of 1");
+        let answered = in_flight.answered(&answer(1)).expect("the oldest");
+        assert_eq!((answered.request.owner, &answered.body[..]), ('a', &b"body"[..]));
+        assert_eq!(in_flight.into_owners().collect::<String>(), "bc");
+    }
+
+    #[test]
+    fn what_answers_nothing_leaves_every_request_to_the_end_of_the_connection() {
+        let mut in_flight = three();
+        assert!(in_flight.answered(&Bytes::from_static(&[0, 0])).is_err());
+        assert!(in_flight.answered(&answer(9)).is_err());
+        assert_eq!(in_flight.len(), 3);
+        let words = InFlight::<char>::default().answered(&answer(1)).expect_err("nothing is in flight");
+        assert_eq!(&*words, "a response with correlation id 1 that answers no request");
+    }
+
+    #[test]
+    fn requests_are_passed_over_for_the_answer_of_such_an_owner_alone() {
+        let mut in_flight = three();
+        assert!(!in_flight.pass_over(&answer(2), |owner| *owner == 'c'), "2 is not c's");
+        assert!(!in_flight.pass_over(&answer(9), |_| true), "no request has that number");
+        assert!(!in_flight.pass_over(&answer(1), |_| true), "there is none before");
+        assert!(in_flight.pass_over(&answer(2), |owner| *owner == 'b'));
+        assert_eq!(in_flight.into_owners().collect::<String>(), "bc");
+    }
+}

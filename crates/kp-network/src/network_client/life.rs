@@ -194,15 +194,14 @@ impl<S: Selectable> NetworkClient<S> {
                 io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
             )
         });
-        let reason = match (&broker.link, error) {
-            (link, _) if cut_off && let Some(other) = link.other_protocol() => {
-                DisconnectReason::OtherProtocol(other)
-            }
-            (Link::Setup(setup), _) if cut_off && !setup.has_answered() => {
+        let other = broker.link.other_protocol().filter(|_| cut_off);
+        let reason = match (other, &broker.link, error) {
+            (Some(other), _, _) => DisconnectReason::OtherProtocol(other),
+            (None, Link::Setup(setup), _) if cut_off && !setup.has_answered() => {
                 self.cut_off_unanswered(&broker.address)
             }
-            (_, Some(error)) => DisconnectReason::Lost(error.to_string().into()),
-            (_, None) => DisconnectReason::ClosedByBroker,
+            (None, _, Some(error)) => DisconnectReason::Lost(error.to_string().into()),
+            (None, _, None) => DisconnectReason::ClosedByBroker,
         };
         self.end(now, id, reason);
     }

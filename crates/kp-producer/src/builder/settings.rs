@@ -87,7 +87,7 @@ pub(super) fn sender_settings(settings: &Settings) -> SenderSettings {
             Idempotence::Off => IdempotenceSetting::Off,
         },
         compression_level: settings.compression_level(),
-        // SN8: whoever switches numbers off and allows several requests wants them all under way, as with Java's client.
+        // SN8: a user who switches numbers off and allows several requests wants them all under way, as with Java's client.
         max_in_flight: settings.max_in_flight_requests_per_connection as usize,
         guarantee_one_in_flight: settings.idempotence != Idempotence::Off
             || settings.max_in_flight_requests_per_connection == 1,

@@ -174,8 +174,6 @@ impl Driver {
             Output::ClusterChanged(cluster) => {
                 // The core publishes an unchanged cluster too, for waiters: the view is made of a new one only.
                 if !self.shared.views.load().shows(&cluster) {
-                    // Before records see it, so that the first of them go by their rack (PA14).
-                    self.shared.accumulator.follow_racks(&cluster);
                     self.shared.views.set(View::new(Arc::clone(&cluster), &self.shared.accumulator));
                 }
                 self.shared.waits.metadata().clear_failure();
@@ -185,7 +183,9 @@ impl Driver {
                     self.core.handle_input(now, Input::RefreshTopic(topic));
                 }
             }
-            Output::RecordFormat { format, reason } => self.shared.use_record_format(format, reason),
+            Output::RecordFormat { format, reason } => {
+                self.shared.old_cluster.set_without_headers(format.map(|_| reason));
+            }
             Output::WithoutIdempotence { reason } => self.shared.goes_without_idempotence(&reason),
             Output::IdempotenceUnavailable { reason } => self.refuse_sends(reason),
             Output::Fatal { reason } => {

@@ -68,7 +68,7 @@ impl Ended {
         self.wake();
     }
 
-    /// The thread has panicked: from now on calls say so. Who waits for the end is woken by [`wake`](Self::wake), when
+    /// The thread has panicked: from now on calls say so. A call that waits for the end is woken by [`wake`](Self::wake), when
     /// everything was failed.
     pub(crate) fn mark_panicked(&self) {
         self.state.store(Standing::Panicked as u8, Ordering::Release);
@@ -96,7 +96,7 @@ impl Ended {
         WaitEnded(self)
     }
 
-    /// Wakes whoever waits for the end; before that, an end by panic is not over for them.
+    /// Wakes the calls that wait for the end; before that, an end by panic is not over for them.
     pub(crate) fn wake(&self) {
         self.awake.store(true, Ordering::Release);
         let wakers = std::mem::take(&mut *self.wakers.lock());

@@ -14,7 +14,7 @@ use std::task::Waker;
 /// that a run can be repeated exactly. Compression runs in the turn too. While [`turn`](Self::turn) runs, its thread is
 /// the producer's network thread: a callback that would have to wait gets `WouldDeadlock`, as it does in production.
 ///
-/// Dropping it leaves the producer without anybody who turns it; what was accepted is then failed as unknown.
+/// Dropping it leaves the producer without a thread that turns it; what was accepted is then failed as unknown.
 pub struct Stepper {
     shared: Arc<Shared>,
     /// `None` once it has ended.

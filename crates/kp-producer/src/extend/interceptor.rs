@@ -61,7 +61,7 @@ pub trait ProducerInterceptor: Send + Sync {
     }
 
     /// Called when a record was not accepted, on the thread that sends; `send` returns the same error. Not called for a record
-    /// whose `send` was dropped while it waited: that is nobody's error, and nothing more is told of it.
+    /// whose `send` was dropped while it waited: that is no error, and nothing more is told of it.
     fn on_refusal(&self, record: &SentRecord<'_>, error: &SendError) {
         let _ = (record, error);
     }
@@ -310,7 +310,7 @@ pub(crate) struct Remembered {
 }
 
 impl Remembered {
-    /// Tells all of them; a panic is nobody else's.
+    /// Tells each interceptor; a panic of one harms no other.
     fn tell_each(&self, chain: &Chain, tell: impl Fn(&dyn ProducerInterceptor, &SentRecord<'_>)) {
         for (interceptor, context) in chain.list.iter().zip(&self.contexts) {
             let record =

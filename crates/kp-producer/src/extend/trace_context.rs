@@ -1,4 +1,4 @@
-//! The trace context of whoever sends, in the headers of each record: W3C Trace Context, as consumers read it.
+//! The sender's trace context in the headers of each record: W3C Trace Context, as consumers read it.
 //! Knows no tracing library: a closure of the user's says what the context is.
 
 use crate::extend::interceptor::{InterceptedRecord, ProducerInterceptor};

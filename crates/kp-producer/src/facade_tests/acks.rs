@@ -68,7 +68,7 @@ fn who_sends_waits_for_who_takes_and_no_longer_than_a_send_may_wait() {
     rig.run(producer.send_tagged(to(0), 1)).expect("accepted");
     blocking.send_tagged(to(0), 2).expect("accepted");
     let before = rig.clock.elapsed();
-    let error = rig.run(producer.send_tagged(to(0), 3)).expect_err("nobody takes");
+    let error = rig.run(producer.send_tagged(to(0), 3)).expect_err("no outcome is taken");
     assert_eq!(*error.kind(), SendErrorKind::OutcomesNotTaken { capacity: 2, waited: MS(1000) });
     assert_eq!((rig.clock.elapsed() - before, error.spent().memory), (MS(1000), MS(1000)));
     assert!(error.is_retriable() && !error.is_fatal());
@@ -107,7 +107,8 @@ fn once_nobody_takes_outcomes_records_with_a_token_are_refused() {
     drop(acks);
     let Poll::Ready(Err(error)) = waits.as_mut().poll(&mut context) else { panic!("it waits in vain") };
     assert_eq!(*error.kind(), SendErrorKind::NoListener);
-    let error = look(producer.send_tagged(to(0), 3)).expect("no waiting").expect_err("nobody is told");
+    let error =
+        look(producer.send_tagged(to(0), 3)).expect("no waiting").expect_err("the stream was dropped");
     assert_eq!(*error.kind(), SendErrorKind::NoListener);
     let delivery = rig.run(producer.send(to(0))).expect("this one has a delivery");
     rig.run(delivery).expect("written");
@@ -168,7 +169,7 @@ fn in_a_callback_nothing_is_waited_for() {
     let (tell, told) = std::sync::mpsc::channel();
     let (inside, mut inner) = (blocking::Producer::from(producer.clone()), acks);
     let callback = move |_| {
-        // The only place is this batch's first record's, whose outcome nobody has taken.
+        // The only place is this batch's first record's, whose outcome was not taken.
         let refused = inside.send_tagged(to(0), 2).expect_err("it would wait for this thread");
         let first = inner.recv_blocking().map(|ack| ack.map(|ack| ack.token()));
         let _ = tell.send((refused.kind().clone(), first, inner.recv_blocking().map(drop)));

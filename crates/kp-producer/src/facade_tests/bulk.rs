@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -47,7 +48,12 @@ fn what_was_accepted_before_a_refusal_stays_accepted_and_what_is_behind_it_stays
     let mut rig = Rig::new(QUICK, &[]);
     let producer = warm(&mut rig);
     let large = vec![0; 2_000_000];
-    let endless = || [to(0), to(1), to(2).value(&large)].into_iter().chain(std::iter::repeat_with(|| to(3)));
+    let taken = AtomicU32::new(0);
+    let behind = || {
+        taken.fetch_add(1, Ordering::Relaxed);
+        to(3)
+    };
+    let endless = || [to(0), to(1), to(2).value(&large)].into_iter().chain(std::iter::repeat_with(behind));
     let blocking = blocking::Producer::from(producer.clone());
     let mut rests = [endless(), endless(), endless(), endless()];
     let [first, second, third, fourth] = &mut rests;
@@ -57,6 +63,7 @@ fn what_was_accepted_before_a_refusal_stays_accepted_and_what_is_behind_it_stays
         blocking.send_all(third.by_ref()).expect_err("one is too large"),
         blocking.try_send_all(fourth.by_ref()).expect_err("one is too large"),
     ];
+    assert_eq!(taken.load(Ordering::Relaxed), 0, "no record is taken behind a refused one");
     for (refused, rest) in refusals.into_iter().zip(rests) {
         assert!(matches!(refused.error.kind(), SendErrorKind::RecordTooLarge { .. }), "{refused}");
         let words = refused.to_string();

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 const SLOW: Pace = Pace { metadata: Duration::from_millis(600), ..Pace::SILENT };
-/// One page, and whoever comes second waits for it.
+/// One page, and the second call waits for it.
 const ONE_PAGE: [(&str, &str); 4] = [
     ("buffer.memory", "1000"),
     ("batch.size", "1000"),

@@ -197,7 +197,7 @@ fn a_record_that_is_waited_for_tells_where_on_its_way_it_failed() {
     assert!(matches!(&refused, ProduceError::Refused(error) if error.topic() == "a"), "{refused}");
     assert_eq!((refused.certainty(), refused.is_retriable()), (Certainty::NotWritten, false));
     *rig.mood.lock() = Some(gone());
-    let failed = rig.run(producer.send_wait(record())).expect_err("nobody answers");
+    let failed = rig.run(producer.send_wait(record())).expect_err("no broker answers");
     let ProduceError::Failed(error) = &failed else { panic!("it was accepted: {failed}") };
     assert_eq!((*error.kind(), failed.certainty()), (FailureKind::Expired, error.certainty()));
     assert_eq!((failed.is_retriable(), failed.is_fatal(), failed.needs_abort()), (true, false, false));

@@ -321,7 +321,7 @@ fn a_partitioner_that_fails_or_panics_harms_only_its_own_record() {
         assert!(error.to_string().contains(words), "{error}");
         let named =
             rig.run(producer.send(ProducerRecord::to("a").partition(0).value("v"))).expect("accepted");
-        rig.run(named).expect("nobody asks the partitioner");
+        rig.run(named).expect("the partitioner is not asked");
     }
 }
 
@@ -346,7 +346,7 @@ fn a_class_that_only_a_jvm_has_needs_a_partitioner_in_its_place() {
         let config = ProducerConfig::default().bootstrap_servers("nowhere:1");
         config.partitioner_class("com.example.Mine")
     };
-    let error = Producer::builder(config()).build().expect_err("nobody has that").to_string();
+    let error = Producer::builder(config()).build().expect_err("kp has no such class").to_string();
     assert!(error.contains("com.example.Mine") && error.contains("RoundRobinPartitioner"), "{error}");
     let log = Log::default();
     Producer::builder(config()).partitioner(Noted::new("mine", &log, "")).build().expect("in its place");

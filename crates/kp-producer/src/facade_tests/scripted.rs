@@ -264,7 +264,7 @@ impl KafkaClient for Scripted {
     fn poll(&mut self, until: Option<Instant>, events: &mut Vec<Event>) {
         let mut planned = self.events.lock();
         let first = planned.iter().map(|(at, _)| *at).min();
-        // Nobody sleeps while the application has something to do.
+        // The network does not sleep while the application has something to do.
         let is_woken = self.woken.0.swap(false, Ordering::SeqCst);
         if let Some(at) = until.into_iter().chain(first).min().filter(|_| !is_woken) {
             self.clock.advance_to(at);

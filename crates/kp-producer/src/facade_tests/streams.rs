@@ -53,7 +53,7 @@ fn a_sink_says_once_what_it_has_to_say_of_a_record_and_goes_on() {
     assert!(matches!(refused.kind(), SendErrorKind::RecordTooLarge { .. }));
     *rig.mood.lock() = Some(kp_network::Readiness::Failed { reason: "it is gone".into(), retry_at: None });
     rig.run(sink.feed(to(0))).expect("accepted");
-    let failed = rig.run(sink.flush()).expect_err("nobody takes it");
+    let failed = rig.run(sink.flush()).expect_err("it is not taken");
     assert!(matches!(failed, ProduceError::Failed(_)), "{failed}");
     rig.run(sink.flush()).expect("it was said");
     *rig.mood.lock() = None;

@@ -111,7 +111,7 @@ fn a_batch_that_fails_says_why() {
         let mut rig = Rig::new(Pace::SILENT, &limits);
         let producer = rig.producer.clone();
         let delivery = rig.run(producer.send(ProducerRecord::to("t").value("value"))).expect("accepted");
-        let error = rig.run(delivery).expect_err("nobody answers");
+        let error = rig.run(delivery).expect_err("no broker answers");
         assert!(rig.clock.elapsed() >= Duration::from_millis(100), "{error}");
     });
     let batches = noted.of("event DEBUG");

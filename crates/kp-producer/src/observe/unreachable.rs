@@ -1,6 +1,6 @@
 //! Which brokers cannot be reached, since when and why: known from the second failed attempt on, until one answers.
-//! Owner: the network thread; read by whoever asks. Bounded: [`MOST`] addresses, one entry each, however often a broker
-//! is tried; so whoever tells a person has one thing to say when it begins, and one when it is over.
+//! Owner: the network thread; read by any thread. Bounded: [`MOST`] addresses, one entry each, however often a broker
+//! is tried; so a program that tells a person has one thing to say when it begins, and one when it is over.
 
 use crate::observe::tracing;
 use kp_network::{DisconnectReason, Event};
@@ -23,7 +23,7 @@ pub struct UnreachableBroker {
     pub reason: Arc<str>,
     /// How long ago the first attempt failed.
     pub since: Duration,
-    /// How long ago the last one did. A broker that nobody needs any more is not tried again.
+    /// How long ago the last one did. A broker that is not needed any more is not tried again.
     pub last_attempt: Duration,
     /// How many attempts have failed, one after the other.
     pub attempts: u64,
@@ -82,7 +82,7 @@ impl Unreachable {
         is_news
     }
 
-    /// An attempt succeeded. Answers for how long none did, if somebody was told that.
+    /// An attempt succeeded. Answers for how long none did, if that was told.
     fn reached(&self, now: Instant, address: &Arc<str>) -> Option<Duration> {
         let failing = self.0.lock().remove(address)?;
         failing.is_told.then(|| now.saturating_duration_since(failing.first))

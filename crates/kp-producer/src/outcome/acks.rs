@@ -1,4 +1,4 @@
-//! All outcomes for one consumer: a queue between the network thread and whoever takes them, with a bound that the senders
+//! All outcomes for one consumer: a queue between the network thread and their consumer, with a bound that the senders
 //! feel.
 //!
 //! Owner of the queue: the producer puts in, [`AckStream`] takes out. Lock: the list of outcomes, once for each record that ends and
@@ -23,10 +23,10 @@ use std::task::{Poll, Waker};
 
 /// What became of records, one after the other: the only consumer of a producer's outcomes. Made by
 /// [`ProducerBuilder::acks`](crate::ProducerBuilder::acks); dropped, it makes the producer refuse records with a token from then on
-/// ([`NoListener`](crate::SendErrorKind::NoListener)), and what is still to come is told to nobody.
+/// ([`NoListener`](crate::SendErrorKind::NoListener)), and what is still to come is dropped.
 ///
 /// With the feature `futures` it is a `Stream`.
-#[must_use = "records with a token are refused once nobody takes their outcomes"]
+#[must_use = "records with a token are refused once their outcomes are not taken"]
 #[derive(Debug)]
 pub struct AckStream {
     queue: Arc<AckQueue>,
@@ -108,7 +108,7 @@ impl Drop for AckStream {
             std::mem::take(&mut state.ready)
         };
         drop(left);
-        // Nobody gets a place from now on, so none is given back.
+        // No sender gets a place from now on, so none is given back.
         self.queue.places.close();
     }
 }
@@ -186,7 +186,7 @@ impl Ack {
 pub(crate) struct AckQueue {
     pub(crate) places: Arc<Places>,
     state: Mutex<State>,
-    /// Nobody takes anything any more. Written under the lock.
+    /// The consumer is gone. Written under the lock.
     is_abandoned: AtomicBool,
     /// Of the process in which outcomes come.
     process_id: u32,
@@ -195,7 +195,7 @@ pub(crate) struct AckQueue {
 #[derive(Debug, Default)]
 struct State {
     ready: VecDeque<Ack>,
-    /// Who waits for the next.
+    /// The consumer, while it waits for the next.
     consumer: Option<Waker>,
     /// Nothing will come any more.
     is_over: bool,

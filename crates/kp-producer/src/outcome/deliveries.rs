@@ -42,7 +42,7 @@ use std::task::{Poll, Waker};
 /// assert_eq!(written, 1_000_000);
 /// # Ok(()) }
 /// ```
-#[must_use = "what became of the records is only known to who looks"]
+#[must_use = "what became of the records is only known where it is looked at"]
 #[derive(Clone, Debug, Default)]
 pub struct Deliveries {
     /// Oldest first.

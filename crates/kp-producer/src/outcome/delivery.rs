@@ -64,7 +64,7 @@ impl RecordMetadata {
 /// println!("{}-{} @ {:?}", metadata.topic(), metadata.partition(), metadata.offset());
 /// # Ok(()) }
 /// ```
-#[must_use = "a record's outcome is only known to who looks at its delivery"]
+#[must_use = "a record's outcome is only known by its delivery"]
 #[derive(Clone, Debug)]
 pub struct Delivery {
     completion: Arc<Completion>,

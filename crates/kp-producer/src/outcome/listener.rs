@@ -1,4 +1,4 @@
-//! Who learns what becomes of records that are sent with a token: no one, a closure of the application, or the consumer of an
+//! The listener for records that are sent with a token: none, a closure of the application, or the consumer of an
 //! [`AckStream`](crate::AckStream). Told on the network thread, with no lock held.
 
 use crate::outcome::acks::{AckQueue, AckSource};
@@ -21,7 +21,7 @@ pub(crate) enum Listener {
 }
 
 impl Listener {
-    /// Whether a record with a token is told to anyone.
+    /// Whether the outcome of a record with a token would be heard.
     pub(crate) fn listens(&self) -> bool {
         match self {
             Self::None => false,

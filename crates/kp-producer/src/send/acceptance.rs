@@ -86,7 +86,7 @@ impl Shared {
         self.at_once(record, |incoming| self.attempt(incoming, notify))
     }
 
-    /// The same for who sends to one topic again and again: its place is looked up anew only when the view is another one.
+    /// The same for a caller that sends to one topic again and again: the topic's place is looked up anew only when the view is another one.
     pub(crate) fn accept_cached(
         &self,
         record: &ProducerRecord<'_>,
@@ -272,7 +272,7 @@ impl Shared {
         }
         match view.verdict(&wanted) {
             Some(Err(kind)) => {
-                // Rights may have been granted since, brokers upgraded: nobody waits for that, but it is asked again (MD9).
+                // Rights may have been granted since, brokers upgraded: no call waits for that, but the broker is asked again (MD9).
                 self.link.tell(wanted.command());
                 Err(kind)
             }

@@ -146,7 +146,7 @@ impl std::error::Error for SendAllError {
 ///
 /// Cancel safety: dropping it at any time loses only the view of the outcomes; the records go their way. A `&mut` to it can be
 /// awaited again and again. What was told once is gone: then it is empty.
-#[must_use = "what became of the records is only known to who looks"]
+#[must_use = "what became of the records is only known where it is looked at"]
 #[derive(Clone, Debug, Default)]
 pub struct BulkDelivery {
     waiting: Deliveries,

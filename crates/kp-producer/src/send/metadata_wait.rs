@@ -1,7 +1,7 @@
-//! Those who wait for metadata: `send` for a topic it has not seen, `connect`, `partitions_for`.
+//! Calls that wait for metadata: `send` for a topic it has not seen, `connect`, `partitions_for`.
 //!
 //! Owner: the producer's shared part. Waiters join from any thread; the driver alone serves and expires them, so a
-//! future nobody polls delays only itself. Wakers run after the lock is released. Lock: one, short.
+//! future that is not polled delays only itself. Wakers run after the lock is released. Lock: one, short.
 
 use crate::drive::link::Command;
 use crate::error::SendErrorKind;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-/// What somebody wants to know about the cluster.
+/// What a call wants to know about the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     /// Any answer of any broker.
@@ -80,7 +80,7 @@ struct Waiter {
 #[derive(Default)]
 struct Table {
     list: WaitList<Waiter, Result<(), SendErrorKind>>,
-    /// What was heard last from the network, for the error of those who wait in vain.
+    /// What was heard last from the network, for the error of waits in vain.
     last_failure: Option<Arc<str>>,
     closed: Option<SendErrorKind>,
 }
@@ -114,7 +114,7 @@ impl MetadataWaiters {
         });
     }
 
-    /// Fails all who wait now.
+    /// Fails all waiters of now.
     pub(crate) fn refuse(&self, kind: &SendErrorKind) {
         self.settle(|_| Some(Err(kind.clone())));
     }
@@ -138,12 +138,12 @@ impl MetadataWaiters {
         self.table.lock().last_failure = Some(reason);
     }
 
-    /// Forgets it: somebody answered.
+    /// Forgets it: a broker answered.
     pub(crate) fn clear_failure(&self) {
         self.table.lock().last_failure = None;
     }
 
-    /// Fails all, and everyone who joins from now on (CL7).
+    /// Fails all waiters, and those that join from now on (CL7).
     pub(crate) fn close(&self, kind: &SendErrorKind) {
         self.table.lock().closed = Some(kind.clone());
         self.refuse(kind);

@@ -14,7 +14,7 @@ impl Producer {
     /// record; many at once share batches.
     ///
     /// Cancel safety: dropped before the record was accepted, nothing of it is written; dropped later, the record goes its way
-    /// and nobody is told. Which of the two it was is not known: `send` and the delivery apart tell.
+    /// and its outcome is lost. Which of the two it was is not known: `send` and the delivery apart tell.
     ///
     /// ```no_run
     /// # async fn example(producer: kp_producer::Producer) -> Result<(), kp_producer::ProduceError> {

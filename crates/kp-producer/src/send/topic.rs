@@ -1,4 +1,4 @@
-//! A handle to one topic, for who sends many records to it: its name is looked up when the cluster changes, not for each
+//! A handle to one topic, for a caller that sends many records to it: its name is looked up when the cluster changes, not for each
 //! record.
 
 use crate::error::SendError;
@@ -29,7 +29,7 @@ pub struct Topic {
 }
 
 impl Producer {
-    /// A handle for who sends many records to one topic.
+    /// A handle for a caller that sends many records to one topic.
     #[must_use]
     pub fn topic(&self, name: &str) -> Topic {
         Topic::new(self.clone(), name)

@@ -45,17 +45,15 @@ pub(super) fn note_fatal(
     cx.ending.end(Fatal { code: refusal.code, last });
 }
 
-/// Nothing is sent again once that is of no use.
+/// Nothing is sent again once that is of no use. What never left goes back to its queue, and fails there with the producer.
 pub(super) fn after_the_fatal_error(ending: &Ending, decision: Decision, verdict: &Verdict) -> Decision {
-    match decision {
-        Decision::Again { .. } | Decision::Renumber { .. } | Decision::Split if ending.fatal().is_some() => {
-            Decision::Fail(match verdict {
-                Verdict::Refused(refusal) => FailureKind::Refused(refusal.code),
-                Verdict::Acknowledged { .. } | Verdict::Lost { .. } | Verdict::NotSent => {
-                    FailureKind::Disconnected
-                }
-            })
-        }
-        decision => decision,
+    let goes_on = matches!(decision, Decision::Again { .. } | Decision::Renumber { .. } | Decision::Split);
+    if ending.fatal().is_none() || !goes_on {
+        return decision;
+    }
+    match verdict {
+        Verdict::Refused(refusal) => Decision::Fail(FailureKind::Refused(refusal.code)),
+        Verdict::Lost { .. } => Decision::Fail(FailureKind::Disconnected),
+        Verdict::Acknowledged { .. } | Verdict::NotSent => decision,
     }
 }

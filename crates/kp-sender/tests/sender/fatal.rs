@@ -2,7 +2,9 @@
 
 use crate::harness::*;
 use kp_accumulator::{AccumulatorSettings, Certainty, FailureKind};
+use kp_client::Refused;
 use kp_protocol::{BrokerId, ErrorCode};
+use kp_sender::Input;
 use std::time::Duration;
 
 /// The core has nothing to do, so it must not ask to be called at a moment that is over.
@@ -93,4 +95,22 @@ fn after_a_fatal_error_nothing_that_waited_is_sent_whatever_it_waited_for_and_ho
     assert!(harness.requests.is_empty() && harness.asked.is_empty(), "no broker is asked for anything");
     harness.close(Duration::from_secs(1));
     assert!(harness.is_closed);
+}
+
+// SN15
+#[test]
+fn a_request_that_the_network_gives_back_after_a_fatal_error_fails_with_the_producer_and_lost_no_connection()
+{
+    let mut harness = Harness::knowing(Plan::default(), &[1, 2]);
+    let sent = [harness.send(0), harness.send(1)];
+    harness.run();
+    let (first, second) = (harness.take_produce(), harness.take_produce());
+    harness.answer(&first, |_| refused(ErrorCode::CLUSTER_AUTHORIZATION_FAILED));
+    let request = Box::new(second.request);
+    harness.input(Input::Refused(Refused { request, reason: "another connection".into() }));
+    harness.run();
+    let failure = failure(&sent[1]);
+    assert_eq!(failure.kind, FailureKind::Refused(ErrorCode::CLUSTER_AUTHORIZATION_FAILED));
+    assert_eq!((failure.certainty, failure.attempts, failure.is_fatal), (Certainty::NotWritten, 0, true));
+    assert!(failure.to_string().contains("has refused this producer"), "{failure}");
 }

@@ -88,10 +88,12 @@ fn what_all_brokers_take_is_told_before_the_first_metadata_answer_and_again_when
     assert_eq!(told.0, Some(MessageFormat::V0));
     assert!(told.1.contains("boot1:9092") && told.1.contains("Produce up to version 1"), "{}", told.1);
     assert!(harness.formats.is_empty(), "told once");
+    assert_eq!(harness.accumulator.record_format(), Some(MessageFormat::V0), "sizes are counted by it");
     harness.versions = Arc::new(up_to(9));
     let sent = harness.send(0);
     harness.advance(MS(5));
     assert_eq!(harness.formats.remove(0).0, None, "the broker was upgraded");
+    assert_eq!(harness.accumulator.record_format(), None);
     let taken = harness.take_produce();
     harness.acknowledge(&taken);
     assert!(offset(&sent).is_some());

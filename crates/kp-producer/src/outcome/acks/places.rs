@@ -1,7 +1,7 @@
 //! How many records may be between `send_tagged` and the taking of their outcomes: a bound, and a fair queue before it.
 //!
-//! A place is taken by who sends and given back by who takes the outcome. Who finds none waits; it is served by whoever gives
-//! one back, and expired by the driver, never by its own poll. Lock: the table of those who wait, short; a place that is free
+//! A place is taken by the sender and given back by the consumer of the outcome. A sender that finds none waits; it is served by
+//! the thread that gives one back, and expired by the driver, never by its own poll. Lock: the table of waiters, short; a place that is free
 //! is one atomic operation.
 
 use kp_time::{Deadline, Left, Overdue, Ticket, WaitList, Wakers};
@@ -41,7 +41,7 @@ enum Verdict {
 pub(crate) enum NoPlace {
     /// The deadline has passed.
     Late,
-    /// Nobody needs one any more.
+    /// None is needed any more.
     Closed,
 }
 
@@ -60,12 +60,12 @@ impl Places {
         self.capacity
     }
 
-    /// A place if one is free and nobody waits for it.
+    /// A place if one is free and no waiter is before.
     pub(crate) fn try_take(self: &Arc<Self>) -> Option<Place> {
         (self.waiting.load(SeqCst) == 0 && self.take_one()).then(|| Place(Some(Arc::clone(self))))
     }
 
-    /// Joins those who wait. The caller then wakes the driver, which minds the deadline.
+    /// Joins the waiters. The caller then wakes the driver, which minds the deadline.
     pub(crate) fn join(self: &Arc<Self>, deadline: Deadline) -> PlaceWait {
         let mut wakers = Wakers::default();
         let mut table = self.table.lock();
@@ -82,7 +82,7 @@ impl Places {
         PlaceWait { places: Arc::clone(self), ticket }
     }
 
-    /// Gives places back, to those who wait first.
+    /// Gives places back, to waiters first.
     pub(crate) fn give_back(&self, places: usize) {
         self.taken.fetch_sub(places, SeqCst);
         if self.waiting.load(SeqCst) > 0 {
@@ -150,7 +150,7 @@ impl Places {
 pub(crate) struct Place(Option<Arc<Places>>);
 
 impl Place {
-    /// It stays taken: whoever takes the outcome gives it back.
+    /// It stays taken: the consumer of the outcome gives it back.
     pub(crate) fn keep(mut self) {
         self.0 = None;
     }
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn who_came_first_is_served_first_and_nobody_goes_past_who_waits() {
+    fn the_first_waiter_is_served_first_and_no_later_call_goes_past_it() {
         let (places, clock) = (Places::new(1), ManualClock::new());
         let taken = places.try_take().expect("one is free");
         let mut first = places.join(in_ms(&clock, 10));
