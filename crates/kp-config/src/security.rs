@@ -39,6 +39,37 @@ impl ProducerConfig {
         }
         Ok(SecurityConfig { protocol, sasl })
     }
+
+    /// The protocol in force.
+    fn security_protocol(&self) -> Result<SecurityProtocol, ConfigError> {
+        let named = self.text("security.protocol").and_then(|name| SecurityProtocol::named(&name));
+        let named = named.unwrap_or_default();
+        let is_named = self.is_set("security.protocol");
+        let typed = match (self.typed_security(), self.typed_sasl()) {
+            (None, None) => return Ok(named),
+            (Some(_), None) => SecurityProtocol::Plaintext,
+            (Some(_), Some(_)) => SecurityProtocol::SaslPlaintext,
+            (None, Some(_)) if named.has_sasl() => return Ok(named),
+            (None, Some(_)) => {
+                return Err(ConfigError::conflict(
+                    "V2",
+                    "security.protocol",
+                    format!(
+                        "there are credentials (ProducerConfig::sasl), and security.protocol={named} authenticates no \
+                         client: say SASL_PLAINTEXT or SASL_SSL"
+                    ),
+                ));
+            }
+        };
+        if is_named && named != typed {
+            return Err(ConfigError::conflict(
+                "V11",
+                "security.protocol",
+                format!("security.protocol={named}, and typed calls make it {typed}"),
+            ));
+        }
+        Ok(typed)
+    }
 }
 
 impl SecurityConfig {

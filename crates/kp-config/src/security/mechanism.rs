@@ -123,7 +123,7 @@ impl ProducerConfig {
         })
     }
 
-    /// A class of a JVM that would choose the credentials: to ignore it would be to log in as somebody else.
+    /// A class of a JVM that would choose the credentials: to ignore it would be to log in as another user.
     fn no_handlers(&self, note: &'static str) -> Result<(), ConfigError> {
         let keys =
             ["sasl.client.callback.handler.class", "sasl.login.callback.handler.class", "sasl.login.class"];

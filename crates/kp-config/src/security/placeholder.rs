@@ -48,8 +48,8 @@ impl<'a> Place<'a> {
                 let text = properties::decode(content.expose()).map_err(broken)?;
                 let lines = properties::parse(text).map_err(broken)?;
                 // As in Java, the last of a key counts. Each value is overwritten when it is let go.
-                let values = lines.into_iter().map(|line| (line.key, Secret::from(line.value)));
-                let found = values.filter(|(name, _)| name == key).next_back();
+                let mut values = lines.into_iter().map(|line| (line.key, Secret::from(line.value)));
+                let found = values.rfind(|(name, _)| name == key);
                 found
                     .map(|(_, value)| value)
                     .ok_or_else(|| format!("{}: has no key {}", shown(file), shown(key)))
