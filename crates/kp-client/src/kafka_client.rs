@@ -4,7 +4,7 @@
 //! script, for the simulated cluster of `kp-sim`, or for another network stack. Object-safe, not async, no
 //! sockets and no runtime in this file.
 
-use crate::{NetworkSnapshot, OldKafka, OtherProtocol};
+use crate::{NetworkSnapshot, OldKafka, OtherProtocol, SecurityFailure, SetupStage};
 use bytes::Bytes;
 use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, Segments};
 use std::fmt;
@@ -48,6 +48,8 @@ pub enum Readiness {
 pub enum WaitReason {
     /// Resolving, connecting or asking for versions.
     Connecting,
+    /// The connection is made; client and broker show each other who they are (SASL).
+    Authenticating,
     /// The last attempt failed (`reconnect.backoff.ms`).
     BackingOff,
     /// The broker asked to be left alone for a while (KIP-219).
@@ -105,8 +107,10 @@ pub enum DisconnectReason {
     Unresolved(Arc<str>),
     /// The address refused, or the attempt failed; the system's words.
     ConnectFailed(Arc<str>),
-    /// Not ready within `socket.connection.setup.timeout.ms`.
-    SetupTimeout,
+    /// Not ready within `socket.connection.setup.timeout.ms`; the step that was not done.
+    SetupTimeout(SetupStage),
+    /// One end refused to authenticate the other. Tried again after the backoff, as anything else.
+    AuthenticationFailed(Arc<SecurityFailure>),
     /// The broker closed it.
     ClosedByBroker,
     /// The system reported an error; its words.
@@ -125,12 +129,42 @@ pub enum DisconnectReason {
     Asked(Arc<str>),
 }
 
+impl DisconnectReason {
+    /// The failure of security that it is, if it is one: waiting helps little, changed credentials or settings may.
+    #[must_use]
+    pub fn security(&self) -> Option<&Arc<SecurityFailure>> {
+        match self {
+            Self::AuthenticationFailed(failure) => Some(failure),
+            Self::Unresolved(_)
+            | Self::ConnectFailed(_)
+            | Self::SetupTimeout(_)
+            | Self::ClosedByBroker
+            | Self::Lost(_)
+            | Self::ClosedWithoutAnswer
+            | Self::OtherProtocol(_)
+            | Self::RequestTimeout
+            | Self::ProtocolError(_)
+            | Self::Idle
+            | Self::Asked(_) => None,
+        }
+    }
+
+    /// Whether it is a failure of security.
+    #[must_use]
+    pub fn is_security(&self) -> bool {
+        self.security().is_some()
+    }
+}
+
 impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unresolved(words) => write!(f, "name not resolved: {words}"),
             Self::ConnectFailed(words) => write!(f, "connect failed: {words}"),
-            Self::SetupTimeout => f.write_str("not ready in time (socket.connection.setup.timeout.ms)"),
+            Self::SetupTimeout(stage) => {
+                write!(f, "not ready in time (socket.connection.setup.timeout.ms): {stage}")
+            }
+            Self::AuthenticationFailed(failure) => failure.fmt(f),
             Self::ClosedByBroker => f.write_str("connection lost: closed by the broker"),
             Self::Lost(words) => write!(f, "connection lost: {words}"),
             Self::ClosedWithoutAnswer => f.write_str("closed without an answer: a TLS or SASL listener?"),

@@ -9,6 +9,7 @@ mod kafka_client;
 mod network_counters;
 mod nodes;
 mod other_protocol;
+mod security;
 
 pub use kafka_client::{
     ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Reached, Readiness, Refused,
@@ -18,3 +19,4 @@ pub use kp_protocol::OldKafka;
 pub use network_counters::{NetworkCounters, NetworkSnapshot, NodeCounters};
 pub use nodes::{ClientNodes, Nodes};
 pub use other_protocol::OtherProtocol;
+pub use security::{SecurityFailure, SecurityStage, SetupStage};

@@ -8,6 +8,7 @@
 //! The stages of a set-up, and where another one goes, stand in [`setup`].
 
 mod api_versions;
+mod authenticating;
 mod channel;
 mod connecting;
 mod in_flight;
@@ -23,6 +24,7 @@ pub(crate) use stage::SetupContext;
 
 use crate::{ConnectionNumber, OtherProtocol, Reached};
 use api_versions::{CheckingVersions, Spoken};
+use authenticating::Authenticating;
 use connecting::{Connecting, Resolving};
 use in_flight::{Answered, InFlight, Request};
 use stage::Progress;
@@ -98,6 +100,14 @@ impl Link {
 
     /// The set-up, if it is one.
     pub(crate) fn setup(&self) -> Option<&Setup> {
+        match self {
+            Self::Setup(setup) => Some(setup),
+            Self::Down | Self::Ready(_) => None,
+        }
+    }
+
+    /// As [`setup`](Self::setup), to go on with it.
+    pub(crate) fn setup_mut(&mut self) -> Option<&mut Setup> {
         match self {
             Self::Setup(setup) => Some(setup),
             Self::Down | Self::Ready(_) => None,

@@ -14,6 +14,7 @@ mod correlation_ids;
 mod counters;
 mod known_cluster;
 mod network_client;
+mod sasl;
 mod selectable;
 mod settings;
 #[cfg(feature = "tokio")]
@@ -23,9 +24,14 @@ mod tokio;
 pub use self::tokio::{TokioClient, TokioSelector};
 pub use kp_client::{
     ClientNodes, ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkCounters,
-    NetworkSnapshot, NodeCounters, Nodes, OldKafka, OtherProtocol, Reached, Readiness, Refused, WaitReason,
-    Written,
+    NetworkSnapshot, NodeCounters, Nodes, OldKafka, OtherProtocol, Reached, Readiness, Refused,
+    SecurityFailure, SecurityStage, SetupStage, WaitReason, Written,
+};
+/// What a set-up with SASL is made of.
+pub use kp_sasl::{
+    SaslExtensions, SaslFailure, SaslMechanism, ScramHash, ScramKeyCache, ScramKeys, Secret, Work, Worked,
 };
 pub use network_client::NetworkClient;
+pub use sasl::{SaslCredentials, SaslLogin, SaslProvider};
 pub use selectable::{Dial, Selectable, SelectorEvent, Wait};
 pub use settings::NetworkSettings;

@@ -168,6 +168,9 @@ impl<S: Selectable> KafkaClient for NetworkClient<S> {
         };
         match &mut broker.link {
             Link::Ready(ready) => ready.readiness(now, self.settings.max_in_flight),
+            Link::Setup(setup) if setup.is_authenticating() => {
+                Readiness::Wait { until: None, why: WaitReason::Authenticating }
+            }
             Link::Setup(_) => Readiness::Wait { until: None, why: WaitReason::Connecting },
             Link::Down => match broker.attempts.backing_off_until(now) {
                 Some(until) => Readiness::Wait { until: Some(until), why: WaitReason::BackingOff },

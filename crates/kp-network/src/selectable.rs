@@ -5,6 +5,7 @@
 
 use crate::ConnectionNumber;
 use bytes::BytesMut;
+use kp_sasl::{Work, Worked};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -75,6 +76,13 @@ pub enum SelectorEvent {
         /// The connection whose last write answered [`Poll::Pending`].
         number: ConnectionNumber,
     },
+    /// Work was done.
+    Worked {
+        /// The connection that it was done for ([`Selectable::work`]).
+        number: ConnectionNumber,
+        /// What came out of it.
+        worked: Worked,
+    },
 }
 
 impl SelectorEvent {
@@ -86,7 +94,8 @@ impl SelectorEvent {
             | Self::Connected { number }
             | Self::ConnectFailed { number, .. }
             | Self::Readable { number }
-            | Self::Writable { number } => *number,
+            | Self::Writable { number }
+            | Self::Worked { number, .. } => *number,
         }
     }
 }
@@ -113,6 +122,10 @@ pub trait Selectable: Send {
     /// Appends what is there to `into`, within its spare capacity; never blocks. `Ready(Ok(0))` = the other side
     /// has closed.
     fn read(&mut self, number: ConnectionNumber, into: &mut BytesMut) -> Poll<io::Result<usize>>;
+
+    /// Does work of a connection's mechanism, on a thread where it may take long or block, and never here;
+    /// [`SelectorEvent::Worked`] answers. Work of several connections is done in the order in which it came.
+    fn work(&mut self, number: ConnectionNumber, work: Work);
 
     /// Closes the socket, ends the attempt or forgets the look-up. Its events do not come any more, or are ignored.
     fn close(&mut self, number: ConnectionNumber);

@@ -1,8 +1,9 @@
 //! What the network client is told when it is built. Filled by the facade's configuration table, or by hand.
 
-use crate::OldKafka;
+use crate::{OldKafka, SaslProvider};
 use kp_protocol::DEFAULT_MAX_FRAME;
 use kp_time::Backoff;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Settings of a [`NetworkClient`](crate::NetworkClient). [`Default`] has the newest Java defaults.
@@ -31,6 +32,8 @@ pub struct NetworkSettings {
     /// For how long a cluster that was found to be of 0.9 is taken for one without asking again
     /// (`metadata.max.age.ms`).
     pub old_cluster_max_age: Duration,
+    /// What every connection authenticates with (`sasl.*`); `None`: none does.
+    pub sasl: Option<Arc<dyn SaslProvider>>,
     /// Seeds the jitter of all waits, and where the search for the least loaded broker begins.
     pub seed: u64,
     /// `client_software_name` of ApiVersions (KIP-511): letters, digits, `-` and `.`.
@@ -52,6 +55,7 @@ impl Default for NetworkSettings {
             max_response_size: DEFAULT_MAX_FRAME,
             version_fallback: None,
             old_cluster_max_age: Duration::from_secs(300),
+            sasl: None,
             seed: 0,
             software_name: "kp".to_owned(),
             software_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -201,6 +201,11 @@ impl FrameReader {
         Self { buffer: BytesMut::new(), limit }
     }
 
+    /// From now on refuses frames of more than `limit` bytes.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Takes bytes in.
     pub fn extend(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);

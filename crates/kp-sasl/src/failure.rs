@@ -50,6 +50,14 @@ pub enum SaslFailure {
         /// Its words.
         reason: String,
     },
+    /// Work that a mechanism handed out was not done.
+    #[error("{what}: {problem}")]
+    WorkFailed {
+        /// What was to be done.
+        what: &'static str,
+        /// Why it was not.
+        problem: String,
+    },
     /// The versions of the broker have no SaslHandshake that this crate speaks.
     #[error("the broker offers no SaslHandshake that kp speaks")]
     NoHandshake,
@@ -192,6 +200,7 @@ impl SaslFailure {
             | Self::BadOption { .. }
             | Self::NoVariable { .. }
             | Self::NoRandomness { .. }
+            | Self::WorkFailed { .. }
             | Self::NoHandshake
             | Self::ClosedWithoutReason { .. }
             | Self::Malformed { .. }
@@ -212,7 +221,7 @@ impl SaslFailure {
         match self {
             Self::HandshakeRefused { code, .. } | Self::Refused { code, .. } => code.is_retriable(),
             // It looks like a connection that was lost, and may be one.
-            Self::ClosedWithoutReason { .. } | Self::NoRandomness { .. } => true,
+            Self::ClosedWithoutReason { .. } | Self::NoRandomness { .. } | Self::WorkFailed { .. } => true,
             Self::BadCredential { .. }
             | Self::BadOption { .. }
             | Self::NoVariable { .. }

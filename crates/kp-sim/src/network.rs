@@ -15,7 +15,7 @@ use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use kp_network::{ConnectionNumber, Dial, Selectable, SelectorEvent, Wait};
+use kp_network::{ConnectionNumber, Dial, Selectable, SelectorEvent, Wait, Work};
 use kp_protocol::BrokerId;
 use kp_time::Clock;
 
@@ -146,6 +146,11 @@ impl Selectable for SimSelectable {
 
     fn read(&mut self, number: ConnectionNumber, into: &mut BytesMut) -> Poll<io::Result<usize>> {
         self.network.lock().read(number, into)
+    }
+
+    fn work(&mut self, number: ConnectionNumber, work: Work) {
+        let worked = work.run();
+        self.network.lock().worked(number, worked);
     }
 
     fn close(&mut self, number: ConnectionNumber) {

@@ -20,7 +20,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-client", &["kp-protocol"]),
     ("kp-sender", &["kp-accumulator", "kp-client", "kp-metadata", "kp-protocol", "kp-time"]),
     ("kp-metrics", &["kp-config", "kp-sender"]),
-    ("kp-network", &["kp-client", "kp-protocol", "kp-time"]),
+    ("kp-network", &["kp-client", "kp-protocol", "kp-sasl", "kp-time"]),
     ("kp-producer", &["kp-record", "kp-metrics", "kp-network"]),
     ("kp-sim", &["kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),

@@ -55,14 +55,16 @@ impl ReaderError {
     ) -> Self {
         let api = ApiKey::ApiVersions;
         match (reason, reached) {
-            (DisconnectReason::SetupTimeout, Reached::Name) => {
+            (DisconnectReason::SetupTimeout(_), Reached::Name) => {
                 let why = format!("the name was not looked up within {} s", within.as_secs_f64());
                 Self::Connect { address, why }
             }
-            (DisconnectReason::SetupTimeout, Reached::Address { .. }) => {
+            (DisconnectReason::SetupTimeout(_), Reached::Address { .. }) => {
                 Self::Connect { address, why: "connection timed out".to_owned() }
             }
-            (DisconnectReason::SetupTimeout, _) => Self::Silent { address, api, within },
+            (DisconnectReason::SetupTimeout(stage), _) => {
+                Self::Silent { address, api: stage.unanswered().unwrap_or(api), within }
+            }
             (DisconnectReason::Unresolved(words) | DisconnectReason::ConnectFailed(words), _) => {
                 Self::Connect { address, why: words.to_string() }
             }

@@ -42,9 +42,9 @@ enum Known {
 }
 
 /// What the broker speaks, and what the asking cost: the end of the stage.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Spoken {
-    pub(super) versions: BrokerVersions,
+    pub(super) versions: Arc<BrokerVersions>,
     /// How long the broker wants to be left alone (KIP-219).
     pub(super) throttle: Duration,
     pub(super) found: Found,
@@ -53,7 +53,7 @@ pub(super) struct Spoken {
 impl Spoken {
     /// What is taken for granted of a broker of that version.
     pub(super) fn by(old: OldKafka, found: Found) -> Self {
-        Self { versions: old.versions(), throttle: Duration::ZERO, found }
+        Self { versions: Arc::new(old.versions()), throttle: Duration::ZERO, found }
     }
 }
 
@@ -169,7 +169,7 @@ impl CheckingVersions {
     fn done_or_more(&mut self) -> Progress<Spoken> {
         match std::mem::replace(&mut self.known, Known::Lowered) {
             Known::Versions(versions, throttle) if self.in_flight.len() == 0 => {
-                Progress::Done(Spoken { versions, throttle, found: Found::ApiVersions })
+                Progress::Done(Spoken { versions: Arc::new(versions), throttle, found: Found::ApiVersions })
             }
             known => {
                 self.known = known;

@@ -5,6 +5,7 @@ use crate::counters::Counted;
 use crate::{ConnectionNumber, Selectable};
 use bytes::Bytes;
 use kp_protocol::{FrameReader, ProtocolError};
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::task::{Poll, ready};
@@ -28,7 +29,7 @@ pub(crate) struct Channel {
 }
 
 /// The request that is being written: its pieces, and how far it got.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Outgoing {
     pieces: Vec<Bytes>,
     /// Pieces before this one are written.
@@ -49,6 +50,11 @@ impl Channel {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// From now on a frame of the broker may have so many bytes.
+    pub(crate) fn set_max_frame(&mut self, max_frame: usize) {
+        self.reader.set_limit(max_frame);
     }
 
     /// Whether a request is not completely written yet.
@@ -126,6 +132,14 @@ impl Channel {
     /// The next whole frame, a slice of what was read.
     pub(crate) fn next_frame(&mut self) -> Result<Option<Bytes>, ProtocolError> {
         self.reader.next_frame()
+    }
+}
+
+/// Without the bytes: a password may be among them.
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pieces, next, offset } = self;
+        write!(f, "Outgoing({} pieces, {next} written and {offset} bytes)", pieces.len())
     }
 }
 

@@ -1,19 +1,22 @@
 //! A connection on its way from an attempt to ready: one stage after the other, each in a file of its own.
 //!
 //! ```text
-//!   Resolving ──► Connecting ──► CheckingVersions ──► (authenticating comes here) ──► Ready
+//!   Resolving ──► Connecting ──► CheckingVersions ──► Authenticating ──► Ready
+//!                                       └──── without SASL ───────────────▲
 //! ```
 //! Once the socket is connected, a stage takes a whole frame and answers [`Progress`]; what follows it is decided in this
 //! file alone. A further stage is a file, a row of [`Stage`] and its arms in [`Talking`]; its requests are in flight as
 //! those of any connection are ([`InFlight`](super::InFlight)). All stages share one deadline
 //! (`socket.connection.setup.timeout.ms`). Owned by one broker's state; told `now`, asks no clock.
 
-use super::{Channel, CheckingVersions, Connecting, Progress, Ready, Resolving, SetupContext, Spoken};
+use super::{
+    Authenticating, Channel, CheckingVersions, Connecting, Progress, Ready, Resolving, SetupContext, Spoken,
+};
 use crate::known_cluster::{Found, Greeting};
-use crate::{ConnectionNumber, DisconnectReason, Reached};
+use crate::{ConnectionNumber, DisconnectReason, Reached, SetupStage};
 use bytes::Bytes;
+use kp_sasl::{MAX_FRAME, Work, Worked};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 /// See the module.
 #[derive(Debug)]
@@ -37,6 +40,10 @@ pub(crate) struct Talking {
 enum Stage {
     /// The client asks what the broker speaks.
     CheckingVersions(CheckingVersions),
+    /// The client shows who it is.
+    Authenticating(Authenticating),
+    /// It has nothing to show, or the broker wants nothing of it; the connection ends.
+    Unauthenticated(Spoken),
 }
 
 /// What the whole set-up comes to by a frame.
@@ -44,6 +51,8 @@ enum Stage {
 pub(crate) enum Step {
     /// It goes on; bytes may be waiting to be written.
     More(Setup),
+    /// It goes on with what comes out of this work.
+    Work(Setup, Work),
     /// The connection takes requests.
     Ready(Box<Ready>, Found),
     /// The connection has to end; why.
@@ -67,7 +76,10 @@ impl Setup {
     /// The socket is connected: asks what the broker speaks (NC3), unless `greeting` says that it is known already.
     pub(crate) fn connected(self, context: &mut SetupContext<'_>, greeting: Greeting) -> Step {
         let Self::Connecting(connecting) = self else { return Step::More(self) };
-        let channel = connecting.connected(context.settings.max_response_size);
+        // H26: before the broker has authenticated itself and the client, nothing needs a larger frame.
+        let most = context.settings.max_response_size;
+        let most = if context.settings.sasl.is_some() { most.min(MAX_FRAME) } else { most };
+        let channel = connecting.connected(most);
         match greeting {
             Greeting::Speak(old) => versions_known(channel, context, Spoken::by(old, Found::Nothing)),
             Greeting::Ask => Talking::check_versions(channel, context, false),
@@ -82,6 +94,50 @@ impl Setup {
             Self::Resolving(_) | Self::Connecting(_) => Step::More(self),
             Self::Talking(talking) => talking.frame(context, frame),
         }
+    }
+
+    /// Work that a stage handed out is done.
+    pub(crate) fn worked(self, context: &mut SetupContext<'_>, worked: Worked) -> Step {
+        match self {
+            Self::Talking(talking) => talking.worked(context, worked),
+            Self::Resolving(_) | Self::Connecting(_) => Step::More(self),
+        }
+    }
+
+    /// Whether it ends when the channel is empty, without another answer.
+    pub(crate) fn ends_with_a_write(&self) -> bool {
+        matches!(self, Self::Talking(talking)
+            if matches!(&talking.stage, Stage::Authenticating(stage) if stage.ends_with_a_write()))
+    }
+
+    /// The channel is empty.
+    pub(crate) fn written(self, context: &mut SetupContext<'_>) -> Step {
+        match self {
+            Self::Talking(talking) => talking.written(context),
+            Self::Resolving(_) | Self::Connecting(_) => Step::More(self),
+        }
+    }
+
+    /// The broker has closed: what that means, if it means more than a lost connection.
+    pub(crate) fn on_closed(&mut self) -> Option<DisconnectReason> {
+        match self {
+            Self::Talking(talking) => talking.on_closed(),
+            Self::Resolving(_) | Self::Connecting(_) => None,
+        }
+    }
+
+    /// Which step it is in.
+    pub(crate) fn stage(&self) -> SetupStage {
+        match self {
+            Self::Resolving(_) => SetupStage::Resolving,
+            Self::Connecting(_) => SetupStage::Connecting,
+            Self::Talking(talking) => talking.stage(),
+        }
+    }
+
+    /// Whether the broker is to learn who the client is.
+    pub(crate) fn is_authenticating(&self) -> bool {
+        matches!(self, Self::Talking(talking) if matches!(talking.stage, Stage::Authenticating(_)))
     }
 
     /// The number of the attempt or connection.
@@ -151,42 +207,115 @@ impl Talking {
         talking.go_on(progress, |channel, spoken| versions_known(channel, context, spoken))
     }
 
+    /// A connection whose stage of authentication begins.
+    fn authenticate(
+        channel: Channel,
+        context: &mut SetupContext<'_>,
+        begun: Result<Authenticating, DisconnectReason>,
+        spoken: Spoken,
+    ) -> Step {
+        match begun {
+            Ok(stage) => Self { channel, stage: Stage::Authenticating(stage) }
+                .authenticating(context, Authenticating::greet),
+            Err(why) => {
+                let talking = Self { channel, stage: Stage::Unauthenticated(spoken) };
+                Step::Broken(Setup::Talking(Box::new(talking)), why)
+            }
+        }
+    }
+
     fn frame(mut self, context: &mut SetupContext<'_>, frame: &Bytes) -> Step {
         match &mut self.stage {
             Stage::CheckingVersions(checking) => {
                 let progress = checking.frame(&mut self.channel, context, frame);
                 self.go_on(progress, |channel, spoken| versions_known(channel, context, spoken))
             }
+            Stage::Authenticating(_) => {
+                self.authenticating(context, |stage, channel, context| stage.frame(channel, context, frame))
+            }
+            Stage::Unauthenticated(_) => Step::More(Setup::Talking(Box::new(self))),
         }
+    }
+
+    fn worked(self, context: &mut SetupContext<'_>, worked: Worked) -> Step {
+        self.authenticating(context, |stage, channel, context| stage.worked(channel, context, worked))
+    }
+
+    fn written(self, context: &mut SetupContext<'_>) -> Step {
+        self.authenticating(context, |stage, _, _| stage.written())
+    }
+
+    /// Takes a step of the stage of authentication, if it is that one.
+    fn authenticating<'a>(
+        mut self,
+        context: &mut SetupContext<'a>,
+        step: impl FnOnce(&mut Authenticating, &mut Channel, &mut SetupContext<'a>) -> Progress<Spoken>,
+    ) -> Step {
+        let Stage::Authenticating(stage) = &mut self.stage else {
+            return Step::More(Setup::Talking(Box::new(self)));
+        };
+        let progress = step(stage, &mut self.channel, context);
+        self.go_on(progress, |channel, spoken| ready(channel, context, spoken))
     }
 
     /// Goes where a stage's progress leads: `next` after its end.
     fn go_on<T>(self, progress: Progress<T>, next: impl FnOnce(Channel, T) -> Step) -> Step {
         match progress {
             Progress::More => Step::More(Setup::Talking(Box::new(self))),
+            Progress::Work(work) => Step::Work(Setup::Talking(Box::new(self)), work),
             Progress::Done(found) => next(self.channel, found),
             Progress::Broken(why) => Step::Broken(Setup::Talking(Box::new(self)), why),
+        }
+    }
+
+    fn on_closed(&mut self) -> Option<DisconnectReason> {
+        match &mut self.stage {
+            Stage::Authenticating(stage) => stage.on_closed(),
+            Stage::CheckingVersions(_) | Stage::Unauthenticated(_) => None,
+        }
+    }
+
+    fn stage(&self) -> SetupStage {
+        match &self.stage {
+            Stage::CheckingVersions(_) => SetupStage::Versions,
+            Stage::Authenticating(stage) => stage.stage(),
+            Stage::Unauthenticated(_) => SetupStage::SaslHandshake,
         }
     }
 
     fn has_answered(&self) -> bool {
         match &self.stage {
             Stage::CheckingVersions(checking) => checking.knows_api_versions(),
+            Stage::Authenticating(stage) => stage.spoken().found == Found::ApiVersions,
+            Stage::Unauthenticated(spoken) => spoken.found == Found::ApiVersions,
         }
     }
 
     fn only_asks(&self) -> bool {
         match &self.stage {
             Stage::CheckingVersions(checking) => checking.only_asks(),
+            Stage::Authenticating(_) | Stage::Unauthenticated(_) => false,
         }
     }
 }
 
-/// Behind the stage of versions, which is the last one today.
-fn versions_known(channel: Channel, context: &SetupContext<'_>, spoken: Spoken) -> Step {
+/// Behind the stage of versions.
+fn versions_known(channel: Channel, context: &mut SetupContext<'_>, spoken: Spoken) -> Step {
+    match &context.settings.sasl {
+        Some(provider) => {
+            let begun = Authenticating::with(&**provider, &spoken, context);
+            Talking::authenticate(channel, context, begun, spoken)
+        }
+        None => ready(channel, context, spoken),
+    }
+}
+
+/// Behind the last stage.
+fn ready(mut channel: Channel, context: &SetupContext<'_>, spoken: Spoken) -> Step {
     let Spoken { versions, throttle, found } = spoken;
+    channel.set_max_frame(context.settings.max_response_size);
     let has_answered = found != Found::Nothing;
-    let ready = Ready::new(channel, Arc::new(versions), context.now, throttle, has_answered);
+    let ready = Ready::new(channel, versions, context.now, throttle, has_answered);
     Step::Ready(Box::new(ready), found)
 }
 
@@ -204,7 +333,8 @@ mod tests {
     fn step(then: impl FnOnce(&mut SetupContext<'_>) -> Step) -> Step {
         let (settings, mut correlation_ids) = (NetworkSettings::default(), CorrelationIds::default());
         let now = ManualClock::new().now();
-        then(&mut SetupContext { now, settings: &settings, correlation_ids: &mut correlation_ids })
+        let correlation_ids = &mut correlation_ids;
+        then(&mut SetupContext { now, settings: &settings, host: "10.0.0.1", correlation_ids })
     }
 
     #[test]

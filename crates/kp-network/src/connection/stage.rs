@@ -6,6 +6,7 @@ use crate::correlation_ids::CorrelationIds;
 use crate::{DisconnectReason, NetworkSettings};
 use bytes::Bytes;
 use kp_protocol::{ApiKey, ProtocolError, Segments, request_head};
+use kp_sasl::Work;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,6 +14,8 @@ use std::time::Instant;
 pub(crate) struct SetupContext<'a> {
     pub(crate) now: Instant,
     pub(crate) settings: &'a NetworkSettings,
+    /// The broker's name, or its literal address.
+    pub(crate) host: &'a str,
     /// Numbers the requests of the stages.
     pub(crate) correlation_ids: &'a mut CorrelationIds,
 }
@@ -22,6 +25,8 @@ pub(crate) struct SetupContext<'a> {
 pub(crate) enum Progress<T> {
     /// Another answer is to come, perhaps to a request that is on its way into the channel.
     More,
+    /// Work comes first, on another thread.
+    Work(Work),
     /// The stage is over.
     Done(T),
     /// The connection has to end: what the stage says of the broker, or of this side.

@@ -50,6 +50,8 @@ impl ClusterAge {
             Self::Old { since } if now.duration_since(*since) < settings.old_cluster_max_age => {
                 Greeting::Speak(OldKafka::V0_9_0)
             }
+            // SE5: before a client has authenticated itself, a broker answers the probe with a close.
+            Self::Unknown | Self::Old { .. } if settings.sasl.is_some() => Greeting::Ask,
             Self::Unknown | Self::Old { .. } => Greeting::AskAndProbe,
         }
     }

@@ -3,8 +3,9 @@
 use super::{NetworkClient, Timer};
 use crate::connection::{Link, Setup, SetupContext, Step};
 use crate::known_cluster::Found;
-use crate::{ConnectionNumber, Dial, DisconnectReason, Event, Selectable, addresses};
+use crate::{ConnectionNumber, Dial, DisconnectReason, Event, Selectable, addresses, sasl};
 use kp_protocol::{BrokerAddress, BrokerId, ProtocolError};
+use kp_sasl::Worked;
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
@@ -82,9 +83,28 @@ impl<S: Selectable> NetworkClient<S> {
         broker.attempts.connected();
         self.counters.totals.connections_opened += 1;
         let greeting = self.known.greeting(now, &self.settings);
-        let step = setup.connected(&mut self.setup_context(now), greeting);
+        let host = Arc::clone(&broker.address.host);
+        let step = setup.connected(&mut self.setup_context(now, &host), greeting);
         self.take_step(now, id, step);
         self.read(now, id);
+    }
+
+    /// Work of a mechanism is done: the set-up that handed it out goes on.
+    pub(super) fn worked(&mut self, now: Instant, id: BrokerId, worked: Worked) {
+        self.go_on(now, id, |setup, context| setup.worked(context, worked));
+    }
+
+    /// All bytes of a set-up are written, and no answer comes.
+    pub(super) fn set_up_written(&mut self, now: Instant, id: BrokerId) {
+        self.go_on(now, id, Setup::written);
+    }
+
+    fn go_on(&mut self, now: Instant, id: BrokerId, step: impl FnOnce(Setup, &mut SetupContext<'_>) -> Step) {
+        let Some(setup) = self.take_setup(id) else { return };
+        let Some(broker) = self.brokers.get(&id) else { return };
+        let host = Arc::clone(&broker.address.host);
+        let step = step(setup, &mut self.setup_context(now, &host));
+        self.take_step(now, id, step);
     }
 
     /// Goes where a step of the set-up leads. The broker's link is out of its place.
@@ -98,6 +118,15 @@ impl<S: Selectable> NetworkClient<S> {
                 }
                 broker.link = Link::Setup(setup);
                 self.write(now, id);
+            }
+            Step::Work(setup, work) => {
+                let number = setup.number();
+                broker.link = Link::Setup(setup);
+                let work = match &self.settings.sasl {
+                    Some(provider) => sasl::kept(provider, work),
+                    None => work,
+                };
+                self.selectable.work(number, work);
             }
             Step::Ready(ready, found) => {
                 broker.link = Link::Ready(ready);
@@ -119,8 +148,9 @@ impl<S: Selectable> NetworkClient<S> {
         }
     }
 
-    pub(super) fn setup_context(&mut self, now: Instant) -> SetupContext<'_> {
-        SetupContext { now, settings: &self.settings, correlation_ids: &mut self.correlation_ids }
+    /// What a set-up needs to go on to the broker named `host`.
+    pub(super) fn setup_context<'a>(&'a mut self, now: Instant, host: &'a str) -> SetupContext<'a> {
+        SetupContext { now, settings: &self.settings, host, correlation_ids: &mut self.correlation_ids }
     }
 
     /// Takes a set-up out of its place.
@@ -187,13 +217,18 @@ impl<S: Selectable> NetworkClient<S> {
 
     /// The system said no, or the other side has closed (`error` is `None`).
     pub(super) fn lost(&mut self, now: Instant, id: BrokerId, error: Option<&io::Error>) {
-        let Some(broker) = self.brokers.get(&id) else { return };
+        let Some(broker) = self.brokers.get_mut(&id) else { return };
         let cut_off = error.is_none_or(|error| {
             matches!(
                 error.kind(),
                 io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
             )
         });
+        // Before 1.0 a broker has no other way to refuse a token.
+        if let Some(refused) = broker.link.setup_mut().filter(|_| cut_off).and_then(Setup::on_closed) {
+            return self.end(now, id, refused);
+        }
+        let Some(broker) = self.brokers.get(&id) else { return };
         let other = broker.link.other_protocol().filter(|_| cut_off);
         let reason = match (other, &broker.link, error) {
             (Some(other), _, _) => DisconnectReason::OtherProtocol(other),
@@ -211,6 +246,10 @@ impl<S: Selectable> NetworkClient<S> {
     fn cut_off_unanswered(&self, address: &BrokerAddress) -> DisconnectReason {
         if self.known.has_answered(address) {
             DisconnectReason::ConnectFailed("closed before the broker was ready".into())
+        } else if self.settings.sasl.is_some() {
+            let why = "closed before it answered ApiVersions: a TLS listener (security.protocol), or Kafka 0.9 \
+                       (broker.version.fallback)?";
+            DisconnectReason::ConnectFailed(why.into())
         } else {
             DisconnectReason::ClosedWithoutAnswer
         }
@@ -231,10 +270,12 @@ impl<S: Selectable> NetworkClient<S> {
             match timer {
                 Timer::Setup => {
                     let setup = self.brokers.get(&id).and_then(|broker| broker.link.setup());
-                    if setup.is_some_and(Setup::only_asks) {
+                    let Some(setup) = setup else { continue };
+                    let stage = setup.stage();
+                    if setup.only_asks() {
                         self.known.asked_in_vain();
                     }
-                    self.end(now, id, DisconnectReason::SetupTimeout);
+                    self.end(now, id, DisconnectReason::SetupTimeout(stage));
                 }
                 // NC10: one late request ends the connection, and with it all the others in flight.
                 Timer::Request => self.end(now, id, DisconnectReason::RequestTimeout),

@@ -3,6 +3,7 @@
 
 use crate::{ConnectionNumber, Dial, Selectable, SelectorEvent, Wait};
 use bytes::BytesMut;
+use kp_sasl::Work;
 use kp_time::ManualClock;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, IoSlice};
@@ -30,6 +31,7 @@ struct State {
     sockets: BTreeMap<ConnectionNumber, Socket>,
     events: Vec<SelectorEvent>,
     waits: Vec<Wait>,
+    works: Vec<(ConnectionNumber, Work)>,
 }
 
 struct Socket {
@@ -148,6 +150,17 @@ impl Net {
         self.lock().sockets.contains_key(&number)
     }
 
+    /// Does the work that the client has handed out; answers for which connections.
+    pub(super) fn do_work(&self) -> Vec<ConnectionNumber> {
+        let works = std::mem::take(&mut self.lock().works);
+        let done = works.into_iter().map(|(number, work)| {
+            let worked = work.run();
+            self.lock().events.push(SelectorEvent::Worked { number, worked });
+            number
+        });
+        done.collect()
+    }
+
     /// How the client waited, turn by turn, since the last time.
     pub(super) fn waits(&self) -> Vec<Wait> {
         std::mem::take(&mut self.lock().waits)
@@ -208,6 +221,10 @@ impl Selectable for Scripted {
                 Poll::Ready(Ok(bytes.len()))
             }
         }
+    }
+
+    fn work(&mut self, number: ConnectionNumber, work: Work) {
+        self.net.lock().works.push((number, work));
     }
 
     fn close(&mut self, number: ConnectionNumber) {

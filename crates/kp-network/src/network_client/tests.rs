@@ -6,6 +6,7 @@ mod life;
 mod old_brokers;
 mod other_listeners;
 mod reached;
+mod sasl;
 mod timeouts;
 mod versions;
 mod whom_to_ask;

@@ -2,11 +2,12 @@
 
 use super::NetworkClient;
 use crate::broker::Broker;
-use crate::connection::{Answer, Channel, Link};
+use crate::connection::{Answer, Channel, Link, Setup};
 use crate::{ConnectionNumber, DisconnectReason, Event, Selectable, SelectorEvent, Wait};
 use bytes::Bytes;
 use kp_protocol::BrokerId;
 use std::mem;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
@@ -46,6 +47,7 @@ impl<S: Selectable> NetworkClient<S> {
             }
             SelectorEvent::Readable { .. } => self.read(now, id),
             SelectorEvent::Writable { .. } => self.write(now, id),
+            SelectorEvent::Worked { worked, .. } => self.worked(now, id, worked),
         }
     }
 
@@ -57,6 +59,9 @@ impl<S: Selectable> NetworkClient<S> {
         match channel.write(selectable, &mut counters.of(id)) {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => {
+                if broker.link.setup().is_some_and(Setup::ends_with_a_write) {
+                    return self.set_up_written(now, id);
+                }
                 let Some(ready) = broker.link.ready_mut() else { return };
                 let end = ready.written(now);
                 self.pending.extend(end.done.map(|token| Event::Written { token }));
@@ -104,7 +109,8 @@ impl<S: Selectable> NetworkClient<S> {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         match mem::replace(&mut broker.link, Link::Down) {
             Link::Setup(setup) => {
-                let step = setup.frame(&mut self.setup_context(now), frame);
+                let host = Arc::clone(&broker.address.host);
+                let step = setup.frame(&mut self.setup_context(now, &host), frame);
                 self.counters.of(id).responded();
                 self.take_step(now, id, step);
             }

@@ -5,9 +5,11 @@
 //! connected. Owned by one client; made anywhere, polled by one plain thread, dropped anywhere.
 
 use super::bell::Bell;
+use super::helper::Helper;
 use super::resolver::Resolver;
 use crate::{ConnectionNumber, Dial, Selectable, SelectorEvent, Wait};
 use bytes::BytesMut;
+use kp_sasl::Work;
 use socket2::SockRef;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,6 +36,7 @@ pub struct TokioSelector {
     bell: Arc<Bell>,
     ready: Arc<ReadyList>,
     resolver: Resolver,
+    helper: Helper,
     host: Option<Host>,
     /// Attempts that failed before there was anything to wait for.
     failed: Vec<(ConnectionNumber, io::Error)>,
@@ -127,11 +130,19 @@ impl TokioSelector {
             receive_buffer,
             ready: Arc::default(),
             resolver: Resolver::new(Arc::clone(&bell)),
+            helper: Helper::new(Arc::clone(&bell)),
             bell,
             host: None,
             failed: Vec::new(),
             taken: Vec::new(),
         }
+    }
+
+    /// The thread that does the work of mechanisms bears this name too (`client.id`).
+    #[must_use]
+    pub fn named(mut self, client_id: &str) -> Self {
+        self.helper.name(client_id);
+        self
     }
 
     /// The runtime, made on first use. A client is bound to it from then on.
@@ -184,6 +195,8 @@ impl TokioSelector {
         events.extend(failed.map(|(number, error)| SelectorEvent::ConnectFailed { number, error }));
         let answers = self.resolver.take_answers();
         events.extend(answers.into_iter().map(|(number, result)| SelectorEvent::Resolved { number, result }));
+        let done = self.helper.take_done();
+        events.extend(done.into_iter().map(|(number, worked)| SelectorEvent::Worked { number, worked }));
         let mut taken = std::mem::take(&mut self.taken);
         self.ready.take(&mut taken);
         if let Some(host) = &mut self.host {
@@ -307,6 +320,10 @@ impl Selectable for TokioSelector {
         let (stream, waker, _) = host.stream(number)?;
         // Not `try_read`: this clears the readiness after a short read, so the next one costs no system call.
         pin!(stream.read_buf(into)).poll(&mut Context::from_waker(waker))
+    }
+
+    fn work(&mut self, number: ConnectionNumber, work: Work) {
+        self.helper.take_on(number, work);
     }
 
     fn close(&mut self, number: ConnectionNumber) {

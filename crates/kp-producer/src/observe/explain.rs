@@ -254,10 +254,10 @@ fn why(
     match readiness.get(&broker) {
         Some(BrokerState::Failed(retry_at)) => down(*retry_at),
         Some(BrokerState::Waits(WaitReason::BackingOff, until)) => down(*until),
-        Some(BrokerState::Waits(WaitReason::Connecting, _)) if report.unreachable.contains_key(&broker) => {
-            down(None)
+        Some(BrokerState::Waits(WaitReason::Connecting | WaitReason::Authenticating, _)) => {
+            let is_down = report.unreachable.contains_key(&broker);
+            if is_down { down(None) } else { WhyWaiting::Connecting { broker } }
         }
-        Some(BrokerState::Waits(WaitReason::Connecting, _)) => WhyWaiting::Connecting { broker },
         Some(BrokerState::Waits(WaitReason::Throttled, until)) => {
             WhyWaiting::Throttled { broker, for_: until.map(left).unwrap_or_default() }
         }

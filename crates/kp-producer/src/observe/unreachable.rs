@@ -138,6 +138,7 @@ fn is_failed_attempt(reason: &DisconnectReason) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kp_network::SetupStage;
     use kp_time::{Clock, ManualClock};
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -179,7 +180,11 @@ mod tests {
             &Arc::from("h:1"),
             &DisconnectReason::Unresolved("no such name".into())
         ));
-        assert!(unreachable.failed(now, &Arc::from("h:2"), &DisconnectReason::SetupTimeout));
+        assert!(unreachable.failed(
+            now,
+            &Arc::from("h:2"),
+            &DisconnectReason::SetupTimeout(SetupStage::Versions)
+        ));
         assert_eq!(unreachable.list(now).len(), 2);
     }
 
@@ -188,7 +193,11 @@ mod tests {
         let (unreachable, start) = (Unreachable::default(), ManualClock::new().now());
         for number in 0..3 * MOST as u64 {
             let address = Arc::from(format!("h:{number}"));
-            unreachable.failed(start + MS(number), &address, &DisconnectReason::SetupTimeout);
+            unreachable.failed(
+                start + MS(number),
+                &address,
+                &DisconnectReason::SetupTimeout(SetupStage::Versions),
+            );
         }
         let list = unreachable.list(start);
         assert_eq!(list.len(), MOST);

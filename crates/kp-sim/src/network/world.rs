@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use kp_network::{ConnectionNumber, SelectorEvent};
+use kp_network::{ConnectionNumber, SelectorEvent, Worked};
 use kp_protocol::{BrokerId, TopicPartition};
 use kp_time::Jitter;
 
@@ -106,6 +106,11 @@ impl World {
     }
 
     /// What the client has not been told yet.
+    /// Work of a mechanism is done: it takes no time.
+    pub(super) fn worked(&mut self, number: ConnectionNumber, worked: Worked) {
+        self.events.push(SelectorEvent::Worked { number, worked });
+    }
+
     pub(super) fn take_events(&mut self, events: &mut Vec<SelectorEvent>) {
         events.append(&mut self.events);
     }

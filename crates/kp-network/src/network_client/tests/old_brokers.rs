@@ -1,7 +1,7 @@
 //! Finding out that a cluster is of 0.9, whose brokers neither answer ApiVersions nor close; and not asking at all.
 
 use super::*;
-use crate::OldKafka;
+use crate::{OldKafka, SetupStage};
 use kp_protocol::VersionRange;
 use kp_protocol::api::{MetadataRequest, MetadataResponse};
 use kp_protocol::{Message, encode_response};
@@ -193,7 +193,7 @@ fn neither_a_timeout_nor_a_close_nor_a_reset_makes_a_cluster_old() {
     let closed: End = |stage, number| stage.net.give(number, Vec::new());
     let reset: End = |stage, number| stage.net.fail(number, std::io::ErrorKind::ConnectionReset);
     let ends = [
-        (time_is_up, DisconnectReason::SetupTimeout),
+        (time_is_up, DisconnectReason::SetupTimeout(SetupStage::Versions)),
         (closed, DisconnectReason::ClosedWithoutAnswer),
         (reset, DisconnectReason::ClosedWithoutAnswer),
     ];
@@ -213,7 +213,7 @@ fn a_broker_that_is_asked_in_vain_is_probed_next_time() {
     stage.ready(A);
     assert_eq!(greets_with(&mut stage, B), [ApiKey::ApiVersions]);
     stage.clock.advance(MS(10_000));
-    assert_eq!(broken(&stage.turn()).2, DisconnectReason::SetupTimeout);
+    assert_eq!(broken(&stage.turn()).2, DisconnectReason::SetupTimeout(SetupStage::Versions));
     stage.clock.advance(MS(100));
     only_probe_answered(&mut stage, B);
     assert_eq!(spoken(&mut stage, B), Some(VersionRange::new(0, 1)));

@@ -1,7 +1,7 @@
 //! What happens when time passes: set-up, requests, throttling, idleness, and how `poll` waits.
 
 use super::*;
-use crate::Wait;
+use crate::{SetupStage, Wait};
 
 #[test]
 fn a_socket_that_does_not_connect_is_given_up() {
@@ -9,7 +9,7 @@ fn a_socket_that_does_not_connect_is_given_up() {
     let mut stage = Stage::new();
     let (number, _) = stage.attempt(A);
     let begun = stage.now();
-    assert_eq!(broken(&stage.poll(None)).2, DisconnectReason::SetupTimeout);
+    assert_eq!(broken(&stage.poll(None)).2, DisconnectReason::SetupTimeout(SetupStage::Connecting));
     assert_eq!(stage.now() - begun, MS(10_000));
     assert!(!stage.net.is_open(number));
     assert_eq!(stage.why(A), Some(WaitReason::BackingOff));
@@ -20,7 +20,7 @@ fn a_broker_that_never_says_what_it_speaks_is_given_up_too() {
     // NC5
     let mut stage = Stage::new();
     stage.accepted(A);
-    assert_eq!(broken(&stage.poll(None)).2, DisconnectReason::SetupTimeout);
+    assert_eq!(broken(&stage.poll(None)).2, DisconnectReason::SetupTimeout(SetupStage::Versions));
 }
 
 #[test]

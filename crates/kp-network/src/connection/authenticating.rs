@@ -1,0 +1,191 @@
+//! The stage behind ApiVersions on a connection with SASL: the client shows who it is, and nothing else is sent until the
+//! broker has agreed (SE1, SE2; KIP-43, KIP-152).
+//! Owns: which answer belongs to the exchange, and how tokens are framed. What is sent and believed is decided by
+//! [`SaslExchange`]; how long it may take, by the deadline of the set-up.
+
+use super::{Answered, Channel, InFlight, Progress, SetupContext, Spoken};
+use crate::{DisconnectReason, SaslProvider, SetupStage, sasl};
+use bytes::Bytes;
+use kp_protocol::api::{
+    SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
+};
+use kp_protocol::{ApiKey, Message, OldKafka, ProtocolError, encode_body};
+use kp_sasl::{SaslDialect, SaslExchange, SaslFailure, SaslOutput, SaslStage, Secret, Worked};
+
+/// An exchange on a connection that is not ready.
+#[derive(Debug)]
+pub(crate) struct Authenticating {
+    exchange: SaslExchange,
+    dialect: SaslDialect,
+    in_flight: InFlight<()>,
+    spoken: Spoken,
+    /// The exchange is over when what is in the channel is written: its last token gets no answer.
+    last_word: bool,
+}
+
+impl Authenticating {
+    /// An exchange with a broker that speaks this; [`greet`](Self::greet) sends its first message.
+    ///
+    /// # Errors
+    /// There are no credentials, or the broker takes none.
+    pub(super) fn with(
+        provider: &dyn SaslProvider,
+        spoken: &Spoken,
+        context: &SetupContext<'_>,
+    ) -> Result<Self, DisconnectReason> {
+        let dialect = match context.settings.version_fallback {
+            Some(OldKafka::V0_9_0) => SaslDialect::BareWithoutHandshake,
+            _ => SaslDialect::of(&spoken.versions).map_err(|failure| sasl::nothing_offered(&failure))?,
+        };
+        let mechanism = provider.begin(context.host).map_err(|failure| sasl::cannot_begin(&failure))?;
+        let exchange = SaslExchange::new(mechanism, dialect);
+        let spoken = spoken.clone();
+        Ok(Self { exchange, dialect, in_flight: InFlight::default(), spoken, last_word: false })
+    }
+
+    /// Sends the first message.
+    pub(super) fn greet(
+        &mut self,
+        channel: &mut Channel,
+        context: &mut SetupContext<'_>,
+    ) -> Progress<Spoken> {
+        self.follow(channel, context, SaslExchange::begin)
+    }
+
+    /// Takes the broker's next answer, a whole frame.
+    pub(super) fn frame(
+        &mut self,
+        channel: &mut Channel,
+        context: &mut SetupContext<'_>,
+        frame: &Bytes,
+    ) -> Progress<Spoken> {
+        if channel.is_writing() {
+            return Progress::broken("an answer to a SASL message that is not written yet");
+        }
+        if self.dialect.is_bare() && matches!(self.exchange.stage(), SaslStage::Token { .. }) {
+            return self.follow(channel, context, |exchange| exchange.on_bare_token(frame));
+        }
+        let Answered { request, body } = match self.in_flight.answered(frame) {
+            Ok(answered) => answered,
+            Err(words) => return Progress::broken(words),
+        };
+        let version = request.version;
+        if request.api_key == ApiKey::SaslHandshake {
+            return match SaslHandshakeResponse::parse(&body, version) {
+                Ok(answer) => self.follow(channel, context, |exchange| exchange.on_handshake(&answer)),
+                Err(error) => Progress::broken(format!("SaslHandshake answer: {error}")),
+            };
+        }
+        match SaslAuthenticateResponse::parse(&body, version) {
+            Ok(answer) => self.follow(channel, context, |exchange| exchange.on_authenticate(&answer)),
+            Err(error) => Progress::broken(format!("SaslAuthenticate answer: {error}")),
+        }
+    }
+
+    /// Work that the stage handed out is done.
+    pub(super) fn worked(
+        &mut self,
+        channel: &mut Channel,
+        context: &mut SetupContext<'_>,
+        worked: Worked,
+    ) -> Progress<Spoken> {
+        self.follow(channel, context, |exchange| exchange.on_worked(worked))
+    }
+
+    /// Whether the stage ends when the channel is empty.
+    pub(super) fn ends_with_a_write(&self) -> bool {
+        self.last_word
+    }
+
+    /// The channel is empty.
+    pub(super) fn written(&mut self) -> Progress<Spoken> {
+        if std::mem::take(&mut self.last_word) { self.done() } else { Progress::More }
+    }
+
+    /// What the broker said it speaks, before it knew who asks.
+    pub(super) fn spoken(&self) -> &Spoken {
+        &self.spoken
+    }
+
+    /// The broker has closed: what that means, if it means more than a lost connection.
+    pub(super) fn on_closed(&mut self) -> Option<DisconnectReason> {
+        let stage = self.exchange.stage();
+        self.exchange.on_closed().map(|failure| sasl::failed(stage, &failure))
+    }
+
+    /// The step that it is in.
+    pub(super) fn stage(&self) -> SetupStage {
+        match self.exchange.stage() {
+            SaslStage::Token { number } => SetupStage::SaslToken { number },
+            SaslStage::Working => SetupStage::SaslWork,
+            _ => SetupStage::SaslHandshake,
+        }
+    }
+
+    /// Takes a step of the exchange, and does what it says.
+    fn follow(
+        &mut self,
+        channel: &mut Channel,
+        context: &mut SetupContext<'_>,
+        step: impl FnOnce(&mut SaslExchange) -> Result<SaslOutput, SaslFailure>,
+    ) -> Progress<Spoken> {
+        let stage = self.exchange.stage();
+        let output = match step(&mut self.exchange) {
+            Ok(output) => output,
+            Err(failure) => return Progress::Broken(sasl::failed(stage, &failure)),
+        };
+        let sent = match output {
+            SaslOutput::Handshake { request, version } => {
+                self.ask_handshake(channel, context, &request, version)
+            }
+            SaslOutput::Authenticate { token, version } => self.ask_token(channel, context, token, version),
+            SaslOutput::BareToken { token } => send_bare(channel, token),
+            SaslOutput::LastBareToken { token, .. } => {
+                self.last_word = true;
+                send_bare(channel, token)
+            }
+            SaslOutput::Work(work) => return Progress::Work(work),
+            SaslOutput::Done(_) => return self.done(),
+        };
+        sent.map_or_else(|error| Progress::broken(error.to_string()), |()| Progress::More)
+    }
+
+    fn done(&self) -> Progress<Spoken> {
+        Progress::Done(self.spoken.clone())
+    }
+
+    fn ask_handshake(
+        &mut self,
+        channel: &mut Channel,
+        context: &mut SetupContext<'_>,
+        request: &SaslHandshakeRequest,
+        version: i16,
+    ) -> Result<(), ProtocolError> {
+        let body = encode_body(version, request)?;
+        context.ask(channel, &mut self.in_flight, (), (ApiKey::SaslHandshake, version), body)
+    }
+
+    fn ask_token(
+        &mut self,
+        channel: &mut Channel,
+        context: &mut SetupContext<'_>,
+        token: Secret,
+        version: i16,
+    ) -> Result<(), ProtocolError> {
+        let request = SaslAuthenticateRequest { auth_bytes: token.into_bytes(), ..Default::default() };
+        let body = encode_body(version, &request)?;
+        context.ask(channel, &mut self.in_flight, (), (ApiKey::SaslAuthenticate, version), body)
+    }
+}
+
+/// A token behind its length, without a header (KIP-43).
+fn send_bare(channel: &mut Channel, token: Secret) -> Result<(), ProtocolError> {
+    let token = token.into_bytes();
+    let length = i32::try_from(token.len()).map_err(|_| ProtocolError::TooLong {
+        what: "SASL token",
+        length: token.len(),
+        limit: i32::MAX as usize,
+    })?;
+    channel.follow(Bytes::copy_from_slice(&length.to_be_bytes()), [token]);
+    Ok(())
+}

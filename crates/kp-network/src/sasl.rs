@@ -1,0 +1,38 @@
+//! Where the credentials of connections come from: the trait, and credentials that a program holds itself.
+//! Owns: the credentials, and the keys derived from them. Never: a connection.
+
+mod failed;
+mod login;
+
+pub(crate) use failed::{cannot_begin, failed, nothing_offered};
+pub use login::{SaslCredentials, SaslLogin};
+
+use kp_sasl::{SaslFailure, SaslMechanism, Work, Worked};
+use std::fmt;
+use std::sync::Arc;
+
+/// Gives each exchange with a broker its mechanism. One for all connections of a client.
+pub trait SaslProvider: fmt::Debug + Send + Sync {
+    /// A mechanism for one exchange with the broker that is named `host`, with the newest credentials. Called on the
+    /// network thread, so it must not block: what takes long is [`Work`] that the mechanism hands out.
+    ///
+    /// # Errors
+    /// Why there is nothing to authenticate with.
+    fn begin(&self, host: &str) -> Result<Box<dyn SaslMechanism>, SaslFailure>;
+
+    /// Work of one of its mechanisms was done: what came out of it can be kept for later exchanges. Called on the
+    /// thread that did the work, also if the connection it was for has ended meanwhile.
+    fn worked(&self, worked: &Worked) {
+        let _ = worked;
+    }
+}
+
+/// `work`, and then a look of `provider` at what comes out of it.
+pub(crate) fn kept(provider: &Arc<dyn SaslProvider>, work: Work) -> Work {
+    let provider = Arc::clone(provider);
+    Work::new(work.what(), move || {
+        let worked = work.run();
+        provider.worked(&worked);
+        worked
+    })
+}

@@ -1,0 +1,48 @@
+//! A failure of SASL as the network tells it: where it happened, and what to change.
+
+use crate::{DisconnectReason, SecurityFailure, SecurityStage};
+use kp_protocol::ErrorCode;
+use kp_sasl::{SaslFailure, SaslStage};
+use std::sync::Arc;
+
+/// There is nothing to authenticate with.
+pub(crate) fn cannot_begin(failure: &SaslFailure) -> DisconnectReason {
+    told(SecurityStage::Credentials, failure)
+}
+
+/// The broker has no way to authenticate a client that this one knows.
+pub(crate) fn nothing_offered(failure: &SaslFailure) -> DisconnectReason {
+    told(SecurityStage::SaslHandshake, failure)
+}
+
+/// An exchange failed that had come as far as `stage`.
+pub(crate) fn failed(stage: SaslStage, failure: &SaslFailure) -> DisconnectReason {
+    let stage = match stage {
+        SaslStage::Created => SecurityStage::Credentials,
+        SaslStage::Handshake => SecurityStage::SaslHandshake,
+        _ => SecurityStage::SaslToken,
+    };
+    told(stage, failure)
+}
+
+fn told(stage: SecurityStage, failure: &SaslFailure) -> DisconnectReason {
+    let told = SecurityFailure::new(stage, failure.to_string())
+        .with_code(failure.code())
+        .retriable(failure.is_retriable())
+        .with_advice(advice(failure));
+    DisconnectReason::AuthenticationFailed(Arc::new(told))
+}
+
+/// What to change, where the words of the failure do not name it.
+fn advice(failure: &SaslFailure) -> Option<&'static str> {
+    match failure {
+        SaslFailure::Refused { code: ErrorCode::SASL_AUTHENTICATION_FAILED, .. }
+        | SaslFailure::ClosedWithoutReason { .. }
+        | SaslFailure::ServerError { .. } => Some("check user and password: sasl.jaas.config"),
+        SaslFailure::WrongSignature { .. } => {
+            Some("check the password: sasl.jaas.config; or another host answers in place of the broker")
+        }
+        SaslFailure::NoHandshake => Some("a listener without SASL? security.protocol"),
+        _ => None,
+    }
+}
