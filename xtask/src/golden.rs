@@ -24,6 +24,8 @@ pub enum Golden {
     Messages,
     /// crates/kp-config/testdata/java-answers.txt: what Java's producer says to each key with each of many values.
     Config,
+    /// crates/kp-config/testdata/jaas-answers.txt: what Java's client reads in lines of `sasl.jaas.config`.
+    Jaas,
 }
 
 impl Golden {
@@ -32,6 +34,7 @@ impl Golden {
             Self::Murmur2 => "xtask/java/Murmur2Vectors.java",
             Self::Messages => "xtask/java/MessageBytes.java",
             Self::Config => "xtask/java/ConfigAnswers.java",
+            Self::Jaas => "xtask/java/JaasAnswers.java",
         }
     }
 
@@ -40,6 +43,7 @@ impl Golden {
             Self::Murmur2 => "tests/data/murmur2_java.csv",
             Self::Messages => "crates/kp-protocol/tests/data/golden-messages.txt",
             Self::Config => "crates/kp-config/testdata/java-answers.txt",
+            Self::Jaas => "crates/kp-config/testdata/jaas-answers.txt",
         })
     }
 
@@ -56,16 +60,23 @@ impl Golden {
                 let older = self.run(kafka::java_command_in(OLDER_CLIENTS)?)?;
                 merge(&newest, &older)?
             }
-            Self::Config => format!(
-                "# Made by `cargo xtask golden config` (xtask/java/ConfigAnswers.java, where the rows are explained) with \
-                 {NEWEST_CLIENTS}.\n# Do not edit.\n{}",
-                self.run(kafka::java_command_in(NEWEST_CLIENTS)?)?
-            ),
+            Self::Config => self.answers("config")?,
+            Self::Jaas => self.answers("jaas")?,
         };
         let path = self.output();
         std::fs::write(&path, &output).doing(|| format!("writing {}", path.display()))?;
         println!("{}: {} lines", workspace::shown(&path), output.lines().count());
         Ok(())
+    }
+
+    /// The answers of the newest client, under a heading.
+    fn answers(self, name: &str) -> Result<String, XtaskError> {
+        Ok(format!(
+            "# Made by `cargo xtask golden {name}` ({}, where the rows are explained) with {NEWEST_CLIENTS}.\n\
+             # Do not edit.\n{}",
+            self.source(),
+            self.run(kafka::java_command_in(NEWEST_CLIENTS)?)?
+        ))
     }
 
     fn run(self, mut java: Command) -> Result<String, XtaskError> {

@@ -10,7 +10,7 @@ use crate::{
 /// The rules over several keys, by the numbers that errors and warnings name.
 const RULES: &[(&str, &str)] = &[
     ("V1", "`bootstrap.servers` has at least one entry, each `host:port` with a port from 1 to 65535"),
-    ("V2", "`security.protocol=SASL_…` needs a `sasl.mechanism`; its default, Kerberos, is not planned"),
+    ("V2", "`security.protocol=SASL_…` needs a `sasl.mechanism`; its default, Kerberos, comes later"),
     (
         "V3a",
         "`acks` other than `all`, or `retries=0`, turn off idempotence that is only the default: a warning",
@@ -34,6 +34,11 @@ const RULES: &[(&str, &str)] = &[
     ),
     ("V9", "an OAuth assertion is a file, or has a private key and the claims `aud`, `iss` and `sub`"),
     ("V10", "`acks=0` gives up idempotence and the outcome of each record: a warning"),
+    (
+        "V11",
+        "what is said in two places is the same in both: `sasl.username` and `sasl.password` with `sasl.jaas.config`, \
+         `sasl.mechanism` with `sasl.mechanisms`, keys with typed calls",
+    ),
 ];
 
 /// The whole page, as Markdown.
@@ -46,7 +51,7 @@ pub fn render_markdown() -> String {
          The column 0.9 tells what the classic producer had: *same*, *absent*, or another default; \
          `kp.defaults=0.9` (or `ProducerConfig::kafka_0_9()`) takes that column for every key that is not set, \
          security excepted.\n\n\
-         State: **works** takes effect · **fixed at** a value: kp behaves like that, another value is a warning · \
+         State: **works** takes effect · **works with SASL**: with `security.protocol=SASL_…`, and a warning without · **fixed at** a value: kp behaves like that, another value is a warning · \
          **refused**, **refused unless** a value: an error, because ignoring the key would weaken security, delivery \
          or order · **not yet**, **not planned**, **JVM only**, **gone**: a warning. An unknown key is a warning \
          that names the nearest known one. `ci` = in any case.\n",
@@ -66,7 +71,7 @@ pub fn render_markdown() -> String {
             other => other.to_string(),
         };
         let state = match info.state {
-            State::Works => "works".to_owned(),
+            State::Works | State::Sasl => info.state.name().to_owned(),
             State::FixedAt(value, note) => format!("fixed at `{value}`: {note}"),
             State::OnlyAt(value, note) => format!("refused unless `{value}`: {note}"),
             state => format!("{}: {}", state.name(), state.note()),
@@ -98,7 +103,10 @@ mod tests {
             include_str!("adjust.rs"),
             include_str!("idempotence.rs"),
             include_str!("partitioning.rs"),
-            include_str!("security.rs"),
+            include_str!("security/login.rs"),
+            include_str!("security/mechanism.rs"),
+            include_str!("security/protocol.rs"),
+            include_str!("security/rules.rs"),
             include_str!("validate.rs"),
         ];
         let named = sources.iter().flat_map(|source| source.split('"')).filter(|text| {

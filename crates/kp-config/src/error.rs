@@ -26,7 +26,7 @@ pub enum ConfigError {
         /// What it is needed for.
         needed: &'static str,
     },
-    /// Two or more keys contradict each other. `rule` is the number of the cross check (V1 … V10).
+    /// Two or more keys contradict each other. `rule` is the number of the cross check (V1 … V11).
     #[error("{message} ({rule})")]
     Conflict {
         /// Number of the rule.
@@ -45,6 +45,14 @@ pub enum ConfigError {
         value: String,
         /// When it comes, or what to do instead.
         note: &'static str,
+    },
+    /// Credentials that cannot be read, or that no broker can take. No part of a secret is in the text.
+    #[error("{key}: {problem}")]
+    Credential {
+        /// The key that has them.
+        key: &'static str,
+        /// What is wrong with them.
+        problem: String,
     },
     /// The value needs a Cargo feature that is off in this build.
     #[error("{key}={value}: this build of kp lacks the Cargo feature `{feature}`")]
@@ -99,6 +107,10 @@ impl ConfigError {
         Self::Conflict { rule, key, message }
     }
 
+    pub(crate) fn credential(key: &'static str, problem: String) -> Self {
+        Self::Credential { key, problem }
+    }
+
     /// The key that is wrong, if the error is about one; of several the first.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
@@ -107,6 +119,7 @@ impl ConfigError {
             | Self::Missing { key, .. }
             | Self::Conflict { key, .. }
             | Self::NotImplemented { key, .. }
+            | Self::Credential { key, .. }
             | Self::FeatureOff { key, .. } => Some(key),
             Self::AtLine { source, .. } | Self::InFile { source, .. } => source.key(),
             Self::Several { errors } => errors.first().and_then(Self::key),

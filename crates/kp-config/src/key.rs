@@ -188,8 +188,10 @@ pub enum State {
     NotYet(&'static str),
     /// Known, and refused whenever it is set: ignoring it would weaken security, delivery or order.
     Refused(&'static str),
-    /// Part of TLS or SASL: of no effect with `security.protocol=PLAINTEXT` (in Java neither), and the other
-    /// protocols are refused, so ignoring it weakens nothing. A warning.
+    /// It takes effect with SASL (`security.protocol=SASL_…`) and its mechanism; without, it is a warning.
+    Sasl,
+    /// Part of TLS or SASL that is not there yet. Without the protocol or the mechanism that it belongs to it is of no
+    /// effect (in Java neither): a warning. With it, an error with the note.
     Security(&'static str),
     /// Known, and not planned: a warning with the reason.
     NotPlanned(&'static str),
@@ -205,6 +207,7 @@ impl State {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Works => "works",
+            Self::Sasl => "works with SASL",
             Self::FixedAt(..) => "fixed",
             Self::OnlyAt(..) => "refused if different",
             Self::NotYet(_) | Self::Security(_) => "not yet",
@@ -215,11 +218,11 @@ impl State {
         }
     }
 
-    /// What the state adds: when it comes, what kp does or offers in its place. Empty for [`State::Works`].
+    /// What the state adds: when it comes, what kp does or offers in its place. Empty for [`State::Works`] and [`State::Sasl`].
     #[must_use]
     pub const fn note(&self) -> &'static str {
         match self {
-            Self::Works => "",
+            Self::Works | Self::Sasl => "",
             Self::FixedAt(_, note)
             | Self::OnlyAt(_, note)
             | Self::NotYet(note)

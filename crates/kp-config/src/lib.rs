@@ -25,6 +25,7 @@ mod docs;
 mod error;
 mod files;
 mod idempotence;
+mod jaas;
 mod key;
 mod partitioning;
 mod producer_config;
@@ -43,6 +44,9 @@ mod value;
 mod values;
 mod warning;
 
+/// Passwords and tokens.
+pub use kp_sasl::Secret;
+
 pub use docs::render_markdown;
 pub use error::ConfigError;
 pub use idempotence::Idempotence;
@@ -50,8 +54,9 @@ pub use key::{Classic, DefaultValue, KeyInfo, KeyType, State, Valid};
 pub use partitioning::PartitionerClass;
 pub use producer_config::ProducerConfig;
 pub use recording_level::RecordingLevel;
+pub use security::{Login, Sasl, Security, SecurityConfig, SecurityProtocol};
 pub use suggest::nearest_keys;
 pub use table::{KEYS, Settings};
 pub use validate::Validated;
-pub use value::{Secret, Value};
+pub use value::Value;
 pub use warning::ConfigWarning;

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::{Secret, Value, value::Setting};
+use crate::{Sasl, Secret, Security, Value, value::Setting};
 
 /// The configuration of a producer. It knows which keys the user has set; all others are at the default of the
 /// chosen column (today's, or 0.9's).
@@ -19,6 +19,10 @@ pub struct ProducerConfig {
     set: BTreeMap<&'static str, Value>,
     /// Keys the table does not have, for the user's own parts. Their values could be secrets: never printed.
     unknown: BTreeMap<String, Value>,
+    /// What connections run over, if a typed call said it.
+    security: Option<Security>,
+    /// What to authenticate with, if a typed call said it.
+    sasl: Option<Sasl>,
 }
 
 /// Keys and values as they were set; passwords, and the values of unknown keys, are hidden.
@@ -26,7 +30,15 @@ impl fmt::Debug for ProducerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let set = self.set.iter().map(|(key, value)| (*key, value));
         let unknown = self.unknown.iter().map(|(key, value)| (key.as_str(), value));
-        f.debug_map().entries(set.chain(unknown).map(|(key, value)| (key, value.to_string()))).finish()
+        let mut map = f.debug_map();
+        map.entries(set.chain(unknown).map(|(key, value)| (key, value.to_string())));
+        if let Some(security) = &self.security {
+            map.entry(&"security", security);
+        }
+        if let Some(sasl) = &self.sasl {
+            map.entry(&"sasl", sasl);
+        }
+        map.finish()
     }
 }
 
@@ -52,6 +64,21 @@ impl ProducerConfig {
         self.with("client.id", id.into())
     }
 
+    /// Says what connections run over; with [`sasl`](Self::sasl) it makes `security.protocol`.
+    #[must_use]
+    pub fn security(mut self, security: Security) -> Self {
+        self.security = Some(security);
+        self
+    }
+
+    /// Sets what to authenticate with: `sasl.mechanism` and its credentials. Needs a `security.protocol` with SASL, or
+    /// [`security`](Self::security).
+    #[must_use]
+    pub fn sasl(mut self, sasl: Sasl) -> Self {
+        self.sasl = Some(sasl);
+        self
+    }
+
     /// Every key as it was set, in text, those that kp does not know included: what a plug-in is configured with.
     /// Passwords of the table are `[hidden]`; the value of a key that kp does not know is shown, whatever it holds.
     #[must_use]
@@ -59,7 +86,7 @@ impl ProducerConfig {
         let known = self.set.iter().map(|(key, value)| ((*key).to_owned(), value.to_string()));
         let unknown = self.unknown.iter().map(|(key, value)| {
             let text = match value {
-                Value::Password(secret) => String::from_utf8_lossy(secret.reveal()).into_owned(),
+                Value::Password(secret) => String::from_utf8_lossy(secret.expose()).into_owned(),
                 other => other.to_string(),
             };
             (key.clone(), text)
@@ -77,6 +104,16 @@ impl ProducerConfig {
     #[must_use]
     pub fn is_classic(&self) -> bool {
         self.set.contains_key("kp.defaults")
+    }
+
+    /// What a typed call said of the connections.
+    pub(crate) fn typed_security(&self) -> Option<&Security> {
+        self.security.as_ref()
+    }
+
+    /// What a typed call said of the credentials.
+    pub(crate) fn typed_sasl(&self) -> Option<&Sasl> {
+        self.sasl.as_ref()
     }
 
     /// Keys that are set and that kp does not know.

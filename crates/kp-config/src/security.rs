@@ -1,93 +1,112 @@
-//! The cross checks of TLS and SASL: V2, V8, V9. What is wrong there is said before it is said that kp has neither yet.
+//! What the keys of TLS and SASL come to: the protocol, and the credentials.
+//! Owns: which protocol is in force, and the order of the checks; `security/` has each. What is wrong there is said before it is
+//! said what kp does not have yet. Never: a connection, and a secret in a text.
 
-use crate::{ConfigError, ProducerConfig};
+mod login;
+mod mechanism;
+mod placeholder;
+mod protocol;
+mod rules;
+mod sasl;
+
+pub use protocol::{Security, SecurityProtocol};
+pub use sasl::{Login, Sasl};
+
+use crate::{ConfigError, ConfigWarning, ProducerConfig};
+
+/// How a producer connects: encrypted or not, and as whom.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SecurityConfig {
+    /// `security.protocol`.
+    pub protocol: SecurityProtocol,
+    /// What the client authenticates with; there if, and only if, the protocol has SASL.
+    pub sasl: Option<Sasl>,
+}
 
 impl ProducerConfig {
-    /// V2, V8, V9: what Java would find wrong with TLS and SASL, when they are used.
-    pub(crate) fn check_security(&self) -> Result<(), ConfigError> {
-        let protocol = self.text("security.protocol").unwrap_or_default().to_ascii_uppercase();
-        if protocol.starts_with("SASL_") {
-            let mechanism = self.text("sasl.mechanism").unwrap_or_default();
-            if mechanism.trim().is_empty() {
+    /// The protocol and the credentials, checked: V2, V8, V9, V11.
+    pub(crate) fn check_security(&self) -> Result<SecurityConfig, ConfigError> {
+        let protocol = self.security_protocol()?;
+        let sasl = if protocol.has_sasl() { Some(self.check_sasl(protocol)?) } else { None };
+        if protocol.has_tls() {
+            self.check_stores()?;
+            return Err(ConfigError::NotImplemented {
+                key: "security.protocol",
+                value: protocol.to_string(),
+                note: "TLS comes with a later version",
+            });
+        }
+        Ok(SecurityConfig { protocol, sasl })
+    }
+
+    /// The protocol in force.
+    fn security_protocol(&self) -> Result<SecurityProtocol, ConfigError> {
+        let named = self.text("security.protocol").and_then(|name| SecurityProtocol::named(&name));
+        let named = named.unwrap_or_default();
+        let is_named = self.is_set("security.protocol");
+        let typed = match (self.typed_security(), self.typed_sasl()) {
+            (None, None) => return Ok(named),
+            (Some(_), None) => SecurityProtocol::Plaintext,
+            (Some(_), Some(_)) => SecurityProtocol::SaslPlaintext,
+            (None, Some(_)) if named.has_sasl() => return Ok(named),
+            (None, Some(_)) => {
                 return Err(ConfigError::conflict(
                     "V2",
-                    "sasl.mechanism",
-                    format!("security.protocol={protocol} needs a sasl.mechanism"),
+                    "security.protocol",
+                    format!(
+                        "there are credentials (ProducerConfig::sasl), and security.protocol={named} authenticates no \
+                         client: say SASL_PLAINTEXT or SASL_SSL"
+                    ),
                 ));
             }
-            if mechanism == "GSSAPI" {
-                return Err(ConfigError::NotImplemented {
-                    key: "sasl.mechanism",
-                    value: mechanism,
-                    note: "Kerberos is not planned; it is what SASL means when sasl.mechanism is not set (V2)",
-                });
-            }
-            if mechanism == "OAUTHBEARER" {
-                self.check_assertion()?;
-            }
+        };
+        if is_named && named != typed {
+            return Err(ConfigError::conflict(
+                "V11",
+                "security.protocol",
+                format!("security.protocol={named}, and typed calls make it {typed}"),
+            ));
         }
-        if protocol.ends_with("SSL") {
-            self.check_stores()?;
+        Ok(typed)
+    }
+}
+
+impl SecurityConfig {
+    /// What is legal, and weaker than it may seem.
+    pub(crate) fn warn(&self, warnings: &mut Vec<ConfigWarning>) {
+        let bare = match &self.sasl {
+            Some(Sasl::Plain(_)) => "the password",
+            Some(Sasl::UnsecuredTokens(_)) => "the token",
+            Some(Sasl::Scram { .. }) | None => return,
+        };
+        if !self.protocol.has_tls() {
+            warnings.push(ConfigWarning::Odd {
+                key: "security.protocol",
+                message: format!(
+                    "{}: {bare} goes to the broker as it is, for every host on the way to read",
+                    self.protocol
+                ),
+            });
         }
-        Ok(())
     }
 
-    /// V8: a key or certificate is either in a file or in the configuration, and the latter only as PEM.
-    fn check_stores(&self) -> Result<(), ConfigError> {
-        let stores = [
-            ("ssl.keystore", &["ssl.keystore.key", "ssl.keystore.certificate.chain"][..]),
-            ("ssl.truststore", &["ssl.truststore.certificates"][..]),
-        ];
-        for (store, inline_keys) in stores {
-            let (location, password) = (format!("{store}.location"), format!("{store}.password"));
-            let pem =
-                self.text(&format!("{store}.type")).is_some_and(|kind| kind.eq_ignore_ascii_case("PEM"));
-            for &inline in inline_keys.iter().filter(|key| self.is_set(key)) {
-                if !pem {
-                    return Err(ConfigError::conflict(
-                        "V8",
-                        inline,
-                        format!("{inline} is PEM: it needs {store}.type=PEM"),
-                    ));
-                }
-                if self.is_set(&location) {
-                    return Err(ConfigError::conflict(
-                        "V8",
-                        inline,
-                        format!("{inline} and {location} exclude each other"),
-                    ));
-                }
-            }
-            if pem && self.is_set(&password) {
-                return Err(ConfigError::conflict(
-                    "V8",
-                    inline_keys[0],
-                    format!("{password} with {store}.type=PEM: PEM has no store password"),
-                ));
-            }
+    /// Why a key of TLS or SASL has no effect; `None` if what it belongs to is in force.
+    pub(crate) fn why_without_effect(&self, key: &str) -> Option<&'static str> {
+        if self.protocol == SecurityProtocol::Plaintext {
+            return Some("security.protocol is PLAINTEXT: nothing is encrypted, no client is authenticated");
         }
-        Ok(())
-    }
-
-    /// V9: an assertion is finished, or can be made.
-    fn check_assertion(&self) -> Result<(), ConfigError> {
-        const CLAIMS: [&str; 3] = ["aud", "iss", "sub"];
-        let prefix = "sasl.oauthbearer.assertion.";
-        let begun = self.set_values().any(|(info, _)| info.key.starts_with(prefix));
-        if !begun || self.is_set("sasl.oauthbearer.assertion.file") {
-            return Ok(());
+        let of_tokens = key.starts_with("sasl.oauthbearer.") || key.starts_with("sasl.login.");
+        if key.starts_with("ssl.") && !self.protocol.has_tls() {
+            Some("security.protocol is SASL_PLAINTEXT: nothing is encrypted")
+        } else if key.starts_with("sasl.") && !self.protocol.has_sasl() {
+            Some("security.protocol is SSL: no user is authenticated")
+        } else if of_tokens && !self.sasl.as_ref().is_some_and(Sasl::has_tokens) {
+            Some("sasl.mechanism is not OAUTHBEARER")
+        } else if key == "kp.scram.max.iterations" && !matches!(self.sasl, Some(Sasl::Scram { .. })) {
+            Some("sasl.mechanism is not SCRAM")
+        } else {
+            None
         }
-        let templated = self.is_set("sasl.oauthbearer.assertion.template.file");
-        let claimed = CLAIMS.iter().all(|claim| self.is_set(&format!("{prefix}claim.{claim}")));
-        if self.is_set("sasl.oauthbearer.assertion.private.key.file") && (claimed || templated) {
-            return Ok(());
-        }
-        Err(ConfigError::conflict(
-            "V9",
-            "sasl.oauthbearer.assertion.file",
-            format!(
-                "{prefix}*: either {prefix}file, or {prefix}private.key.file with the claims aud, iss and sub"
-            ),
-        ))
     }
 }

@@ -9,21 +9,23 @@ use std::time::Duration;
 use kp_protocol::{Acks, OldKafka, compression::Compression};
 
 use crate::{
-    ConfigError, ProducerConfig, RecordingLevel,
+    ConfigError, ProducerConfig, RecordingLevel, SecurityConfig,
     idempotence::Idempotence,
     key::Classic::{Absent, AbsentActing, Same, Was, WasNull},
     key::DefaultValue::{Is, Null, Required},
     key::KeyInfo,
     key::KeyType::{Boolean, Class, Double, Int, List, Long, Password, Short, Text},
-    key::State::{FixedAt, Gone, Jvm, NotPlanned, NotYet, OnlyAt, Refused, Security, Works},
+    key::State::{FixedAt, Gone, Jvm, NotPlanned, NotYet, OnlyAt, Refused, Sasl, Security, Works},
     key::Valid::{Any, AtLeast, Between, BetweenOr, Fraction, NonEmpty, NonEmptyList, OneOf, OneOfAnyCase},
     partitioning::PartitionerClass,
 };
 
 const TRANSACTIONS: &str = "transactions come with a later version";
 const TLS: &str = "TLS comes with a later version";
-const SASL: &str = "SASL comes with a later version";
-const KERBEROS: &str = "Kerberos is not planned";
+const ENDPOINT: &str = "asking a token endpoint comes with a later version";
+const TOKENS: &str = "each connection gets a token of its own; nothing is refreshed";
+const KERBEROS: &str = "Kerberos comes with a later version";
+const HANDLER: &str = "with SASL it is refused: ignoring it would be to log in as another";
 const BROKER_SIDE: &str = "only brokers use it";
 const METRICS: &str = "Java's windowed metrics are not planned";
 
@@ -47,6 +49,8 @@ macro_rules! config {
             pub bootstrap_servers: Vec<(String, u16)>,
             /// `client.id`, or the name that was made up in its place.
             pub client_id: String,
+            /// `security.protocol` and `sasl.*`: whether connections are encrypted, and as whom the client connects.
+            pub security: SecurityConfig,
             /// What `enable.idempotence`, `acks`, `retries` and `transactional.id` come to.
             pub idempotence: Idempotence,
             /// `metadata.recovery.strategy`: whether to go back to the bootstrap list.
@@ -70,6 +74,7 @@ macro_rules! config {
                 config: &ProducerConfig,
                 bootstrap_servers: Vec<(String, u16)>,
                 client_id: String,
+                security: SecurityConfig,
                 idempotence: Idempotence,
                 metadata_rebootstrap: bool,
                 broker_version_fallback: Option<OldKafka>,
@@ -77,6 +82,7 @@ macro_rules! config {
                 Ok(Self {
                     bootstrap_servers,
                     client_id,
+                    security,
                     idempotence,
                     metadata_rebootstrap,
                     partitioner: config.partitioner(),
@@ -227,7 +233,7 @@ config! {
         "enable.metrics.push", Boolean, Is("true"), Absent, Any,
             FixedAt("false", "metrics are not pushed to brokers (KIP-714) by this version"),
             "Send the client's metrics to brokers that subscribe to them (KIP-714).";
-        "config.providers", List, Is(""), Absent, Any, Jvm("`${provider:path:key}` is taken as it stands; put the value itself in the file"),
+        "config.providers", List, Is(""), Absent, Any, Jvm("`${env:NAME}`, `${file:/path}`, `${file:/path:key}` and `${directory:/path:file}` work in password keys without it; any other is taken as it stands"),
             "Where values come from that are not in the file.";
         "security.providers", Text, Null, Absent, Any, Jvm("there is no such thing outside a JVM"), "Security providers of a JVM.";
     }
@@ -257,46 +263,46 @@ config! {
         "ssl.truststore.certificates", Password, Null, Absent, Any, Security(TLS), "The authorities themselves, as PEM.";
     }
     "Security: SASL" {
-        "sasl.mechanism", Text, Is("GSSAPI"), Absent, Any, Security(SASL), "How the client proves who it is: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER.";
-        "sasl.jaas.config", Password, Null, Absent, Any, Jvm("SASL comes with a later version, with `sasl.username` and `sasl.password`"), "A login line of a JVM, with the credentials.";
-        "sasl.client.callback.handler.class", Class, Null, Absent, Any, Jvm(SASL), "Code that answers the broker's challenges.";
-        "sasl.login.callback.handler.class", Class, Null, Absent, Any, Jvm(SASL), "Code that fetches credentials.";
-        "sasl.login.class", Class, Null, Absent, Any, Jvm(SASL), "Code that logs in.";
-        "sasl.kerberos.service.name", Text, Null, Same, Any, NotPlanned(KERBEROS), "The principal brokers run under.";
-        "sasl.kerberos.kinit.cmd", Text, Is("/usr/bin/kinit"), Same, Any, NotPlanned(KERBEROS), "The program that renews tickets.";
-        "sasl.kerberos.ticket.renew.window.factor", Double, Is("0.8"), Same, Any, NotPlanned(KERBEROS), "The part of a ticket's life after which it is renewed.";
-        "sasl.kerberos.ticket.renew.jitter", Double, Is("0.05"), Same, Any, NotPlanned(KERBEROS), "Chance added to that moment.";
-        "sasl.kerberos.min.time.before.relogin", Long, Is("60000"), Same, Any, NotPlanned(KERBEROS), "The least time between renewals.";
-        "sasl.login.refresh.window.factor", Double, Is("0.8"), Absent, Fraction(0.5, 1.0), Security(SASL), "The part of a token's life after which a new one is fetched.";
-        "sasl.login.refresh.window.jitter", Double, Is("0.05"), Absent, Fraction(0.0, 0.25), Security(SASL), "Chance added to that moment.";
-        "sasl.login.refresh.min.period.seconds", Short, Is("60"), Absent, Between(0, 900), Security(SASL), "The least time between two fetches.";
-        "sasl.login.refresh.buffer.seconds", Short, Is("300"), Absent, Between(0, 3600), Security(SASL), "How long before its end a token is replaced at the latest.";
-        "sasl.login.connect.timeout.ms", Int, Null, Absent, Any, Security(SASL), "Limit for connecting to the token endpoint.";
-        "sasl.login.read.timeout.ms", Int, Null, Absent, Any, Security(SASL), "Limit for its answer.";
-        "sasl.login.retry.backoff.ms", Long, Is("100"), Absent, Any, Security(SASL), "First wait before the endpoint is asked again.";
-        "sasl.login.retry.backoff.max.ms", Long, Is("10000"), Absent, Any, Security(SASL), "Longest such wait.";
+        "sasl.mechanism", Text, Is("GSSAPI"), Absent, Any, Sasl, "How the client proves who it is: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER.";
+        "sasl.jaas.config", Password, Null, Absent, Any, Sasl, "A login line of a JVM, with the credentials: the login modules of PLAIN, SCRAM (`tokenauth=\"true\"` is a delegation token) and OAUTHBEARER (`unsecuredLogin…`).";
+        "sasl.client.callback.handler.class", Class, Null, Absent, Any, Jvm(HANDLER), "Code that answers the broker's challenges.";
+        "sasl.login.callback.handler.class", Class, Null, Absent, Any, Jvm(HANDLER), "Code that fetches credentials.";
+        "sasl.login.class", Class, Null, Absent, Any, Jvm(HANDLER), "Code that logs in.";
+        "sasl.kerberos.service.name", Text, Null, Same, Any, NotYet(KERBEROS), "The principal brokers run under.";
+        "sasl.kerberos.kinit.cmd", Text, Is("/usr/bin/kinit"), Same, Any, NotYet(KERBEROS), "The program that renews tickets.";
+        "sasl.kerberos.ticket.renew.window.factor", Double, Is("0.8"), Same, Any, NotYet(KERBEROS), "The part of a ticket's life after which it is renewed.";
+        "sasl.kerberos.ticket.renew.jitter", Double, Is("0.05"), Same, Any, NotYet(KERBEROS), "Chance added to that moment.";
+        "sasl.kerberos.min.time.before.relogin", Long, Is("60000"), Same, Any, NotYet(KERBEROS), "The least time between renewals.";
+        "sasl.login.refresh.window.factor", Double, Is("0.8"), Absent, Fraction(0.5, 1.0), NotYet(TOKENS), "The part of a token's life after which a new one is fetched.";
+        "sasl.login.refresh.window.jitter", Double, Is("0.05"), Absent, Fraction(0.0, 0.25), NotYet(TOKENS), "Chance added to that moment.";
+        "sasl.login.refresh.min.period.seconds", Short, Is("60"), Absent, Between(0, 900), NotYet(TOKENS), "The least time between two fetches.";
+        "sasl.login.refresh.buffer.seconds", Short, Is("300"), Absent, Between(0, 3600), NotYet(TOKENS), "How long before its end a token is replaced at the latest.";
+        "sasl.login.connect.timeout.ms", Int, Null, Absent, Any, Security(ENDPOINT), "Limit for connecting to the token endpoint.";
+        "sasl.login.read.timeout.ms", Int, Null, Absent, Any, Security(ENDPOINT), "Limit for its answer.";
+        "sasl.login.retry.backoff.ms", Long, Is("100"), Absent, Any, Security(ENDPOINT), "First wait before the endpoint is asked again.";
+        "sasl.login.retry.backoff.max.ms", Long, Is("10000"), Absent, Any, Security(ENDPOINT), "Longest such wait.";
     }
     "Security: OAUTHBEARER" {
-        "sasl.oauthbearer.token.endpoint.url", Text, Null, Absent, Any, Security(SASL), "Who issues tokens: an https address, or a `file:` that holds one.";
-        "sasl.oauthbearer.client.credentials.client.id", Text, Null, Absent, Any, Security(SASL), "The id to ask for a token with.";
-        "sasl.oauthbearer.client.credentials.client.secret", Password, Null, Absent, Any, Security(SASL), "The secret that goes with it.";
-        "sasl.oauthbearer.scope", Text, Null, Absent, Any, Security(SASL), "The scope to ask for.";
-        "sasl.oauthbearer.header.urlencode", Boolean, Is("false"), Absent, Any, Security(SASL), "Percent-encode id and secret in the header.";
-        "sasl.oauthbearer.jwt.retriever.class", Class, Is("DefaultJwtRetriever"), Absent, Any, Jvm(SASL), "Code that fetches the token.";
-        "sasl.oauthbearer.jwt.validator.class", Class, Is("DefaultJwtValidator"), Absent, Any, Jvm(SASL), "Code that looks at the token before it is used.";
-        "sasl.oauthbearer.assertion.algorithm", Text, Is("RS256"), Absent, OneOfAnyCase(&["ES256", "RS256"]), Security(SASL), "How an assertion is signed.";
-        "sasl.oauthbearer.assertion.private.key.file", Text, Null, Absent, Any, Security(SASL), "The PEM key that signs it.";
-        "sasl.oauthbearer.assertion.private.key.passphrase", Password, Null, Absent, Any, Security(SASL), "Opens that key.";
-        "sasl.oauthbearer.assertion.file", Text, Null, Absent, Any, Security(SASL), "A finished assertion, in place of all the other `assertion` keys.";
-        "sasl.oauthbearer.assertion.template.file", Text, Null, Absent, Any, Security(SASL), "JSON with further claims.";
-        "sasl.oauthbearer.assertion.claim.aud", Text, Null, Absent, Any, Security(SASL), "Whom the assertion is for.";
-        "sasl.oauthbearer.assertion.claim.iss", Text, Null, Absent, Any, Security(SASL), "Who issues it.";
-        "sasl.oauthbearer.assertion.claim.sub", Text, Null, Absent, Any, Security(SASL), "Whom it is about.";
-        "sasl.oauthbearer.assertion.claim.exp.seconds", Int, Is("300"), Absent, Between(0, 86_400), Security(SASL), "How long it lives.";
-        "sasl.oauthbearer.assertion.claim.nbf.seconds", Int, Is("60"), Absent, Between(0, 3600), Security(SASL), "How far back its life begins.";
-        "sasl.oauthbearer.assertion.claim.jti.include", Boolean, Is("false"), Absent, Any, Security(SASL), "Give each a number of its own.";
-        "sasl.oauthbearer.scope.claim.name", Text, Is("scope"), Absent, Any, Security(SASL), "The claim that holds the scope.";
-        "sasl.oauthbearer.sub.claim.name", Text, Is("sub"), Absent, Any, Security(SASL), "The claim that holds the principal.";
+        "sasl.oauthbearer.token.endpoint.url", Text, Null, Absent, Any, Security(ENDPOINT), "Who issues tokens: an https address, or a `file:` that holds one.";
+        "sasl.oauthbearer.client.credentials.client.id", Text, Null, Absent, Any, Security(ENDPOINT), "The id to ask for a token with.";
+        "sasl.oauthbearer.client.credentials.client.secret", Password, Null, Absent, Any, Security(ENDPOINT), "The secret that goes with it.";
+        "sasl.oauthbearer.scope", Text, Null, Absent, Any, Security(ENDPOINT), "The scope to ask for.";
+        "sasl.oauthbearer.header.urlencode", Boolean, Is("false"), Absent, Any, Security(ENDPOINT), "Percent-encode id and secret in the header.";
+        "sasl.oauthbearer.jwt.retriever.class", Class, Is("DefaultJwtRetriever"), Absent, Any, Jvm(ENDPOINT), "Code that fetches the token.";
+        "sasl.oauthbearer.jwt.validator.class", Class, Is("DefaultJwtValidator"), Absent, Any, Jvm(ENDPOINT), "Code that looks at the token before it is used.";
+        "sasl.oauthbearer.assertion.algorithm", Text, Is("RS256"), Absent, OneOfAnyCase(&["ES256", "RS256"]), Security(ENDPOINT), "How an assertion is signed.";
+        "sasl.oauthbearer.assertion.private.key.file", Text, Null, Absent, Any, Security(ENDPOINT), "The PEM key that signs it.";
+        "sasl.oauthbearer.assertion.private.key.passphrase", Password, Null, Absent, Any, Security(ENDPOINT), "Opens that key.";
+        "sasl.oauthbearer.assertion.file", Text, Null, Absent, Any, Security(ENDPOINT), "A finished assertion, in place of all the other `assertion` keys.";
+        "sasl.oauthbearer.assertion.template.file", Text, Null, Absent, Any, Security(ENDPOINT), "JSON with further claims.";
+        "sasl.oauthbearer.assertion.claim.aud", Text, Null, Absent, Any, Security(ENDPOINT), "Whom the assertion is for.";
+        "sasl.oauthbearer.assertion.claim.iss", Text, Null, Absent, Any, Security(ENDPOINT), "Who issues it.";
+        "sasl.oauthbearer.assertion.claim.sub", Text, Null, Absent, Any, Security(ENDPOINT), "Whom it is about.";
+        "sasl.oauthbearer.assertion.claim.exp.seconds", Int, Is("300"), Absent, Between(0, 86_400), Security(ENDPOINT), "How long it lives.";
+        "sasl.oauthbearer.assertion.claim.nbf.seconds", Int, Is("60"), Absent, Between(0, 3600), Security(ENDPOINT), "How far back its life begins.";
+        "sasl.oauthbearer.assertion.claim.jti.include", Boolean, Is("false"), Absent, Any, Security(ENDPOINT), "Give each a number of its own.";
+        "sasl.oauthbearer.scope.claim.name", Text, Is("scope"), Absent, Any, Security(ENDPOINT), "The claim that holds the scope.";
+        "sasl.oauthbearer.sub.claim.name", Text, Is("sub"), Absent, Any, Security(ENDPOINT), "The claim that holds the principal.";
         "sasl.oauthbearer.clock.skew.seconds", Int, Is("30"), Absent, Any, NotPlanned(BROKER_SIDE), "How far clocks may differ.";
         "sasl.oauthbearer.expected.audience", List, Is(""), Absent, Any, NotPlanned(BROKER_SIDE), "The audiences accepted.";
         "sasl.oauthbearer.expected.issuer", Text, Null, Absent, Any, NotPlanned(BROKER_SIDE), "The issuer accepted.";
@@ -320,8 +326,9 @@ config! {
             "Commit offsets in an older form if the broker needs it.";
     }
     "kp's own keys, and those it shares with librdkafka" {
-        "sasl.username", Text, Null, Absent, Any, Security(SASL), "The user of PLAIN and SCRAM.";
-        "sasl.password", Password, Null, Absent, Any, Security(SASL), "The password of PLAIN and SCRAM.";
+        "sasl.username", Text, Null, Absent, Any, Sasl, "The user of PLAIN and SCRAM, in place of `sasl.jaas.config`.";
+        "sasl.password", Password, Null, Absent, Any, Sasl, "The password of PLAIN and SCRAM, in place of `sasl.jaas.config`.";
+        "sasl.mechanisms", Text, Null, Absent, Any, Sasl, "librdkafka's name of `sasl.mechanism`.";
         "ssl.ca.location", Text, Null, Absent, Any, Security(TLS), "PEM file with the authorities to trust.";
         "ssl.certificate.location", Text, Null, Absent, Any, Security(TLS), "PEM file with this client's certificates.";
         "ssl.key.location", Text, Null, Absent, Any, Security(TLS), "PEM file with this client's private key.";
@@ -330,6 +337,8 @@ config! {
             "Take every broker to be of this version and do not ask it what it speaks. Unset: kp asks, and finds out a 0.9 cluster by itself; but the question can cost such brokers requests of other clients.";
         "kp.defaults", Text, Null, Absent, OneOf(&["0.9"]), Works,
             "`0.9`: the defaults of the classic producer for delivery, for every key that is not set.";
+        "kp.scram.max.iterations" as scram_max_iterations: u32, Int, Is("1000000"), Absent, AtLeast(4096), Sasl,
+            "The most iterations of SCRAM that a broker may ask for; each costs processor time.";
         "kp.batch.growth.max.bytes" as batch_growth_max_bytes: usize, Int, Is("1000000"), AbsentActing("0"), AtLeast(0),
             Works,
             "How far the last batch of a partition may grow past `batch.size` while the partition may not send because its window is full; at most `max.request.size` by default; 0 is Java's strict way.";

@@ -2,6 +2,8 @@
 
 mod files;
 mod rules;
+mod secrets;
+mod security;
 mod table;
 
 use crate::*;

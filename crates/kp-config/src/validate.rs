@@ -1,5 +1,5 @@
 //! The checks over a whole configuration, and what comes out of them.
-//! Owns: the order of the checks, V1, V6, and the warnings by the state of a key. The rules V1 to V10 are listed in `docs.rs`.
+//! Owns: the order of the checks, V1, V6, and the warnings by the state of a key. The rules V1 to V11 are listed in `docs.rs`.
 //! Pure but for one counter: the number in a made-up `client.id`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use kp_protocol::{OldKafka, compression::Compression};
 
 use crate::{
-    ConfigError, ConfigWarning, ProducerConfig, Settings, Value, bootstrap, idempotence, key::State, suggest,
+    ConfigError, ConfigWarning, ProducerConfig, SecurityConfig, Settings, Value, bootstrap, idempotence,
+    key::State, suggest,
 };
 
 /// The producers of this process that had to be given a name.
@@ -52,11 +53,12 @@ impl ProducerConfig {
         self.check_ranges()?;
         let bootstrap_servers = self.check_bootstrap()?;
         self.check_client_id()?;
-        self.check_security()?;
+        let security = self.check_security()?;
         self.check_transactions()?;
         let (idempotence, promise) = idempotence::decide(self)?;
         let mut warnings: Vec<ConfigWarning> = promise.into_iter().collect();
-        self.check_states(&mut warnings)?;
+        security.warn(&mut warnings);
+        self.check_states(&security, &mut warnings)?;
         self.check_rack()?;
 
         let client_id = self.text("client.id").unwrap_or_default();
@@ -64,7 +66,7 @@ impl ProducerConfig {
             !self.text("metadata.recovery.strategy").is_some_and(|s| s.eq_ignore_ascii_case("none"));
         let fallback = self.text("broker.version.fallback").and_then(|text| OldKafka::named(&text));
         let mut settings =
-            Settings::read(self, bootstrap_servers, client_id, idempotence, rebootstrap, fallback)?;
+            Settings::read(self, bootstrap_servers, client_id, security, idempotence, rebootstrap, fallback)?;
         check_codec(settings.compression)?;
         self.adjust_timeouts(&mut settings, &mut warnings)?;
         self.adjust_backoffs(&mut settings, &mut warnings);
@@ -126,7 +128,11 @@ impl ProducerConfig {
     }
 
     /// What kp says to each key that is set, by its state in the table.
-    fn check_states(&self, warnings: &mut Vec<ConfigWarning>) -> Result<(), ConfigError> {
+    fn check_states(
+        &self,
+        security: &SecurityConfig,
+        warnings: &mut Vec<ConfigWarning>,
+    ) -> Result<(), ConfigError> {
         for (info, value) in self.set_values() {
             let key = info.key;
             let at = |fixed: &str| value.to_string().eq_ignore_ascii_case(fixed);
@@ -139,10 +145,13 @@ impl ProducerConfig {
                 State::FixedAt(_, note) | State::NotYet(note) | State::NotPlanned(note) => {
                     warnings.push(ConfigWarning::NotImplemented { key, note });
                 }
-                State::Security(_) => warnings.push(ConfigWarning::NoEffect {
-                    key,
-                    because: "security.protocol is PLAINTEXT: nothing is encrypted, no client is authenticated",
-                }),
+                State::Sasl | State::Security(_) => match (security.why_without_effect(key), info.state) {
+                    (Some(because), _) => warnings.push(ConfigWarning::NoEffect { key, because }),
+                    (None, State::Security(note)) => {
+                        return Err(ConfigError::NotImplemented { key, value: value.to_string(), note });
+                    }
+                    (None, _) => {}
+                },
                 State::Jvm(offers) => {
                     warnings.push(ConfigWarning::JvmOnly { key: key.to_owned(), offers });
                 }

@@ -1,9 +1,10 @@
 //! Values: parsed by the type and range of their key, typed for the settings, hidden if they are secrets.
 //! Owns: the one place where text becomes a value. Never: a rule over two keys (that is `validate.rs`).
 
-use std::{fmt, hint::black_box, time::Duration};
+use std::{fmt, time::Duration};
 
 use kp_protocol::{Acks, compression::Compression};
+use kp_sasl::Secret;
 
 use crate::{
     ConfigError, RecordingLevel,
@@ -37,49 +38,8 @@ impl fmt::Display for Value {
             Self::Double(value) => write!(f, "{value:?}"),
             Self::Text(value) => value.fmt(f),
             Self::List(entries) => f.write_str(&entries.join(",")),
-            Self::Password(secret) => secret.fmt(f),
+            Self::Password(_) => f.write_str("[hidden]"),
         }
-    }
-}
-
-/// A password. Printed as `[hidden]` by `Debug` and `Display`; its bytes are overwritten when it is dropped.
-///
-/// Overwriting is as good as safe code can make it: copies that the operating system or the reader of a file
-/// made are out of reach.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Vec<u8>);
-
-impl Secret {
-    /// Takes the text over; it is not copied.
-    #[must_use]
-    pub fn new(text: String) -> Self {
-        Self(text.into_bytes())
-    }
-
-    /// The secret itself. Do not log it.
-    #[must_use]
-    pub fn reveal(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[hidden]")
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[hidden]")
-    }
-}
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        self.0.fill(0);
-        // Without a reader the compiler may drop the stores above.
-        black_box(&self.0);
     }
 }
 
@@ -144,9 +104,9 @@ fn trim(text: &str) -> &str {
 
 /// A password without the blanks around it; the text it comes from is overwritten.
 fn trimmed_secret(text: String) -> Secret {
-    let given = Secret::new(text);
-    match std::str::from_utf8(given.reveal()) {
-        Ok(text) if trim(text).len() < text.len() => Secret::new(trim(text).to_owned()),
+    let given = Secret::from(text);
+    match given.expose_text() {
+        Some(text) if trim(text).len() < text.len() => Secret::from(trim(text)),
         _ => given,
     }
 }

@@ -19,7 +19,7 @@ impl ProducerConfig {
                 self.put(info.key, value);
             }
             None => {
-                self.put_unknown(key, Secret::new(value));
+                self.put_unknown(key, Secret::from(value));
             }
         }
         Ok(())

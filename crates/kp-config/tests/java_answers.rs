@@ -87,7 +87,7 @@ fn asked(pairs: &[(&'static str, String)]) -> Result<Option<String>, ConfigError
         Err(error) => return Err(error),
     }
     Ok(config.get(pairs[0].0).map(|value| match value {
-        kp_config::Value::Password(secret) => String::from_utf8_lossy(secret.reveal()).into_owned(),
+        kp_config::Value::Password(secret) => String::from_utf8_lossy(secret.expose()).into_owned(),
         other => other.to_string(),
     }))
 }

@@ -12,7 +12,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-time", &[]),
     ("kp-protocol", &[]),
     ("kp-record", &["kp-protocol"]),
-    ("kp-config", &["kp-protocol"]),
+    ("kp-config", &["kp-sasl"]),
     ("kp-memory", &["kp-time"]),
     ("kp-metadata", &["kp-time", "kp-protocol"]),
     ("kp-sasl", &["kp-protocol"]),

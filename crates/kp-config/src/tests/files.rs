@@ -108,8 +108,8 @@ fn no_password_is_ever_printed() {
     config.set("sasl.password", "hunter2").unwrap();
     config.set("my.plugin.password", "hunter2").unwrap();
     let Some(Value::Password(secret)) = config.get("sasl.password") else { panic!("a password") };
-    assert_eq!(secret.reveal(), b"hunter2");
-    let printed = format!("{config:?} {config:#?} {secret:?} {secret} {:?}", config.get("ssl.key.password"));
+    assert_eq!(secret.expose(), b"hunter2");
+    let printed = format!("{config:?} {config:#?} {secret:?} {:?}", config.get("ssl.key.password"));
     assert!(!printed.contains("hunter2"), "{printed}");
     assert!(printed.contains("[hidden]"), "{printed}");
 }

@@ -32,7 +32,7 @@ const DEFAULT_LIFETIME: i64 = 3600;
 /// let mechanism = OAuthBearer::new(&token)?.extensions(maker.extensions().clone());
 /// # Ok::<(), kp_sasl::SaslFailure>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct UnsecuredJwt {
     claims: Map<String, Value>,
     lifetime_seconds: i64,

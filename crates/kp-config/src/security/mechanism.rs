@@ -1,0 +1,149 @@
+//! `sasl.mechanism`: which there are, and where each has its credentials from.
+
+use kp_sasl::{ScramHash, UnsecuredJwt};
+
+use super::{Login, Sasl, SecurityProtocol};
+use crate::{ConfigError, ProducerConfig, State};
+
+/// The mechanisms that kp has.
+const MECHANISMS: [&str; 4] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
+
+const KERBEROS: &str =
+    "Kerberos comes with a later version; it is what SASL means when sasl.mechanism is not set (V2)";
+const MSK_IAM: &str = "signing in with IAM comes with a later version; MSK takes SCRAM-SHA-512, too";
+
+impl ProducerConfig {
+    /// V2: a mechanism, and what it needs.
+    pub(super) fn check_sasl(&self, protocol: SecurityProtocol) -> Result<Sasl, ConfigError> {
+        if let Some(typed) = self.typed_sasl() {
+            self.check_only_typed(typed)?;
+            typed
+                .check()
+                .map_err(|failure| ConfigError::credential("sasl.mechanism", failure.to_string()))?;
+            return Ok(typed.clone());
+        }
+        let mechanism = self.mechanism()?;
+        if mechanism.is_empty() {
+            return Err(ConfigError::conflict(
+                "V2",
+                "sasl.mechanism",
+                format!("security.protocol={protocol} needs a sasl.mechanism"),
+            ));
+        }
+        let scram = |hash| {
+            let (login, delegation_token) = self.login()?;
+            Ok(Sasl::Scram { hash, login, delegation_token })
+        };
+        let sasl = match mechanism.as_str() {
+            "PLAIN" => Sasl::Plain(self.login()?.0),
+            "SCRAM-SHA-256" => scram(ScramHash::Sha256)?,
+            "SCRAM-SHA-512" => scram(ScramHash::Sha512)?,
+            "OAUTHBEARER" => Sasl::UnsecuredTokens(self.unsecured_tokens()?),
+            _ => return Err(no_mechanism(mechanism)),
+        };
+        sasl.check()
+            .map_err(|failure| ConfigError::credential(self.where_credentials_are(), failure.to_string()))?;
+        Ok(sasl)
+    }
+
+    /// By Java's name of the key, or by librdkafka's.
+    fn mechanism(&self) -> Result<String, ConfigError> {
+        const ALIAS: &str = "sasl.mechanisms";
+        let named = self.text("sasl.mechanism").unwrap_or_default();
+        match self.text(ALIAS) {
+            None => Ok(named),
+            Some(alias) if !self.is_set("sasl.mechanism") || alias == named => Ok(alias),
+            Some(alias) => Err(ConfigError::conflict(
+                "V11",
+                "sasl.mechanism",
+                format!("sasl.mechanism={named} and {ALIAS}={alias} are the same key by two names"),
+            )),
+        }
+    }
+
+    /// V11: credentials of a typed call are not also those of keys.
+    fn check_only_typed(&self, typed: &Sasl) -> Result<(), ConfigError> {
+        let keys = ["sasl.jaas.config", "sasl.username", "sasl.password"];
+        if let Some(key) = keys.into_iter().find(|key| self.is_set(key)) {
+            return Err(ConfigError::conflict(
+                "V11",
+                key,
+                format!(
+                    "{key} is set, and there are credentials from ProducerConfig::sasl: say which in one place"
+                ),
+            ));
+        }
+        let named = self.mechanism()?;
+        let is_named = self.is_set("sasl.mechanism") || self.is_set("sasl.mechanisms");
+        if is_named && named != typed.mechanism() {
+            return Err(ConfigError::conflict(
+                "V11",
+                "sasl.mechanism",
+                format!(
+                    "sasl.mechanism={named}, and ProducerConfig::sasl has credentials of {}",
+                    typed.mechanism()
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// User and password, and whether they are a delegation token.
+    fn login(&self) -> Result<(Login, bool), ConfigError> {
+        self.no_handlers(
+            "hand the credentials to ProducerConfig::sasl, or put them into sasl.username and sasl.password",
+        )?;
+        self.login_of_keys()
+    }
+
+    /// Java's default source of tokens: the options of the login module.
+    fn unsecured_tokens(&self) -> Result<UnsecuredJwt, ConfigError> {
+        const HANDLER: &str = "sasl.login.callback.handler.class";
+        self.check_assertion()?;
+        if let Some((key, value, note)) = self.first_key_of_an_endpoint() {
+            return Err(ConfigError::NotImplemented { key, value, note });
+        }
+        let handler = self.text(HANDLER).unwrap_or_default();
+        let note = match handler.rsplit('.').next().unwrap_or_default() {
+            "" | "OAuthBearerUnsecuredLoginCallbackHandler" => return self.tokens_of_options(),
+            "OAuthBearerLoginCallbackHandler" => "asking a token endpoint comes with a later version",
+            "IAMOAuthBearerLoginCallbackHandler" => MSK_IAM,
+            _ => "tokens of a program's own come with a later version",
+        };
+        Err(ConfigError::NotImplemented { key: HANDLER, value: handler, note })
+    }
+
+    /// A key that has tokens come from elsewhere; made ones in their place would be another user's.
+    fn first_key_of_an_endpoint(&self) -> Option<(&'static str, String, &'static str)> {
+        self.set_values().find_map(|(info, value)| match info.state {
+            State::Security(note) if info.key.starts_with("sasl.") => {
+                Some((info.key, value.to_string(), note))
+            }
+            _ => None,
+        })
+    }
+
+    /// A class of a JVM that would choose the credentials: to ignore it would be to log in as another user.
+    fn no_handlers(&self, note: &'static str) -> Result<(), ConfigError> {
+        let keys =
+            ["sasl.client.callback.handler.class", "sasl.login.callback.handler.class", "sasl.login.class"];
+        match keys.into_iter().find_map(|key| Some((key, self.text(key).filter(|class| !class.is_empty())?)))
+        {
+            Some((key, value)) => Err(ConfigError::NotImplemented { key, value, note }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn no_mechanism(mechanism: String) -> ConfigError {
+    let key = "sasl.mechanism";
+    match mechanism.as_str() {
+        "GSSAPI" => ConfigError::NotImplemented { key, value: mechanism, note: KERBEROS },
+        "AWS_MSK_IAM" => ConfigError::NotImplemented { key, value: mechanism, note: MSK_IAM },
+        _ => ConfigError::InvalidValue {
+            key,
+            value: mechanism,
+            allowed: format!("one of {}, in capitals", MECHANISMS.join(", ")),
+        },
+    }
+}
