@@ -83,7 +83,10 @@ pub use kp_accumulator::{
 };
 #[doc(inline)]
 pub use kp_config as config;
-pub use kp_config::{ConfigError, ConfigWarning, ProducerConfig};
+pub use kp_config::{
+    ConfigError, ConfigWarning, Credentials, CredentialsProvider, ProducerConfig, Sasl, Secret, Security,
+    Token, TokenProvider,
+};
 pub use kp_network::{KafkaClient, SecurityStage};
 pub use kp_protocol::compression::Compression;
 pub use kp_protocol::{Acks, BrokerId, ErrorCode, PartitionId, TopicPartition};
