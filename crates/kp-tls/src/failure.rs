@@ -128,7 +128,7 @@ fn certificate(error: &CertificateError, seen: Seen<'_>) -> String {
 }
 
 fn wrong_name(host: impl fmt::Display, presented: &[String]) -> String {
-    /// More are not read by anyone who looks for one.
+    /// An operator who looks for a name reads no more.
     const NAMES_SHOWN: usize = 10;
     if presented.is_empty() {
         return format!(

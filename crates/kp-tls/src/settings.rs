@@ -69,7 +69,7 @@ impl TlsSettings {
         self
     }
 
-    /// Takes a broker's certificate although it is for another host (`ssl.endpoint.identification.algorithm=`). Whoever
+    /// Takes a broker's certificate although it is for another host (`ssl.endpoint.identification.algorithm=`). A host that
     /// has any certificate of the trusted authorities can then play the broker.
     #[must_use]
     pub fn names_unchecked(mut self) -> Self {
