@@ -74,6 +74,7 @@ pub fn render_markdown() -> String {
             State::Works | State::Sasl => info.state.name().to_owned(),
             State::FixedAt(value, note) => format!("fixed at `{value}`: {note}"),
             State::OnlyAt(value, note) => format!("refused unless `{value}`: {note}"),
+            State::Except(values, note) => format!("works, but for {}: {note}", values.join(", ")),
             state => format!("{}: {}", state.name(), state.note()),
         };
         let _ = writeln!(

@@ -184,6 +184,8 @@ pub enum State {
     /// kp behaves as this value says. Another value is an error with the note, because ignoring it would
     /// weaken security, delivery or order.
     OnlyAt(&'static str, &'static str),
+    /// It takes effect. These values are an error with the note, because ignoring them would weaken security.
+    Except(&'static [&'static str], &'static str),
     /// Known, of no effect yet: a warning with the note.
     NotYet(&'static str),
     /// Known, and refused whenever it is set: ignoring it would weaken security, delivery or order.
@@ -208,6 +210,7 @@ impl State {
         match self {
             Self::Works => "works",
             Self::Sasl => "works with SASL",
+            Self::Except(..) => "works in part",
             Self::FixedAt(..) => "fixed",
             Self::OnlyAt(..) => "refused if different",
             Self::NotYet(_) | Self::Security(_) => "not yet",
@@ -225,6 +228,7 @@ impl State {
             Self::Works | Self::Sasl => "",
             Self::FixedAt(_, note)
             | Self::OnlyAt(_, note)
+            | Self::Except(_, note)
             | Self::NotYet(note)
             | Self::Refused(note)
             | Self::Security(note)

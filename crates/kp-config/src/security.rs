@@ -10,7 +10,7 @@ mod rules;
 mod sasl;
 
 pub use protocol::{Security, SecurityProtocol};
-pub use sasl::{Login, Sasl};
+pub use sasl::{Login, Sasl, TokenSource};
 
 use crate::{ConfigError, ConfigWarning, ProducerConfig};
 
@@ -31,11 +31,6 @@ impl ProducerConfig {
         let sasl = if protocol.has_sasl() { Some(self.check_sasl(protocol)?) } else { None };
         if protocol.has_tls() {
             self.check_stores()?;
-            return Err(ConfigError::NotImplemented {
-                key: "security.protocol",
-                value: protocol.to_string(),
-                note: "TLS comes with a later version",
-            });
         }
         Ok(SecurityConfig { protocol, sasl })
     }
@@ -77,7 +72,7 @@ impl SecurityConfig {
     pub(crate) fn warn(&self, warnings: &mut Vec<ConfigWarning>) {
         let bare = match &self.sasl {
             Some(Sasl::Plain(_)) => "the password",
-            Some(Sasl::UnsecuredTokens(_)) => "the token",
+            Some(Sasl::UnsecuredTokens(_) | Sasl::Tokens(_)) => "the token",
             Some(Sasl::Scram { .. }) | None => return,
         };
         if !self.protocol.has_tls() {

@@ -15,7 +15,7 @@ use crate::{
     key::DefaultValue::{Is, Null, Required},
     key::KeyInfo,
     key::KeyType::{Boolean, Class, Double, Int, List, Long, Password, Short, Text},
-    key::State::{FixedAt, Gone, Jvm, NotPlanned, NotYet, OnlyAt, Refused, Sasl, Security, Works},
+    key::State::{Except, FixedAt, Gone, Jvm, NotPlanned, NotYet, OnlyAt, Refused, Sasl, Security, Works},
     key::Valid::{Any, AtLeast, Between, BetweenOr, Fraction, NonEmpty, NonEmptyList, OneOf, OneOfAnyCase},
     partitioning::PartitionerClass,
 };
@@ -239,8 +239,8 @@ config! {
     }
     "Security: protocol and TLS" {
         "security.protocol", Text, Is("PLAINTEXT"), Same, OneOfAnyCase(&["SASL_SSL", "PLAINTEXT", "SSL", "SASL_PLAINTEXT"]),
-            OnlyAt("PLAINTEXT", "TLS and SASL come with later versions"),
-            "Whether connections are encrypted (`SSL`) and authenticated (`SASL_…`).";
+            Except(&["SSL", "SASL_SSL"], TLS),
+            "Whether the client is authenticated (`SASL_…`), and whether connections are encrypted (`SSL`, `SASL_SSL`).";
         "ssl.protocol", Text, Is("TLSv1.3"), Was("TLS"), Any, Jvm(TLS), "The newest TLS version allowed.";
         "ssl.enabled.protocols", List, Is("TLSv1.2,TLSv1.3"), Was("TLSv1.2,TLSv1.1,TLSv1"), Any, Security(TLS), "The TLS versions offered.";
         "ssl.cipher.suites", List, Is(""), WasNull, Any, Security(TLS), "The cipher suites offered; none named: all that are sound.";

@@ -139,7 +139,8 @@ impl ProducerConfig {
             match info.state {
                 State::Works => {}
                 State::FixedAt(fixed, _) | State::OnlyAt(fixed, _) if at(fixed) => {}
-                State::OnlyAt(_, note) | State::Refused(note) => {
+                State::Except(values, _) if !values.iter().any(|refused| at(refused)) => {}
+                State::Except(_, note) | State::OnlyAt(_, note) | State::Refused(note) => {
                     return Err(ConfigError::NotImplemented { key, value: value.to_string(), note });
                 }
                 State::FixedAt(_, note) | State::NotYet(note) | State::NotPlanned(note) => {

@@ -3,6 +3,8 @@
 //! No I/O happens here; names are resolved and sockets made on the network thread.
 
 mod assembly;
+#[cfg(feature = "tokio")]
+mod login;
 mod settings;
 
 use self::assembly::{Choices, Parts};

@@ -3,6 +3,10 @@
 //! Both errors are opaque and cheap to clone; `kind()` tells what happened, and the questions a caller really has
 //! (is it written? may I try again? is the producer still good?) have methods of their own.
 
+mod security;
+
+pub use security::SecurityError;
+
 use kp_accumulator::{BatchFailure, Certainty, FailureKind, Spent};
 use kp_protocol::{ErrorCode, TopicPartition};
 use std::fmt;
@@ -30,6 +34,9 @@ pub enum SendErrorKind {
         /// What was heard last: which addresses were tried and what each said, or the topic's error.
         reason: Arc<str>,
     },
+    /// The call waited for metadata, no broker was connected, and the newest attempt ended with this: it helps only to change
+    /// credentials or settings. Attempts go on.
+    Security(SecurityError),
     /// The topic has no such partition, and did not get it within `max.block.ms`.
     NoSuchPartition {
         /// The partition the record names.
@@ -172,6 +179,7 @@ impl SendErrorKind {
             | Self::OutcomesNotTaken { .. }
             | Self::WouldBlock => true,
             Self::Topic(code) => code.is_retriable(),
+            Self::Security(error) => error.is_retriable(),
             Self::RecordTooLarge { .. }
             | Self::UnsupportedVersion { .. }
             | Self::HeadersNotSupported { .. }
@@ -197,6 +205,7 @@ impl SendErrorKind {
             | Self::BufferExhausted { .. }
             | Self::RecordTooLarge { .. }
             | Self::Topic(_)
+            | Self::Security(_)
             | Self::UnsupportedVersion { .. }
             | Self::HeadersNotSupported { .. }
             | Self::InvalidRecord(_)
@@ -217,6 +226,7 @@ impl fmt::Display for SendErrorKind {
             Self::MetadataTimeout { waited, reason } => {
                 write!(f, "no metadata within {waited:.1?} (max.block.ms): {reason}")
             }
+            Self::Security(error) => error.fmt(f),
             Self::NoSuchPartition { partition, partitions, waited } => write!(
                 f,
                 "partition {partition} does not exist, the topic has {partitions} (waited {waited:.1?}, max.block.ms)"

@@ -14,3 +14,4 @@ mod streams;
 #[cfg(feature = "tracing")]
 mod traced;
 mod typed;
+mod unauthenticated;

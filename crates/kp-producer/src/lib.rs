@@ -73,7 +73,9 @@ pub use builder::ProducerBuilder;
 pub use drive::ended::Closed;
 pub use drive::stepper::Stepper;
 pub use drive::system_clock::SystemClock;
-pub use error::{BuildError, ConnectError, DeliveryError, SendError, SendErrorKind, WaitError};
+pub use error::{
+    BuildError, ConnectError, DeliveryError, SecurityError, SendError, SendErrorKind, WaitError,
+};
 pub use extend::interceptor::{InterceptedRecord, ProducerInterceptor, SentRecord};
 pub use extend::trace_context::{TraceContext, TraceParent};
 pub use kp_accumulator::{
@@ -81,8 +83,11 @@ pub use kp_accumulator::{
 };
 #[doc(inline)]
 pub use kp_config as config;
-pub use kp_config::{ConfigError, ConfigWarning, ProducerConfig};
-pub use kp_network::KafkaClient;
+pub use kp_config::{
+    ConfigError, ConfigWarning, Credentials, CredentialsProvider, ProducerConfig, Sasl, Secret, Security,
+    Token, TokenProvider,
+};
+pub use kp_network::{KafkaClient, SecurityStage};
 pub use kp_protocol::compression::Compression;
 pub use kp_protocol::{Acks, BrokerId, ErrorCode, PartitionId, TopicPartition};
 #[doc(inline)]

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | the exchange: handshake, tokens, session | [`SaslExchange`], [`SaslDialect`], [`SaslOutput`], [`SaslSession`] |
 //! | a mechanism | [`Plain`], [`Scram`], [`OAuthBearer`]; one of your own: [`SaslMechanism`] |
-//! | passwords and tokens | [`Secret`] |
+//! | passwords and tokens | [`Secret`]; from elsewhere: [`CredentialsProvider`], [`TokenProvider`], [`Deferred`] |
 //! | work that is too heavy for a network thread | [`Work`], [`Worked`]; keys to keep: [`ScramKeys`], [`ScramKeyCache`] |
 //! | tokens of OAUTHBEARER | [`SaslExtensions`], [`JwtClaims`], [`UnsecuredJwt`] |
 //! | what can go wrong | [`SaslFailure`] |
@@ -15,21 +15,27 @@
 #![forbid(unsafe_code)]
 
 mod broker_text;
+mod deferred;
 mod exchange;
 mod failure;
 mod mechanism;
 mod oauth;
 mod plain;
+mod provider;
 mod scram;
 mod secret;
 mod work;
 
 pub use broker_text::BrokerText;
+pub use deferred::Deferred;
 pub use exchange::{MAX_FRAME, SaslDialect, SaslExchange, SaslOutput, SaslSession, SaslStage};
 pub use failure::{OfferedMechanisms, SaslFailure};
 pub use mechanism::{SaslMechanism, SaslStep};
 pub use oauth::{JwtClaims, MAX_TOKEN, OAuthBearer, SaslExtensions, UnsecuredJwt};
 pub use plain::Plain;
+pub use provider::{
+    Credentials, CredentialsProvider, Provided, ProviderError, Token, TokenProvider, TokenRequest,
+};
 pub use scram::{
     DEFAULT_MAX_ITERATIONS, MIN_ITERATIONS, Scram, ScramHash, ScramKeyCache, ScramKeys, ScramNonce,
 };

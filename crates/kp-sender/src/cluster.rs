@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::exchange::Exchange;
 use crate::unfit::Unfit;
 use brokers::Brokers;
-use kp_client::{Nodes, Readiness};
+use kp_client::{DisconnectReason, Nodes, Readiness, SecurityFailure, SecurityStage};
 use kp_metadata::{Cluster, Metadata, Pending};
 use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, TopicName};
 use std::sync::Arc;
@@ -150,11 +150,11 @@ impl KnownCluster {
         cx: &mut Context<'_>,
         broker: BrokerId,
         address: Arc<str>,
-        reason: Arc<str>,
+        reason: &DisconnectReason,
     ) {
         // One that left the list is closed for that, and has not failed.
         if self.snapshot().broker(broker).is_some() {
-            self.brokers.failed(broker, address, reason);
+            self.brokers.failed(broker, Arc::clone(&address), Arc::from(reason.to_string()));
         }
         self.brokers.is_gone(broker);
         // NC11: a broker that was waited for may have lost its partitions. One that was not wanted (idle) tells nothing.
@@ -163,6 +163,11 @@ impl KnownCluster {
         }
         if self.snapshot().is_bootstrap() || !self.exchange.is_idle() {
             self.report_failure(cx);
+        }
+        if let Some(failure) = reason.security().filter(|failure| is_final(failure))
+            && !self.brokers.any_connected()
+        {
+            cx.put(Output::SecurityFailed { address, failure: Arc::clone(failure) });
         }
     }
 
@@ -218,4 +223,10 @@ impl KnownCluster {
         cx.accumulator.set_record_format(format);
         cx.put(Output::RecordFormat { format, reason });
     }
+}
+
+/// Whether the next attempt ends in the same way unless something is changed. A connection whose re-authentication was
+/// refused tells nothing about the next one, which may have newer credentials.
+fn is_final(failure: &SecurityFailure) -> bool {
+    !failure.is_retriable() && failure.stage() != SecurityStage::Reauthentication
 }

@@ -38,7 +38,7 @@ fn on_event(cx: &mut Context<'_>, rooms: &mut Rooms, event: Event) {
             exchanges::connection_event(rooms);
         }
         Event::Disconnected { broker, address, reason, .. } => {
-            cluster.disconnected(cx, broker, address, Arc::from(reason.to_string()));
+            cluster.disconnected(cx, broker, address, &reason);
             exchanges::connection_event(rooms);
         }
         Event::Answered { token, body } => {

@@ -4,7 +4,7 @@
 //! [`Output::Send`] to it, and runs settlements. It decides nothing.
 
 use crate::Settlement;
-use kp_client::{ClientRequest, Event, Refused};
+use kp_client::{ClientRequest, Event, Refused, SecurityFailure};
 use kp_metadata::Cluster;
 use kp_protocol::records::MessageFormat;
 use kp_protocol::{BrokerAddress, BrokerId, TopicName};
@@ -97,6 +97,14 @@ pub enum Output {
     MetadataFailed {
         /// Which addresses were tried and what each said.
         reason: Arc<str>,
+    },
+    /// No broker is connected, and the newest attempt ended with a failure of security that waiting does not help against. It
+    /// goes on being tried.
+    SecurityFailed {
+        /// Where: `host:port`, with the address that the host has.
+        address: Arc<str>,
+        /// What and why.
+        failure: Arc<SecurityFailure>,
     },
     /// Nothing that was accepted is unsettled, and nothing will be sent any more.
     Closed,

@@ -1,7 +1,9 @@
 //! Credentials out of keys: the login line (`sasl.jaas.config`), and `sasl.username` with `sasl.password`.
 //! Owns: the login modules, by the names of their classes, and which key wins (none: two that differ are an error).
 
-use kp_sasl::{Secret, UnsecuredJwt};
+use std::sync::Arc;
+
+use kp_sasl::{Credentials, CredentialsProvider, Provided, Secret, UnsecuredJwt};
 
 use super::{Login, placeholder};
 use crate::{ConfigError, ProducerConfig, Value, jaas::JaasEntry};
@@ -37,7 +39,7 @@ impl Module {
 impl ProducerConfig {
     /// User and password of PLAIN or SCRAM, and whether they are a delegation token. As in Java, both mechanisms take
     /// either login module.
-    pub(super) fn login_of_keys(&self) -> Result<(Login, bool), ConfigError> {
+    fn credentials(&self) -> Result<(Credentials, bool), ConfigError> {
         let line = self.jaas(&[Module::Password, Module::Scram], "PLAIN and SCRAM")?;
         let of_line = |option| line.as_ref().and_then(|(_, entry)| entry.option(option)).cloned();
         let user = self.text("sasl.username").map(Secret::from);
@@ -55,7 +57,35 @@ impl ProducerConfig {
         };
         let user = user.ok_or_else(|| missing("username"))?;
         let user = user.expose_text().unwrap_or_default().to_owned();
-        Ok((Login::new(user, password.ok_or_else(|| missing("password"))?), is_token))
+        Ok((Credentials::new(user, password.ok_or_else(|| missing("password"))?), is_token))
+    }
+
+    /// The same, read again by each connection if a secret stands elsewhere and so can change there.
+    pub(super) fn login(&self) -> Result<(Login, bool), ConfigError> {
+        let (credentials, is_token) = self.credentials()?;
+        let login = if self.points_elsewhere() {
+            Login::Provided(Arc::new(ReadAgain(self.with_credentials_alone())))
+        } else {
+            Login::Fixed(credentials)
+        };
+        Ok((login, is_token))
+    }
+
+    fn points_elsewhere(&self) -> bool {
+        [JAAS, "sasl.password"].into_iter().any(|key| match self.get(key) {
+            Some(Value::Password(secret)) => placeholder::is_in(&secret),
+            _ => false,
+        })
+    }
+
+    fn with_credentials_alone(&self) -> Self {
+        let mut config = Self::default();
+        for key in [JAAS, "sasl.username", "sasl.password"] {
+            if let Some(value) = self.set_value(key) {
+                config.put(key, value.clone());
+            }
+        }
+        config
     }
 
     /// Tokens as the options of the login module describe them.
@@ -109,6 +139,18 @@ impl ProducerConfig {
     /// The key that an error about credentials names.
     pub(super) fn where_credentials_are(&self) -> &'static str {
         if self.is_set(JAAS) { JAAS } else { "sasl.password" }
+    }
+}
+
+/// The keys of a configuration, whose secrets stand elsewhere.
+struct ReadAgain(ProducerConfig);
+
+impl CredentialsProvider for ReadAgain {
+    fn credentials(&self) -> Provided<'_, Credentials> {
+        Box::pin(std::future::ready(match self.0.credentials() {
+            Ok((credentials, _)) => Ok(credentials),
+            Err(error) => Err(error.into()),
+        }))
     }
 }
 

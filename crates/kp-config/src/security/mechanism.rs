@@ -31,11 +31,11 @@ impl ProducerConfig {
             ));
         }
         let scram = |hash| {
-            let (login, delegation_token) = self.login()?;
+            let (login, delegation_token) = self.login_without_handlers()?;
             Ok(Sasl::Scram { hash, login, delegation_token })
         };
         let sasl = match mechanism.as_str() {
-            "PLAIN" => Sasl::Plain(self.login()?.0),
+            "PLAIN" => Sasl::Plain(self.login_without_handlers()?.0),
             "SCRAM-SHA-256" => scram(ScramHash::Sha256)?,
             "SCRAM-SHA-512" => scram(ScramHash::Sha512)?,
             "OAUTHBEARER" => Sasl::UnsecuredTokens(self.unsecured_tokens()?),
@@ -89,11 +89,11 @@ impl ProducerConfig {
     }
 
     /// User and password, and whether they are a delegation token.
-    fn login(&self) -> Result<(Login, bool), ConfigError> {
+    fn login_without_handlers(&self) -> Result<(Login, bool), ConfigError> {
         self.no_handlers(
-            "hand the credentials to ProducerConfig::sasl, or put them into sasl.username and sasl.password",
+            "hand a CredentialsProvider to ProducerConfig::sasl, or put the credentials into sasl.username and sasl.password",
         )?;
-        self.login_of_keys()
+        self.login()
     }
 
     /// Java's default source of tokens: the options of the login module.
@@ -108,7 +108,7 @@ impl ProducerConfig {
             "" | "OAuthBearerUnsecuredLoginCallbackHandler" => return self.tokens_of_options(),
             "OAuthBearerLoginCallbackHandler" => "asking a token endpoint comes with a later version",
             "IAMOAuthBearerLoginCallbackHandler" => MSK_IAM,
-            _ => "tokens of a program's own come with a later version",
+            _ => "hand a TokenProvider to ProducerConfig::sasl (Sasl::oauth)",
         };
         Err(ConfigError::NotImplemented { key: HANDLER, value: handler, note })
     }

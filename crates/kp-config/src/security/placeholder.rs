@@ -63,6 +63,19 @@ fn is_drive(path: &str) -> bool {
     path.len() == 1 && path.bytes().all(|letter| letter.is_ascii_alphabetic())
 }
 
+/// Whether a part of the secret stands elsewhere.
+pub(super) fn is_in(secret: &Secret) -> bool {
+    let text = secret.expose_text().unwrap_or_default();
+    let mut from = 0;
+    while let Some((begin, inside)) = next(text, from) {
+        if Place::read(inside).is_some() {
+            return true;
+        }
+        from = begin + 2;
+    }
+    false
+}
+
 /// `secret` with what its placeholders stand for; itself if it has none.
 ///
 /// # Errors
@@ -151,6 +164,7 @@ mod tests {
         let secret = Secret::from("a${vault:x}b${env:CARGO_PKG_NAME}c${env:CARGO_PKG_NAME}");
         let filled = filled_in("sasl.password", &secret).expect("the variable is set");
         assert_eq!(filled, Secret::from("a${vault:x}bkp-configckp-config"));
+        assert!(is_in(&secret) && !is_in(&filled));
         let error =
             filled_in("sasl.password", &Secret::from("${env:KP_NOT_SET}")).expect_err("it is not set");
         assert_eq!(error.to_string(), "sasl.password: the environment variable KP_NOT_SET is not set");

@@ -1,8 +1,11 @@
 //! As whom a client authenticates, and how: plain data. By typed calls, or out of the keys (`mechanism.rs`).
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use kp_sasl::{Plain, SaslFailure, Scram, ScramHash, ScramNonce, Secret, UnsecuredJwt};
+use kp_sasl::{
+    Credentials, CredentialsProvider, Plain, SaslFailure, Scram, ScramHash, ScramNonce, Secret,
+    TokenProvider, UnsecuredJwt,
+};
 
 /// How a client proves who it is, and with what. No secret is in its `Debug`.
 ///
@@ -30,39 +33,62 @@ pub enum Sasl {
     },
     /// `OAUTHBEARER` with tokens that prove nothing: for tests and for development.
     UnsecuredTokens(UnsecuredJwt),
+    /// `OAUTHBEARER` with tokens of a provider.
+    Tokens(TokenSource),
 }
 
-/// A user and a password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Login {
-    user: String,
-    password: Secret,
-}
-
-impl Login {
+/// User and password: these, or whatever a provider gives at the time.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Login {
     /// These.
-    #[must_use]
-    pub fn new(user: impl Into<String>, password: impl Into<Secret>) -> Self {
-        Self { user: user.into(), password: password.into() }
-    }
+    Fixed(Credentials),
+    /// Asked for by each connection.
+    Provided(Arc<dyn CredentialsProvider>),
+}
 
-    /// The user.
-    #[must_use]
-    pub fn user(&self) -> &str {
-        &self.user
-    }
-
-    /// The password.
-    #[must_use]
-    pub fn password(&self) -> &Secret {
-        &self.password
+/// Two providers are equal if they are one.
+impl PartialEq for Login {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Fixed(one), Self::Fixed(other)) => one == other,
+            (Self::Provided(one), Self::Provided(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
     }
 }
 
-/// The user alone.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("user", &self.user).finish_non_exhaustive()
+        match self {
+            Self::Fixed(credentials) => credentials.fmt(f),
+            Self::Provided(_) => f.write_str("Provided(..)"),
+        }
+    }
+}
+
+/// Where tokens come from.
+#[derive(Clone)]
+pub struct TokenSource(Arc<dyn TokenProvider>);
+
+impl TokenSource {
+    /// Who gives them.
+    #[must_use]
+    pub fn provider(&self) -> &Arc<dyn TokenProvider> {
+        &self.0
+    }
+}
+
+/// Two sources are equal if they are one.
+impl PartialEq for TokenSource {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenSource(..)")
     }
 }
 
@@ -70,19 +96,37 @@ impl Sasl {
     /// `PLAIN`.
     #[must_use]
     pub fn plain(user: impl Into<String>, password: impl Into<Secret>) -> Self {
-        Self::Plain(Login::new(user, password))
+        Self::Plain(Login::Fixed(Credentials::new(user, password)))
     }
 
     /// `SCRAM-SHA-256`.
     #[must_use]
     pub fn scram_sha256(user: impl Into<String>, password: impl Into<Secret>) -> Self {
-        Self::scram(ScramHash::Sha256, Login::new(user, password))
+        Self::scram(ScramHash::Sha256, Login::Fixed(Credentials::new(user, password)))
     }
 
     /// `SCRAM-SHA-512`.
     #[must_use]
     pub fn scram_sha512(user: impl Into<String>, password: impl Into<Secret>) -> Self {
-        Self::scram(ScramHash::Sha512, Login::new(user, password))
+        Self::scram(ScramHash::Sha512, Login::Fixed(Credentials::new(user, password)))
+    }
+
+    /// `PLAIN`, with credentials that can change.
+    #[must_use]
+    pub fn plain_from(provider: impl CredentialsProvider + 'static) -> Self {
+        Self::Plain(Login::Provided(Arc::new(provider)))
+    }
+
+    /// `SCRAM-SHA-256` or `SCRAM-SHA-512`, with credentials that can change.
+    #[must_use]
+    pub fn scram_from(hash: ScramHash, provider: impl CredentialsProvider + 'static) -> Self {
+        Self::scram(hash, Login::Provided(Arc::new(provider)))
+    }
+
+    /// `OAUTHBEARER`, with tokens of `provider`.
+    #[must_use]
+    pub fn oauth(provider: impl TokenProvider + 'static) -> Self {
+        Self::Tokens(TokenSource(Arc::new(provider)))
     }
 
     fn scram(hash: ScramHash, login: Login) -> Self {
@@ -95,22 +139,26 @@ impl Sasl {
         match self {
             Self::Plain(_) => "PLAIN",
             Self::Scram { hash, .. } => hash.mechanism(),
-            Self::UnsecuredTokens(_) => "OAUTHBEARER",
+            Self::UnsecuredTokens(_) | Self::Tokens(_) => "OAUTHBEARER",
         }
     }
 
     pub(crate) fn has_tokens(&self) -> bool {
-        matches!(self, Self::UnsecuredTokens(_))
+        matches!(self, Self::UnsecuredTokens(_) | Self::Tokens(_))
     }
 
     /// Whether a broker could take it at all, found out now and not at the first connection.
     pub(super) fn check(&self) -> Result<(), SaslFailure> {
         match self {
-            Self::Plain(login) => Plain::new(&login.user, &login.password).map(drop),
-            Self::Scram { hash, login, .. } => {
-                Scram::new(*hash, &login.user, &login.password, ScramNonce::fixed("checked")?).map(drop)
+            Self::Plain(Login::Fixed(who)) => Plain::new(who.user(), who.password()).map(drop),
+            Self::Scram { hash, login: Login::Fixed(who), .. } => {
+                Scram::new(*hash, who.user(), who.password(), ScramNonce::fixed("checked")?).map(drop)
             }
-            Self::UnsecuredTokens(_) => Ok(()),
+            // What a provider gives is looked at when it gives it.
+            Self::Plain(Login::Provided(_))
+            | Self::Scram { .. }
+            | Self::UnsecuredTokens(_)
+            | Self::Tokens(_) => Ok(()),
         }
     }
 }

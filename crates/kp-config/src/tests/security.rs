@@ -1,5 +1,7 @@
 //! The keys of SASL: what they come to, and what is wrong with them.
 
+use std::task::{Context, Poll, Waker};
+
 use kp_sasl::ScramHash;
 
 use super::{config, refused, rule, warned};
@@ -158,6 +160,16 @@ fn typed_calls_say_the_same_as_keys() {
     assert!(config(&[]).security(Security::plaintext()).check().is_ok());
 }
 
+/// What a connection logs in with, now.
+fn read(security: &SecurityConfig) -> Credentials {
+    let Some(Sasl::Plain(Login::Provided(provider))) = &security.sasl else { panic!("not read again") };
+    let mut asked = provider.credentials();
+    match asked.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(credentials)) => credentials,
+        other => panic!("{other:?}"),
+    }
+}
+
 // A11
 #[test]
 fn a_secret_can_stand_in_a_file_or_in_the_environment() {
@@ -165,8 +177,8 @@ fn a_secret_can_stand_in_a_file_or_in_the_environment() {
     std::fs::create_dir_all(&folder).unwrap();
     let folder = folder.display().to_string();
     std::fs::write(format!("{folder}/pw"), "alice-secret\n").unwrap();
+    let alice = Credentials::new("alice", "alice-secret");
     std::fs::write(format!("{folder}/p.properties"), "user=alice\npw = first\npw = alice-secret\n").unwrap();
-    let alice = Some(Sasl::plain("alice", "alice-secret"));
     for password in [
         format!("${{file:{folder}/pw}}"),
         format!("${{file:{folder}/p.properties:pw}}"),
@@ -174,11 +186,17 @@ fn a_secret_can_stand_in_a_file_or_in_the_environment() {
     ] {
         let line = format!(r#"{PLAIN} username="alice" password="{password}";"#);
         let in_line = [PROTOCOL, ("sasl.mechanism", "PLAIN"), ("sasl.jaas.config", &line)];
-        assert_eq!(security(&in_line).sasl, alice, "{line}");
+        assert_eq!(read(&security(&in_line)), alice, "{line}");
         let own =
             [PROTOCOL, ("sasl.mechanism", "PLAIN"), ("sasl.username", "alice"), ("sasl.password", &password)];
-        assert_eq!(security(&own).sasl, alice, "{password}");
+        assert_eq!(read(&security(&own)), alice, "{password}");
     }
+    // It is read anew for each connection.
+    let own = [PROTOCOL, ("sasl.mechanism", "PLAIN"), ("sasl.username", "alice")];
+    let elsewhere = format!("${{file:{folder}/pw}}");
+    let kept = security(&[&own[..], &[("sasl.password", &elsewhere)]].concat());
+    std::fs::write(format!("{folder}/pw"), "changed").unwrap();
+    assert_eq!(read(&kept), Credentials::new("alice", "changed"));
     for (password, problem) in [
         (format!("${{file:{folder}/none}}"), "none"),
         (format!("${{file:{folder}/p.properties:other}}"), "has no key other"),
@@ -196,6 +214,20 @@ fn a_secret_can_stand_in_a_file_or_in_the_environment() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
+// H25
+#[test]
+fn a_password_that_goes_over_the_network_as_it_is_is_warned_about() {
+    let with = |mechanism| {
+        [PROTOCOL, ("sasl.mechanism", mechanism), ("sasl.username", "a"), ("sasl.password", "secret")]
+    };
+    let told = warned(&with("PLAIN"), "security.protocol");
+    assert_eq!(
+        told,
+        "security.protocol: SASL_PLAINTEXT: the password goes to the broker as it is, for every host on the way to read"
+    );
+    assert!(config(&with("SCRAM-SHA-256")).check().unwrap().is_empty());
+}
+
 #[test]
 fn keys_of_sasl_without_sasl_are_warned_about() {
     assert!(warned(&[("sasl.mechanism", "PLAIN")], "sasl.mechanism").contains("PLAINTEXT"));
@@ -204,5 +236,15 @@ fn keys_of_sasl_without_sasl_are_warned_about() {
             .contains("no client is authenticated")
     );
     assert!(warned(&[("kp.scram.max.iterations", "5000")], "kp.scram.max.iterations").contains("PLAINTEXT"));
+    let plain = [PROTOCOL, ("sasl.mechanism", "PLAIN"), ("sasl.username", "a"), ("sasl.password", "secret")];
+    let with = |key| warned(&[&plain[..], &[(key, "9000")]].concat(), key);
+    assert!(with("ssl.truststore.location").contains("nothing is encrypted"));
+    assert!(with("sasl.oauthbearer.scope").contains("not OAUTHBEARER"));
+    assert!(with("kp.scram.max.iterations").contains("not SCRAM"));
+    // The same keys with what they belong to: refused, and not ignored.
+    let line = format!(r#"{OAUTH} unsecuredLoginStringClaim_sub="alice";"#);
+    let tokens = [PROTOCOL, ("sasl.mechanism", "OAUTHBEARER"), ("sasl.jaas.config", &line)];
+    let error = refused(&[&tokens[..], &[("sasl.oauthbearer.scope", "s")]].concat());
+    assert!(matches!(error, ConfigError::NotImplemented { key: "sasl.oauthbearer.scope", .. }), "{error}");
     assert!(matches!(refused(&[("security.protocol", "SSL")]), ConfigError::NotImplemented { .. }));
 }

@@ -1,6 +1,8 @@
 //! Puts the rooms of a producer together: those below it, its own parts, and the driver that turns them.
 
 #[cfg(feature = "tokio")]
+use super::login::ProducerLogin;
+#[cfg(feature = "tokio")]
 use super::settings::network_settings;
 use super::settings::{
     accumulator_settings, bootstrap, guarantees, limits, metadata_settings, sender_settings,
@@ -185,7 +187,11 @@ fn default_client(
     clock: &Arc<dyn Clock>,
     seed: u64,
 ) -> Result<Box<dyn KafkaClient>, BuildError> {
-    let network = network_settings(settings, seed);
+    let mut network = network_settings(settings, seed);
+    if let Some(sasl) = settings.security.sasl.clone() {
+        network.sasl =
+            Some(Arc::new(ProducerLogin::new(sasl, settings.scram_max_iterations, Arc::clone(clock))));
+    }
     Ok(Box::new(kp_network::TokioClient::new(network, Arc::clone(clock))))
 }
 

@@ -4,7 +4,7 @@
 //! callbacks (with no lock held), and serves waiters for metadata and memory.
 
 use crate::drive::link::Command;
-use crate::error::SendErrorKind;
+use crate::error::{SecurityError, SendErrorKind};
 use crate::observe::question::NetworkSide;
 use crate::observe::tracing::Tracer;
 use crate::observe::unreachable::Watch;
@@ -193,6 +193,10 @@ impl Driver {
                 self.shared.refuse_new();
             }
             Output::MetadataFailed { reason } => self.shared.waits.metadata().note_failure(reason),
+            Output::SecurityFailed { address, failure } => {
+                let error = SecurityError::new(address, failure);
+                self.shared.waits.metadata().refuse(&SendErrorKind::Security(error));
+            }
             Output::Closed => self.over = true,
         }
     }

@@ -3,7 +3,10 @@
 
 use crate::{Producer, ProducerBuilder, ProducerConfig, Stepper};
 use bytes::Bytes;
-use kp_network::{ClientRequest, ConnectionNumber, Event, KafkaClient, Readiness, Refused};
+use kp_network::{
+    ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Reached, Readiness, Refused,
+    WaitReason,
+};
 use kp_protocol::api::{
     InitProducerIdResponse, MetadataRequest, MetadataResponse, MetadataResponseBroker,
     MetadataResponsePartition, MetadataResponseTopic, PartitionProduceResponse, ProduceRequest,
@@ -40,6 +43,12 @@ pub(crate) struct Pace {
 /// What a hostile broker does to a metadata answer.
 pub(crate) type Twist = fn(&mut MetadataResponse);
 
+/// What every attempt to connect ends with; `None` = it does not.
+pub(crate) type Refusal = Arc<Mutex<Option<DisconnectReason>>>;
+
+/// How long an attempt takes that is refused.
+const REFUSED_AFTER: Duration = Duration::from_millis(300);
+
 /// What the network says of the broker, for a test to change.
 pub(crate) type Mood = Arc<Mutex<Option<Readiness>>>;
 
@@ -62,6 +71,7 @@ pub(crate) struct Scripted {
     events: Arc<Mutex<Vec<(Instant, Event)>>>,
     woken: Arc<Woken>,
     mood: Mood,
+    refusal: Refusal,
     network: Arc<Woken>,
     metadata_requests: Arc<AtomicUsize>,
 }
@@ -83,6 +93,7 @@ pub(crate) struct Rig {
     pub(crate) stepper: Stepper,
     /// What the network says of the broker; `None` = ready.
     pub(crate) mood: Mood,
+    pub(crate) refusal: Refusal,
     woken: Arc<Woken>,
     network: Weak<Woken>,
     metadata_requests: Arc<AtomicUsize>,
@@ -113,15 +124,16 @@ impl Rig {
             events: Arc::default(),
             woken: Arc::clone(&woken),
             mood: Mood::default(),
+            refusal: Refusal::default(),
             network: Arc::default(),
             metadata_requests: Arc::default(),
         };
         let metadata_requests = Arc::clone(&client.metadata_requests);
         let network = Arc::downgrade(&client.network);
-        let mood = Arc::clone(&client.mood);
+        let (mood, refusal) = (Arc::clone(&client.mood), Arc::clone(&client.refusal));
         let builder = Producer::builder(config).client(client).clock(clock.clone()).seed(1);
         let (producer, stepper) = change(builder).build_stepped().expect("it is built");
-        Self { clock, producer, stepper, mood, woken, network, metadata_requests }
+        Self { clock, producer, stepper, mood, refusal, woken, network, metadata_requests }
     }
 
     /// The next poll lets no time pass.
@@ -161,6 +173,16 @@ impl Rig {
 }
 
 impl Scripted {
+    /// An attempt is under way, and will end with this.
+    fn will_refuse(&self, now: Instant, broker: BrokerId, reason: DisconnectReason) {
+        let mut planned = self.events.lock();
+        if !planned.iter().any(|(_, event)| matches!(event, Event::Disconnected { .. })) {
+            let address = "nowhere:1".into();
+            let end = Event::Disconnected { broker, address, reason, reached: Reached::Answer };
+            planned.push((now + REFUSED_AFTER, end));
+        }
+    }
+
     fn answer(&self, request: &ClientRequest) -> Option<(Duration, Bytes)> {
         let body = Bytes::from(request.body.concat());
         let (after, answer) = match request.api_key {
@@ -231,9 +253,13 @@ impl Scripted {
 impl KafkaClient for Scripted {
     fn set_brokers(&mut self, _now: Instant, _brokers: &[BrokerAddress]) {}
 
-    fn readiness(&mut self, _now: Instant, _broker: BrokerId) -> Readiness {
+    fn readiness(&mut self, now: Instant, broker: BrokerId) -> Readiness {
         if let Some(mood) = &*self.mood.lock() {
             return mood.clone();
+        }
+        if let Some(reason) = self.refusal.lock().clone() {
+            self.will_refuse(now, broker, reason);
+            return Readiness::Wait { until: None, why: WaitReason::Authenticating };
         }
         let mut versions =
             vec![(ApiKey::Metadata, VersionRange::new(8, 8)), (ApiKey::Produce, VersionRange::new(8, 8))];

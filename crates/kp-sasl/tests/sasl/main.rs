@@ -2,6 +2,7 @@
 //! and with secrets planted everywhere.
 
 mod broker;
+mod deferred;
 mod exchange;
 mod oauth;
 mod plain;

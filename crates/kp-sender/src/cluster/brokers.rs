@@ -27,6 +27,8 @@ struct BrokerState {
     throttle: Option<Throttle>,
     /// Its connection broke or failed, and has not come back.
     is_down: bool,
+    /// Its connection is there.
+    is_connected: bool,
     /// What it said when it could not be used, until it is connected.
     failure: Option<Failure>,
     /// The newest version of Produce that both speak, once it was ready.
@@ -89,12 +91,19 @@ impl Brokers {
 
     /// Its connection broke, or none could be made.
     pub(crate) fn is_gone(&mut self, broker: BrokerId) {
-        self.state(broker).is_down = true;
+        let state = self.state(broker);
+        (state.is_down, state.is_connected) = (true, false);
     }
 
     /// Its connection is there.
     pub(crate) fn is_back(&mut self, broker: BrokerId) {
-        self.state(broker).is_down = false;
+        let state = self.state(broker);
+        (state.is_down, state.is_connected) = (false, true);
+    }
+
+    /// Whether one of all has a connection.
+    pub(crate) fn any_connected(&self) -> bool {
+        self.states.values().any(|state| state.is_connected)
     }
 
     /// Whether one of them cannot be reached.
@@ -119,9 +128,8 @@ impl Brokers {
 
     /// A new connection to it is ready.
     pub(crate) fn connected(&mut self, broker: BrokerId) {
-        let state = self.state(broker);
-        state.is_down = false;
-        state.failure = None;
+        self.is_back(broker);
+        self.state(broker).failure = None;
     }
 
     /// `host:port: what it said`, if it failed last.

@@ -88,6 +88,7 @@ pub(crate) struct Harness {
     pub(crate) settled: Vec<(TopicPartition, Outcome)>,
     pub(crate) clusters: Vec<Arc<Cluster>>,
     pub(crate) metadata_failures: Vec<Arc<str>>,
+    pub(crate) security_failures: Vec<Arc<str>>,
     pub(crate) fatal: Vec<Arc<str>>,
     pub(crate) formats: Vec<(Option<MessageFormat>, Arc<str>)>,
     pub(crate) without_idempotence: Vec<Arc<str>>,
@@ -190,6 +191,7 @@ impl Harness {
             settled: Vec::new(),
             clusters: Vec::new(),
             metadata_failures: Vec::new(),
+            security_failures: Vec::new(),
             fatal: Vec::new(),
             formats: Vec::new(),
             without_idempotence: Vec::new(),
@@ -308,6 +310,7 @@ impl Harness {
                 self.fatal.push(reason);
             }
             Output::MetadataFailed { reason } => self.metadata_failures.push(reason),
+            Output::SecurityFailed { address, .. } => self.security_failures.push(address),
             Output::Closed => self.is_closed = true,
         }
     }

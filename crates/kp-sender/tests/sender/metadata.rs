@@ -74,6 +74,41 @@ fn an_unusable_broker_is_reported_with_its_reason() {
     assert_eq!(&**harness.metadata_failures.last().unwrap(), "boot1:9092: authentication failed");
 }
 
+fn unauthenticated(id: i32, stage: kp_client::SecurityStage) -> Input {
+    let failure = Arc::new(kp_client::SecurityFailure::new(stage, "no"));
+    Input::Network(kp_client::Event::Disconnected {
+        broker: BrokerId(id),
+        address: format!("boot{}:9092", -id).into(),
+        reason: kp_client::DisconnectReason::AuthenticationFailed(failure),
+        reached: kp_client::Reached::Answer,
+    })
+}
+
+// SE26
+#[test]
+fn refused_credentials_are_told_at_once_only_while_no_broker_is_connected() {
+    use kp_client::SecurityStage::{Reauthentication, SaslToken};
+    let mut harness = Harness::with(Plan { bootstrap: 2, ..Plan::default() });
+    harness.least_loaded = Some(None);
+    harness.run();
+    harness.input(unauthenticated(-1, SaslToken));
+    harness.run();
+    assert_eq!(harness.security_failures, ["boot1:9092".into()]);
+    assert_eq!(
+        harness.metadata_failures.last().map(|last| &**last),
+        Some("boot1:9092: SASL authentication failed: no"),
+        "and kept for calls that wait in vain"
+    );
+    harness.connected(BrokerId(-2));
+    harness.input(unauthenticated(-1, SaslToken));
+    harness.run();
+    assert_eq!(harness.security_failures.len(), 1);
+    // The next connection may show newer credentials.
+    harness.input(unauthenticated(-2, Reauthentication));
+    harness.run();
+    assert_eq!(harness.security_failures.len(), 1);
+}
+
 #[test]
 fn a_lost_metadata_request_is_made_again_after_the_backoff() {
     // MD2

@@ -1,0 +1,158 @@
+//! What connections authenticate with, out of the configuration: the network asks here for each exchange.
+//! Owns: the keys of SCRAM and the token that later connections take too. Touched by the network thread, which it never holds
+//! up, and by the thread that does the network's heavy work; that one may wait for a provider.
+
+use crate::config::{Credentials, Login, Sasl, Token, TokenProvider, TokenRequest};
+use kp_network::{SaslProvider, ScramKeyCache, ScramKeys};
+use kp_protocol::Timestamp;
+use kp_sasl::{
+    Deferred, OAuthBearer, Plain, SaslFailure, SaslMechanism, Scram, ScramHash, ScramNonce, Worked,
+};
+use kp_time::{Clock, ParkedThread};
+use parking_lot::Mutex;
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::UNIX_EPOCH;
+
+type Mechanism = Result<Box<dyn SaslMechanism>, SaslFailure>;
+
+/// The login of one producer.
+pub(super) struct ProducerLogin {
+    sasl: Sasl,
+    max_iterations: u32,
+    clock: Arc<dyn Clock>,
+    keys: Arc<Mutex<ScramKeyCache>>,
+    token: Arc<KeptToken>,
+}
+
+impl ProducerLogin {
+    pub(super) fn new(sasl: Sasl, max_iterations: u32, clock: Arc<dyn Clock>) -> Self {
+        Self { sasl, max_iterations, clock, keys: Arc::default(), token: Arc::default() }
+    }
+
+    fn scram(&self, hash: ScramHash, is_token: bool) -> impl Fn(&Credentials) -> Mechanism + Send + use<> {
+        let (keys, most) = (Arc::clone(&self.keys), self.max_iterations);
+        move |who| {
+            let scram = Scram::new(hash, who.user(), who.password(), ScramNonce::random()?)?;
+            let scram = scram.max_iterations(most).known_keys(&keys.lock());
+            Ok(Box::new(if is_token { scram.with_delegation_token() } else { scram }))
+        }
+    }
+
+    fn token(&self, source: &Arc<dyn TokenProvider>, host: &str) -> Box<dyn SaslMechanism> {
+        let (source, kept, clock) = (Arc::clone(source), Arc::clone(&self.token), Arc::clone(&self.clock));
+        let host = host.to_owned();
+        Box::new(Deferred::new("OAUTHBEARER", ASKING_FOR_A_TOKEN, move || {
+            let now = clock.timestamp_ms();
+            let token = match kept.good_at(now) {
+                Some(token) => token,
+                None => {
+                    let asked = source.token(TokenRequest::new(&host));
+                    let token = wait_for(asked).map_err(|error| not_given(ASKING_FOR_A_TOKEN, &error))?;
+                    kept.keep(&token, clock.timestamp_ms());
+                    token
+                }
+            };
+            Ok(Box::new(OAuthBearer::new(token.value())?.extensions(token.sent_beside().clone())))
+        }))
+    }
+}
+
+const ASKING_FOR_A_TOKEN: &str = "asking for a token";
+const ASKING_FOR_CREDENTIALS: &str = "asking for credentials";
+
+impl SaslProvider for ProducerLogin {
+    fn begin(&self, host: &str) -> Mechanism {
+        match &self.sasl {
+            Sasl::Plain(login) => with_credentials("PLAIN", login, plain),
+            Sasl::Scram { hash, login, delegation_token } => {
+                with_credentials(hash.mechanism(), login, self.scram(*hash, *delegation_token))
+            }
+            Sasl::UnsecuredTokens(maker) => {
+                let token = maker.token(Timestamp(self.clock.timestamp_ms()))?;
+                Ok(Box::new(OAuthBearer::new(&token)?.extensions(maker.extensions().clone())))
+            }
+            Sasl::Tokens(source) => Ok(self.token(source.provider(), host)),
+            // Whoever adds one to the configuration adds it here.
+            other => Err(SaslFailure::WorkFailed {
+                what: ASKING_FOR_CREDENTIALS,
+                problem: format!("there are none for {}", other.mechanism()),
+            }),
+        }
+    }
+
+    fn worked(&self, worked: &Worked) {
+        if let Some(keys) = worked.result::<ScramKeys>() {
+            self.keys.lock().keep(keys.clone());
+        }
+    }
+}
+
+/// No secret is in it.
+impl fmt::Debug for ProducerLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProducerLogin").field("sasl", &self.sasl).finish_non_exhaustive()
+    }
+}
+
+fn plain(who: &Credentials) -> Mechanism {
+    Ok(Box::new(Plain::new(who.user(), who.password())?))
+}
+
+/// The mechanism with the credentials that there are, or one that asks for them first.
+fn with_credentials(
+    name: &'static str,
+    login: &Login,
+    make: impl Fn(&Credentials) -> Mechanism + Send + 'static,
+) -> Mechanism {
+    match login {
+        Login::Fixed(credentials) => make(credentials),
+        Login::Provided(provider) => {
+            let provider = Arc::clone(provider);
+            Ok(Box::new(Deferred::new(name, ASKING_FOR_CREDENTIALS, move || {
+                let given = wait_for(provider.credentials());
+                make(&given.map_err(|error| not_given(ASKING_FOR_CREDENTIALS, &error))?)
+            })))
+        }
+        _ => Err(not_given(ASKING_FOR_CREDENTIALS, "this version knows no such login")),
+    }
+}
+
+fn not_given(what: &'static str, why: impl fmt::Display) -> SaslFailure {
+    SaslFailure::WorkFailed { what, problem: kp_protocol::text::shown(&why.to_string()).to_string() }
+}
+
+/// Sleeps until the provider has answered.
+fn wait_for<T>(answer: impl Future<Output = T>) -> T {
+    let sleeper = ParkedThread::current();
+    let waker = Waker::from(Arc::clone(&sleeper));
+    let mut answer = pin!(answer);
+    loop {
+        match answer.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(given) => return given,
+            Poll::Pending => sleeper.park(),
+        }
+    }
+}
+
+/// The newest token of a provider, and until when (in milliseconds since the epoch) later connections take it too.
+#[derive(Default)]
+struct KeptToken(Mutex<Option<(Token, i64)>>);
+
+impl KeptToken {
+    fn good_at(&self, now: i64) -> Option<Token> {
+        self.0.lock().as_ref().filter(|(_, until)| now < *until).map(|(token, _)| token.clone())
+    }
+
+    /// For four fifths of what is left of it, as Java refreshes its tokens then.
+    fn keep(&self, token: &Token, now: i64) {
+        let Some(end) = token.end().and_then(|end| end.duration_since(UNIX_EPOCH).ok()) else { return };
+        let end = i64::try_from(end.as_millis()).unwrap_or(i64::MAX);
+        *self.0.lock() = Some((token.clone(), now.saturating_add(end.saturating_sub(now) / 5 * 4)));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! What the network is given for each exchange, from the first token to what is kept for the next connection.
+
+use super::*;
+use crate::config::{CredentialsProvider, ProducerConfig, Provided, Secret};
+use kp_sasl::SaslStep;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+/// A clock that stands at a moment of the epoch.
+#[derive(Default)]
+struct Standing(Mutex<i64>);
+
+impl Clock for Standing {
+    fn now(&self) -> Instant {
+        unreachable!("only the time of day is asked for")
+    }
+
+    fn timestamp_ms(&self) -> i64 {
+        *self.0.lock()
+    }
+}
+
+fn login(sasl: Sasl) -> (ProducerLogin, Arc<Standing>) {
+    let clock = Arc::new(Standing::default());
+    (ProducerLogin::new(sasl, 1_000_000, Arc::<Standing>::clone(&clock)), clock)
+}
+
+/// The login of a configuration.
+fn configured(pairs: &[(&str, &str)]) -> ProducerLogin {
+    let pairs =
+        pairs.iter().copied().chain([("bootstrap.servers", "b:1"), ("security.protocol", "SASL_PLAINTEXT")]);
+    let settings =
+        ProducerConfig::from_map(pairs).and_then(|config| config.validate()).expect("it is good").settings;
+    login(settings.security.sasl.expect("it has SASL")).0
+}
+
+/// The first token of an exchange, and whether work had to be done for it.
+fn first_token(login: &ProducerLogin) -> (Result<String, SaslFailure>, bool) {
+    let text = |step| match step {
+        SaslStep::Send(token) => token.expose_text().expect("it is text").to_owned(),
+        other => panic!("{other:?}"),
+    };
+    let mut mechanism = login.begin("broker-1").expect("there are credentials");
+    match mechanism.step(None) {
+        Ok(SaslStep::Pending(work)) => {
+            let worked = work.run();
+            login.worked(&worked);
+            (mechanism.resume(worked).map(text), true)
+        }
+        other => (other.map(text), false),
+    }
+}
+
+#[test]
+fn each_mechanism_of_the_keys_begins_with_its_own_token() {
+    let alice = r#" required username="alice" password="alice-secret";"#;
+    let of = |mechanism, module: &str, options: &str| {
+        let line = format!("org.apache.kafka.common.security.{module}{options}");
+        let (token, works) =
+            first_token(&configured(&[("sasl.mechanism", mechanism), ("sasl.jaas.config", &line)]));
+        assert!(!works);
+        token.expect("it begins")
+    };
+    assert_eq!(of("PLAIN", "plain.PlainLoginModule", alice), "\0alice\0alice-secret");
+    for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+        assert!(of(mechanism, "scram.ScramLoginModule", alice).starts_with("n,,n=alice,r="));
+    }
+    let delegated = r#" required username="id" password="hmac" tokenauth="true";"#;
+    assert!(of("SCRAM-SHA-256", "scram.ScramLoginModule", delegated).ends_with(",tokenauth=true"));
+    let unsecured =
+        r#" required unsecuredLoginStringClaim_sub="alice" unsecuredLoginExtension_cluster="c1";"#;
+    let token = of("OAUTHBEARER", "oauthbearer.OAuthBearerLoginModule", unsecured);
+    assert!(
+        token.starts_with("n,,\x01auth=Bearer ey") && token.ends_with("\x01cluster=c1\x01\x01"),
+        "{token}"
+    );
+}
+
+#[test]
+fn a_secret_in_a_file_is_read_by_work_for_each_connection() {
+    let file = std::env::temp_dir().join(format!("kp-producer-password-{}", std::process::id()));
+    std::fs::write(&file, "first\n").expect("it can be written");
+    let password = format!("${{file:{}}}", file.display());
+    let login =
+        configured(&[("sasl.mechanism", "PLAIN"), ("sasl.username", "alice"), ("sasl.password", &password)]);
+    assert_eq!(first_token(&login), (Ok("\0alice\0first".to_owned()), true));
+    std::fs::write(&file, "second\n").expect("it can be written");
+    assert_eq!(first_token(&login).0.as_deref(), Ok("\0alice\0second"));
+    std::fs::remove_file(&file).expect("it is there");
+    let gone = first_token(&login).0.expect_err("there is no file").to_string();
+    assert!(
+        gone.starts_with("asking for credentials: sasl.password: ") && !gone.contains("second"),
+        "{gone}"
+    );
+}
+
+struct Vault(AtomicUsize);
+
+impl CredentialsProvider for Vault {
+    fn credentials(&self) -> Provided<'_, Credentials> {
+        let asked = self.0.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async move {
+            if asked == 0 {
+                Ok(Credentials::new("alice", "rotated"))
+            } else {
+                Err("the vault is sealed".into())
+            }
+        })
+    }
+}
+
+#[test]
+fn a_provider_is_asked_for_each_connection_and_its_words_are_told() {
+    let (login, _) = login(Sasl::plain_from(Vault(AtomicUsize::new(0))));
+    assert_eq!(first_token(&login), (Ok("\0alice\0rotated".to_owned()), true));
+    let failure = first_token(&login).0.expect_err("the vault is sealed");
+    assert_eq!(failure.to_string(), "asking for credentials: the vault is sealed");
+    assert!(failure.is_retriable(), "the vault may open again");
+}
+
+/// Gives tokens that live for 100 seconds, numbered; each has to be asked for twice.
+struct Issuer(AtomicUsize);
+
+impl TokenProvider for Issuer {
+    fn token<'a>(&'a self, request: TokenRequest<'a>) -> Provided<'a, Token> {
+        let number = self.0.fetch_add(1, Ordering::Relaxed);
+        let mut is_there = false;
+        Box::pin(async move {
+            std::future::poll_fn(|context| {
+                if std::mem::replace(&mut is_there, true) {
+                    return Poll::Ready(());
+                }
+                context.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+            let end = SystemTime::UNIX_EPOCH + Duration::from_secs(100 * (number as u64 + 1));
+            Ok(Token::new(Secret::from(format!("token{number}-{}", request.host()))).expires_at(end))
+        })
+    }
+}
+
+// A12
+#[test]
+fn a_token_serves_later_connections_for_four_fifths_of_its_life() {
+    let (login, clock) = login(Sasl::oauth(Issuer(AtomicUsize::new(0))));
+    let token = || first_token(&login).0.expect("there is one");
+    for (at, number) in [(0, 0), (79_999, 0), (80_000, 1), (80_001, 1)] {
+        *clock.0.lock() = at;
+        let expected = format!("auth=Bearer token{number}-broker-1\x01");
+        assert!(token().contains(&expected), "{number} at {at}");
+    }
+}
+
+#[test]
+fn no_text_of_a_login_has_a_secret_in_it() {
+    let secret = "hunter2-planted";
+    for sasl in [Sasl::plain("alice", secret), Sasl::scram_sha512("alice", secret)] {
+        let (login, _) = login(sasl);
+        let mechanism = login.begin("broker-1").expect("there are credentials");
+        let texts = format!("{login:?} {login:#?} {mechanism:?}");
+        assert!(!texts.contains(secret), "{texts}");
+    }
+}
