@@ -47,8 +47,18 @@ impl Stage {
     }
 
     fn of(kafka_version: KafkaVersion, credentials: SaslCredentials) -> Self {
-        let clock = SimClock::new();
         let sasl = SaslSettings::new(SimMechanism::ALL).with_user("alice", "alice-secret");
+        Self::with(kafka_version, sasl, credentials)
+    }
+
+    /// A broker that ends sessions after ten seconds.
+    fn with_sessions(credentials: SaslCredentials) -> Self {
+        let sasl = SaslSettings::new(SimMechanism::ALL).with_user("alice", "alice-secret");
+        Self::with(KafkaVersion::default(), sasl.with_max_reauth(Duration::from_secs(10)), credentials)
+    }
+
+    fn with(kafka_version: KafkaVersion, sasl: SaslSettings, credentials: SaslCredentials) -> Self {
+        let clock = SimClock::new();
         let settings = ClusterSettings { kafka_version, sasl: Some(sasl), ..ClusterSettings::default() };
         let network = SimNetwork::new(clock.clone(), SimCluster::new(settings), Weather::FINE, 1);
         let login = Arc::new(SaslLogin::new(credentials).unwrap());
@@ -85,9 +95,20 @@ impl Stage {
     /// Connects and is served.
     fn is_served(&mut self) {
         self.await_event(|event| matches!(event, Event::Connected { .. }).then_some(()));
-        let Readiness::Ready { connection, versions } = self.client.readiness(self.clock.now(), BROKER)
-        else {
-            panic!("connected, but not ready");
+        self.ask().unwrap();
+    }
+
+    /// A request on a connection that is there, or is being renewed.
+    fn ask(&mut self) -> Result<(), DisconnectReason> {
+        let mut events = Vec::new();
+        let (connection, versions) = loop {
+            if let Some(reason) = ended(&events) {
+                return Err(reason);
+            }
+            match self.client.readiness(self.clock.now(), BROKER) {
+                Readiness::Ready { connection, versions } => break (connection, versions),
+                _ => self.client.poll(Some(self.clock.now() + Duration::from_secs(1)), &mut events),
+            }
         };
         let version = versions.negotiate(ApiKey::Metadata).unwrap();
         let request = ClientRequest {
@@ -102,10 +123,13 @@ impl Stage {
         };
         self.client.send(self.clock.now(), request).unwrap();
         self.await_event(|event| match event {
-            Event::Answered { token: 1, .. } => Some(()),
-            Event::Disconnected { reason, .. } => panic!("{reason}"),
-            _ => None,
-        });
+            Event::Answered { token: 1, .. } => Some(Ok(())),
+            event => ended(std::slice::from_ref(event)).map(Err),
+        })
+    }
+
+    fn asked(&self, api: ApiKey) -> u64 {
+        self.network.with_cluster(|cluster| cluster.requests(api))
     }
 
     /// Why the connection is not made.
@@ -116,6 +140,14 @@ impl Stage {
             _ => None,
         })
     }
+}
+
+/// Why the connection ended, if it did.
+fn ended(events: &[Event]) -> Option<DisconnectReason> {
+    events.iter().find_map(|event| match event {
+        Event::Disconnected { reason, .. } => Some(reason.clone()),
+        _ => None,
+    })
 }
 
 #[test]
@@ -260,4 +292,46 @@ fn a_strange_last_answer_of_plain_does_no_harm() {
         stage.inject(Fault::Sasl(fault));
         stage.is_served();
     }
+}
+
+// SE18, SE19, SE22
+#[test]
+fn sessions_are_renewed_under_load_and_no_request_meets_their_end() {
+    for credentials in [plain("alice-secret"), scram("alice-secret"), bearer(SimClock::new().timestamp_ms())]
+    {
+        let mut stage = Stage::with_sessions(credentials);
+        stage.is_served();
+        let end = stage.clock.now() + Duration::from_secs(100);
+        while stage.clock.now() < end {
+            stage.ask().unwrap();
+            stage.clock.advance_to(stage.clock.now() + Duration::from_millis(250));
+        }
+        assert_eq!(stage.asked(ApiKey::ApiVersions), 1, "one connection all the time");
+        let exchanges = stage.asked(ApiKey::SaslHandshake);
+        assert!((10..=13).contains(&exchanges), "{exchanges}");
+    }
+}
+
+// SE22: a connection that was idle beyond the end of its session is renewed before its next request.
+#[test]
+fn a_session_that_ended_while_nothing_was_sent_is_renewed_late() {
+    let mut stage = Stage::with_sessions(plain("alice-secret"));
+    stage.is_served();
+    stage.clock.advance_to(stage.clock.now() + Duration::from_secs(60));
+    stage.ask().unwrap();
+    assert_eq!((stage.asked(ApiKey::SaslHandshake), stage.asked(ApiKey::ApiVersions)), (2, 1));
+}
+
+/// H44
+#[test]
+fn a_renewal_with_a_password_that_is_no_longer_good_ends_the_connection_and_the_newest_one_is_tried() {
+    let mut stage = Stage::with_sessions(plain("alice-secret"));
+    stage.is_served();
+    stage.network.with_cluster(|cluster| cluster.set_password("alice", Some(Secret::from("newer"))));
+    stage.ask().unwrap();
+    stage.clock.advance_to(stage.clock.now() + Duration::from_secs(9) + Duration::from_millis(600));
+    let reason = stage.ask().unwrap_err();
+    assert!(reason.to_string().contains("Invalid username or password"), "{reason}");
+    stage.login.replace(plain("newer")).unwrap();
+    stage.is_served();
 }
