@@ -48,7 +48,7 @@ pub enum Readiness {
 pub enum WaitReason {
     /// Resolving, connecting or asking for versions.
     Connecting,
-    /// The connection is made; client and broker show each other who they are (SASL).
+    /// The connection is made; client and broker show each other who they are (SASL), for the first time or again.
     Authenticating,
     /// The last attempt failed (`reconnect.backoff.ms`).
     BackingOff,
@@ -225,8 +225,9 @@ pub enum Event {
         /// The request's token.
         token: u64,
     },
-    /// The request that kept a broker busy ([`WaitReason::Writing`]) is completely written: ask its readiness again.
-    /// Given only if [`KafkaClient::readiness`] was asked while it was being written.
+    /// The request that kept a broker busy ([`WaitReason::Writing`]) is completely written, or its connection is
+    /// authenticated anew ([`WaitReason::Authenticating`]): ask its readiness again. Given only if
+    /// [`KafkaClient::readiness`] was asked meanwhile.
     Writable {
         /// Whose readiness to ask.
         broker: BrokerId,

@@ -34,6 +34,18 @@ pub struct NetworkCounters {
     pub reads: u64,
     /// Bytes read from sockets (`incoming-byte-total`).
     pub bytes_read: u64,
+    /// Connections on which the broker took the credentials (`successful-authentication-total`).
+    pub authentications: u64,
+    /// Attempts that ended because one end refused the other (`failed-authentication-total`).
+    pub authentications_failed: u64,
+    /// Times that a ready connection was authenticated again (`successful-reauthentication-total`; KIP-368).
+    pub reauthentications: u64,
+    /// Ready connections that ended because they were not (`failed-reauthentication-total`).
+    pub reauthentications_failed: u64,
+    /// Time that took, summed over those that succeeded; divided by their number it is `reauthentication-latency-avg`.
+    pub reauthentication_time: Duration,
+    /// The longest (`reauthentication-latency-max`).
+    pub reauthentication_time_max: Duration,
     /// Time spent reading, writing and matching in turns of the selector (`io-time-ns-total`). What
     /// [`KafkaClient::send`](crate::KafkaClient::send) writes at once is not in it.
     pub io_time: Duration,

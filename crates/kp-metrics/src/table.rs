@@ -169,6 +169,24 @@ metrics! {
             "Connections that were opened.";
         "connection-close-total" => "kafka_producer_connection_close_total", Counter(|r| r.network.connections_closed), Count, Info,
             "Connections that were closed, by whichever side.";
+        "successful-authentication-total" => "kafka_producer_successful_authentication_total",
+            Counter(|r| r.network.authentications), Count, Info,
+            "Connections on which a broker took the credentials.";
+        "failed-authentication-total" => "kafka_producer_failed_authentication_total",
+            Counter(|r| r.network.authentications_failed), Count, Info,
+            "Attempts to connect that ended because one end refused the other.";
+        "successful-reauthentication-total" => "kafka_producer_successful_reauthentication_total",
+            Counter(|r| r.network.reauthentications), Count, Info,
+            "Times that an open connection was authenticated again, before the end of its session.";
+        "failed-reauthentication-total" => "kafka_producer_failed_reauthentication_total",
+            Counter(|r| r.network.reauthentications_failed), Count, Info,
+            "Open connections that ended because they could not be authenticated again.";
+        "reauthentication-time-ns-total" => "kafka_producer_reauthentication_time_ns_total",
+            Counter(|r| nanos(r.network.reauthentication_time)), Nanoseconds, Info,
+            "Time that authenticating again took, where it succeeded; no request was sent on the connection meanwhile.";
+        "reauthentication-latency-max" => "kafka_producer_reauthentication_latency_max_seconds",
+            Gauge(|r| Some(r.network.reauthentication_time_max.as_secs_f64())), Seconds, Info,
+            "The longest of them.";
         "network-io-total" => "kafka_producer_network_io_total", Counter(|r| r.network.reads + r.network.writes), Count, Info,
             "Reads from and writes to sockets that moved bytes.";
         "request-total" => "kafka_producer_request_total", Counter(|r| r.network.requests), Count, Info,

@@ -14,17 +14,19 @@ mod connecting;
 mod in_flight;
 mod probe;
 mod ready;
+mod session;
 mod setup;
 mod stage;
 
 pub(crate) use channel::Channel;
-pub(crate) use ready::{Answer, Ready};
+pub(crate) use ready::{Answer, Own, Ready, Taken};
+pub(crate) use session::{Broken, Session};
 pub(crate) use setup::{Setup, Step};
 pub(crate) use stage::SetupContext;
 
 use crate::{ConnectionNumber, OtherProtocol, Reached};
 use api_versions::{CheckingVersions, Spoken};
-use authenticating::Authenticating;
+use authenticating::{Authenticated, Authenticating};
 use connecting::{Connecting, Resolving};
 use in_flight::{Answered, InFlight, Request};
 use stage::Progress;

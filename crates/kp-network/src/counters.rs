@@ -1,7 +1,7 @@
 //! Counting what the network client does. Written by the thread that polls, with plain adds; read by the same thread,
 //! which hands out a [`NetworkSnapshot`](kp_client::NetworkSnapshot).
 
-use kp_client::{NetworkCounters, NodeCounters};
+use kp_client::{DisconnectReason, NetworkCounters, NodeCounters, SecurityStage};
 use kp_protocol::BrokerId;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,6 +34,15 @@ impl Counters {
             others
         };
         Counted { totals, node }
+    }
+
+    /// A connection ended with this; some reasons are counted apart.
+    pub(crate) fn security_failed(&mut self, reason: &DisconnectReason) {
+        match reason.security().map(|failure| failure.stage()) {
+            None => {}
+            Some(SecurityStage::Reauthentication) => self.totals.reauthentications_failed += 1,
+            Some(_) => self.totals.authentications_failed += 1,
+        }
     }
 
     /// Broker by broker, lowest id first.

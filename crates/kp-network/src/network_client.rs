@@ -6,6 +6,7 @@
 mod least_loaded;
 mod life;
 mod numbers;
+mod renewal;
 mod turn;
 mod turns;
 
@@ -167,6 +168,9 @@ impl<S: Selectable> KafkaClient for NetworkClient<S> {
             };
         };
         match &mut broker.link {
+            Link::Ready(ready) if ready.is_to_be_renewed(now, self.settings.max_in_flight) => {
+                self.renew(now, id)
+            }
             Link::Ready(ready) => ready.readiness(now, self.settings.max_in_flight),
             Link::Setup(setup) if setup.is_authenticating() => {
                 Readiness::Wait { until: None, why: WaitReason::Authenticating }

@@ -12,7 +12,7 @@ use std::time::Duration;
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
 /// What Java's producer has of totals and gauges, and the distributions behind its `-avg` and `-max`; without what
-/// transactions and authentication add.
+/// transactions add.
 const JAVA: &[&str] = &[
     "batch-size",
     "batch-split-total",
@@ -24,6 +24,8 @@ const JAVA: &[&str] = &[
     "connection-close-total",
     "connection-count",
     "connection-creation-total",
+    "failed-authentication-total",
+    "failed-reauthentication-total",
     "flush-time-ns-total",
     "incoming-byte-total",
     "io-time-ns-total",
@@ -33,6 +35,7 @@ const JAVA: &[&str] = &[
     "network-io-total",
     "outgoing-byte-total",
     "produce-throttle-time",
+    "reauthentication-latency-max",
     "record-error-total",
     "record-queue-time",
     "record-retry-total",
@@ -46,6 +49,8 @@ const JAVA: &[&str] = &[
     "response-total",
     "select-total",
     "start-time-ms",
+    "successful-authentication-total",
+    "successful-reauthentication-total",
     "waiting-threads",
 ];
 const JAVA_TOPIC: &[&str] =

@@ -10,7 +10,7 @@ use kp_protocol::api::{
     SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
 };
 use kp_protocol::{ApiKey, Message, OldKafka, ProtocolError, encode_body};
-use kp_sasl::{SaslDialect, SaslExchange, SaslFailure, SaslOutput, SaslStage, Secret, Worked};
+use kp_sasl::{SaslDialect, SaslExchange, SaslFailure, SaslOutput, SaslSession, SaslStage, Secret, Worked};
 
 /// An exchange on a connection that is not ready.
 #[derive(Debug)]
@@ -20,7 +20,15 @@ pub(crate) struct Authenticating {
     in_flight: InFlight<()>,
     spoken: Spoken,
     /// The exchange is over when what is in the channel is written: its last token gets no answer.
-    last_word: bool,
+    last_word: Option<SaslSession>,
+}
+
+/// The broker knows who the client is: the end of the stage.
+#[derive(Debug)]
+pub(super) struct Authenticated {
+    pub(super) spoken: Spoken,
+    pub(super) dialect: SaslDialect,
+    pub(super) session: SaslSession,
 }
 
 impl Authenticating {
@@ -40,7 +48,7 @@ impl Authenticating {
         let mechanism = provider.begin(context.host).map_err(|failure| sasl::cannot_begin(&failure))?;
         let exchange = SaslExchange::new(mechanism, dialect);
         let spoken = spoken.clone();
-        Ok(Self { exchange, dialect, in_flight: InFlight::default(), spoken, last_word: false })
+        Ok(Self { exchange, dialect, in_flight: InFlight::default(), spoken, last_word: None })
     }
 
     /// Sends the first message.
@@ -48,7 +56,7 @@ impl Authenticating {
         &mut self,
         channel: &mut Channel,
         context: &mut SetupContext<'_>,
-    ) -> Progress<Spoken> {
+    ) -> Progress<Authenticated> {
         self.follow(channel, context, SaslExchange::begin)
     }
 
@@ -58,7 +66,7 @@ impl Authenticating {
         channel: &mut Channel,
         context: &mut SetupContext<'_>,
         frame: &Bytes,
-    ) -> Progress<Spoken> {
+    ) -> Progress<Authenticated> {
         if channel.is_writing() {
             return Progress::broken("an answer to a SASL message that is not written yet");
         }
@@ -88,18 +96,18 @@ impl Authenticating {
         channel: &mut Channel,
         context: &mut SetupContext<'_>,
         worked: Worked,
-    ) -> Progress<Spoken> {
+    ) -> Progress<Authenticated> {
         self.follow(channel, context, |exchange| exchange.on_worked(worked))
     }
 
     /// Whether the stage ends when the channel is empty.
     pub(super) fn ends_with_a_write(&self) -> bool {
-        self.last_word
+        self.last_word.is_some()
     }
 
     /// The channel is empty.
-    pub(super) fn written(&mut self) -> Progress<Spoken> {
-        if std::mem::take(&mut self.last_word) { self.done() } else { Progress::More }
+    pub(super) fn written(&mut self) -> Progress<Authenticated> {
+        self.last_word.take().map_or(Progress::More, |session| self.done(session))
     }
 
     /// What the broker said it speaks, before it knew who asks.
@@ -128,7 +136,7 @@ impl Authenticating {
         channel: &mut Channel,
         context: &mut SetupContext<'_>,
         step: impl FnOnce(&mut SaslExchange) -> Result<SaslOutput, SaslFailure>,
-    ) -> Progress<Spoken> {
+    ) -> Progress<Authenticated> {
         let stage = self.exchange.stage();
         let output = match step(&mut self.exchange) {
             Ok(output) => output,
@@ -140,18 +148,19 @@ impl Authenticating {
             }
             SaslOutput::Authenticate { token, version } => self.ask_token(channel, context, token, version),
             SaslOutput::BareToken { token } => send_bare(channel, token),
-            SaslOutput::LastBareToken { token, .. } => {
-                self.last_word = true;
+            SaslOutput::LastBareToken { token, session } => {
+                self.last_word = Some(session);
                 send_bare(channel, token)
             }
             SaslOutput::Work(work) => return Progress::Work(work),
-            SaslOutput::Done(_) => return self.done(),
+            SaslOutput::Done(session) => return self.done(session),
         };
         sent.map_or_else(|error| Progress::broken(error.to_string()), |()| Progress::More)
     }
 
-    fn done(&self) -> Progress<Spoken> {
-        Progress::Done(self.spoken.clone())
+    fn done(&self, session: SaslSession) -> Progress<Authenticated> {
+        let (spoken, dialect) = (self.spoken.clone(), self.dialect);
+        Progress::Done(Authenticated { spoken, dialect, session })
     }
 
     fn ask_handshake(

@@ -1,8 +1,8 @@
 //! The unanswered requests of one connection, oldest first, and the one place where an answer finds its request (NC7).
 //!
 //! A request is kept with its *owner*, who gets the answer. In a set-up the owners are the questions of a stage: the
-//! connection asks for itself. On a ready connection the owner is the caller, named by its token; a connection that
-//! authenticates again (KIP-368) asks between requests of its caller, and its owner will be either of the two.
+//! connection asks for itself. On a ready connection the owner is the caller, named by its token, or the connection that
+//! authenticates again (KIP-368) between requests of its caller.
 
 use bytes::Bytes;
 use kp_protocol::{ApiKey, decode_response_header};

@@ -1,10 +1,11 @@
 //! A connection that takes requests: the queue in flight, the one being written, throttling and idleness.
 //! Owned by one broker's state; told `now`, asks no clock.
 
-use super::{Answered, Channel, InFlight, Request};
+use super::{Answered, Broken, Channel, InFlight, Request, Session};
 use crate::{ClientRequest, ConnectionNumber, Readiness, WaitReason, Written};
 use bytes::{Bytes, BytesMut};
-use kp_protocol::{BrokerVersions, request_head_in};
+use kp_protocol::{ApiKey, BrokerVersions, ProtocolError, Segments, request_head_in};
+use kp_sasl::{SaslMechanism, SaslOutput, SaslSession, Worked};
 use kp_time::Deadline;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,10 +16,10 @@ pub(crate) struct Ready {
     pub(crate) channel: Channel,
     versions: Arc<BrokerVersions>,
     /// Written and unanswered, oldest first.
-    in_flight: InFlight<Caller>,
+    in_flight: InFlight<Owner>,
     /// The request whose bytes are in the channel.
-    writing: Option<Request<Caller>>,
-    /// A caller got the answer "writing" and waits for the end of it.
+    writing: Option<Request<Owner>>,
+    /// A caller got the answer "writing" or "authenticating" and waits for the end of it.
     awaited: bool,
     /// The broker has answered anything on this connection, the questions of the set-up included.
     has_answered: bool,
@@ -26,19 +27,49 @@ pub(crate) struct Ready {
     last_used: Instant,
     /// Memory for the heads of requests.
     heads: BytesMut,
+    /// With SASL: when and how it is renewed.
+    session: Option<Box<Session>>,
+    /// What the caller gave its last request; the connection's own get no more.
+    request_timeout: Duration,
 }
 
 /// Bytes of heads before memory is needed again: some two hundred requests.
 const HEADS: usize = 8 << 10;
 
-/// A request of the caller, as the owner of what is in flight. Re-authentication (KIP-368) will make this an enum, whose
-/// other row is the connection itself.
+/// `request.timeout.ms` before a caller has said anything.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Whose request is in flight.
+#[derive(Clone, Copy, Debug)]
+struct Owner {
+    /// `None`: the connection's own, which authenticates again (KIP-368).
+    caller: Option<Caller>,
+    deadline: Instant,
+}
+
+/// A request of the caller.
 #[derive(Clone, Copy, Debug)]
 struct Caller {
     token: u64,
     taken: Instant,
-    deadline: Instant,
     expects_response: bool,
+}
+
+/// Whom an answer is for.
+#[derive(Clone, Debug)]
+pub(crate) enum Taken {
+    /// The caller.
+    Answer(Answer),
+    /// The connection.
+    Own(Own),
+}
+
+/// The answer to a request of the connection itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Own {
+    pub(crate) api_key: ApiKey,
+    pub(crate) version: i16,
+    pub(crate) body: Bytes,
 }
 
 /// The answer to a request of the caller.
@@ -66,6 +97,7 @@ impl Ready {
         now: Instant,
         throttle: Duration,
         has_answered: bool,
+        session: Option<Session>,
     ) -> Self {
         let throttled_until = (!throttle.is_zero()).then(|| Deadline::after(now, throttle, "quota").at());
         Self {
@@ -78,6 +110,8 @@ impl Ready {
             throttled_until,
             last_used: now,
             heads: BytesMut::with_capacity(HEADS),
+            session: session.map(Box::new),
+            request_timeout: REQUEST_TIMEOUT,
         }
     }
 
@@ -93,9 +127,24 @@ impl Ready {
         self.channel.number()
     }
 
-    /// How many requests are unanswered, the one being written included.
+    /// How many requests of the caller are unanswered, the one being written included.
     pub(crate) fn unanswered(&self) -> usize {
+        if self.is_renewing() {
+            let writing = self.writing.as_ref().map(|request| &request.owner);
+            return self.in_flight.owners().chain(writing).filter(|owner| owner.caller.is_some()).count();
+        }
         self.in_flight.len() + usize::from(self.writing.is_some())
+    }
+
+    /// Whether nothing but the exchange is sent, until the broker has agreed again (SE20).
+    fn is_renewing(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.is_renewing())
+    }
+
+    /// Whether it would take a request, and is to authenticate again before (SE19).
+    pub(crate) fn is_to_be_renewed(&self, now: Instant, max_in_flight: usize) -> bool {
+        self.session.as_ref().is_some_and(|session| session.is_due(now))
+            && self.busy(now, max_in_flight).is_none()
     }
 
     /// Why it takes no request now, if it does not, and until when (NC6, NC21).
@@ -108,6 +157,9 @@ impl Ready {
 
     /// Why it cannot hold another request, if it cannot (NC6).
     pub(crate) fn full(&self, max_in_flight: usize) -> Option<WaitReason> {
+        if self.is_renewing() {
+            return Some(WaitReason::Authenticating);
+        }
         if self.unanswered() >= max_in_flight.max(1) {
             return Some(WaitReason::InFlightFull);
         }
@@ -119,7 +171,7 @@ impl Ready {
         match self.busy(now, max_in_flight) {
             None => Readiness::Ready { connection: self.number(), versions: Arc::clone(&self.versions) },
             Some((why, until)) => {
-                self.awaited |= self.writing.is_some();
+                self.awaited |= self.writing.is_some() || self.is_renewing();
                 Readiness::Wait { until, why }
             }
         }
@@ -142,7 +194,8 @@ impl Ready {
         };
         self.channel.begin(head, request.body);
         let deadline = Deadline::after(now, timeout, "request.timeout.ms").at();
-        let owner = Caller { token, taken: now, deadline, expects_response };
+        let owner = Owner { caller: Some(Caller { token, taken: now, expects_response }), deadline };
+        self.request_timeout = timeout;
         self.writing = Some(Request { correlation_id, api_key, version, owner });
         self.last_used = now;
         Ok(deadline)
@@ -152,23 +205,80 @@ impl Ready {
     pub(crate) fn written(&mut self, now: Instant) -> WriteEnd {
         let Some(request) = self.writing.take() else { return WriteEnd::default() };
         self.last_used = now;
-        let awaited = std::mem::take(&mut self.awaited);
-        let done = if request.owner.expects_response {
-            self.in_flight.push(request);
-            None
-        } else {
-            Some(request.owner.token)
+        let done = match request.owner.caller {
+            Some(Caller { token, expects_response: false, .. }) => Some(token),
+            Some(_) => {
+                self.in_flight.push(request);
+                None
+            }
+            // Who waits, waits for the end of the exchange.
+            None => {
+                self.in_flight.push(request);
+                return WriteEnd::default();
+            }
         };
-        WriteEnd { done, awaited }
+        WriteEnd { done, awaited: std::mem::take(&mut self.awaited) }
     }
 
     /// Matches a frame with the oldest unanswered request (NC7).
-    pub(crate) fn answered(&mut self, now: Instant, frame: &Bytes) -> Result<Answer, Arc<str>> {
+    pub(crate) fn answered(&mut self, now: Instant, frame: &Bytes) -> Result<Taken, Arc<str>> {
         let Answered { request, body } = self.in_flight.answered(frame)?;
         self.last_used = now;
         self.has_answered = true;
-        let Caller { token, taken, .. } = request.owner;
-        Ok(Answer { token, body, latency: now.saturating_duration_since(taken) })
+        let Some(Caller { token, taken, .. }) = request.owner.caller else {
+            return Ok(Taken::Own(Own { api_key: request.api_key, version: request.version, body }));
+        };
+        Ok(Taken::Answer(Answer { token, body, latency: now.saturating_duration_since(taken) }))
+    }
+
+    /// Begins to authenticate again.
+    pub(crate) fn renew(
+        &mut self,
+        now: Instant,
+        mechanism: Box<dyn SaslMechanism>,
+    ) -> Result<SaslOutput, Broken> {
+        self.last_used = now;
+        self.session()?.begin(now, mechanism)
+    }
+
+    /// The broker answered a request of the connection itself.
+    pub(crate) fn renewal_answered(&mut self, answer: &Own) -> Result<SaslOutput, Broken> {
+        self.session()?.answered(answer.api_key, answer.version, &answer.body)
+    }
+
+    /// Work for the exchange is done.
+    pub(crate) fn renewal_worked(&mut self, worked: Worked) -> Result<SaslOutput, Broken> {
+        self.session()?.worked(worked)
+    }
+
+    /// The broker has agreed again. Answers when that began, and whether a caller waits for it.
+    pub(crate) fn renewed(&mut self, now: Instant, session: SaslSession, chance: f64) -> (Instant, bool) {
+        let began = self.session.as_mut().map_or(now, |known| known.renewed(now, session, chance));
+        (began, std::mem::take(&mut self.awaited))
+    }
+
+    fn session(&mut self) -> Result<&mut Session, Broken> {
+        self.session.as_deref_mut().ok_or_else(|| Broken::Protocol("SASL that was not asked for".into()))
+    }
+
+    /// Puts a request of the connection itself into the channel, which is empty; answers the moment by which it must be
+    /// answered.
+    pub(crate) fn ask_itself(
+        &mut self,
+        now: Instant,
+        api_key: ApiKey,
+        version: i16,
+        body: Segments,
+        (correlation_id, client_id): (i32, Option<&str>),
+    ) -> Result<Instant, ProtocolError> {
+        let size = body.iter().map(Bytes::len).sum();
+        let head = request_head_in(&mut self.heads, api_key, version, correlation_id, client_id, size)?;
+        self.channel.begin(head, body);
+        let deadline = Deadline::after(now, self.request_timeout, "request.timeout.ms").at();
+        let owner = Owner { caller: None, deadline };
+        self.writing = Some(Request { correlation_id, api_key, version, owner });
+        self.last_used = now;
+        Ok(deadline)
     }
 
     /// Holds requests back until then. Time spent throttled does not count against those in flight (NC10).
@@ -179,15 +289,15 @@ impl Ready {
         }
         self.throttled_until = Some(until);
         let writing = self.writing.as_mut().map(|request| &mut request.owner);
-        for caller in self.in_flight.owners_mut().chain(writing) {
-            caller.deadline = caller.deadline.checked_add(until - from).unwrap_or(caller.deadline);
+        for owner in self.in_flight.owners_mut().chain(writing) {
+            owner.deadline = owner.deadline.checked_add(until - from).unwrap_or(owner.deadline);
         }
     }
 
     /// The earliest moment by which a request must be answered.
     pub(crate) fn earliest_deadline(&self) -> Option<Instant> {
         let writing = self.writing.as_ref().map(|request| &request.owner);
-        self.in_flight.owners().chain(writing).map(|caller| caller.deadline).min()
+        self.in_flight.owners().chain(writing).map(|owner| owner.deadline).min()
     }
 
     /// Since when nothing is going on; `None` while a request is unanswered.
@@ -198,7 +308,8 @@ impl Ready {
     /// The end: what was unanswered, in the order of sending.
     pub(crate) fn into_unanswered(self) -> impl Iterator<Item = (u64, Written)> {
         let last = if self.channel.has_begun_writing() { Written::Perhaps } else { Written::No };
-        let in_flight = self.in_flight.into_owners().map(|caller| (caller.token, Written::Perhaps));
-        in_flight.chain(self.writing.map(|request| (request.owner.token, last)))
+        let in_flight = self.in_flight.into_owners().map(|owner| (owner, Written::Perhaps));
+        let all = in_flight.chain(self.writing.map(|request| (request.owner, last)));
+        all.filter_map(|(owner, written)| Some((owner.caller?.token, written)))
     }
 }

@@ -10,7 +10,8 @@
 //! (`socket.connection.setup.timeout.ms`). Owned by one broker's state; told `now`, asks no clock.
 
 use super::{
-    Authenticating, Channel, CheckingVersions, Connecting, Progress, Ready, Resolving, SetupContext, Spoken,
+    Authenticated, Authenticating, Channel, CheckingVersions, Connecting, Progress, Ready, Resolving,
+    Session, SetupContext, Spoken,
 };
 use crate::known_cluster::{Found, Greeting};
 use crate::{ConnectionNumber, DisconnectReason, Reached, SetupStage};
@@ -249,13 +250,17 @@ impl Talking {
     fn authenticating<'a>(
         mut self,
         context: &mut SetupContext<'a>,
-        step: impl FnOnce(&mut Authenticating, &mut Channel, &mut SetupContext<'a>) -> Progress<Spoken>,
+        step: impl FnOnce(&mut Authenticating, &mut Channel, &mut SetupContext<'a>) -> Progress<Authenticated>,
     ) -> Step {
         let Stage::Authenticating(stage) = &mut self.stage else {
             return Step::More(Setup::Talking(Box::new(self)));
         };
         let progress = step(stage, &mut self.channel, context);
-        self.go_on(progress, |channel, spoken| ready(channel, context, spoken))
+        self.go_on(progress, |channel, authenticated| {
+            let Authenticated { spoken, dialect, session } = authenticated;
+            let session = Session::new(dialect, context.now, session, context.jitter.unit());
+            ready(channel, context, spoken, Some(session))
+        })
     }
 
     /// Goes where a stage's progress leads: `next` after its end.
@@ -306,16 +311,16 @@ fn versions_known(channel: Channel, context: &mut SetupContext<'_>, spoken: Spok
             let begun = Authenticating::with(&**provider, &spoken, context);
             Talking::authenticate(channel, context, begun, spoken)
         }
-        None => ready(channel, context, spoken),
+        None => ready(channel, context, spoken, None),
     }
 }
 
 /// Behind the last stage.
-fn ready(mut channel: Channel, context: &SetupContext<'_>, spoken: Spoken) -> Step {
+fn ready(mut channel: Channel, context: &SetupContext<'_>, spoken: Spoken, session: Option<Session>) -> Step {
     let Spoken { versions, throttle, found } = spoken;
     channel.set_max_frame(context.settings.max_response_size);
     let has_answered = found != Found::Nothing;
-    let ready = Ready::new(channel, versions, context.now, throttle, has_answered);
+    let ready = Ready::new(channel, versions, context.now, throttle, has_answered, session);
     Step::Ready(Box::new(ready), found)
 }
 
@@ -324,7 +329,7 @@ mod tests {
     use super::*;
     use crate::correlation_ids::CorrelationIds;
     use crate::{NetworkSettings, OldKafka};
-    use kp_time::{Clock, ManualClock};
+    use kp_time::{Clock, Jitter, ManualClock};
 
     fn connecting() -> Setup {
         Setup::begin(ConnectionNumber(7)).found("10.0.0.1:9092".parse().unwrap())
@@ -333,8 +338,8 @@ mod tests {
     fn step(then: impl FnOnce(&mut SetupContext<'_>) -> Step) -> Step {
         let (settings, mut correlation_ids) = (NetworkSettings::default(), CorrelationIds::default());
         let now = ManualClock::new().now();
-        let correlation_ids = &mut correlation_ids;
-        then(&mut SetupContext { now, settings: &settings, host: "10.0.0.1", correlation_ids })
+        let (correlation_ids, jitter) = (&mut correlation_ids, &mut Jitter::seeded(1));
+        then(&mut SetupContext { now, settings: &settings, host: "10.0.0.1", jitter, correlation_ids })
     }
 
     #[test]

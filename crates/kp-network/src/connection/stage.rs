@@ -7,6 +7,7 @@ use crate::{DisconnectReason, NetworkSettings};
 use bytes::Bytes;
 use kp_protocol::{ApiKey, ProtocolError, Segments, request_head};
 use kp_sasl::Work;
+use kp_time::Jitter;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,6 +17,8 @@ pub(crate) struct SetupContext<'a> {
     pub(crate) settings: &'a NetworkSettings,
     /// The broker's name, or its literal address.
     pub(crate) host: &'a str,
+    /// Spreads what many clients would do at once.
+    pub(crate) jitter: &'a mut Jitter,
     /// Numbers the requests of the stages.
     pub(crate) correlation_ids: &'a mut CorrelationIds,
 }

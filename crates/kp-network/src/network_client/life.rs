@@ -89,9 +89,13 @@ impl<S: Selectable> NetworkClient<S> {
         self.read(now, id);
     }
 
-    /// Work of a mechanism is done: the set-up that handed it out goes on.
+    /// Work of a mechanism is done: what handed it out goes on.
     pub(super) fn worked(&mut self, now: Instant, id: BrokerId, worked: Worked) {
-        self.go_on(now, id, |setup, context| setup.worked(context, worked));
+        match self.brokers.get(&id).map(|broker| &broker.link) {
+            Some(Link::Setup(_)) => self.go_on(now, id, |setup, context| setup.worked(context, worked)),
+            Some(Link::Ready(_)) => self.renewal_worked(now, id, worked),
+            Some(Link::Down) | None => {}
+        }
     }
 
     /// All bytes of a set-up are written, and no answer comes.
@@ -130,6 +134,7 @@ impl<S: Selectable> NetworkClient<S> {
             }
             Step::Ready(ready, found) => {
                 broker.link = Link::Ready(ready);
+                self.counters.totals.authentications += u64::from(self.settings.sasl.is_some());
                 self.learn(now, id, found);
                 self.became_ready(now, id);
             }
@@ -150,7 +155,8 @@ impl<S: Selectable> NetworkClient<S> {
 
     /// What a set-up needs to go on to the broker named `host`.
     pub(super) fn setup_context<'a>(&'a mut self, now: Instant, host: &'a str) -> SetupContext<'a> {
-        SetupContext { now, settings: &self.settings, host, correlation_ids: &mut self.correlation_ids }
+        let Self { settings, jitter, correlation_ids, .. } = self;
+        SetupContext { now, settings, host, jitter, correlation_ids }
     }
 
     /// Takes a set-up out of its place.
@@ -198,6 +204,7 @@ impl<S: Selectable> NetworkClient<S> {
         }
         self.selectable.close(number);
         self.counters.totals.connections_ended += 1;
+        self.counters.security_failed(&reason);
         self.counters.totals.connections_closed += u64::from(link.was_connected());
         broker.attempts.ended(now, link.was_connected(), &self.settings, &mut self.jitter);
         if link.was_connected() {

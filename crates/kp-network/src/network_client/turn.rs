@@ -2,7 +2,7 @@
 
 use super::NetworkClient;
 use crate::broker::Broker;
-use crate::connection::{Answer, Channel, Link, Setup};
+use crate::connection::{Answer, Channel, Link, Setup, Taken};
 use crate::{ConnectionNumber, DisconnectReason, Event, Selectable, SelectorEvent, Wait};
 use bytes::Bytes;
 use kp_protocol::BrokerId;
@@ -115,7 +115,12 @@ impl<S: Selectable> NetworkClient<S> {
                 self.take_step(now, id, step);
             }
             Link::Ready(mut ready) => match ready.answered(now, frame) {
-                Ok(Answer { token, body, latency }) => {
+                Ok(Taken::Own(answer)) => {
+                    broker.link = Link::Ready(ready);
+                    self.counters.of(id).responded();
+                    self.renewal_answered(now, id, &answer);
+                }
+                Ok(Taken::Answer(Answer { token, body, latency })) => {
                     broker.link = Link::Ready(ready);
                     let mut counters = self.counters.of(id);
                     counters.responded();

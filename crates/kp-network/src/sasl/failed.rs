@@ -25,6 +25,11 @@ pub(crate) fn failed(stage: SaslStage, failure: &SaslFailure) -> DisconnectReaso
     told(stage, failure)
 }
 
+/// A connection that was ready could not be authenticated again.
+pub(crate) fn not_renewed(failure: &SaslFailure) -> DisconnectReason {
+    told(SecurityStage::Reauthentication, failure)
+}
+
 fn told(stage: SecurityStage, failure: &SaslFailure) -> DisconnectReason {
     let told = SecurityFailure::new(stage, failure.to_string())
         .with_code(failure.code())

@@ -1,0 +1,91 @@
+//! What a ready connection knows of its authentication: when it is to be renewed, and the exchange that renews it
+//! (KIP-368).
+//!
+//! ```text
+//!   resting ──── a caller wants to send, and the moment has come ────► renewing
+//!      ▲                                                                  │
+//!      └──────────────── the broker has agreed again ─────────────────────┘
+//! ```
+//! Nothing is sent but the exchange while it renews; answers to earlier requests come in between. Lazily: a connection
+//! that nothing is sent on is not renewed, and being late is harmless, since a broker takes an exchange also after the
+//! end of a session. Owned by [`Ready`](super::Ready); told `now`, asks no clock.
+
+use bytes::Bytes;
+use kp_protocol::api::{SaslAuthenticateResponse, SaslHandshakeResponse};
+use kp_protocol::{ApiKey, Message};
+use kp_sasl::{SaslDialect, SaslExchange, SaslFailure, SaslMechanism, SaslOutput, SaslSession, Worked};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Session {
+    dialect: SaslDialect,
+    /// When to renew; `None` = never.
+    renew_at: Option<Instant>,
+    /// When the last renewal began, if there was one.
+    began: Option<Instant>,
+    renewing: Option<SaslExchange>,
+}
+
+/// Why a step of a renewal ends the connection.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// One end did not agree.
+    Refused(SaslFailure),
+    /// The broker broke the protocol.
+    Protocol(Arc<str>),
+}
+
+impl Session {
+    /// Of a connection that has just been authenticated. `chance` (0 to 1) spreads the renewals of many clients.
+    pub(super) fn new(dialect: SaslDialect, now: Instant, session: SaslSession, chance: f64) -> Self {
+        Self { dialect, renew_at: session.renew_at(now, None, chance), began: None, renewing: None }
+    }
+
+    /// Whether it is to be renewed before the next request.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.renewing.is_none() && self.renew_at.is_some_and(|at| at <= now)
+    }
+
+    pub(super) fn is_renewing(&self) -> bool {
+        self.renewing.is_some()
+    }
+
+    pub(super) fn begin(
+        &mut self,
+        now: Instant,
+        mechanism: Box<dyn SaslMechanism>,
+    ) -> Result<SaslOutput, Broken> {
+        self.began = Some(now);
+        let exchange = self.renewing.insert(SaslExchange::new(mechanism, self.dialect));
+        exchange.begin().map_err(Broken::Refused)
+    }
+
+    /// The broker answered a request of the renewal.
+    pub(super) fn answered(&mut self, api: ApiKey, version: i16, body: &Bytes) -> Result<SaslOutput, Broken> {
+        let exchange = self.exchange()?;
+        let unreadable = |error| Broken::Protocol(format!("{api} answer: {error}").into());
+        let output = if api == ApiKey::SaslHandshake {
+            exchange.on_handshake(&SaslHandshakeResponse::parse(body, version).map_err(unreadable)?)
+        } else {
+            exchange.on_authenticate(&SaslAuthenticateResponse::parse(body, version).map_err(unreadable)?)
+        };
+        output.map_err(Broken::Refused)
+    }
+
+    pub(super) fn worked(&mut self, worked: Worked) -> Result<SaslOutput, Broken> {
+        self.exchange()?.on_worked(worked).map_err(Broken::Refused)
+    }
+
+    /// The broker has agreed. Answers when the renewal began.
+    pub(super) fn renewed(&mut self, now: Instant, session: SaslSession, chance: f64) -> Instant {
+        self.renewing = None;
+        self.renew_at = session.renew_at(now, self.began, chance);
+        self.began.unwrap_or(now)
+    }
+
+    fn exchange(&mut self) -> Result<&mut SaslExchange, Broken> {
+        self.renewing.as_mut().ok_or_else(|| Broken::Protocol("SASL that was not asked for".into()))
+    }
+}
