@@ -24,6 +24,7 @@ impl SimCluster {
             self.clients
                 .insert(connection, ClientSoftware { name: name.to_owned(), version: version.to_owned() });
         }
+        self.doors.versions_told(connection);
         let listed = self.settings.listed();
         // A feature is the only free text of this answer: the double says here what it is.
         let feature = SupportedFeatureKey {

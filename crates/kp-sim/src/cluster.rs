@@ -12,6 +12,7 @@ use crate::error::SimError;
 use crate::faults::{Fault, Faults};
 use crate::follower_lag::ReplicationLag;
 use crate::log::StoredBatch;
+use crate::sasl::Doors;
 use crate::settings::{ClusterSettings, TopicSettings};
 use crate::topic::{Partition, Topic};
 
@@ -64,6 +65,7 @@ pub struct SimCluster {
     requests: BTreeMap<i16, u64>,
     topic_ids: Jitter,
     pub(crate) lags: Jitter,
+    pub(crate) doors: Doors,
 }
 
 impl SimCluster {
@@ -88,6 +90,7 @@ impl SimCluster {
             requests: BTreeMap::new(),
             topic_ids: Jitter::seeded(settings.seed),
             lags: Jitter::seeded(settings.seed ^ 0x6c61_6773),
+            doors: Doors::seeded(settings.seed),
             settings,
         }
     }
@@ -286,6 +289,7 @@ impl SimCluster {
     /// A host says that a connection is gone; what was known of it is forgotten.
     pub fn connection_closed(&mut self, connection: u64) {
         self.clients.remove(&connection);
+        self.doors.forget(connection);
     }
 
     // ---- for the APIs ------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use kp_protocol::{ApiKey, ErrorCode, TopicName, TopicPartition};
 
 /// One thing that goes wrong. Planned with [`SimCluster::inject`](crate::SimCluster::inject).
@@ -51,10 +52,48 @@ pub enum Fault {
         /// The answer.
         code: ErrorCode,
     },
+    /// SASL goes wrong.
+    Sasl(SaslFault),
     /// An InitProducerId request is answered with this code (14 is what a fresh cluster answers).
     RefuseProducerId {
         /// The answer.
         code: ErrorCode,
+    },
+}
+
+/// One thing that goes wrong while a connection is authenticated. A broker that says nothing is
+/// [`Fault::Stall`] of SaslHandshake or SaslAuthenticate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SaslFault {
+    /// SaslHandshake is answered with this code and this list; the connection closes behind it.
+    RefuseHandshake {
+        /// The answer.
+        code: ErrorCode,
+        /// The mechanisms that it lists.
+        mechanisms: Vec<String>,
+    },
+    /// A token is refused at once, whatever it is worth.
+    RefuseToken {
+        /// The words of the answer.
+        message: Option<String>,
+    },
+    /// A token that is not refused is answered with these bytes in place of the broker's own.
+    Answer {
+        /// Which token of an exchange; the first has the number 1.
+        number: u32,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// The first answer of SCRAM asks for this number of iterations, all else being as it is.
+    Iterations {
+        /// The number.
+        asked: i64,
+    },
+    /// The lifetime that the last answer of an exchange tells; when the broker ends the session does not change.
+    Lifetime {
+        /// In milliseconds.
+        millis: i64,
     },
 }
 
@@ -129,6 +168,14 @@ impl Faults {
     pub(crate) fn producer_id(&mut self) -> Option<ErrorCode> {
         self.take(|fault| match fault {
             Fault::RefuseProducerId { code } => Some(*code),
+            _ => None,
+        })
+    }
+
+    /// Something that goes wrong in SASL, if `fits` says that it does so here.
+    pub(crate) fn sasl<T>(&mut self, fits: impl Fn(&SaslFault) -> Option<T>) -> Option<T> {
+        self.take(|fault| match fault {
+            Fault::Sasl(fault) => fits(fault),
             _ => None,
         })
     }

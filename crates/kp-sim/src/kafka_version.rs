@@ -43,14 +43,16 @@ const NONE: i16 = -1;
 
 /// Lower versions of Fetch than `min` answer with message sets, those of ListOffsets stand for 0.10's way of listing offsets: the
 /// double does not do that, so brokers before 0.11 have neither here. Kafka 4.x lists Produce from 0 all the same (old librdkafka needs it), and closes on 0–2.
-const TABLE: [Row; 7] = [
+const TABLE: [Row; 9] = [
     Row { api: ApiKey::Produce, listed_min: 0, min: 0, max: [1, 2, 3, 6, 9, 11, 13] },
     Row { api: ApiKey::Fetch, listed_min: 4, min: 4, max: [NONE, NONE, 5, 8, 12, 17, 18] },
     Row { api: ApiKey::ListOffsets, listed_min: 1, min: 1, max: [NONE, NONE, 2, 3, 6, 9, 11] },
     Row { api: ApiKey::Metadata, listed_min: 0, min: 0, max: [0, 1, 4, 6, 11, 12, 13] },
+    Row { api: ApiKey::SaslHandshake, listed_min: 0, min: 0, max: [NONE, 0, 0, 1, 1, 1, 1] },
     Row { api: ApiKey::ApiVersions, listed_min: 0, min: 0, max: [NONE, 0, 1, 2, 3, 4, 4] },
     Row { api: ApiKey::CreateTopics, listed_min: 2, min: 2, max: [NONE, NONE, 2, 3, 7, 7, 7] },
     Row { api: ApiKey::InitProducerId, listed_min: 0, min: 0, max: [NONE, NONE, 0, 1, 4, 5, 5] },
+    Row { api: ApiKey::SaslAuthenticate, listed_min: 0, min: 0, max: [NONE, NONE, NONE, 0, 2, 2, 2] },
 ];
 
 impl KafkaVersion {

@@ -10,7 +10,8 @@
 //! unnoticed.
 //!
 //! It speaks Produce (3 and newer), Fetch (4 and newer), ListOffsets, Metadata, ApiVersions, CreateTopics and
-//! InitProducerId (idempotence). It has no transactions, no groups and no security. All copies of a partition are one
+//! InitProducerId (idempotence). It has no transactions, no groups and no TLS. With
+//! [`SaslSettings`] its connections authenticate (PLAIN, SCRAM, OAUTHBEARER with unsecured tokens) and expire. All copies of a partition are one
 //! log; with a [`ReplicationLag`] it remembers how much of it the followers have, and loses the rest with its leader.
 
 #![forbid(unsafe_code)]
@@ -37,6 +38,7 @@ mod producer_state;
 mod replication;
 mod reply;
 mod request;
+mod sasl;
 mod settings;
 #[cfg(feature = "tcp")]
 pub mod tcp;
@@ -46,7 +48,7 @@ mod waiting;
 pub use clock::SimClock;
 pub use cluster::{CLUSTER_ID, ClientSoftware, SimCluster};
 pub use error::SimError;
-pub use faults::Fault;
+pub use faults::{Fault, SaslFault};
 pub use follower_lag::ReplicationLag;
 pub use kafka_version::KafkaVersion;
 pub use kp_protocol::records::TimestampType;
@@ -56,6 +58,7 @@ pub use network::{SimNetwork, SimSelectable, Weather};
 pub use replication::Lost;
 pub use reply::Reply;
 pub use request::{IncomingRequest, RequestReader};
+pub use sasl::{SaslSettings, SimMechanism};
 pub use settings::{ClusterSettings, TopicSettings};
 pub use topic::{Partition, Topic};
 pub use waiting::Waiting;

@@ -207,7 +207,7 @@ impl State {
                 Some(Event::Answered { token: request.token, body })
             }
             Reply::Silence => Some(Event::Written { token: request.token }),
-            Reply::Close | Reply::Stall | Reply::Later(_) => None,
+            Reply::LastAnswer(_) | Reply::Close | Reply::Stall | Reply::Later(_) => None,
         }
     }
 }

@@ -13,6 +13,8 @@ use crate::waiting::Waiting;
 pub enum Reply {
     /// Send this frame (size included), in these pieces, before the answer to any later request of the connection.
     Answer(Vec<Bytes>),
+    /// Send this frame likewise, and close the connection behind it.
+    LastAnswer(Vec<Bytes>),
     /// Send nothing (`acks=0`), and go on with the next request.
     Silence,
     /// Close the connection.
@@ -38,6 +40,14 @@ impl Reply {
                 debug_assert!(false, "the double filled a field that v{version} lacks: {error}");
                 Self::Close
             }
+        }
+    }
+
+    /// The same answer, and the connection closes behind it.
+    pub(crate) fn and_close(self) -> Self {
+        match self {
+            Self::Answer(segments) => Self::LastAnswer(segments),
+            other => other,
         }
     }
 }

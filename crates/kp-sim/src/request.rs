@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use kp_protocol::api::{
     ApiVersionsRequest, CreateTopicsRequest, FetchRequest, InitProducerIdRequest, ListOffsetsRequest,
-    MetadataRequest, ProduceRequest,
+    MetadataRequest, ProduceRequest, SaslAuthenticateRequest, SaslHandshakeRequest,
 };
 use kp_protocol::{ApiKey, BrokerId, Message, ReceivedHeader, decode_request_header};
 
@@ -30,6 +30,8 @@ pub struct RequestReader {
 pub struct IncomingRequest {
     header: Option<ReceivedHeader>,
     body: Body,
+    /// What was read: of a connection whose tokens go bare it is no request at all, which only the cluster knows.
+    frame: Bytes,
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +46,8 @@ enum Body {
     NewerApiVersions,
     CreateTopics(CreateTopicsRequest),
     InitProducerId(InitProducerIdRequest),
+    SaslHandshake(SaslHandshakeRequest),
+    SaslAuthenticate(SaslAuthenticateRequest),
     /// A request that 0.9 neither answers nor closes on.
     Ignored,
     /// Not a request this broker takes: it closes the connection, as Kafka does.
@@ -64,11 +68,12 @@ impl RequestReader {
     /// Reads the content of a frame, without its size. Never fails: what cannot be read is closed on.
     #[must_use]
     pub fn read(&self, frame: &Bytes) -> IncomingRequest {
-        match decode_request_header(frame) {
+        let frame = frame.clone();
+        match decode_request_header(&frame) {
             Ok((header, body)) => {
-                IncomingRequest { body: self.read_body(&header, &body), header: Some(header) }
+                IncomingRequest { body: self.read_body(&header, &body), header: Some(header), frame }
             }
-            Err(_) => IncomingRequest { header: None, body: Body::Refused },
+            Err(_) => IncomingRequest { header: None, body: Body::Refused, frame },
         }
     }
 
@@ -98,6 +103,10 @@ impl RequestReader {
             ApiKey::ApiVersions => ApiVersionsRequest::parse(body, version).map(Body::ApiVersions),
             ApiKey::CreateTopics => CreateTopicsRequest::parse(body, version).map(Body::CreateTopics),
             ApiKey::InitProducerId => InitProducerIdRequest::parse(body, version).map(Body::InitProducerId),
+            ApiKey::SaslHandshake => SaslHandshakeRequest::parse(body, version).map(Body::SaslHandshake),
+            ApiKey::SaslAuthenticate => {
+                SaslAuthenticateRequest::parse(body, version).map(Body::SaslAuthenticate)
+            }
             _ => return Body::Refused,
         };
         read.unwrap_or(Body::Refused)
@@ -145,12 +154,19 @@ impl SimCluster {
         connection: u64,
         request: IncomingRequest,
     ) -> Reply {
-        let (Some(header), true) = (request.header, self.is_up(broker)) else { return Reply::Close };
+        if !self.is_up(broker) {
+            return Reply::Close;
+        }
+        let at = Moment { now, timestamp_ms };
+        if let Some(reply) = self.bare_token(at, connection, &request.frame) {
+            return reply;
+        }
+        let Some(header) = request.header else { return Reply::Close };
         self.count_request(header.api);
         let strike = self.faults.strike(header.api);
         let outcome = match strike {
             Some(strike) if !strike.carried_out => Reply::Silence,
-            _ => self.carry_out(Moment { now, timestamp_ms }, broker, connection, header, request.body),
+            _ => self.carry_out(at, broker, connection, header, request.body),
         };
         match strike {
             Some(strike) if strike.close => Reply::Close,
@@ -167,6 +183,9 @@ impl SimCluster {
         header: ReceivedHeader,
         body: Body,
     ) -> Reply {
+        if self.is_barred(at, connection, header.api) {
+            return Reply::Close;
+        }
         match body {
             Body::Produce(request, batches) => self.produce(at, broker, &header, request, batches),
             Body::Fetch(request) => self.fetch(at, WaitingFetch::new(at.now, broker, header, request)),
@@ -176,6 +195,8 @@ impl SimCluster {
             Body::NewerApiVersions => self.api_versions_too_new(&header),
             Body::CreateTopics(request) => self.create_topics(&header, &request),
             Body::InitProducerId(request) => self.init_producer_id(&header, &request),
+            Body::SaslHandshake(request) => self.sasl_handshake(at, connection, &header, &request),
+            Body::SaslAuthenticate(request) => self.sasl_authenticate(at, connection, &header, &request),
             Body::Ignored => Reply::Silence,
             Body::Refused => Reply::Close,
             Body::Unanswerable => Reply::Stall,
@@ -189,6 +210,7 @@ impl SimCluster {
                 self.fetch(Moment { now, timestamp_ms }, waiting)
             }
             Waiting::Produce(waiting) if self.is_up(waiting.broker) => self.resume_produce(now, waiting),
+            Waiting::Refusal(waiting) => Self::resume_refusal(now, waiting),
             Waiting::Fetch(_) | Waiting::Produce(_) => Reply::Close,
         }
     }

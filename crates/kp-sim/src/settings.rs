@@ -5,6 +5,7 @@ use kp_protocol::{ApiKey, VersionRange};
 
 use crate::follower_lag::ReplicationLag;
 use crate::kafka_version::KafkaVersion;
+use crate::sasl::SaslSettings;
 
 /// Settings of a whole cluster. Each names the broker key it stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct ClusterSettings {
     pub check_records: bool,
     /// How far followers lie behind.
     pub replication_lag: ReplicationLag,
+    /// How connections authenticate; `None`: they do not (a listener of `PLAINTEXT`).
+    pub sasl: Option<SaslSettings>,
     /// Topic ids and replication lags come from it: the same seed and the same requests give the same bytes.
     pub seed: u64,
 }
@@ -48,6 +51,7 @@ impl Default for ClusterSettings {
             retain: true,
             check_records: true,
             replication_lag: ReplicationLag::NONE,
+            sasl: None,
             seed: 0,
         }
     }

@@ -1,8 +1,10 @@
-//! A request that cannot be answered yet: a Fetch that waits for bytes, a Produce that waits for followers.
-//! Plain values: `fetch.rs` and `replication.rs` look at them again.
+//! A request that cannot be answered yet: a Fetch that waits for bytes, a Produce that waits for followers, a
+//! refusal that is delayed.
+//! Plain values: `fetch.rs`, `replication.rs` and `sasl.rs` look at them again.
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use kp_protocol::api::{FetchRequest, ProduceResponse};
 use kp_protocol::{BrokerId, LeaderEpoch, ReceivedHeader};
 
@@ -13,6 +15,8 @@ pub enum Waiting {
     Fetch(WaitingFetch),
     /// For every in-sync replica (`acks=all`).
     Produce(WaitingProduce),
+    /// For the delay of a refusal (`connection.failed.authentication.delay.ms`).
+    Refusal(WaitingRefusal),
 }
 
 impl Waiting {
@@ -22,8 +26,17 @@ impl Waiting {
         match self {
             Self::Fetch(waiting) => waiting.deadline(),
             Self::Produce(waiting) => waiting.deadline(),
+            Self::Refusal(waiting) => waiting.due,
         }
     }
+}
+
+/// A client that could not authenticate, and is not told yet.
+#[derive(Clone, Debug)]
+pub struct WaitingRefusal {
+    pub(crate) due: Instant,
+    /// The last that it hears; `None` where brokers close without a word.
+    pub(crate) last_word: Option<Vec<Bytes>>,
 }
 
 /// A Fetch request that waits for bytes.

@@ -21,6 +21,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-sender", &["kp-accumulator", "kp-client", "kp-metadata", "kp-protocol", "kp-time"]),
     ("kp-metrics", &["kp-config", "kp-sender"]),
     ("kp-network", &["kp-client", "kp-protocol", "kp-sasl", "kp-time"]),
+    ("kp-tls", &["kp-network"]),
     ("kp-producer", &["kp-record", "kp-metrics", "kp-network"]),
     ("kp-sim", &["kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),
@@ -43,6 +44,7 @@ const FEATURES: &[(&str, &[&str])] = &[
     ("kp-producer", &["default", "futures", "gzip", "lz4", "serde", "snappy", "tokio", "tracing", "zstd"]),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
     ("kp-sim", &["default", "tcp"]),
+    ("kp-tls", &["graviola", "ring"]),
 ];
 
 /// Crates whose normal tree, without default features, holds no runtime and no socket.

@@ -75,7 +75,7 @@ impl SaslProvider for ProducerLogin {
                 Ok(Box::new(OAuthBearer::new(&token)?.extensions(maker.extensions().clone())))
             }
             Sasl::Tokens(source) => Ok(self.token(source.provider(), host)),
-            // Whoever adds one to the configuration adds it here.
+            // A mechanism that the configuration gets later is one here, too.
             other => Err(SaslFailure::WorkFailed {
                 what: ASKING_FOR_CREDENTIALS,
                 problem: format!("there are none for {}", other.mechanism()),

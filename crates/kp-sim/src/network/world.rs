@@ -105,12 +105,12 @@ impl World {
         self.queue.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// What the client has not been told yet.
     /// Work of a mechanism is done: it takes no time.
     pub(super) fn worked(&mut self, number: ConnectionNumber, worked: Worked) {
         self.events.push(SelectorEvent::Worked { number, worked });
     }
 
+    /// What the client has not been told yet.
     pub(super) fn take_events(&mut self, events: &mut Vec<SelectorEvent>) {
         events.append(&mut self.events);
     }
@@ -375,6 +375,12 @@ impl World {
                 let at = link.leaves_broker(now, self.weather.jitter(&mut self.dice));
                 self.plan(at, Happening::AtClient(number, bytes));
                 self.done(now, number);
+            }
+            Reply::LastAnswer(segments) => {
+                let bytes = Bytes::from(segments.concat());
+                let at = link.leaves_broker(now, self.weather.jitter(&mut self.dice));
+                self.plan(at, Happening::AtClient(number, bytes));
+                self.end_by_broker(now, number);
             }
             Reply::Silence => self.done(now, number),
             Reply::Close => self.end_by_broker(now, number),

@@ -77,6 +77,10 @@ impl Connection {
                 segments.iter().try_for_each(|segment| writer.write_all(segment))?;
                 Ok(Next::Read)
             }
+            Reply::LastAnswer(segments) => {
+                segments.iter().try_for_each(|segment| writer.write_all(segment))?;
+                Ok(Next::Close)
+            }
             Reply::Silence => Ok(Next::Read),
             Reply::Stall => {
                 writer.flush()?;

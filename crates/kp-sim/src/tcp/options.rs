@@ -1,6 +1,6 @@
 //! How an embedded broker is set up: the cluster's own settings, and where it listens.
 
-use crate::{ClusterSettings, KafkaVersion};
+use crate::{ClusterSettings, KafkaVersion, SaslSettings};
 
 /// How to start an [`EmbeddedBroker`](super::EmbeddedBroker). What a setting of the cluster means, and what it is if nothing is
 /// said, stands at [`ClusterSettings`]; only the number of copies is another: as many as there are brokers, at most three.
@@ -94,6 +94,13 @@ impl EmbeddedOptions {
     #[must_use]
     pub fn with_check_records(mut self, check_records: bool) -> Self {
         self.cluster.check_records = check_records;
+        self
+    }
+
+    /// [`ClusterSettings::sasl`]: mechanisms and users. Without it connections do not authenticate.
+    #[must_use]
+    pub fn with_sasl(mut self, sasl: SaslSettings) -> Self {
+        self.cluster.sasl = Some(sasl);
         self
     }
 

@@ -5,6 +5,8 @@ mod client;
 mod faults;
 mod garbage;
 mod reading;
+mod sasl;
+mod sasl_network;
 #[cfg(feature = "tcp")]
 mod sockets;
 mod topics;

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kp_protocol::api::{
-    FetchRequest, MetadataRequest, PartitionProduceData, ProduceRequest, TopicProduceData,
+    FetchRequest, MetadataRequest, PartitionProduceData, ProduceRequest, SaslAuthenticateRequest,
+    SaslHandshakeRequest, TopicProduceData,
 };
 use kp_protocol::{
     ApiKey, BrokerId, ErrorCode, Message, Request, RequestHeader, decode_response_header, encode_request,
 };
-use kp_sim::Fault;
-use kp_sim::TopicSettings;
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
+use kp_sim::{Fault, SaslSettings, SimMechanism, TopicSettings};
 
 use crate::client::{batch, fetch_request, values};
 
@@ -215,4 +215,28 @@ fn garbage_closes_the_connection_and_no_other() {
     assert!(is_closed(&mut bad));
     good.write_all(&frame(1, 12, &MetadataRequest::default())).unwrap();
     assert_eq!(answer::<MetadataRequest>(&mut good, 12).0, 1);
+}
+
+// SE3, SE9
+#[test]
+fn an_embedded_broker_serves_who_has_the_password_and_closes_behind_a_refusal() {
+    let sasl = SaslSettings::new([SimMechanism::Plain]).with_user("alice", "alice-secret");
+    let sasl = sasl.with_failure_delay(Duration::ZERO);
+    let broker = EmbeddedBroker::start(EmbeddedOptions::new().with_sasl(sasl)).unwrap();
+    for (token, is_good) in [("\0alice\0alice-secret", true), ("\0alice\0wrong", false)] {
+        let handshake = SaslHandshakeRequest { mechanism: "PLAIN".into(), ..Default::default() };
+        let shown = SaslAuthenticateRequest { auth_bytes: token.into(), ..Default::default() };
+        let mut stream = connect(address(&broker, FIRST));
+        let all = [frame(1, 1, &handshake), frame(2, 2, &shown), frame(3, 12, &MetadataRequest::default())];
+        stream.write_all(&all.concat()).unwrap();
+        assert_eq!(answer::<SaslHandshakeRequest>(&mut stream, 1).1.error_code, ErrorCode::NONE);
+        let (_, judged) = answer::<SaslAuthenticateRequest>(&mut stream, 2);
+        assert_eq!(judged.error_code == ErrorCode::NONE, is_good);
+        if is_good {
+            assert_eq!(answer::<MetadataRequest>(&mut stream, 12).0, 3);
+        } else {
+            assert!(is_closed(&mut stream));
+        }
+    }
+    broker.shutdown();
 }

@@ -153,6 +153,26 @@ fn a_token_serves_later_connections_for_four_fifths_of_its_life() {
 }
 
 #[test]
+fn no_text_of_a_builder_has_a_secret_in_it() {
+    let secret = "hunter2-planted";
+    let line = format!(r#"a.PlainLoginModule required username="a" password="{secret}";"#);
+    let config = || {
+        ProducerConfig::default()
+            .bootstrap_servers("b:1")
+            .security(crate::config::Security::plaintext())
+            .sasl(Sasl::scram_sha256("alice", secret))
+    };
+    let mut wrong = config();
+    wrong.set("sasl.jaas.config", line).expect("it is text");
+    let builder = crate::Producer::builder(wrong);
+    let printed = format!("{builder:?} {builder:#?}");
+    let error = builder.build().expect_err("the credentials stand in two places");
+    let texts = format!("{printed} {error} {error:?} {:?}", crate::Producer::builder(config()));
+    assert!(!texts.contains(secret), "{texts}");
+    assert!(error.to_string().contains("V11"), "{error}");
+}
+
+#[test]
 fn no_text_of_a_login_has_a_secret_in_it() {
     let secret = "hunter2-planted";
     for sasl in [Sasl::plain("alice", secret), Sasl::scram_sha512("alice", secret)] {

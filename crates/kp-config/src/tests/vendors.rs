@@ -1,0 +1,73 @@
+//! The `.properties` of the services that people run, in the form that their guides have (`testdata/vendors`): what each comes to here.
+//! Where TLS is asked for, the credentials are read and the protocol is refused; where something else is not there yet, its key is
+//! named.
+
+use kp_sasl::ScramHash;
+
+use crate::*;
+
+macro_rules! vendor {
+    ($name:literal) => {
+        include_str!(concat!("../../testdata/vendors/", $name, ".properties"))
+    };
+}
+
+fn read(text: &str) -> ProducerConfig {
+    ProducerConfig::from_properties_str(text).expect("it is a .properties file")
+}
+
+fn sasl(text: &str) -> Option<Sasl> {
+    read(text).check_security().unwrap_or_else(|error| panic!("{error}")).sasl
+}
+
+/// The key that is refused.
+fn refused(text: &str) -> String {
+    let error = read(text).check().expect_err("kp does not have it yet");
+    assert!(matches!(error, ConfigError::NotImplemented { .. }), "{error}");
+    error.key().unwrap_or_default().to_owned()
+}
+
+// A6
+#[test]
+fn files_of_services_with_passwords_are_read_as_they_are() {
+    for (text, expected) in [
+        (vendor!("confluent-cloud"), Sasl::plain("CLUSTERAPIKEY", "cluster/api+secret==")),
+        (vendor!("msk-scram"), Sasl::scram_sha512("alice", "alice-secret")),
+        (vendor!("aiven-scram"), Sasl::scram_sha256("avnadmin", "AVNS_alice-secret")),
+        (vendor!("redpanda"), Sasl::scram_sha256("alice", "alice-secret")),
+        (
+            vendor!("event-hubs"),
+            Sasl::plain(
+                "$ConnectionString",
+                "Endpoint=sb://example.servicebus.windows.net/;SharedAccessKeyName=RootManageSharedAccessKey;\
+                 SharedAccessKey=a/b+c=",
+            ),
+        ),
+    ] {
+        assert_eq!(sasl(text), Some(expected), "{text}");
+        assert_eq!(refused(text), "security.protocol", "TLS is not there yet: {text}");
+    }
+}
+
+// A6
+#[test]
+fn files_without_tls_work_as_they_are() {
+    for (text, expected) in [
+        (vendor!("databricks-shaded"), Sasl::plain("alice", "alice-secret")),
+        (vendor!("librdkafka"), Sasl::scram_sha512("alice", "alice-secret")),
+    ] {
+        let validated = read(text).validate().unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(validated.settings.security.protocol, SecurityProtocol::SaslPlaintext);
+        assert_eq!(validated.settings.security.sasl, Some(expected), "{text}");
+    }
+    let Some(Sasl::Scram { hash, .. }) = sasl(vendor!("librdkafka")) else { panic!("SCRAM") };
+    assert_eq!(hash, ScramHash::Sha512);
+}
+
+// A6
+#[test]
+fn files_of_services_whose_way_to_log_in_comes_later_name_the_key() {
+    assert_eq!(refused(vendor!("confluent-cloud-oauth")), "sasl.oauthbearer.token.endpoint.url");
+    assert_eq!(refused(vendor!("msk-iam")), "sasl.mechanism");
+    assert_eq!(refused(vendor!("cloudera")), "sasl.mechanism");
+}

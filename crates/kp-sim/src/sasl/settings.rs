@@ -1,0 +1,120 @@
+//! How the double authenticates its clients: plain values, filled in by the host of the double.
+
+use std::time::Duration;
+
+use kp_sasl::{MIN_ITERATIONS, ScramHash, Secret};
+
+/// A mechanism that the double speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum SimMechanism {
+    /// PLAIN.
+    Plain,
+    /// SCRAM-SHA-256.
+    ScramSha256,
+    /// SCRAM-SHA-512.
+    ScramSha512,
+    /// OAUTHBEARER with unsecured tokens, as Kafka takes them for development: the subject is the principal.
+    OAuthBearer,
+}
+
+impl SimMechanism {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Plain, Self::ScramSha256, Self::ScramSha512, Self::OAuthBearer];
+
+    /// The name on the wire (`sasl.mechanism`).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => ScramHash::Sha256.mechanism(),
+            Self::ScramSha512 => ScramHash::Sha512.mechanism(),
+            Self::OAuthBearer => "OAUTHBEARER",
+        }
+    }
+}
+
+/// Mechanisms and users of a cluster. Each setting names the broker key it stands for. Passwords are not in `Debug`.
+///
+/// ```
+/// use kp_sim::{ClusterSettings, SaslSettings, SimMechanism};
+/// let sasl = SaslSettings::new([SimMechanism::Plain, SimMechanism::ScramSha512]).with_user("alice", "alice-secret");
+/// let settings = ClusterSettings { sasl: Some(sasl), ..ClusterSettings::default() };
+/// assert!(!format!("{settings:?}").contains("alice-secret"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaslSettings {
+    mechanisms: Vec<SimMechanism>,
+    users: Vec<(String, Secret)>,
+    max_reauth: Option<Duration>,
+    failure_delay: Duration,
+    iterations: u32,
+}
+
+impl SaslSettings {
+    /// These mechanisms (`sasl.enabled.mechanisms`), and no user yet.
+    #[must_use]
+    pub fn new(mechanisms: impl IntoIterator<Item = SimMechanism>) -> Self {
+        Self {
+            mechanisms: mechanisms.into_iter().collect(),
+            users: Vec::new(),
+            max_reauth: None,
+            failure_delay: Duration::from_millis(100),
+            iterations: MIN_ITERATIONS,
+        }
+    }
+
+    /// A user of PLAIN and SCRAM. Said twice, the second password counts.
+    #[must_use]
+    pub fn with_user(mut self, user: impl Into<String>, password: impl Into<Secret>) -> Self {
+        self.set_password(&user.into(), Some(password.into()));
+        self
+    }
+
+    /// After how long a client must authenticate anew (`connections.max.reauth.ms`); unless it is said, never.
+    #[must_use]
+    pub fn with_max_reauth(self, max_reauth: Duration) -> Self {
+        Self { max_reauth: Some(max_reauth), ..self }
+    }
+
+    /// How long a refusal takes (`connection.failed.authentication.delay.ms`); 100 ms unless it is said.
+    #[must_use]
+    pub fn with_failure_delay(self, failure_delay: Duration) -> Self {
+        Self { failure_delay, ..self }
+    }
+
+    /// Iterations of SCRAM; 4096 unless it is said.
+    #[must_use]
+    pub fn with_iterations(self, iterations: u32) -> Self {
+        Self { iterations, ..self }
+    }
+
+    pub(crate) fn set_password(&mut self, user: &str, password: Option<Secret>) {
+        self.users.retain(|(known, _)| known != user);
+        self.users.extend(password.map(|password| (user.to_owned(), password)));
+    }
+
+    pub(super) fn password(&self, user: &str) -> Option<&Secret> {
+        self.users.iter().find(|(known, _)| known == user).map(|(_, password)| password)
+    }
+
+    pub(super) fn mechanism(&self, name: &str) -> Option<SimMechanism> {
+        self.mechanisms.iter().copied().find(|mechanism| mechanism.name() == name)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.mechanisms.iter().map(|mechanism| mechanism.name())
+    }
+
+    pub(super) fn max_reauth(&self) -> Option<Duration> {
+        self.max_reauth
+    }
+
+    pub(super) fn failure_delay(&self) -> Duration {
+        self.failure_delay
+    }
+
+    pub(super) fn iterations(&self) -> u32 {
+        self.iterations
+    }
+}

@@ -1,0 +1,172 @@
+//! Settings, read and checked: what each connection of a client begins with. Reads files once, and never again.
+
+use crate::settings::{Identity, TlsSettings};
+use crate::{TlsConfigError, suites, unnamed::Unnamed};
+use kp_protocol::text::shown;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier, client::WantsClientCert};
+use std::fmt;
+use std::sync::Arc;
+
+/// What the connections of one client share. Sessions are resumed within it.
+#[derive(Clone)]
+pub struct TlsClient {
+    config: Arc<ClientConfig>,
+    facts: Arc<Facts>,
+}
+
+/// What messages say of a client.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    /// Such as "the 2 authorities of ssl.truststore.location=/etc/ca.pem".
+    pub(crate) authorities: String,
+    /// Such as "TLS 1.2 and 1.3".
+    pub(crate) versions: &'static str,
+    /// Whether it has a certificate to show.
+    pub(crate) has_identity: bool,
+    warnings: Vec<String>,
+}
+
+impl fmt::Debug for TlsClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsClient").field("facts", &self.facts).finish_non_exhaustive()
+    }
+}
+
+impl TlsClient {
+    /// Reads what `settings` name, and checks it.
+    ///
+    /// # Errors
+    /// A file, a certificate or a key cannot be used, or nothing is left to speak.
+    pub fn new(settings: &TlsSettings, provider: &CryptoProvider) -> Result<Self, TlsConfigError> {
+        let mut warnings = Vec::new();
+        let provider = Arc::new(restricted(settings, provider, &mut warnings)?);
+        let (roots, authorities) = roots(settings, &mut warnings)?;
+        let no_combination =
+            |error: rustls::Error| TlsConfigError::NoCombination { cause: error.to_string() };
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&settings.versions.supported())
+            .map_err(no_combination)?;
+        if !settings.names_are_checked {
+            warnings.push(
+                "ssl.endpoint.identification.algorithm is empty: any certificate of the trusted authorities is taken \
+                 for the broker's"
+                    .into(),
+            );
+        }
+        let builder = verified(builder, settings, roots, &provider);
+        let mut config = match &settings.identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => identified(builder, identity)?,
+        };
+        // Records are in order, and a request that arrives twice is written twice.
+        config.enable_early_data = false;
+        let facts = Facts {
+            authorities,
+            versions: settings.versions.shown(),
+            has_identity: settings.identity.is_some(),
+            warnings,
+        };
+        Ok(Self { config: Arc::new(config), facts: Arc::new(facts) })
+    }
+
+    /// What is unusual about the settings, to be logged once.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.facts.warnings
+    }
+
+    pub(crate) fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
+    }
+
+    pub(crate) fn facts(&self) -> Arc<Facts> {
+        Arc::clone(&self.facts)
+    }
+}
+
+/// The broker's name as a certificate has it; or why it cannot be in one.
+pub(crate) fn server_name(host: &str) -> Result<ServerName<'static>, String> {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    ServerName::try_from(bare.to_owned()).map_err(|_| {
+        let why = if bare.is_ascii() {
+            "no certificate can be for it"
+        } else {
+            "a certificate has such a name in its ASCII form, which begins with xn--; use that"
+        };
+        format!("the host name {:?} cannot be checked: {why}", shown(bare))
+    })
+}
+
+/// The provider with the suites that are wanted.
+fn restricted(
+    settings: &TlsSettings,
+    provider: &CryptoProvider,
+    warnings: &mut Vec<String>,
+) -> Result<CryptoProvider, TlsConfigError> {
+    let mut provider = provider.clone();
+    if !settings.suites.is_empty() {
+        let (suites, unknown) = suites::chosen(&settings.suites, &provider)?;
+        provider.cipher_suites = suites;
+        let left_out = |name| format!("ssl.cipher.suites: {name} is left out: it is unknown or not safe");
+        warnings.extend(unknown.into_iter().map(left_out));
+    }
+    Ok(provider)
+}
+
+fn roots(
+    settings: &TlsSettings,
+    warnings: &mut Vec<String>,
+) -> Result<(RootCertStore, String), TlsConfigError> {
+    let mut roots = RootCertStore::empty();
+    if let Some(source) = &settings.trusted {
+        let certificates = source.certificates()?;
+        for (at, certificate) in certificates.into_iter().enumerate() {
+            roots.add(certificate).map_err(|error| TlsConfigError::Pem {
+                key: source.key(),
+                cause: format!("certificate {} of {} cannot be used: {error}", at + 1, source.shown()),
+            })?;
+        }
+        let words = format!("the {} authorities of {}", roots.len(), source.shown());
+        return Ok((roots, words));
+    }
+    let found = rustls_native_certs::load_native_certs();
+    let (_, ignored) = roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let cause = found.errors.first().map_or_else(|| "none are there".into(), ToString::to_string);
+        return Err(TlsConfigError::NoSystemRoots { cause });
+    }
+    if ignored > 0 {
+        warnings.push(format!("{ignored} certificate authorities of the system cannot be used"));
+    }
+    let words = format!("the {} authorities of the system", roots.len());
+    Ok((roots, words))
+}
+
+fn verified(
+    builder: ConfigBuilder<ClientConfig, WantsVerifier>,
+    settings: &TlsSettings,
+    roots: RootCertStore,
+    provider: &CryptoProvider,
+) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    if settings.names_are_checked {
+        return builder.with_root_certificates(roots);
+    }
+    let verifier = Unnamed::new(roots, provider.signature_verification_algorithms);
+    builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+}
+
+fn identified(
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    identity: &Identity,
+) -> Result<ClientConfig, TlsConfigError> {
+    let (chain, key) = (identity.chain.certificates()?, identity.key.private_key()?);
+    builder.with_client_auth_cert(chain, key).map_err(|error| TlsConfigError::Identity {
+        key: identity.key.key(),
+        cause: match error {
+            rustls::Error::InconsistentKeys(_) => "the key is not that of the first certificate".into(),
+            other => other.to_string(),
+        },
+    })
+}

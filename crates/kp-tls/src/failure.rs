@@ -1,0 +1,214 @@
+//! Why a connection was given up, in words that name what to change. Made from the fields of `rustls`' errors; what a
+//! broker sent is made harmless and cut.
+
+use crate::client::Facts;
+use crate::moment::shown as moment;
+use kp_protocol::text::shown;
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
+use std::fmt;
+
+/// What kind of failure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsFailureKind {
+    /// The broker's certificate is not believed.
+    Certificate,
+    /// The broker refused, in an alert: often the certificate of this client, or the lack of one.
+    Refused,
+    /// The broker and the client have nothing in common.
+    Incompatible,
+    /// What came is no TLS, or breaks its rules.
+    Protocol,
+    /// The connection was closed or lost before it was made; as a connection without TLS, it is tried again.
+    Lost,
+}
+
+/// Why a connection was given up. It is inside the [`std::io::Error`] of an event or a read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFailure {
+    kind: TlsFailureKind,
+    text: String,
+}
+
+impl fmt::Display for TlsFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for TlsFailure {}
+
+/// What was seen of the connection, for a better guess at what is on the other side.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) facts: &'a Facts,
+    /// The first bytes that came.
+    pub(crate) first: &'a [u8],
+}
+
+impl TlsFailure {
+    /// See [`TlsFailureKind`].
+    #[must_use]
+    pub fn kind(&self) -> TlsFailureKind {
+        self.kind
+    }
+
+    pub(crate) fn new(kind: TlsFailureKind, text: String) -> Self {
+        Self { kind, text }
+    }
+
+    /// The other side closed in the handshake.
+    pub(crate) fn closed(seen: Seen<'_>) -> Self {
+        let text = if seen.first.is_empty() {
+            "the connection was closed during the TLS handshake, before anything came back: a listener without TLS? \
+             (then security.protocol is PLAINTEXT or SASL_PLAINTEXT)"
+        } else {
+            "the connection was closed during the TLS handshake"
+        };
+        Self::new(TlsFailureKind::Lost, text.into())
+    }
+
+    pub(crate) fn of(error: &Error, seen: Seen<'_>) -> Self {
+        let (kind, text) = match error {
+            Error::InvalidCertificate(error) => (
+                TlsFailureKind::Certificate,
+                format!("the broker's certificate {}", certificate(error, seen)),
+            ),
+            Error::NoCertificatesPresented => {
+                (TlsFailureKind::Certificate, "the broker showed no certificate".into())
+            }
+            Error::AlertReceived(alert) => (TlsFailureKind::Refused, refusal(*alert, seen.facts)),
+            Error::PeerIncompatible(error) => (TlsFailureKind::Incompatible, incompatible(error, seen.facts)),
+            Error::InvalidMessage(error) => (TlsFailureKind::Protocol, no_tls(error, seen.first)),
+            other => (TlsFailureKind::Protocol, format!("the broker broke the rules of TLS: {other}")),
+        };
+        Self::new(kind, text)
+    }
+}
+
+/// What is wrong with the broker's certificate.
+fn certificate(error: &CertificateError, seen: Seen<'_>) -> String {
+    use CertificateError as E;
+    let host = shown(seen.host);
+    match error {
+        E::UnknownIssuer => format!(
+            "is not signed by any of {}: name its authority in ssl.truststore.location or ssl.truststore.certificates, \
+             or let the broker send the certificates between",
+            seen.facts.authorities
+        ),
+        E::ExpiredContext { time, not_after } => format!(
+            "expired on {}; the clock of this machine says {}",
+            moment(*not_after),
+            moment(*time)
+        ),
+        E::NotValidYetContext { time, not_before } => format!(
+            "is not valid before {}; the clock of this machine says {}",
+            moment(*not_before),
+            moment(*time)
+        ),
+        E::NotValidForNameContext { presented, .. } => wrong_name(host, presented),
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
+            "is not for servers: its extended key usage lacks serverAuth".into()
+        }
+        E::Revoked => "is revoked".into(),
+        E::BadSignature => format!(
+            "has a signature that is wrong: its authority may have the name of one of {}, but another key",
+            seen.facts.authorities
+        ),
+        E::Other(error) if error.to_string().contains("CaUsedAsEndEntity") => {
+            "is that of an authority (CA:TRUE), which must not be a server's: let the authority sign one for the broker"
+                .into()
+        }
+        E::Other(error) if error.to_string().contains("UnsupportedCertVersion") => {
+            "is of X.509 version 1, which has no names: issue one of version 3, with a subjectAltName".into()
+        }
+        other => format!("cannot be used: {other}"),
+    }
+}
+
+fn wrong_name(host: impl fmt::Display, presented: &[String]) -> String {
+    /// An operator who looks for a name reads no more.
+    const NAMES_SHOWN: usize = 10;
+    if presented.is_empty() {
+        return format!(
+            "is for no host: it has no subjectAltName, and its common name is not looked at, as Java would; issue it \
+             with a subjectAltName for {host}"
+        );
+    }
+    let mut names: Vec<String> =
+        presented.iter().take(NAMES_SHOWN).map(|name| shown(name).to_string()).collect();
+    if presented.len() > NAMES_SHOWN {
+        names.push(format!("{} more", presented.len() - NAMES_SHOWN));
+    }
+    format!(
+        "is not for {host}, but for {}: connect by a name that is in it (bootstrap.servers, the broker's \
+         advertised.listeners), or add {host} to its subjectAltName",
+        names.join(", ")
+    )
+}
+
+/// What an alert of the broker says.
+fn refusal(alert: AlertDescription, facts: &Facts) -> String {
+    use AlertDescription as A;
+    let name = alert_name(alert);
+    match alert {
+        A::CertificateRequired | A::BadCertificate | A::NoCertificate if !facts.has_identity => format!(
+            "the broker wants a certificate of this client (alert {name}), and none is configured: ssl.keystore.location, \
+             or ssl.keystore.key and ssl.keystore.certificate.chain"
+        ),
+        A::BadCertificate
+        | A::CertificateRequired
+        | A::CertificateUnknown
+        | A::CertificateExpired
+        | A::CertificateRevoked
+        | A::UnsupportedCertificate
+        | A::UnknownCA
+        | A::AccessDenied
+        | A::DecryptError
+            if facts.has_identity =>
+        {
+            format!(
+                "the broker refused the certificate of this client (alert {name}): it must be valid, for clients, and \
+                 signed by an authority that the broker trusts (ssl.keystore.*)"
+            )
+        }
+        A::ProtocolVersion | A::HandshakeFailure | A::InsufficientSecurity => format!(
+            "the broker has no version or cipher suite in common with this client, which speaks {} (alert {name})",
+            facts.versions
+        ),
+        _ => format!("the broker refused the connection (alert {name})"),
+    }
+}
+
+/// As the specification writes it.
+fn alert_name(alert: AlertDescription) -> String {
+    let mut name = String::new();
+    for letter in format!("{alert:?}").replace("CA", "Ca").chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
+}
+
+fn incompatible(error: &PeerIncompatible, facts: &Facts) -> String {
+    format!(
+        "the broker speaks no TLS that this client does ({error:?}); it speaks {}, with AES-GCM or ChaCha20 and ECDHE",
+        facts.versions
+    )
+}
+
+fn no_tls(error: &InvalidMessage, first: &[u8]) -> String {
+    if first.starts_with(b"HTTP/") {
+        return "what came back is no TLS but HTTP: the port of an HTTP server?".into();
+    }
+    match error {
+        InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion => {
+            "what came back is no TLS: a listener without it? (then security.protocol is PLAINTEXT or SASL_PLAINTEXT)"
+                .into()
+        }
+        other => format!("what came back is no TLS that can be read ({other:?})"),
+    }
+}

@@ -1,0 +1,47 @@
+//! TLS under the connections of kp: settings that are read from PEM, and a selector that encrypts over any other.
+//!
+//! | Looking for | Go to |
+//! |---|---|
+//! | what a client trusts, shows and speaks | [`TlsSettings`], [`PemSource`], [`TlsVersions`] |
+//! | those, read and checked | [`TlsClient`]; what can be wrong with them: [`TlsConfigError`] |
+//! | the connections | [`TlsSelector`] |
+//! | why a connection was given up | [`TlsFailure`], [`TlsFailureKind`] |
+//! | cryptography | [`default_provider`], or one of your own |
+//!
+//! Nothing here opens a socket or starts a thread: bytes move through a [`Selectable`](kp_network::Selectable) below.
+//! No provider of cryptography is installed for the whole process; each client has its own.
+
+#![forbid(unsafe_code)]
+
+mod client;
+mod config_error;
+mod failure;
+mod moment;
+mod pem;
+mod provider;
+mod selector;
+mod session;
+mod settings;
+mod suites;
+mod unnamed;
+mod versions;
+
+pub use client::TlsClient;
+pub use config_error::TlsConfigError;
+pub use failure::{TlsFailure, TlsFailureKind};
+pub use pem::PemSource;
+pub use provider::default_provider;
+#[cfg(feature = "graviola")]
+pub use provider::graviola;
+#[cfg(feature = "ring")]
+pub use provider::ring;
+/// What a provider of one's own is made of.
+pub use rustls::crypto::CryptoProvider;
+pub use selector::TlsSelector;
+pub use settings::TlsSettings;
+pub use versions::TlsVersions;
+
+/// The example of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

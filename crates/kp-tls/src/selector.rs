@@ -1,0 +1,150 @@
+//! A selector that encrypts over another one. Owns the sessions; a connection is told of once its handshake is over.
+
+use crate::client::TlsClient;
+use crate::session::{READ_SIZE, ReadOutcome, Session};
+use bytes::BytesMut;
+use kp_network::{ConnectionNumber, Dial, Selectable, SelectorEvent, Wait, Work};
+use std::collections::BTreeMap;
+use std::io::{self, IoSlice};
+use std::task::{Poll, Waker};
+
+/// Sockets with TLS: those of `S`, of which [`SelectorEvent::Connected`] comes when the handshake is over. A handshake
+/// that fails is a [`SelectorEvent::ConnectFailed`] with a [`TlsFailure`](crate::TlsFailure) inside; what a broker refuses
+/// later, such as the certificate of this client in TLS 1.3, is inside the error of a read.
+#[derive(Debug)]
+pub struct TlsSelector<S> {
+    below: S,
+    client: TlsClient,
+    sessions: BTreeMap<ConnectionNumber, Session>,
+    /// Ciphertext on its way; empty between calls.
+    scratch: BytesMut,
+    /// What the selector below told.
+    told: Vec<SelectorEvent>,
+    /// Told in the next turn without a word from below.
+    due: Vec<SelectorEvent>,
+}
+
+impl<S: Selectable> TlsSelector<S> {
+    /// TLS as `client` speaks it, over the sockets of `below`.
+    pub fn new(below: S, client: TlsClient) -> Self {
+        Self {
+            below,
+            client,
+            sessions: BTreeMap::new(),
+            scratch: BytesMut::with_capacity(READ_SIZE),
+            told: Vec::new(),
+            due: Vec::new(),
+        }
+    }
+
+    /// What follows from an event below, for the client above.
+    fn pass(&mut self, event: SelectorEvent) -> Option<SelectorEvent> {
+        let number = event.number();
+        match event {
+            SelectorEvent::Connected { .. } => self.shake(number),
+            SelectorEvent::Readable { .. } | SelectorEvent::Writable { .. } => {
+                let session = self.sessions.get_mut(&number)?;
+                if !session.is_made() {
+                    return self.shake(number);
+                }
+                let passed =
+                    !matches!(event, SelectorEvent::Writable { .. }) || session.on_writable(&mut self.below);
+                passed.then_some(event)
+            }
+            SelectorEvent::ConnectFailed { .. } => {
+                self.sessions.remove(&number);
+                Some(event)
+            }
+            SelectorEvent::Resolved { .. } | SelectorEvent::Worked { .. } => Some(event),
+        }
+    }
+
+    fn shake(&mut self, number: ConnectionNumber) -> Option<SelectorEvent> {
+        let session = self.sessions.get_mut(&number)?;
+        match session.shake(&mut self.below, &mut self.scratch) {
+            Poll::Pending => None,
+            Poll::Ready(Ok(())) => Some(SelectorEvent::Connected { number }),
+            Poll::Ready(Err(error)) => {
+                self.sessions.remove(&number);
+                self.below.close(number);
+                Some(SelectorEvent::ConnectFailed { number, error })
+            }
+        }
+    }
+}
+
+impl<S: Selectable> Selectable for TlsSelector<S> {
+    fn resolve(&mut self, number: ConnectionNumber, host: &str, port: u16) {
+        self.below.resolve(number, host, port);
+    }
+
+    fn connect(&mut self, dial: Dial<'_>) {
+        match Session::new(&self.client, dial.number, dial.host) {
+            Ok(session) => {
+                self.sessions.insert(dial.number, session);
+                self.below.connect(dial);
+            }
+            Err(failure) => {
+                let error = io::Error::new(io::ErrorKind::InvalidInput, failure);
+                self.due.push(SelectorEvent::ConnectFailed { number: dial.number, error });
+            }
+        }
+    }
+
+    fn write(&mut self, number: ConnectionNumber, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match self.sessions.get_mut(&number) {
+            Some(session) => session.write(&mut self.below, slices),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    fn read(&mut self, number: ConnectionNumber, into: &mut BytesMut) -> Poll<io::Result<usize>> {
+        let Some(session) = self.sessions.get_mut(&number) else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        match session.read(&mut self.below, &mut self.scratch, into) {
+            Ok(ReadOutcome::Read(count)) => Poll::Ready(Ok(count)),
+            Ok(ReadOutcome::Pending) => Poll::Pending,
+            Ok(ReadOutcome::AskAgain) => {
+                self.due.push(SelectorEvent::Readable { number });
+                Poll::Pending
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    fn work(&mut self, number: ConnectionNumber, work: Work) {
+        self.below.work(number, work);
+    }
+
+    fn close(&mut self, number: ConnectionNumber) {
+        if let Some(mut session) = self.sessions.remove(&number) {
+            session.farewell(&mut self.below);
+        }
+        self.below.close(number);
+    }
+
+    fn poll(&mut self, wait: Wait, events: &mut Vec<SelectorEvent>) -> bool {
+        let wait = if self.due.is_empty() { wait } else { Wait::Turn };
+        let mut told = std::mem::take(&mut self.told);
+        let woken = self.below.poll(wait, &mut told);
+        events.append(&mut self.due);
+        for event in told.drain(..) {
+            events.extend(self.pass(event));
+        }
+        self.told = told;
+        woken
+    }
+
+    fn waker(&self) -> Waker {
+        self.below.waker()
+    }
+
+    fn shutdown(&mut self) {
+        for session in self.sessions.values_mut() {
+            session.farewell(&mut self.below);
+        }
+        self.sessions.clear();
+        self.below.shutdown();
+    }
+}

@@ -1,0 +1,79 @@
+//! What a client trusts, shows and speaks: plain data, nothing is read yet.
+
+use crate::{PemSource, TlsVersions};
+
+/// The settings of TLS. Without a call: the system's authorities, no certificate of one's own, TLS 1.2 and 1.3, the
+/// provider's suites, and the names in certificates are checked.
+#[derive(Clone, Debug)]
+pub struct TlsSettings {
+    pub(crate) trusted: Option<PemSource>,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) versions: TlsVersions,
+    pub(crate) suites: Vec<String>,
+    pub(crate) names_are_checked: bool,
+}
+
+/// The client's own certificate, with those of its authorities, and its key.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) chain: PemSource,
+    pub(crate) key: PemSource,
+}
+
+impl Default for TlsSettings {
+    fn default() -> Self {
+        Self {
+            trusted: None,
+            identity: None,
+            versions: TlsVersions::default(),
+            suites: Vec::new(),
+            names_are_checked: true,
+        }
+    }
+}
+
+impl TlsSettings {
+    /// See the type.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Trusts these authorities instead of the system's (`ssl.truststore.*`).
+    #[must_use]
+    pub fn trusting(mut self, authorities: PemSource) -> Self {
+        self.trusted = Some(authorities);
+        self
+    }
+
+    /// Shows this certificate to brokers that ask for one (`ssl.keystore.*`): first the client's own, then those of its
+    /// authorities. Both may be the same file.
+    #[must_use]
+    pub fn identified_by(mut self, chain: PemSource, key: PemSource) -> Self {
+        self.identity = Some(Identity { chain, key });
+        self
+    }
+
+    /// Speaks these versions (`ssl.enabled.protocols`, `ssl.protocol`).
+    #[must_use]
+    pub fn versions(mut self, versions: TlsVersions) -> Self {
+        self.versions = versions;
+        self
+    }
+
+    /// Speaks these suites alone, the most wanted first (`ssl.cipher.suites`), in Java's or OpenSSL's names. None: the
+    /// provider's.
+    #[must_use]
+    pub fn suites<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.suites = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Takes a broker's certificate although it is for another host (`ssl.endpoint.identification.algorithm=`). A host that
+    /// has any certificate of the trusted authorities can then play the broker.
+    #[must_use]
+    pub fn names_unchecked(mut self) -> Self {
+        self.names_are_checked = false;
+        self
+    }
+}

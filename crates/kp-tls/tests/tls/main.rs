@@ -1,0 +1,7 @@
+//! TLS over a wire in memory, against rustls' own server.
+
+mod authority;
+mod connections;
+mod failures;
+mod settings;
+mod wire;
