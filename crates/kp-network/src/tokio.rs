@@ -2,11 +2,11 @@
 //! runtime, a thread or a socket.
 
 mod bell;
-mod helper;
 mod resolver;
 mod selector;
 #[cfg(test)]
 mod tests;
+mod work_thread;
 
 pub use selector::TokioSelector;
 

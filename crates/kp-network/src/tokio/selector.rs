@@ -5,8 +5,8 @@
 //! connected. Owned by one client; made anywhere, polled by one plain thread, dropped anywhere.
 
 use super::bell::Bell;
-use super::helper::Helper;
 use super::resolver::Resolver;
+use super::work_thread::WorkThread;
 use crate::{ConnectionNumber, Dial, Selectable, SelectorEvent, Wait};
 use bytes::BytesMut;
 use kp_sasl::Work;
@@ -36,7 +36,7 @@ pub struct TokioSelector {
     bell: Arc<Bell>,
     ready: Arc<ReadyList>,
     resolver: Resolver,
-    helper: Helper,
+    work_thread: WorkThread,
     host: Option<Host>,
     /// Attempts that failed before there was anything to wait for.
     failed: Vec<(ConnectionNumber, io::Error)>,
@@ -130,7 +130,7 @@ impl TokioSelector {
             receive_buffer,
             ready: Arc::default(),
             resolver: Resolver::new(Arc::clone(&bell)),
-            helper: Helper::new(Arc::clone(&bell)),
+            work_thread: WorkThread::new(Arc::clone(&bell)),
             bell,
             host: None,
             failed: Vec::new(),
@@ -141,7 +141,7 @@ impl TokioSelector {
     /// The thread that does the work of mechanisms bears this name too (`client.id`).
     #[must_use]
     pub fn named(mut self, client_id: &str) -> Self {
-        self.helper.name(client_id);
+        self.work_thread.name(client_id);
         self
     }
 
@@ -195,7 +195,7 @@ impl TokioSelector {
         events.extend(failed.map(|(number, error)| SelectorEvent::ConnectFailed { number, error }));
         let answers = self.resolver.take_answers();
         events.extend(answers.into_iter().map(|(number, result)| SelectorEvent::Resolved { number, result }));
-        let done = self.helper.take_done();
+        let done = self.work_thread.take_done();
         events.extend(done.into_iter().map(|(number, worked)| SelectorEvent::Worked { number, worked }));
         let mut taken = std::mem::take(&mut self.taken);
         self.ready.take(&mut taken);
@@ -323,7 +323,7 @@ impl Selectable for TokioSelector {
     }
 
     fn work(&mut self, number: ConnectionNumber, work: Work) {
-        self.helper.take_on(number, work);
+        self.work_thread.take_on(number, work);
     }
 
     fn close(&mut self, number: ConnectionNumber) {

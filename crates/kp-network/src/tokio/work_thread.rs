@@ -11,7 +11,7 @@ use std::thread;
 
 /// Does work without blocking its owner.
 #[derive(Debug)]
-pub(super) struct Helper {
+pub(super) struct WorkThread {
     desk: Arc<Desk>,
     name: String,
 }
@@ -30,8 +30,8 @@ struct State {
     has_thread: bool,
 }
 
-impl Helper {
-    /// A helper that nudges `bell` when work is done. Starts no thread yet.
+impl WorkThread {
+    /// A thread to be that nudges `bell` when work is done. Starts no thread yet.
     pub(super) fn new(bell: Arc<Bell>) -> Self {
         let name = "kafka-producer-credentials".to_owned();
         Self { desk: Arc::new(Desk { state: Mutex::default(), bell }), name }
@@ -75,7 +75,7 @@ impl Helper {
     }
 }
 
-impl Drop for Helper {
+impl Drop for WorkThread {
     fn drop(&mut self) {
         let asked = std::mem::take(&mut self.desk.lock().asked);
         drop(asked);
@@ -116,7 +116,7 @@ mod tests {
 
     const ONE: ConnectionNumber = ConnectionNumber(1);
 
-    fn done(helper: &Helper) -> Vec<(ConnectionNumber, Worked)> {
+    fn done(helper: &WorkThread) -> Vec<(ConnectionNumber, Worked)> {
         loop {
             let done = helper.take_done();
             if !done.is_empty() {
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn work_is_done_in_order_on_one_thread_that_is_named_after_the_client() {
-        let mut helper = Helper::new(Arc::default());
+        let mut helper = WorkThread::new(Arc::default());
         helper.name("bil\0ling");
         let mut names: Vec<(u32, Option<String>)> = Vec::new();
         for count in 0..3u32 {
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn work_that_panics_has_failed_and_the_next_is_done() {
-        let helper = Helper::new(Arc::default());
+        let helper = WorkThread::new(Arc::default());
         helper.take_on(ONE, Work::new("panic", || panic!("on purpose")));
         let (_, worked) = done(&helper).remove(0);
         let failure = worked.take::<()>("test").unwrap_err();
