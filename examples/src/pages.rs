@@ -26,6 +26,7 @@ pages! {
     FromRskafka "docs/migrating/rskafka.md";
     FromRustRdkafka "docs/migrating/rust-rdkafka.md";
     OldBrokers "docs/old-brokers.md";
+    Security "docs/security.md";
     SendingWell "docs/sending-well.md";
     TestingYourApplication "docs/testing-your-application.md";
     Tuning "docs/tuning.md";
@@ -60,7 +61,8 @@ mod tests {
     }
 
     /// Keys of topics and brokers that the pages name.
-    const KEYS_OF_OTHERS: &[&str] = &["max.message.bytes", "min.insync.replicas"];
+    const KEYS_OF_OTHERS: &[&str] =
+        &["connections.max.reauth.ms", "max.message.bytes", "min.insync.replicas"];
 
     /// The configuration keys that `docs/configuration.md` lists, which is printed from their table.
     fn known_keys() -> BTreeSet<String> {
