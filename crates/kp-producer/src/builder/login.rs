@@ -3,17 +3,16 @@
 //! up, and by the thread that does the network's heavy work; that one may wait for a provider.
 
 use crate::config::{Credentials, Login, Sasl, Token, TokenProvider, TokenRequest};
+use crate::drive::parker::block_on;
 use kp_network::{SaslProvider, ScramKeyCache, ScramKeys};
 use kp_protocol::Timestamp;
 use kp_sasl::{
     Deferred, OAuthBearer, Plain, SaslFailure, SaslMechanism, Scram, ScramHash, ScramNonce, Worked,
 };
-use kp_time::{Clock, ParkedThread};
+use kp_time::Clock;
 use parking_lot::Mutex;
 use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::UNIX_EPOCH;
 
 type Mechanism = Result<Box<dyn SaslMechanism>, SaslFailure>;
@@ -50,7 +49,7 @@ impl ProducerLogin {
                 Some(token) => token,
                 None => {
                     let asked = source.token(TokenRequest::new(&host));
-                    let token = wait_for(asked).map_err(|error| not_given(ASKING_FOR_A_TOKEN, &error))?;
+                    let token = block_on(asked).map_err(|error| not_given(ASKING_FOR_A_TOKEN, &error))?;
                     kept.keep(&token, clock.timestamp_ms());
                     token
                 }
@@ -112,7 +111,7 @@ fn with_credentials(
         Login::Provided(provider) => {
             let provider = Arc::clone(provider);
             Ok(Box::new(Deferred::new(name, ASKING_FOR_CREDENTIALS, move || {
-                let given = wait_for(provider.credentials());
+                let given = block_on(provider.credentials());
                 make(&given.map_err(|error| not_given(ASKING_FOR_CREDENTIALS, &error))?)
             })))
         }
@@ -122,19 +121,6 @@ fn with_credentials(
 
 fn not_given(what: &'static str, why: impl fmt::Display) -> SaslFailure {
     SaslFailure::WorkFailed { what, problem: kp_protocol::text::shown(&why.to_string()).to_string() }
-}
-
-/// Sleeps until the provider has answered.
-fn wait_for<T>(answer: impl Future<Output = T>) -> T {
-    let sleeper = ParkedThread::current();
-    let waker = Waker::from(Arc::clone(&sleeper));
-    let mut answer = pin!(answer);
-    loop {
-        match answer.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(given) => return given,
-            Poll::Pending => sleeper.park(),
-        }
-    }
 }
 
 /// The newest token of a provider, and until when (in milliseconds since the epoch) later connections take it too.

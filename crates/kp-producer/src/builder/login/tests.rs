@@ -4,6 +4,7 @@ use super::*;
 use crate::config::{CredentialsProvider, ProducerConfig, Provided, Secret};
 use kp_sasl::SaslStep;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
 /// A clock that stands at a moment of the epoch.
