@@ -37,7 +37,7 @@ impl BatchSender {
         node: &ReadyNode,
     ) {
         let snapshot = Arc::clone(cluster.snapshot());
-        let mut drained = self.drain(cx, cluster, numbers, node.broker);
+        let mut drained = self.drain(cx, cluster, numbers, &snapshot, node.broker);
         if drained.is_empty() {
             self.lists.drained = drained;
             return;
@@ -69,13 +69,13 @@ impl BatchSender {
         cx: &mut Context<'_>,
         cluster: &mut KnownCluster,
         numbers: &mut Idempotence,
+        snapshot: &Cluster,
         broker: BrokerId,
     ) -> Vec<Drained<Option<Ticket>>> {
         let mut drained = std::mem::take(&mut self.lists.drained);
         let limit = cx.settings.max_request_size;
-        let snapshot = Arc::clone(cluster.snapshot());
-        let mut gate = NumberingGate { idempotence: numbers, cluster: &snapshot, broker };
-        for batch in cx.accumulator.drain(cx.now, &snapshot, broker, limit, &mut gate, &mut drained) {
+        let mut gate = NumberingGate { idempotence: numbers, cluster: snapshot, broker };
+        for batch in cx.accumulator.drain(cx.now, snapshot, broker, limit, &mut gate, &mut drained) {
             // Rule iii: nothing but its own old numbers may go out, and their epoch is over.
             self.fail_queued(cx, cluster, numbers, batch, FailureKind::EpochOver);
         }
