@@ -14,13 +14,15 @@ mod connecting;
 mod in_flight;
 mod probe;
 mod ready;
+mod sasl_messages;
 mod session;
 mod setup;
 mod stage;
 
 pub(crate) use channel::Channel;
 pub(crate) use ready::{Answer, Own, Ready, Taken};
-pub(crate) use session::{Broken, Session};
+pub(crate) use sasl_messages::{Broken, token_body};
+pub(crate) use session::Session;
 pub(crate) use setup::{Setup, Step};
 pub(crate) use stage::SetupContext;
 

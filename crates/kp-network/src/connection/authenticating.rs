@@ -3,14 +3,12 @@
 //! Owns: which answer belongs to the exchange, and how tokens are framed. What is sent and believed is decided by
 //! [`SaslExchange`]; how long it may take, by the deadline of the set-up.
 
-use super::{Answered, Channel, InFlight, Progress, SetupContext, Spoken};
+use super::{Answered, Broken, Channel, InFlight, Progress, SetupContext, Spoken, sasl_messages, token_body};
 use crate::{DisconnectReason, SaslProvider, SetupStage, sasl};
 use bytes::Bytes;
-use kp_protocol::api::{
-    SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
-};
-use kp_protocol::{ApiKey, Message, OldKafka, ProtocolError, encode_body};
-use kp_sasl::{SaslDialect, SaslExchange, SaslFailure, SaslOutput, SaslSession, SaslStage, Secret, Worked};
+use kp_protocol::api::SaslHandshakeRequest;
+use kp_protocol::{ApiKey, OldKafka, ProtocolError, encode_body};
+use kp_sasl::{SaslDialect, SaslExchange, SaslOutput, SaslSession, SaslStage, Secret, Worked};
 
 /// An exchange on a connection that is not ready.
 #[derive(Debug)]
@@ -57,7 +55,7 @@ impl Authenticating {
         channel: &mut Channel,
         context: &mut SetupContext<'_>,
     ) -> Progress<Authenticated> {
-        self.follow(channel, context, SaslExchange::begin)
+        self.follow(channel, context, |exchange| exchange.begin().map_err(Broken::Refused))
     }
 
     /// Takes the broker's next answer, a whole frame.
@@ -71,23 +69,16 @@ impl Authenticating {
             return Progress::broken("an answer to a SASL message that is not written yet");
         }
         if self.dialect.is_bare() && matches!(self.exchange.stage(), SaslStage::Token { .. }) {
-            return self.follow(channel, context, |exchange| exchange.on_bare_token(frame));
+            let step = |exchange: &mut SaslExchange| exchange.on_bare_token(frame).map_err(Broken::Refused);
+            return self.follow(channel, context, step);
         }
         let Answered { request, body } = match self.in_flight.answered(frame) {
             Ok(answered) => answered,
             Err(words) => return Progress::broken(words),
         };
-        let version = request.version;
-        if request.api_key == ApiKey::SaslHandshake {
-            return match SaslHandshakeResponse::parse(&body, version) {
-                Ok(answer) => self.follow(channel, context, |exchange| exchange.on_handshake(&answer)),
-                Err(error) => Progress::broken(format!("SaslHandshake answer: {error}")),
-            };
-        }
-        match SaslAuthenticateResponse::parse(&body, version) {
-            Ok(answer) => self.follow(channel, context, |exchange| exchange.on_authenticate(&answer)),
-            Err(error) => Progress::broken(format!("SaslAuthenticate answer: {error}")),
-        }
+        self.follow(channel, context, |exchange| {
+            sasl_messages::answered(exchange, request.api_key, request.version, &body)
+        })
     }
 
     /// Work that the stage handed out is done.
@@ -97,7 +88,7 @@ impl Authenticating {
         context: &mut SetupContext<'_>,
         worked: Worked,
     ) -> Progress<Authenticated> {
-        self.follow(channel, context, |exchange| exchange.on_worked(worked))
+        self.follow(channel, context, |exchange| exchange.on_worked(worked).map_err(Broken::Refused))
     }
 
     /// Whether the stage ends when the channel is empty.
@@ -135,12 +126,13 @@ impl Authenticating {
         &mut self,
         channel: &mut Channel,
         context: &mut SetupContext<'_>,
-        step: impl FnOnce(&mut SaslExchange) -> Result<SaslOutput, SaslFailure>,
+        step: impl FnOnce(&mut SaslExchange) -> Result<SaslOutput, Broken>,
     ) -> Progress<Authenticated> {
         let stage = self.exchange.stage();
         let output = match step(&mut self.exchange) {
             Ok(output) => output,
-            Err(failure) => return Progress::Broken(sasl::failed(stage, &failure)),
+            Err(Broken::Refused(failure)) => return Progress::Broken(sasl::failed(stage, &failure)),
+            Err(Broken::Protocol(words)) => return Progress::broken(words),
         };
         let sent = match output {
             SaslOutput::Handshake { request, version } => {
@@ -181,8 +173,7 @@ impl Authenticating {
         token: Secret,
         version: i16,
     ) -> Result<(), ProtocolError> {
-        let request = SaslAuthenticateRequest { auth_bytes: token.into_bytes(), ..Default::default() };
-        let body = encode_body(version, &request)?;
+        let body = token_body(token, version)?;
         context.ask(channel, &mut self.in_flight, (), (ApiKey::SaslAuthenticate, version), body)
     }
 }

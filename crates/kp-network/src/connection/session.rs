@@ -10,11 +10,10 @@
 //! that nothing is sent on is not renewed, and being late is harmless, since a broker takes an exchange also after the
 //! end of a session. Owned by [`Ready`](super::Ready); told `now`, asks no clock.
 
+use super::{Broken, sasl_messages};
 use bytes::Bytes;
-use kp_protocol::api::{SaslAuthenticateResponse, SaslHandshakeResponse};
-use kp_protocol::{ApiKey, Message};
-use kp_sasl::{SaslDialect, SaslExchange, SaslFailure, SaslMechanism, SaslOutput, SaslSession, Worked};
-use std::sync::Arc;
+use kp_protocol::ApiKey;
+use kp_sasl::{SaslDialect, SaslExchange, SaslMechanism, SaslOutput, SaslSession, Worked};
 use std::time::Instant;
 
 /// See the module.
@@ -26,15 +25,6 @@ pub(crate) struct Session {
     /// When the last renewal began, if there was one.
     began: Option<Instant>,
     renewing: Option<SaslExchange>,
-}
-
-/// Why a step of a renewal ends the connection.
-#[derive(Debug)]
-pub(crate) enum Broken {
-    /// One end did not agree.
-    Refused(SaslFailure),
-    /// The broker broke the protocol.
-    Protocol(Arc<str>),
 }
 
 impl Session {
@@ -64,14 +54,7 @@ impl Session {
 
     /// The broker answered a request of the renewal.
     pub(super) fn answered(&mut self, api: ApiKey, version: i16, body: &Bytes) -> Result<SaslOutput, Broken> {
-        let exchange = self.exchange()?;
-        let unreadable = |error| Broken::Protocol(format!("{api} answer: {error}").into());
-        let output = if api == ApiKey::SaslHandshake {
-            exchange.on_handshake(&SaslHandshakeResponse::parse(body, version).map_err(unreadable)?)
-        } else {
-            exchange.on_authenticate(&SaslAuthenticateResponse::parse(body, version).map_err(unreadable)?)
-        };
-        output.map_err(Broken::Refused)
+        sasl_messages::answered(self.exchange()?, api, version, body)
     }
 
     pub(super) fn worked(&mut self, worked: Worked) -> Result<SaslOutput, Broken> {

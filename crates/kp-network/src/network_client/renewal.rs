@@ -2,9 +2,8 @@
 //! [`Session`](crate::connection::Session), the channel and the selector. When, the session decides.
 
 use super::{NetworkClient, Timer};
-use crate::connection::{Broken, Own, Ready};
+use crate::connection::{Broken, Own, Ready, token_body};
 use crate::{DisconnectReason, Event, Readiness, Selectable, WaitReason, sasl};
-use kp_protocol::api::SaslAuthenticateRequest;
 use kp_protocol::{ApiKey, BrokerId, ProtocolError, Segments, encode_body};
 use kp_sasl::{SaslOutput, SaslSession, Worked};
 use std::sync::Arc;
@@ -64,9 +63,7 @@ impl<S: Selectable> NetworkClient<S> {
                 self.ask_itself(now, id, ApiKey::SaslHandshake, version, body).map_err(unsayable)
             }
             SaslOutput::Authenticate { token, version } => {
-                let request =
-                    SaslAuthenticateRequest { auth_bytes: token.into_bytes(), ..Default::default() };
-                let body = encode_body(version, &request).map_err(unsayable)?;
+                let body = token_body(token, version).map_err(unsayable)?;
                 self.ask_itself(now, id, ApiKey::SaslAuthenticate, version, body).map_err(unsayable)
             }
             SaslOutput::Work(work) => {
