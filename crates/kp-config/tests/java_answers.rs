@@ -2,7 +2,11 @@
 //! that asked it is `xtask/java/ConfigAnswers.java`). kp makes the same of them; what it does otherwise on purpose is
 //! [`DIFFERENCES`].
 
+#[path = "java_answers/unescaped.rs"]
+mod unescaped;
+
 use kp_config::{ConfigError, KEYS, KeyInfo, KeyType, ProducerConfig, State};
+use unescaped::unescaped;
 
 const ANSWERS: &str = include_str!("../testdata/java-answers.txt");
 
@@ -95,20 +99,6 @@ fn asked(pairs: &[(&'static str, String)]) -> Result<Option<String>, ConfigError
 /// Java's `String::trim`: all that is not above a blank, and no other white space.
 fn java_trimmed(text: &str) -> &str {
     text.trim_matches(|letter| letter <= ' ')
-}
-
-/// `\uXXXX`, in UTF-16.
-fn unescaped(text: &str) -> String {
-    let mut units = Vec::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("\\u") {
-        let (digits, behind) = after.split_at(4);
-        units.extend(before.encode_utf16());
-        units.push(u16::from_str_radix(digits, 16).expect("four digits"));
-        rest = behind;
-    }
-    units.extend(rest.encode_utf16());
-    String::from_utf16(&units).expect("whole letters")
 }
 
 fn cases() -> Vec<Case> {

@@ -1,24 +1,14 @@
 //! Nine hundred lines, and what Java's client reads in each (`testdata/jaas-answers.txt`).
 
+#[path = "../../tests/java_answers/unescaped.rs"]
+mod unescaped;
+
 use std::collections::BTreeMap;
 
 use super::JaasEntry;
+use unescaped::unescaped;
 
 const ANSWERS: &str = include_str!("../../testdata/jaas-answers.txt");
-
-/// `\uXXXX`, in UTF-16.
-fn unescaped(text: &str) -> String {
-    let mut units = Vec::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("\\u") {
-        let (digits, behind) = after.split_at(4);
-        units.extend(before.encode_utf16());
-        units.push(u16::from_str_radix(digits, 16).expect("four digits"));
-        rest = behind;
-    }
-    units.extend(rest.encode_utf16());
-    String::from_utf16(&units).expect("whole letters")
-}
 
 /// Module and options; `None` if the line is refused.
 type Read = Option<(String, BTreeMap<String, String>)>;
