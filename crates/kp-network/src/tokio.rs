@@ -2,6 +2,7 @@
 //! runtime, a thread or a socket.
 
 mod bell;
+mod desk;
 mod resolver;
 mod selector;
 #[cfg(test)]

@@ -2,39 +2,23 @@
 //! send. One thread, so that a cluster of many brokers does not take all cores; it ends when nothing is left to do.
 
 use super::bell::Bell;
+use super::desk::Desk;
 use crate::ConnectionNumber;
 use kp_sasl::{SaslFailure, Work, Worked};
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::Arc;
 
 /// Does work without blocking its owner.
 #[derive(Debug)]
 pub(super) struct WorkThread {
-    desk: Arc<Desk>,
+    desk: Desk<(ConnectionNumber, Work), (ConnectionNumber, Worked)>,
     name: String,
-}
-
-/// Shared with the thread. The lock is never held while work is done.
-#[derive(Debug)]
-struct Desk {
-    state: Mutex<State>,
-    bell: Arc<Bell>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    asked: VecDeque<(ConnectionNumber, Work)>,
-    done: Vec<(ConnectionNumber, Worked)>,
-    has_thread: bool,
 }
 
 impl WorkThread {
     /// A thread to be that nudges `bell` when work is done. Starts no thread yet.
     pub(super) fn new(bell: Arc<Bell>) -> Self {
-        let name = "kafka-producer-credentials".to_owned();
-        Self { desk: Arc::new(Desk { state: Mutex::default(), bell }), name }
+        Self { desk: Desk::new(bell, 1, run), name: "kafka-producer-credentials".to_owned() }
     }
 
     /// The thread's name tells whose it is.
@@ -48,71 +32,32 @@ impl WorkThread {
 
     /// Does `work` after what it has already; the result comes out of [`take_done`](Self::take_done), after a nudge.
     pub(super) fn take_on(&self, number: ConnectionNumber, work: Work) {
-        let mut state = self.desk.lock();
-        state.asked.push_back((number, work));
-        if std::mem::replace(&mut state.has_thread, true) {
-            return;
-        }
-        drop(state);
-        let desk = Arc::clone(&self.desk);
-        let started = thread::Builder::new().name(self.name.clone()).spawn(move || desk.serve());
-        if let Err(error) = started {
-            let mut state = self.desk.lock();
-            state.has_thread = false;
-            let State { asked, done, .. } = &mut *state;
-            done.extend(asked.drain(..).map(|(number, work)| {
-                let problem = format!("no thread to do it: {error}");
-                (number, Worked::failed(SaslFailure::WorkFailed { what: work.what(), problem }))
-            }));
-            drop(state);
-            self.desk.bell.nudge();
-        }
+        self.desk.ask((number, work), &self.name, |(number, work), error| {
+            (number, failed(work.what(), format!("no thread to do it: {error}")))
+        });
     }
 
     /// What was done since the last time.
     pub(super) fn take_done(&self) -> Vec<(ConnectionNumber, Worked)> {
-        std::mem::take(&mut self.desk.lock().done)
+        self.desk.take_done()
     }
 }
 
-impl Drop for WorkThread {
-    fn drop(&mut self) {
-        let asked = std::mem::take(&mut self.desk.lock().asked);
-        drop(asked);
-    }
+/// A mechanism that panics ends its own exchange, and no other.
+fn run((number, work): (ConnectionNumber, Work)) -> (ConnectionNumber, Worked) {
+    let what = work.what();
+    let worked = catch_unwind(AssertUnwindSafe(|| work.run()));
+    (number, worked.unwrap_or_else(|_| failed(what, "it panicked".to_owned())))
 }
 
-impl Desk {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn serve(&self) {
-        loop {
-            let (number, work) = {
-                let mut state = self.lock();
-                match state.asked.pop_front() {
-                    Some(asked) => asked,
-                    None => {
-                        state.has_thread = false;
-                        return;
-                    }
-                }
-            };
-            let what = work.what();
-            // A mechanism that panics ends its own exchange, and no other.
-            let worked = catch_unwind(AssertUnwindSafe(|| work.run())).unwrap_or_else(|_| {
-                Worked::failed(SaslFailure::WorkFailed { what, problem: "it panicked".to_owned() })
-            });
-            self.lock().done.push((number, worked));
-            self.bell.nudge();
-        }
-    }
+fn failed(what: &'static str, problem: String) -> Worked {
+    Worked::failed(SaslFailure::WorkFailed { what, problem })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::thread;
 
     const ONE: ConnectionNumber = ConnectionNumber(1);
 
