@@ -158,10 +158,10 @@ impl KeptToken {
     /// The token that is kept is shown no more, if it is this one.
     fn refuse_if(&self, is_this: impl FnOnce(&str) -> bool) {
         let mut kept = self.0.lock();
-        if let Kept::Good(token, _) = &*kept {
-            if token.value().expose_text().is_some_and(is_this) {
-                *kept = Kept::Refused(token.clone());
-            }
+        if let Kept::Good(token, _) = &*kept
+            && token.value().expose_text().is_some_and(is_this)
+        {
+            *kept = Kept::Refused(token.clone());
         }
     }
 
