@@ -31,7 +31,7 @@ pub enum HttpError {
         /// The endpoint.
         place: String,
     },
-    /// `https`, but nobody gave a configuration of TLS.
+    /// `https`, but the client was given no configuration of TLS.
     #[error(
         "https to {place} needs TLS, and there is none: build kp-producer with `tls`, `tls-graviola` or `tls-aws-lc`"
     )]
