@@ -46,7 +46,7 @@ const FEATURES: &[(&str, &[&str])] = &[
     ("kp-producer", &["default", "futures", "gzip", "lz4", "serde", "snappy", "tokio", "tracing", "zstd"]),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
     ("kp-sim", &["default", "tcp"]),
-    ("kp-tls", &["graviola", "ring"]),
+    ("kp-tls", &["graviola", "java-stores", "ring"]),
 ];
 
 /// Crates whose normal tree, without default features, holds no runtime and no socket.
