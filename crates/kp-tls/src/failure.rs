@@ -3,6 +3,7 @@
 
 use crate::client::Facts;
 use crate::moment::shown as moment;
+use crate::verifier::Refused;
 use kp_protocol::text::shown;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 use std::fmt;
@@ -91,6 +92,7 @@ impl TlsFailure {
 fn certificate(error: &CertificateError, seen: Seen<'_>) -> String {
     use CertificateError as E;
     let host = shown(seen.host);
+    let error = Refused::inside(error).map_or(error, |refused| &refused.cause);
     match error {
         E::UnknownIssuer => format!(
             "is not signed by any of {}: name its authority in ssl.truststore.location or ssl.truststore.certificates, \
