@@ -92,7 +92,9 @@ impl TlsFailure {
 fn certificate(error: &CertificateError, seen: Seen<'_>) -> String {
     use CertificateError as E;
     let host = shown(seen.host);
-    let error = Refused::inside(error).map_or(error, |refused| &refused.cause);
+    if let Some(refused) = Refused::inside(error) {
+        return format!("{}{refused}", certificate(&refused.cause, seen));
+    }
     match error {
         E::UnknownIssuer => format!(
             "is not signed by any of {}: name its authority in ssl.truststore.location or ssl.truststore.certificates, \

@@ -48,10 +48,30 @@ impl Refused {
     }
 }
 
+/// What the certificate says of itself, to be put behind why it was refused.
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.cause.fmt(f)
+        /// An operator who looks for a name reads no more.
+        const NAMES_SHOWN: usize = 10;
+        let facts = &self.certificate;
+        write!(f, ". It is of {}, issued by {}", named(facts.subject()), named(facts.issuer()))?;
+        let names = facts.names();
+        if !names.is_empty() {
+            write!(f, ", for {}", names[..names.len().min(NAMES_SHOWN)].join(", "))?;
+        }
+        if names.len() > NAMES_SHOWN {
+            write!(f, ", {} more", names.len() - NAMES_SHOWN)?;
+        }
+        let is_unknown = matches!(self.cause, CertificateError::UnknownIssuer);
+        if is_unknown && self.others == 0 && !facts.is_self_issued() {
+            f.write_str("; the broker sent no certificate of its issuer")?;
+        }
+        Ok(())
     }
+}
+
+fn named(name: &str) -> &str {
+    if name.is_empty() { "nobody" } else { name }
 }
 
 impl std::error::Error for Refused {}
