@@ -23,6 +23,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-metrics", &["kp-config", "kp-sender"]),
     ("kp-network", &["kp-client", "kp-protocol", "kp-sasl", "kp-time"]),
     ("kp-tls", &["kp-network"]),
+    ("kp-http", &[]),
     ("kp-producer", &["kp-record", "kp-metrics", "kp-network"]),
     ("kp-sim", &["kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),
@@ -45,7 +46,7 @@ const FEATURES: &[(&str, &[&str])] = &[
     ("kp-producer", &["default", "futures", "gzip", "lz4", "serde", "snappy", "tokio", "tracing", "zstd"]),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
     ("kp-sim", &["default", "tcp", "tls"]),
-    ("kp-tls", &["graviola", "ring"]),
+    ("kp-tls", &["graviola", "java-stores", "ring"]),
 ];
 
 /// Crates whose normal tree, without default features, holds no runtime and no socket.

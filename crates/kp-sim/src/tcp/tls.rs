@@ -15,13 +15,15 @@ use rustls::{RootCertStore, ServerConfig};
 ///
 /// ```no_run
 /// use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions, EmbeddedTls};
-/// # fn provider() -> std::sync::Arc<rustls::crypto::CryptoProvider> { unimplemented!() }
+/// # use std::sync::Arc;
+/// # fn example(provider: Arc<rustls::crypto::CryptoProvider>) -> std::io::Result<()> {
 /// let (chain, key) = (std::fs::read("broker.pem")?, std::fs::read("broker.key")?);
-/// let tls = EmbeddedTls::new(provider(), &chain, &key)?;
+/// let tls = EmbeddedTls::new(Arc::clone(&provider), &chain, &key)?;
 /// let broker = EmbeddedBroker::start(EmbeddedOptions::new().with_tls(tls.clone()))?;
 /// // Connections that are made from now on see another certificate.
-/// tls.replace(EmbeddedTls::new(provider(), &std::fs::read("next.pem")?, &key)?);
-/// # Ok::<(), std::io::Error>(())
+/// tls.replace(EmbeddedTls::new(provider, &std::fs::read("next.pem")?, &key)?);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct EmbeddedTls(Arc<RwLock<Arc<ServerConfig>>>);
