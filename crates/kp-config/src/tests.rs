@@ -1,6 +1,7 @@
 //! The configuration as a whole: the table against Java's, the cross checks, files.
 
 mod files;
+mod msk_iam;
 mod rules;
 mod secrets;
 mod security;

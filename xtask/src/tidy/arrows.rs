@@ -23,8 +23,8 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-metrics", &["kp-config", "kp-sender"]),
     ("kp-network", &["kp-client", "kp-protocol", "kp-sasl", "kp-time"]),
     ("kp-tls", &["kp-network"]),
-    ("kp-producer", &["kp-record", "kp-metrics", "kp-network"]),
-    ("kp-sim", &["kp-sender", "kp-network"]),
+    ("kp-producer", &["kp-record", "kp-metrics", "kp-msk-iam", "kp-network"]),
+    ("kp-sim", &["kp-msk-iam", "kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),
     (HEAP, &[]),
     // Not published. The tests may reach everything; benches need a broker that costs little, tools what a user may.
@@ -39,10 +39,13 @@ const HEAP: &str = "counting-allocator";
 
 /// The features of each crate that has any. A new one is added here on purpose, with its entry in the docs.
 const FEATURES: &[(&str, &[&str])] = &[
-    ("kp-cli", &["default", "zstd"]),
+    ("kp-cli", &["default", "sasl-msk-iam", "zstd"]),
     ("kp-config", &["serde"]),
     ("kp-network", &["default", "tokio"]),
-    ("kp-producer", &["default", "futures", "gzip", "lz4", "serde", "snappy", "tokio", "tracing", "zstd"]),
+    (
+        "kp-producer",
+        &["default", "futures", "gzip", "lz4", "sasl-msk-iam", "serde", "snappy", "tokio", "tracing", "zstd"],
+    ),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
     ("kp-sim", &["default", "tcp"]),
     ("kp-tls", &["graviola", "ring"]),
