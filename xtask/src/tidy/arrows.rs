@@ -48,7 +48,7 @@ const FEATURES: &[(&str, &[&str])] = &[
     ),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
     ("kp-sim", &["default", "tcp"]),
-    ("kp-tls", &["graviola", "ring"]),
+    ("kp-tls", &["graviola", "java-stores", "ring"]),
 ];
 
 /// Crates whose normal tree, without default features, holds no runtime and no socket.
