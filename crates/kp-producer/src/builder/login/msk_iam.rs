@@ -75,3 +75,6 @@ impl MskIamLogin {
 fn now(clock: &dyn Clock) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(u64::try_from(clock.timestamp_ms()).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;
