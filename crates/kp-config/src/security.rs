@@ -2,6 +2,7 @@
 //! Owns: which protocol is in force, and the order of the checks; `security/` has each. What is wrong there is said before it is
 //! said what kp does not have yet. Never: a connection, and a secret in a text.
 
+mod aws_options;
 mod login;
 mod mechanism;
 mod msk_iam;

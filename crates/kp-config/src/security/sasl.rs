@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::MskIam;
+use super::msk_iam::MskIam;
 use kp_sasl::{
     Credentials, CredentialsProvider, Plain, SaslFailure, Scram, ScramHash, ScramNonce, Secret,
     TokenProvider, UnsecuredJwt,
