@@ -48,7 +48,7 @@ const FEATURES: &[(&str, &[&str])] = &[
         &["default", "futures", "gzip", "lz4", "sasl-msk-iam", "serde", "snappy", "tokio", "tracing", "zstd"],
     ),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
-    ("kp-sim", &["default", "tcp"]),
+    ("kp-sim", &["default", "tcp", "tls"]),
     ("kp-tls", &["graviola", "java-stores", "ring"]),
 ];
 
