@@ -1,8 +1,8 @@
-//! TLS under the connections of kp: settings that are read from PEM, and a selector that encrypts over any other.
+//! TLS under the connections of kp: settings that are read from PEM, JKS and PKCS#12, and a selector that encrypts over any other.
 //!
 //! | Looking for | Go to |
 //! |---|---|
-//! | what a client trusts, shows and speaks | [`TlsSettings`], [`PemSource`], [`TlsVersions`] |
+//! | what a client trusts, shows and speaks | [`TlsSettings`], [`StoreSource`], [`TlsVersions`] |
 //! | those, read and checked | [`TlsClient`]; what can be wrong with them: [`TlsConfigError`] |
 //! | the connections | [`TlsSelector`] |
 //! | why a connection was given up | [`TlsFailure`], [`TlsFailureKind`] |
@@ -15,13 +15,19 @@
 
 mod client;
 mod config_error;
+#[cfg(feature = "java-stores")]
+mod der;
 mod failure;
+mod form;
+mod java;
 mod moment;
 mod pem;
 mod provider;
 mod selector;
 mod session;
 mod settings;
+mod source;
+mod store;
 mod suites;
 mod unnamed;
 mod versions;
@@ -29,7 +35,6 @@ mod versions;
 pub use client::TlsClient;
 pub use config_error::TlsConfigError;
 pub use failure::{TlsFailure, TlsFailureKind};
-pub use pem::PemSource;
 pub use provider::default_provider;
 #[cfg(feature = "graviola")]
 pub use provider::graviola;
@@ -39,6 +44,7 @@ pub use provider::ring;
 pub use rustls::crypto::CryptoProvider;
 pub use selector::TlsSelector;
 pub use settings::TlsSettings;
+pub use source::StoreSource;
 pub use versions::TlsVersions;
 
 /// The example of the README, compiled.

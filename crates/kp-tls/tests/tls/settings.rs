@@ -2,21 +2,21 @@
 
 use crate::authority::{Authority, provider, showing};
 use kp_network::Secret;
-use kp_tls::{PemSource, TlsClient, TlsConfigError, TlsSettings};
+use kp_tls::{StoreSource, TlsClient, TlsConfigError, TlsSettings};
 
 fn wrong(settings: &TlsSettings) -> String {
     TlsClient::new(settings, &provider()).unwrap_err().to_string()
 }
 
 fn trusting(text: &str) -> TlsSettings {
-    TlsSettings::new().trusting(PemSource::inline("ssl.truststore.certificates", Secret::from(text)))
+    TlsSettings::new().trusting(StoreSource::inline("ssl.truststore.certificates", Secret::from(text)))
 }
 
 // H60
 #[test]
 fn a_file_that_cannot_be_read_is_named_with_its_key() {
     let directory = tempfile::tempdir().unwrap();
-    let file = |path| TlsSettings::new().trusting(PemSource::file("ssl.truststore.location", path));
+    let file = |path| TlsSettings::new().trusting(StoreSource::file("ssl.truststore.location", path));
     assert!(wrong(&file(directory.path().to_owned())).ends_with("it is no regular file"));
     let missing = wrong(&file(directory.path().join("missing.pem")));
     assert!(missing.starts_with("ssl.truststore.location: ") && missing.contains("missing.pem"));
@@ -33,21 +33,33 @@ fn pem_that_is_cut_or_empty_or_of_java_is_refused() {
     for (bytes, words) in [(&[0xfe, 0xed, 0xfe, 0xed][..], "JKS"), (&[0x30, 0x82, 1, 1], "PKCS#12")] {
         let path = directory.path().join("store");
         std::fs::write(&path, bytes).unwrap();
-        let settings = TlsSettings::new().trusting(PemSource::file("ssl.truststore.location", path));
+        let settings = TlsSettings::new().trusting(StoreSource::file("ssl.truststore.location", path));
         assert!(wrong(&settings).contains(words));
     }
 }
 
 #[test]
-fn a_key_of_another_certificate_and_an_encrypted_one_are_refused() {
+fn a_key_of_another_certificate_is_refused() {
     let authority = Authority::new();
     let (mut one, other) = (authority.issue(&["a"], |_| ()), authority.issue(&["b"], |_| ()));
     one.key = other.key;
     assert!(wrong(&showing(authority.trusted(), &one)).contains("not that of the first certificate"));
+}
+
+#[cfg(not(feature = "java-stores"))]
+#[test]
+fn an_encrypted_key_and_stores_of_java_name_the_feature_that_is_off_and_how_to_convert() {
+    let authority = Authority::new();
     let key = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
-    let source = |text: &str| PemSource::inline("ssl.keystore.key", Secret::from(text));
+    let source = |text: &str| StoreSource::inline("ssl.keystore.key", Secret::from(text));
+    let one = authority.issue(&["a"], |_| ());
     let settings = authority.trusted().identified_by(source(&one.pem), source(key));
     assert!(wrong(&settings).contains("openssl pkey"));
+    for (file, words) in [("trust.jks", "a JKS store"), ("trust.p12", "a PKCS#12 store")] {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/").to_owned() + file;
+        let refused = wrong(&TlsSettings::new().trusting(StoreSource::file("ssl.truststore.location", path)));
+        assert!(refused.contains(words) && refused.contains("java-stores"), "{refused}");
+    }
 }
 
 #[test]
