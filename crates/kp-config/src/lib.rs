@@ -23,6 +23,7 @@ mod adjust;
 mod bootstrap;
 mod docs;
 mod error;
+mod examine;
 mod files;
 mod idempotence;
 mod jaas;
@@ -52,6 +53,7 @@ pub use kp_sasl::{
 
 pub use docs::render_markdown;
 pub use error::ConfigError;
+pub use examine::{Dialect, Examined, ExaminedKey, Verdict};
 pub use idempotence::Idempotence;
 pub use key::{Classic, DefaultValue, KeyInfo, KeyType, State, Valid};
 pub use partitioning::PartitionerClass;

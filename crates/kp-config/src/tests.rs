@@ -1,5 +1,6 @@
 //! The configuration as a whole: the table against Java's, the cross checks, files.
 
+mod examine;
 mod files;
 mod msk_iam;
 mod rules;
