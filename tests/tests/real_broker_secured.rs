@@ -18,6 +18,31 @@ use kp_sim::conformance::{self, Door};
 use kp_tests::java_reader::{ReadRecord, read_topics};
 use xtask::kafka::{KafkaCluster, Options, SecuredOptions};
 
+/// Those of whom no certificate is asked are taken for the broker's super user here, so that anyone may write.
+const TLS: &[Way] = &[
+    ("ssl", "User:ANONYMOUS"),
+    ("tls12", "User:ANONYMOUS"),
+    ("ec", "User:ANONYMOUS"),
+    ("chain", "User:ANONYMOUS"),
+    ("self_signed", "User:ANONYMOUS"),
+    ("mtls", "User:CN=kp-client"),
+    ("mtls-stores", "User:CN=kp-client"),
+    ("mtls_asked", "User:CN=kp-client"),
+];
+
+const LOGINS_OVER_TLS: &[Way] = &[
+    ("sasl_ssl-plain", "User:alice"),
+    ("sasl_ssl-plain-stores", "User:alice"),
+    ("sasl_ssl-scram-sha-256", "User:alice"),
+    ("sasl_ssl-scram-sha-512", "User:alice"),
+    ("sasl_ssl-scram-sha-512-stores", "User:alice"),
+    ("sasl_ssl-oauthbearer", "User:alice"),
+    ("reauth_ssl-plain", "User:alice"),
+    ("reauth_ssl-scram-sha-256", "User:alice"),
+    ("reauth_ssl-scram-sha-512", "User:alice"),
+    ("reauth_ssl-oauthbearer", "User:alice"),
+];
+
 /// One broker of each version for all tests of this file; they end with this process.
 static CLUSTERS: LazyLock<Vec<KafkaCluster>> = LazyLock::new(|| {
     let older: &[&str] = if std::env::var_os("KP_FULL").is_some() { &["3.9.1"] } else { &[] };
@@ -115,6 +140,22 @@ fn deliver_and_read_back(cluster: &KafkaCluster, ways: &[Way]) {
         topics.len(),
         started.elapsed() - delivered
     );
+}
+
+// SE33, SE36, SE39, H8
+#[test]
+fn each_way_over_tls_delivers_with_each_codec_and_shows_its_certificate_where_it_is_asked_for() {
+    for cluster in CLUSTERS.iter() {
+        deliver_and_read_back(cluster, TLS);
+    }
+}
+
+// SE9, SE10, SE11, SE14, SE18, SE39
+#[test]
+fn each_login_over_tls_delivers_with_each_codec_as_the_user_it_names() {
+    for cluster in CLUSTERS.iter() {
+        deliver_and_read_back(cluster, LOGINS_OVER_TLS);
+    }
 }
 
 // SE9, SE10, SE11, SE14, SE18
@@ -234,5 +275,44 @@ fn the_broker_answers_every_case_about_logins_as_the_double_does() {
             assert!(different.is_empty(), "{}", different.join("\n"));
         }
         eprintln!("    {asked} cases about logins");
+    }
+}
+
+#[test]
+fn try_tls_refusals() {
+    let cluster = &CLUSTERS[0];
+    let plain = cluster.bootstrap();
+    let sasl = cluster.bootstrap_at("SASL_PLAINTEXT").unwrap();
+    let dns = cluster.bootstrap_at("DNS_ONLY").unwrap().replace("localhost", "127.0.0.1");
+    let pki = cluster.certificates();
+    let other = pki.join("client-otherca.p12").display().to_string();
+    for (file, more) in [
+        ("expired", vec![]),
+        ("not_yet", vec![]),
+        ("wrong_host", vec![]),
+        ("cn_only", vec![]),
+        ("dns_only", vec![("bootstrap.servers", dns.as_str())]),
+        ("other_ca", vec![]),
+        ("client_eku", vec![]),
+        ("no_chain", vec![]),
+        ("v1", vec![]),
+        ("ssl", vec![("bootstrap.servers", plain.as_str())]),
+        ("ssl", vec![("bootstrap.servers", sasl.as_str())]),
+        ("mtls", vec![("ssl.keystore.type", ""), ("ssl.keystore.location", "")]),
+        ("mtls-stores", vec![("ssl.keystore.location", other.as_str())]),
+    ] {
+        let mut more = more;
+        more.push(("max.block.ms", "3000"));
+        let path = cluster.client_file(file).unwrap();
+        let mut text = std::fs::read_to_string(path).unwrap();
+        if file == "mtls" { text = text.lines().filter(|l| !l.starts_with("ssl.keystore")).map(|l| format!("{l}\n")).collect(); more.truncate(0); more.push(("max.block.ms", "3000")); }
+        more.iter().for_each(|(key, value)| text += &format!("{key}={value}\n"));
+        eprintln!("== {file} {more:?}");
+        let config = match ProducerConfig::from_properties_str(&text) { Ok(c) => c, Err(e) => { eprintln!("   config: {e}"); continue } };
+        let producer = match Producer::new(config) { Ok(p) => p, Err(e) => { eprintln!("   new: {e}"); continue } };
+        let started = Instant::now();
+        eprintln!("   connect: {:?}", producer.connect().map_err(|e| e.to_string()));
+        eprintln!("   after {:.1?}: send: {:?}", started.elapsed(), producer.send(ProducerRecord::to("t").value("v")).err().map(|e| e.to_string()));
+        eprintln!("   {:?}", started.elapsed());
     }
 }

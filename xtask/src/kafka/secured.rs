@@ -104,7 +104,7 @@ impl KafkaCluster {
         let mut rows: Vec<_> =
             broker.listeners.iter().filter_map(|open| SecuredListener::find(&open.name)).copied().collect();
         if is_relayed {
-            rows.extend(SecuredListener::find("SASL_SSL").map(|row| row.called(RELAYED)));
+            rows.extend(SecuredListener::find("REAUTH_SSL").map(|row| row.called(RELAYED)));
         }
         broker_lines::lines(&rows, &self.certificates(), self.is_old())
     }
