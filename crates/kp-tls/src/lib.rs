@@ -28,7 +28,8 @@ mod versions;
 
 pub use client::TlsClient;
 pub use config_error::TlsConfigError;
-pub use failure::{TlsFailure, TlsFailureKind};
+/// Why a connection was given up.
+pub use kp_network::{TlsFailure, TlsFailureKind};
 pub use pem::PemSource;
 pub use provider::default_provider;
 #[cfg(feature = "graviola")]

@@ -103,7 +103,7 @@ impl Net {
     }
 
     pub(super) fn refuse(&self, number: ConnectionNumber) {
-        let error = io::ErrorKind::ConnectionRefused.into();
+        let error = io::Error::from(io::ErrorKind::ConnectionRefused).into();
         self.lock().events.push(SelectorEvent::ConnectFailed { number, error });
     }
 

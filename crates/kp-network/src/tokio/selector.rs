@@ -192,7 +192,7 @@ impl TokioSelector {
     /// Says what is ready in this turn.
     fn report(&mut self, events: &mut Vec<SelectorEvent>) {
         let failed = self.failed.drain(..);
-        events.extend(failed.map(|(number, error)| SelectorEvent::ConnectFailed { number, error }));
+        events.extend(failed.map(|(number, error)| SelectorEvent::ConnectFailed { number, error: error.into() }));
         let answers = self.resolver.take_answers();
         events.extend(answers.into_iter().map(|(number, result)| SelectorEvent::Resolved { number, result }));
         let done = self.work_thread.take_done();
@@ -229,7 +229,7 @@ impl Host {
             }
             Poll::Ready(Err(error)) => {
                 self.sockets.remove(&number);
-                Some(SelectorEvent::ConnectFailed { number, error })
+                Some(SelectorEvent::ConnectFailed { number, error: error.into() })
             }
         }
     }
