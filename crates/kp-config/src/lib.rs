@@ -57,7 +57,10 @@ pub use key::{Classic, DefaultValue, KeyInfo, KeyType, State, Valid};
 pub use partitioning::PartitionerClass;
 pub use producer_config::ProducerConfig;
 pub use recording_level::RecordingLevel;
-pub use security::{Login, Sasl, Security, SecurityConfig, SecurityProtocol, TokenSource};
+pub use security::{
+    Identity, Login, Sasl, Security, SecurityConfig, SecurityProtocol, Store, StoreContent, Tls, TlsVersion,
+    TokenSource, Trust,
+};
 pub use suggest::nearest_keys;
 pub use table::{KEYS, Settings};
 pub use validate::Validated;

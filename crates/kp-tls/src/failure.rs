@@ -129,10 +129,7 @@ fn wrong_name(host: impl fmt::Display, presented: &[String]) -> String {
     if presented.len() > NAMES_SHOWN {
         names.push(format!("{} more", presented.len() - NAMES_SHOWN));
     }
-    format!(
-        "is not for {host}, but for {}: add {host} to its subjectAltName",
-        names.join(", ")
-    )
+    format!("is not for {host}, but for {}: add {host} to its subjectAltName", names.join(", "))
 }
 
 /// What an alert of the broker says.

@@ -36,6 +36,8 @@ pub use provider::default_provider;
 pub use provider::graviola;
 #[cfg(feature = "ring")]
 pub use provider::ring;
+/// The version of `rustls` in the signatures here.
+pub use rustls;
 /// What a provider of one's own is made of.
 pub use rustls::crypto::CryptoProvider;
 pub use selector::TlsSelector;

@@ -22,7 +22,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-metrics", &["kp-config", "kp-sender"]),
     ("kp-network", &["kp-client", "kp-protocol", "kp-sasl", "kp-time"]),
     ("kp-tls", &["kp-network"]),
-    ("kp-producer", &["kp-record", "kp-metrics", "kp-network"]),
+    ("kp-producer", &["kp-record", "kp-metrics", "kp-network", "kp-tls"]),
     ("kp-sim", &["kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),
     (HEAP, &[]),
@@ -38,10 +38,26 @@ const HEAP: &str = "counting-allocator";
 
 /// The features of each crate that has any. A new one is added here on purpose, with its entry in the docs.
 const FEATURES: &[(&str, &[&str])] = &[
-    ("kp-cli", &["default", "zstd"]),
+    ("kp-cli", &["default", "tls", "tls-graviola", "zstd"]),
     ("kp-config", &["serde"]),
     ("kp-network", &["default", "tokio"]),
-    ("kp-producer", &["default", "futures", "gzip", "lz4", "serde", "snappy", "tokio", "tracing", "zstd"]),
+    (
+        "kp-producer",
+        &[
+            "default",
+            "futures",
+            "gzip",
+            "lz4",
+            "serde",
+            "snappy",
+            "tls",
+            "tls-graviola",
+            "tls-no-provider",
+            "tokio",
+            "tracing",
+            "zstd",
+        ],
+    ),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
     ("kp-sim", &["default", "tcp"]),
     ("kp-tls", &["graviola", "ring"]),
