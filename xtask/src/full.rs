@@ -35,7 +35,7 @@ const HACK: Tool = Tool { name: "cargo-hack", version: "0.6.46", flags: &[] };
 const ELSEWHERE: &str = "--target-dir target/full";
 
 /// The crates that decide and do no I/O: they are compiled where there is neither a socket nor a thread.
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "kp-time",
     "kp-protocol",
     "kp-record",
@@ -45,6 +45,7 @@ const PURE: [&str; 10] = [
     "kp-accumulator",
     "kp-client",
     "kp-sasl",
+    "kp-msk-iam",
     "kp-sender",
 ];
 

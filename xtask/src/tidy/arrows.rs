@@ -16,6 +16,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-memory", &["kp-time"]),
     ("kp-metadata", &["kp-time", "kp-protocol"]),
     ("kp-sasl", &["kp-protocol"]),
+    ("kp-msk-iam", &["kp-sasl"]),
     ("kp-accumulator", &["kp-memory", "kp-metadata", "kp-protocol", "kp-time"]),
     ("kp-client", &["kp-protocol"]),
     ("kp-sender", &["kp-accumulator", "kp-client", "kp-metadata", "kp-protocol", "kp-time"]),
@@ -60,7 +61,7 @@ const FEATURES: &[(&str, &[&str])] = &[
     ),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
     ("kp-sim", &["default", "tcp"]),
-    ("kp-tls", &["graviola", "ring"]),
+    ("kp-tls", &["graviola", "java-stores", "ring"]),
 ];
 
 /// Crates whose normal tree, without default features, holds no runtime and no socket.
@@ -74,6 +75,7 @@ const WITHOUT_RUNTIME: &[&str] = &[
     "kp-accumulator",
     "kp-client",
     "kp-sasl",
+    "kp-msk-iam",
     "kp-sender",
     "kp-metrics",
     "kp-network",
@@ -91,6 +93,7 @@ const NEVER_A_RUNTIME: &[&str] = &[
     "kp-accumulator",
     "kp-client",
     "kp-sasl",
+    "kp-msk-iam",
     "kp-sender",
     "kp-metrics",
     "kp-sim",

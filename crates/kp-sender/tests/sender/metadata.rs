@@ -109,6 +109,83 @@ fn refused_credentials_are_told_at_once_only_while_no_broker_is_connected() {
     assert_eq!(harness.security_failures.len(), 1);
 }
 
+// SE26
+#[test]
+fn a_call_that_begins_to_wait_is_told_of_the_refusal_before_it_unless_an_attempt_is_made_for_it() {
+    use kp_client::SecurityStage::SaslToken;
+    let mut harness = Harness::new();
+    harness.least_loaded = Some(None);
+    harness.run();
+    harness.input(unauthenticated(-1, SaslToken));
+    harness.run();
+    assert_eq!(harness.security_failures.len(), 1);
+    let begun = harness.now();
+    for (told, call) in [(2, Input::WantTopic("t".into())), (3, Input::WantMetadata)] {
+        harness.input(call);
+        harness.run();
+        assert_eq!((harness.security_failures.len(), harness.now()), (told, begun), "at once");
+        harness.run();
+        assert_eq!(harness.security_failures.len(), told, "and once");
+    }
+    // Now one may be connected to, although it is too early to ask it for metadata: the call hears how that ends.
+    harness.least_loaded = Some(Some(BrokerId(-1)));
+    harness.moods.insert(BrokerId(-1), Mood::Wait(None));
+    harness.asked.clear();
+    harness.want("t");
+    harness.run();
+    assert_eq!((&*harness.asked, harness.security_failures.len()), (&[BrokerId(-1)][..], 3));
+    harness.input(unauthenticated(-1, SaslToken));
+    assert_eq!(
+        {
+            harness.run();
+            harness.security_failures.len()
+        },
+        4
+    );
+}
+
+// SE26
+#[test]
+fn a_refusal_is_over_when_a_broker_lets_the_client_in_or_its_own_fails_in_another_way() {
+    use kp_client::Reached::{Address, Socket};
+    use kp_client::SecurityStage::SaslToken;
+    let lost = |id: i32, reached| {
+        Input::Network(kp_client::Event::Disconnected {
+            broker: BrokerId(id),
+            address: format!("boot{}:9092", -id).into(),
+            reason: kp_client::DisconnectReason::ConnectFailed("connection refused".into()),
+            reached,
+        })
+    };
+    let let_in = Input::Network(kp_client::Event::Connected {
+        broker: BrokerId(-2),
+        connection: kp_client::ConnectionNumber(1),
+        versions: Arc::default(),
+    });
+    let (one_address, all_addresses) = (Address { untried: 1 }, Address { untried: 0 });
+    for (news, is_told) in [
+        (vec![let_in, lost(-2, Socket)], false),
+        (vec![lost(-1, all_addresses)], false),
+        // Another address of its name, and another broker, do not answer for it.
+        (vec![lost(-1, one_address)], true),
+        (vec![lost(-2, all_addresses)], true),
+    ] {
+        let what = format!("{news:?}");
+        let mut harness = Harness::with(Plan { bootstrap: 2, ..Plan::default() });
+        harness.least_loaded = Some(None);
+        harness.run();
+        harness.input(unauthenticated(-1, SaslToken));
+        news.into_iter().for_each(|news| harness.input(news));
+        harness.run();
+        assert_eq!(harness.security_failures.len(), 1);
+        harness.want("t");
+        harness.run();
+        assert_eq!(harness.security_failures.len(), 1 + usize::from(is_told), "{what}");
+        let last = harness.metadata_failures.last().unwrap();
+        assert_eq!(last.contains("boot1:9092: SASL"), is_told || what.contains("BrokerId(-2)"), "{last}");
+    }
+}
+
 #[test]
 fn a_lost_metadata_request_is_made_again_after_the_backoff() {
     // MD2
