@@ -118,6 +118,11 @@ fn steps(args: &FullArgs) -> Vec<Step> {
             "test --quiet --release --package kp-tests --test real_broker_profiles -- --nocapture",
         )
         .with("KP_FULL", 1),
+        Step::new(
+            "secured brokers, each way in",
+            "test --quiet --release --package kp-tests --test real_broker_secured -- --nocapture",
+        )
+        .with("KP_FULL", 1),
         Step::new("chaos", &chaos),
         Step::new("kp perf's report in a browser", "xtask report"),
     ];

@@ -23,6 +23,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-metrics", &["kp-config", "kp-sender"]),
     ("kp-network", &["kp-client", "kp-protocol", "kp-sasl", "kp-time"]),
     ("kp-tls", &["kp-network"]),
+    ("kp-http", &[]),
     ("kp-producer", &["kp-record", "kp-metrics", "kp-network", "kp-tls"]),
     ("kp-sim", &["kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),
