@@ -1,5 +1,7 @@
 //! The facade over TLS: from the keys of the configuration to a broker, and back with what went wrong.
 
+#![allow(clippy::disallowed_methods, reason = "a listener on a socket lives in real time")]
+
 mod authority;
 mod listener;
 
