@@ -3,6 +3,7 @@
 
 use crate::client::Facts;
 use crate::moment::shown as moment;
+use crate::verifier::Refused;
 use kp_network::{TlsFailure, TlsFailureKind};
 use kp_protocol::text::shown;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
@@ -50,6 +51,11 @@ pub(crate) fn of(error: &Error, seen: Seen<'_>) -> TlsFailure {
 /// What to change, where it does not depend on the names in the text.
 fn advice(error: &Error, seen: Seen<'_>) -> Option<&'static str> {
     use CertificateError as E;
+    if let Error::InvalidCertificate(outer) = error
+        && let Some(refused) = Refused::inside(outer)
+    {
+        return advice(&Error::InvalidCertificate(refused.cause.clone()), seen);
+    }
     Some(match error {
         Error::InvalidCertificate(E::UnknownIssuer) => {
             "name its authority in ssl.truststore.location or ssl.truststore.certificates, or let the broker send the \
@@ -81,6 +87,9 @@ const VERSIONS: &str = "ssl.enabled.protocols, ssl.protocol, ssl.cipher.suites";
 fn certificate(error: &CertificateError, seen: Seen<'_>) -> String {
     use CertificateError as E;
     let host = shown(seen.host);
+    if let Some(refused) = Refused::inside(error) {
+        return format!("{}{refused}", certificate(&refused.cause, seen));
+    }
     match error {
         E::UnknownIssuer => format!(
             "is not signed by any of {}", seen.facts.authorities

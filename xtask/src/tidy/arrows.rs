@@ -61,7 +61,7 @@ const FEATURES: &[(&str, &[&str])] = &[
         ],
     ),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
-    ("kp-sim", &["default", "tcp"]),
+    ("kp-sim", &["default", "tcp", "tls"]),
     ("kp-tls", &["graviola", "java-stores", "ring"]),
 ];
 
