@@ -6,9 +6,11 @@
 //! process that started it dies in any way.
 
 mod java;
+mod new_cluster;
 mod options;
 mod ports;
 mod process;
+mod secured;
 mod settings;
 mod state;
 mod tools;
@@ -22,18 +24,18 @@ pub mod commands;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub(crate) use self::java::Java;
 use self::process::Keeper;
-use self::settings::NodeSettings;
+use self::settings::{Listener, NodeSettings};
 
 pub use self::java::available;
-pub use self::options::{ClientListener, Options};
+pub use self::options::{ClientListener, Options, SecuredOptions};
 pub use self::ports::pick as free_ports;
 pub use self::process::{ProcessId, Signal};
+pub use self::secured::{HOST, LISTENERS, Login, Protocol, STORE_PASSWORD, SecuredListener, USERS};
 pub use self::state::{BrokerState, ClusterState, Lifetime, ZooKeeperState};
 pub(crate) use self::tools::{run, shown};
 use self::versions::Quorum;
@@ -87,7 +89,7 @@ impl KafkaCluster {
         options.check()?;
         sweep();
         let java = Java::with_jars_of(version)?;
-        let state = new_state(options)?;
+        let state = new_cluster::state(options)?;
         let directory = state.directory();
         if directory.exists() {
             fs::remove_dir_all(&directory).doing(|| format!("removing {}", directory.display()))?;
@@ -99,7 +101,8 @@ impl KafkaCluster {
         let cluster = Self { version, java, state, keepers, zookeeper_keeper: Mutex::default() };
         let started = Instant::now();
         let outcome = cluster
-            .write_settings(&options.settings, &options.client_listeners)
+            .prepare_security()
+            .and_then(|()| cluster.write_settings(&options.settings, &options.client_listeners))
             .and_then(|()| cluster.prepare_quorum())
             .and_then(|()| cluster.launch_all());
         match outcome.and_then(|()| cluster.wait_until_ready(started)) {
@@ -267,12 +270,16 @@ impl KafkaCluster {
             let dir = state.broker_directory(node.id);
             let data = dir.join("data");
             fs::create_dir_all(&data).doing(|| format!("making {}", data.display()))?;
+            let client = clients.get(place);
+            let mut listeners = secured::open_listeners(node, self.is_old());
+            listeners.extend(client.map(|client| Listener::of_clients(*client, state.is_secured)));
             let settings = NodeSettings {
                 brokers: &state.brokers,
                 node,
                 data: &data,
                 zookeeper_port,
-                clients: clients.get(place).copied(),
+                listeners: &listeners,
+                security: &self.security_lines(node, client.is_some()),
                 overrides,
             };
             let path = dir.join("server.properties");
@@ -296,7 +303,7 @@ impl KafkaCluster {
         for node in &state.brokers {
             let path = state.broker_directory(node.id).join("server.properties");
             let mut command = self.tool_command(storage_tool);
-            command.args(["format", "-t", &state.cluster_id, "-c"]).arg(path);
+            command.args(["format", "-t", &state.cluster_id, "-c"]).arg(path).args(self.users_to_format());
             running.push(std::thread::spawn(move || tools::run(&mut command).map(drop)));
         }
         for thread in running {
@@ -370,7 +377,7 @@ impl KafkaCluster {
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
-        Ok(())
+        self.wait_for_listeners(START_LIMIT)
     }
 
     /// Kills every broker, collects what is left of them, and says so in the file.
@@ -428,72 +435,11 @@ pub(crate) fn java_command_in(folder: &str) -> Result<Command, XtaskError> {
     Ok(Java::with_jars_in(folder)?.command(tools::TOOL_FLAGS))
 }
 
-fn new_state(options: &Options) -> Result<ClusterState, XtaskError> {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    let name = options.name.clone().unwrap_or_else(|| {
-        format!("unnamed-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
-    });
-    if let Ok(old) = ClusterState::load(&name)
-        && old.is_alive()
-    {
-        return Err(XtaskError::AlreadyRunning { name, bootstrap: old.bootstrap() });
-    }
-    // Two a broker, and one for a ZooKeeper, needed or not.
-    let ports = ports::pick(usize::from(options.brokers) * 2 + 1)?;
-    let brokers = ports.chunks_exact(2).zip(1..).map(|(pair, id)| BrokerState {
-        id,
-        port: pair[0],
-        controller_port: pair[1],
-        process: None,
-    });
-    Ok(ClusterState {
-        name,
-        version: options.version.clone(),
-        cluster_id: new_cluster_id(ports::seed()),
-        lifetime: options.lifetime,
-        owner: ProcessId::of(std::process::id() as i32),
-        heap_mib: options.heap_mib,
-        zookeeper: match Version::find(&options.version)?.quorum {
-            Quorum::ZooKeeper { .. } => {
-                ports.last().map(|port| ZooKeeperState { port: *port, process: None })
-            }
-            Quorum::KRaft { .. } => None,
-        },
-        brokers: brokers.collect(),
-    })
-}
-
-/// A random cluster id in Kafka's form: 16 bytes in 22 letters of base64. The last letter holds two bits only.
-fn new_cluster_id(seed: u64) -> String {
-    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let mut state = seed;
-    let mut letters: String = (0..21)
-        .map(|_| {
-            state = ports::splitmix(state);
-            char::from(LETTERS[(state % LETTERS.len() as u64) as usize])
-        })
-        .collect();
-    letters.push('g');
-    letters
-}
-
 /// Removes what clusters of dead processes left behind. Best effort: what cannot be removed does no harm.
 fn sweep() {
     for state in ClusterState::load_all().unwrap_or_default() {
         if state.is_abandoned() {
             let _ = fs::remove_dir_all(state.directory());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cluster_id_is_sixteen_bytes_of_base64() {
-        let id = new_cluster_id(7);
-        assert_eq!(id.len(), 22);
-        assert_ne!(id, new_cluster_id(8));
     }
 }

@@ -31,6 +31,7 @@ use api_versions::{CheckingVersions, Spoken};
 use authenticating::{Authenticated, Authenticating};
 use connecting::{Connecting, Resolving};
 use in_flight::{Answered, InFlight, Request};
+use kp_sasl::SaslExchange;
 use stage::Progress;
 use std::net::SocketAddr;
 
@@ -123,6 +124,15 @@ impl Link {
         match self {
             Self::Ready(ready) => Some(ready),
             Self::Down | Self::Setup(_) => None,
+        }
+    }
+
+    /// The exchange that it is in, if it is in one.
+    pub(crate) fn exchange(&self) -> Option<&SaslExchange> {
+        match self {
+            Self::Down => None,
+            Self::Setup(setup) => setup.exchange(),
+            Self::Ready(ready) => ready.exchange(),
         }
     }
 

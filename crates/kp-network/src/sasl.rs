@@ -25,6 +25,13 @@ pub trait SaslProvider: fmt::Debug + Send + Sync {
     fn worked(&self, worked: &Worked) {
         let _ = worked;
     }
+
+    /// A broker has refused what this mechanism, which came out of [`begin`](Self::begin), showed it: credentials that are
+    /// kept and are the mechanism's ([`SaslMechanism::is_secret_in`]) are not to be shown again. Called on the network
+    /// thread, before the next attempt.
+    fn refused(&self, mechanism: &dyn SaslMechanism) {
+        let _ = mechanism;
+    }
 }
 
 /// `work`, and then a look of `provider` at what comes out of it.

@@ -42,6 +42,7 @@ pub struct SaslExchange {
     tokens: u32,
     /// What the newest answer of the broker says of the session, should it be the last answer.
     session: SaslSession,
+    is_refused: bool,
 }
 
 /// Where an exchange stands: which answer is awaited.
@@ -106,7 +107,8 @@ impl SaslExchange {
     /// An exchange that is to begin.
     #[must_use]
     pub fn new(mechanism: Box<dyn SaslMechanism>, dialect: SaslDialect) -> Self {
-        Self { mechanism, dialect, stage: SaslStage::Created, tokens: 0, session: SaslSession::without_end() }
+        let (stage, session) = (SaslStage::Created, SaslSession::without_end());
+        Self { mechanism, dialect, stage, tokens: 0, session, is_refused: false }
     }
 
     /// The name of the mechanism.
@@ -119,6 +121,13 @@ impl SaslExchange {
     #[must_use]
     pub fn stage(&self) -> SaslStage {
         self.stage
+    }
+
+    /// The mechanism whose credentials the broker has refused, if it has. Who keeps credentials for later exchanges should
+    /// not keep these ([`SaslMechanism::is_secret_in`] tells whether they are those of the mechanism).
+    #[must_use]
+    pub fn refused(&self) -> Option<&dyn SaslMechanism> {
+        self.is_refused.then_some(&*self.mechanism)
     }
 
     /// Begins.
@@ -167,10 +176,12 @@ impl SaslExchange {
             "an answer to SaslAuthenticate that is not awaited",
         )?;
         if !answer.error_code.is_ok() {
-            return Err(self.refused(answer.error_code, answer.error_message.as_deref()));
+            let why = self.refusal(answer.error_code, answer.error_message.as_deref());
+            return self.judged(Err(why));
         }
         self.session = SaslSession::of_millis(answer.session_lifetime_ms);
-        self.on_token(&answer.auth_bytes)
+        let next = self.on_token(&answer.auth_bytes);
+        self.judged(next)
     }
 
     /// The broker answered a bare token with a bare token.
@@ -183,7 +194,8 @@ impl SaslExchange {
             |stage| is_awaited && matches!(stage, SaslStage::Token { .. }),
             "a bare token that is not awaited",
         )?;
-        self.on_token(token)
+        let next = self.on_token(token);
+        self.judged(next)
     }
 
     /// Work that was handed out is done.
@@ -200,11 +212,10 @@ impl SaslExchange {
     /// bare, a broker has no other way to refuse them.
     pub fn on_closed(&mut self) -> Option<SaslFailure> {
         let stage = std::mem::replace(&mut self.stage, SaslStage::Failed);
-        if let Some(refusal) = self.mechanism.refusal() {
-            return Some(refusal);
-        }
-        (self.dialect.is_bare() && matches!(stage, SaslStage::Token { .. }))
-            .then(|| SaslFailure::ClosedWithoutReason { mechanism: self.mechanism.name().to_owned() })
+        let is_an_answer = self.dialect.is_bare() && matches!(stage, SaslStage::Token { .. });
+        let closed = || SaslFailure::ClosedWithoutReason { mechanism: self.mechanism.name().to_owned() };
+        let why = self.mechanism.refusal().or_else(|| is_an_answer.then(closed))?;
+        self.judged(Err(why)).err()
     }
 
     /// Leaves the stage; whatever does not come to another one leaves the exchange failed.
@@ -219,7 +230,13 @@ impl SaslExchange {
         Err(SaslFailure::out_of_turn(self.mechanism.name(), what))
     }
 
-    fn refused(&self, code: ErrorCode, message: Option<&str>) -> SaslFailure {
+    /// Keeps in mind whether it is the broker that wants nothing of the credentials.
+    fn judged(&mut self, next: Result<SaslOutput, SaslFailure>) -> Result<SaslOutput, SaslFailure> {
+        self.is_refused = next.as_ref().is_err_and(SaslFailure::is_refusal);
+        next
+    }
+
+    fn refusal(&self, code: ErrorCode, message: Option<&str>) -> SaslFailure {
         // Of a refused token the mechanism was told more than this code says.
         self.mechanism.refusal().unwrap_or_else(|| SaslFailure::Refused {
             mechanism: self.mechanism.name().to_owned(),

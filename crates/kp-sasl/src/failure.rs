@@ -226,6 +226,30 @@ impl SaslFailure {
         }
     }
 
+    /// Whether it was about the credentials, and the broker does not take them.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => *code == ErrorCode::SASL_AUTHENTICATION_FAILED,
+            Self::TokenRefused { .. } | Self::ClosedWithoutReason { .. } | Self::ServerError { .. } => true,
+            Self::BadCredential { .. }
+            | Self::BadOption { .. }
+            | Self::NoVariable { .. }
+            | Self::NoRandomness { .. }
+            | Self::WorkFailed { .. }
+            | Self::NoHandshake
+            | Self::HandshakeRefused { .. }
+            | Self::Malformed { .. }
+            | Self::TooFewIterations { .. }
+            | Self::TooManyIterations { .. }
+            | Self::WrongSignature { .. }
+            | Self::EndedEarly { .. }
+            | Self::TooLarge { .. }
+            | Self::TooManyTokens { .. }
+            | Self::OutOfTurn { .. } => false,
+        }
+    }
+
     /// Whether the same credentials may well be accepted the next time: it was not about them.
     #[must_use]
     pub fn is_retriable(&self) -> bool {

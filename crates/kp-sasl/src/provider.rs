@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::{SaslExtensions, Secret};
@@ -67,17 +68,46 @@ pub trait TokenProvider: Send + Sync {
     fn token<'a>(&'a self, request: TokenRequest<'a>) -> Provided<'a, Token>;
 }
 
+/// One provider for many producers.
+impl<P: CredentialsProvider + ?Sized> CredentialsProvider for Arc<P> {
+    fn credentials(&self) -> Provided<'_, Credentials> {
+        (**self).credentials()
+    }
+}
+
+/// One provider for many producers.
+impl<P: TokenProvider + ?Sized> TokenProvider for Arc<P> {
+    fn token<'a>(&'a self, request: TokenRequest<'a>) -> Provided<'a, Token> {
+        (**self).token(request)
+    }
+}
+
 /// What a token is for.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenRequest<'a> {
     host: &'a str,
+    refused: Option<&'a Secret>,
 }
 
 impl<'a> TokenRequest<'a> {
     /// A token for the broker of this name.
     #[must_use]
     pub fn new(host: &'a str) -> Self {
-        Self { host }
+        Self { host, refused: None }
+    }
+
+    /// The same, after a broker refused `token`.
+    #[must_use]
+    pub fn after_refusal_of(mut self, token: &'a Secret) -> Self {
+        self.refused = Some(token);
+        self
+    }
+
+    /// The token that a broker refused since a token was asked for the last time, if one did. A provider that keeps tokens
+    /// should not give this one again.
+    #[must_use]
+    pub fn refused(&self) -> Option<&'a Secret> {
+        self.refused
     }
 
     /// The broker's name.

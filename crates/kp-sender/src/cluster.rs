@@ -2,15 +2,17 @@
 //! Owns: the metadata and the exchange that brings it, the state of each broker. Never: a batch.
 
 pub(crate) mod brokers;
+mod security_verdict;
 
 use crate::Output;
 use crate::context::Context;
 use crate::exchange::Exchange;
 use crate::unfit::Unfit;
 use brokers::Brokers;
-use kp_client::{DisconnectReason, Nodes, Readiness, SecurityFailure, SecurityStage};
+use kp_client::{DisconnectReason, Nodes, Readiness};
 use kp_metadata::{Cluster, Metadata, Pending};
 use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, TopicName};
+use security_verdict::{Refusal, SecurityVerdict};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ pub(crate) struct KnownCluster {
     announced: Vec<BrokerAddress>,
     /// Why no record is to be accepted although the cluster is known; set by the part that cannot serve one.
     refusal: Option<Arc<str>>,
+    security: SecurityVerdict,
 }
 
 impl KnownCluster {
@@ -32,6 +35,7 @@ impl KnownCluster {
             brokers: Brokers::default(),
             announced: Vec::new(),
             refusal: None,
+            security: SecurityVerdict::default(),
         }
     }
 
@@ -120,8 +124,31 @@ impl KnownCluster {
         }
     }
 
+    /// Tells a call that has begun to wait since the newest attempt how that one ended, if no attempt can be made for it now
+    /// (SE26). Says whether the network was asked for a broker.
+    pub(crate) fn tell_refusal(&mut self, cx: &mut Context<'_>, nodes: &mut dyn Nodes) -> bool {
+        // A question that waits for its broker will hear of that one's attempt.
+        if !self.exchange.is_idle() || self.brokers.any_connected() {
+            return false;
+        }
+        let Some(refusal) = self.security.take_awaited() else { return false };
+        match nodes.least_loaded(cx.now) {
+            // The backoff of metadata does not hold up an attempt: this one begins, and its end is told.
+            Some(broker) => drop(self.ask(cx, broker, nodes)),
+            None => put_refusal(cx, refusal),
+        }
+        true
+    }
+
+    /// A call waits for another look at a topic.
+    pub(crate) fn refresh_topic(&mut self, cx: &Context<'_>, topic: TopicName) {
+        self.security.await_it();
+        self.metadata.refresh_topic(cx.now, topic);
+    }
+
     /// A send wants this topic.
     pub(crate) fn want_topic(&mut self, cx: &mut Context<'_>, topic: TopicName) {
+        self.security.await_it();
         self.metadata.want_topic(cx.now, topic.clone());
         // The send may have looked at an older snapshot. A topic that is refused is asked about again, but no send waits for
         // that (MD9).
@@ -134,6 +161,7 @@ impl KnownCluster {
 
     /// A caller wants any metadata at all.
     pub(crate) fn want_metadata(&mut self, cx: &mut Context<'_>) {
+        self.security.await_it();
         self.look_again_for_acceptance();
         if !self.snapshot().is_bootstrap() {
             self.publish(cx);
@@ -143,6 +171,7 @@ impl KnownCluster {
     pub(crate) fn connected(&mut self, broker: BrokerId) {
         self.brokers.connected(broker);
         self.brokers.event(broker);
+        self.security.let_in();
     }
 
     pub(crate) fn disconnected(
@@ -164,10 +193,10 @@ impl KnownCluster {
         if self.snapshot().is_bootstrap() || !self.exchange.is_idle() {
             self.report_failure(cx);
         }
-        if let Some(failure) = reason.security().filter(|failure| is_final(failure))
+        if let Some(refusal) = self.security.ended(&address, reason)
             && !self.brokers.any_connected()
         {
-            cx.put(Output::SecurityFailed { address, failure: Arc::clone(failure) });
+            put_refusal(cx, refusal);
         }
     }
 
@@ -225,8 +254,6 @@ impl KnownCluster {
     }
 }
 
-/// Whether the next attempt ends in the same way unless something is changed. A connection whose re-authentication was
-/// refused tells nothing about the next one, which may have newer credentials.
-fn is_final(failure: &SecurityFailure) -> bool {
-    !failure.is_retriable() && failure.stage() != SecurityStage::Reauthentication
+fn put_refusal(cx: &mut Context<'_>, Refusal { address, failure }: Refusal) {
+    cx.put(Output::SecurityFailed { address, failure });
 }

@@ -17,7 +17,7 @@ pub(crate) fn take_in(cx: &mut Context<'_>, rooms: &mut Rooms, input: Input) {
             }
         }
         Input::WantTopic(topic) => cluster.want_topic(cx, topic),
-        Input::RefreshTopic(topic) => cluster.metadata.refresh_topic(cx.now, topic),
+        Input::RefreshTopic(topic) => cluster.refresh_topic(cx, topic),
         Input::WantMetadata => cluster.want_metadata(cx),
         Input::Close { deadline } => {
             cx.accumulator.close(); // CL10: nothing more is accepted, whether or not the host has said so yet.

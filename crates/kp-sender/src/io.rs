@@ -99,7 +99,7 @@ pub enum Output {
         reason: Arc<str>,
     },
     /// No broker is connected, and the newest attempt ended with a failure of security that waiting does not help against. It
-    /// goes on being tried.
+    /// goes on being tried. Told at the end of such an attempt, and to a call that begins to wait while none can be made.
     SecurityFailed {
         /// Where: `host:port`, with the address that the host has.
         address: Arc<str>,

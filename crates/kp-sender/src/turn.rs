@@ -77,6 +77,7 @@ impl Cycle {
         if !cx.has_output() {
             rooms.cluster.step(cx);
             has_asked |= exchanges::step(cx, rooms, nodes);
+            has_asked |= rooms.cluster.tell_refusal(cx, nodes);
         }
         self.is_dirty |= has_asked || cx.has_output();
     }

@@ -1,7 +1,7 @@
 //! Settings, read and checked: what each connection of a client begins with. Reads files once, and never again.
 
 use crate::settings::{Identity, TlsSettings};
-use crate::{TlsConfigError, suites, unnamed::Unnamed};
+use crate::{TlsConfigError, pem, suites, unnamed::Unnamed};
 use kp_protocol::text::shown;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
@@ -77,7 +77,28 @@ impl TlsClient {
         &self.facts.warnings
     }
 
-    pub(crate) fn config(&self) -> Arc<ClientConfig> {
+    /// A client over a configuration of `rustls` that the application made: what it trusts, shows and speaks is its own.
+    ///
+    /// ```
+    /// # fn with(config: rustls::ClientConfig) {
+    /// let client = kp_tls::TlsClient::from_rustls(std::sync::Arc::new(config));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn from_rustls(config: Arc<ClientConfig>) -> Self {
+        let facts = Facts {
+            authorities: "the authorities of the application's rustls::ClientConfig".into(),
+            versions: "what the application's rustls::ClientConfig allows",
+            has_identity: config.client_auth_cert_resolver.has_certs(),
+            warnings: Vec::new(),
+        };
+        Self { config, facts: Arc::new(facts) }
+    }
+
+    /// The configuration of `rustls` that new connections begin with, such as for a client of HTTPS that is to trust
+    /// and show the same.
+    #[must_use]
+    pub fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.config)
     }
 
@@ -121,7 +142,7 @@ fn roots(
 ) -> Result<(RootCertStore, String), TlsConfigError> {
     let mut roots = RootCertStore::empty();
     if let Some(source) = &settings.trusted {
-        let certificates = source.certificates()?;
+        let certificates = pem::certificates(source)?;
         for (at, certificate) in certificates.into_iter().enumerate() {
             roots.add(certificate).map_err(|error| TlsConfigError::Pem {
                 key: source.key(),
@@ -161,9 +182,13 @@ fn identified(
     builder: ConfigBuilder<ClientConfig, WantsClientCert>,
     identity: &Identity,
 ) -> Result<ClientConfig, TlsConfigError> {
-    let (chain, key) = (identity.chain.certificates()?, identity.key.private_key()?);
-    builder.with_client_auth_cert(chain, key).map_err(|error| TlsConfigError::Identity {
-        key: identity.key.key(),
+    let (chain, key) = match identity {
+        Identity::Parts { chain, key } => (chain, key),
+        Identity::Store(store) => (store, store),
+    };
+    let (certificates, private_key) = (pem::certificates(chain)?, pem::private_key(key)?);
+    builder.with_client_auth_cert(certificates, private_key).map_err(|error| TlsConfigError::Identity {
+        key: key.key(),
         cause: match error {
             rustls::Error::InconsistentKeys(_) => "the key is not that of the first certificate".into(),
             other => other.to_string(),

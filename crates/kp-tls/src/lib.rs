@@ -2,7 +2,7 @@
 //!
 //! | Looking for | Go to |
 //! |---|---|
-//! | what a client trusts, shows and speaks | [`TlsSettings`], [`PemSource`], [`TlsVersions`] |
+//! | what a client trusts, shows and speaks | [`TlsSettings`], [`StoreSource`], [`TlsVersions`] |
 //! | those, read and checked | [`TlsClient`]; what can be wrong with them: [`TlsConfigError`] |
 //! | the connections | [`TlsSelector`] |
 //! | why a connection was given up | [`TlsFailure`], [`TlsFailureKind`] |
@@ -22,6 +22,7 @@ mod provider;
 mod selector;
 mod session;
 mod settings;
+mod source;
 mod suites;
 mod unnamed;
 mod versions;
@@ -29,7 +30,6 @@ mod versions;
 pub use client::TlsClient;
 pub use config_error::TlsConfigError;
 pub use failure::{TlsFailure, TlsFailureKind};
-pub use pem::PemSource;
 pub use provider::default_provider;
 #[cfg(feature = "graviola")]
 pub use provider::graviola;
@@ -39,6 +39,7 @@ pub use provider::ring;
 pub use rustls::crypto::CryptoProvider;
 pub use selector::TlsSelector;
 pub use settings::TlsSettings;
+pub use source::StoreSource;
 pub use versions::TlsVersions;
 
 /// The example of the README, compiled.

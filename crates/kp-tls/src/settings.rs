@@ -1,12 +1,12 @@
 //! What a client trusts, shows and speaks: plain data, nothing is read yet.
 
-use crate::{PemSource, TlsVersions};
+use crate::{StoreSource, TlsVersions};
 
 /// The settings of TLS. Without a call: the system's authorities, no certificate of one's own, TLS 1.2 and 1.3, the
 /// provider's suites, and the names in certificates are checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsSettings {
-    pub(crate) trusted: Option<PemSource>,
+    pub(crate) trusted: Option<StoreSource>,
     pub(crate) identity: Option<Identity>,
     pub(crate) versions: TlsVersions,
     pub(crate) suites: Vec<String>,
@@ -14,10 +14,12 @@ pub struct TlsSettings {
 }
 
 /// The client's own certificate, with those of its authorities, and its key.
-#[derive(Clone, Debug)]
-pub(crate) struct Identity {
-    pub(crate) chain: PemSource,
-    pub(crate) key: PemSource,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// Certificates and the key, each on its own.
+    Parts { chain: StoreSource, key: StoreSource },
+    /// Both in one.
+    Store(StoreSource),
 }
 
 impl Default for TlsSettings {
@@ -41,16 +43,23 @@ impl TlsSettings {
 
     /// Trusts these authorities instead of the system's (`ssl.truststore.*`).
     #[must_use]
-    pub fn trusting(mut self, authorities: PemSource) -> Self {
+    pub fn trusting(mut self, authorities: StoreSource) -> Self {
         self.trusted = Some(authorities);
         self
     }
 
-    /// Shows this certificate to brokers that ask for one (`ssl.keystore.*`): first the client's own, then those of its
-    /// authorities. Both may be the same file.
+    /// Shows this certificate to brokers that ask for one (`ssl.keystore.certificate.chain`, `ssl.keystore.key`): first
+    /// the client's own, then those of its authorities.
     #[must_use]
-    pub fn identified_by(mut self, chain: PemSource, key: PemSource) -> Self {
-        self.identity = Some(Identity { chain, key });
+    pub fn identified_by(mut self, chain: StoreSource, key: StoreSource) -> Self {
+        self.identity = Some(Identity::Parts { chain, key });
+        self
+    }
+
+    /// Shows the certificate in this store to brokers that ask for one (`ssl.keystore.location`); its key is in it, too.
+    #[must_use]
+    pub fn identified_by_store(mut self, store: StoreSource) -> Self {
+        self.identity = Some(Identity::Store(store));
         self
     }
 

@@ -4,7 +4,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{ClusterState, KafkaCluster, Lifetime, Options, Signal, VERSIONS, Version};
+use super::{ClusterState, KafkaCluster, Lifetime, Options, SecuredOptions, Signal, VERSIONS, Version};
 use crate::error::XtaskError;
 
 /// Start, watch and end real Apache Kafka clusters on this machine.
@@ -73,6 +73,10 @@ pub struct UpArgs {
     /// A line for every broker's server.properties; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
+    /// With certificates, users and a listener for each kind of security; prints what there is, and writes a file of
+    /// client properties for each way in, for `kp produce --config FILE`.
+    #[arg(long)]
+    secure: bool,
     /// Heap of each broker in MiB.
     #[arg(long, default_value_t = 512)]
     heap: u32,
@@ -132,6 +136,7 @@ fn up(args: UpArgs) -> Result<(), XtaskError> {
         lifetime: Lifetime::Detached,
         settings: Vec::new(),
         client_listeners: Vec::new(),
+        secured: args.secure.then_some(SecuredOptions::All),
         heap_mib: args.heap,
     };
     for line in &args.settings {
@@ -140,6 +145,7 @@ fn up(args: UpArgs) -> Result<(), XtaskError> {
         options = options.setting(key, value);
     }
     let cluster = KafkaCluster::start(&options)?;
+    cluster.ways_in().iter().for_each(|line| println!("{line}"));
     println!("{}", cluster.bootstrap());
     Ok(())
 }

@@ -54,6 +54,11 @@ impl Java {
         command
     }
 
+    /// `keytool`, for key stores.
+    pub(crate) fn key_tool(&self) -> Command {
+        Command::new(self.program.with_file_name("keytool"))
+    }
+
     /// `java` with the class path and `flags`, ready for a class name and its arguments.
     pub(crate) fn command(&self, flags: &[&str]) -> Command {
         let mut command = Command::new(&self.program);

@@ -19,8 +19,20 @@ pub struct Options {
     pub settings: Vec<(String, String)>,
     /// A listener of its own for clients, broker by broker; empty for none.
     pub client_listeners: Vec<ClientListener>,
+    /// The secured listeners of every broker, of [`super::LISTENERS`]; `None` for a cluster without security. A listener of
+    /// `client_listeners` is `SASL_SSL` in a secured one.
+    pub secured: Option<SecuredOptions>,
     /// Heap of each broker, in MiB.
     pub heap_mib: u32,
+}
+
+/// Which listeners of [`super::LISTENERS`] a secured broker has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecuredOptions {
+    /// All that its version can have.
+    All,
+    /// These, by name.
+    Named(Vec<&'static str>),
 }
 
 /// Where clients reach a broker if something stands in front of it.
@@ -42,6 +54,7 @@ impl Default for Options {
             lifetime: Lifetime::WithProcess,
             settings: Vec::new(),
             client_listeners: Vec::new(),
+            secured: None,
             heap_mib: 512,
         }
     }
@@ -57,6 +70,13 @@ impl Options {
     #[must_use]
     pub fn clients_at(mut self, listeners: Vec<ClientListener>) -> Self {
         self.client_listeners = listeners;
+        self
+    }
+
+    /// Secures it: certificates, users, and these listeners beside the one without security.
+    #[must_use]
+    pub fn secured(mut self, listeners: SecuredOptions) -> Self {
+        self.secured = Some(listeners);
         self
     }
 

@@ -5,7 +5,34 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::options::ClientListener;
+use super::secured::RELAYED;
 use super::state::BrokerState;
+
+/// A listener beside the one for brokers and tools.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) name: &'static str,
+    /// `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT`, `SASL_SSL`.
+    pub(crate) protocol: &'static str,
+    /// Where it listens.
+    pub(crate) host: &'static str,
+    pub(crate) port: u16,
+    /// Where it tells clients to go.
+    pub(crate) advertised: (&'static str, u16),
+}
+
+impl Listener {
+    /// The listener of clients that come through a relay.
+    pub(crate) fn of_clients(clients: ClientListener, is_secured: bool) -> Self {
+        Self {
+            name: RELAYED,
+            protocol: if is_secured { "SASL_SSL" } else { "PLAINTEXT" },
+            host: "127.0.0.1",
+            port: clients.port,
+            advertised: ("127.0.0.1", clients.advertised),
+        }
+    }
+}
 
 /// Everything of `server.properties` that depends on the cluster.
 pub(crate) struct NodeSettings<'a> {
@@ -17,8 +44,10 @@ pub(crate) struct NodeSettings<'a> {
     pub(crate) data: &'a Path,
     /// The port of the cluster's ZooKeeper, if it has one.
     pub(crate) zookeeper_port: Option<u16>,
-    /// Where clients reach it, if something stands between.
-    pub(crate) clients: Option<ClientListener>,
+    /// Listeners beside the one for brokers and tools.
+    pub(crate) listeners: &'a [Listener],
+    /// Lines that make those secure.
+    pub(crate) security: &'a [(String, String)],
     /// The user's own lines; they win over ours.
     pub(crate) overrides: &'a [(String, String)],
 }
@@ -40,7 +69,8 @@ impl NodeSettings<'_> {
         }
         lines.extend(FIXED.iter().map(|&(key, value)| (key, value.to_owned())));
         let mut text = String::new();
-        for (key, value) in &lines {
+        let security = self.security.iter().map(|(key, value)| (key.as_str(), value));
+        for (key, value) in lines.iter().map(|(key, value)| (*key, value)).chain(security) {
             if !self.overrides.iter().any(|(name, _)| name == key) {
                 let _ = writeln!(text, "{key}={value}");
             }
@@ -63,10 +93,10 @@ impl NodeSettings<'_> {
             format!("PLAINTEXT://127.0.0.1:{port}"),
             "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
         );
-        if let Some(ClientListener { port, advertised: told }) = self.clients {
-            let _ = write!(listeners, ",CLIENTS://127.0.0.1:{port}");
-            let _ = write!(advertised, ",CLIENTS://127.0.0.1:{told}");
-            protocols.push_str(",CLIENTS:PLAINTEXT");
+        for Listener { name, protocol, host, port, advertised: (told_host, told_port) } in self.listeners {
+            let _ = write!(listeners, ",{name}://{host}:{port}");
+            let _ = write!(advertised, ",{name}://{told_host}:{told_port}");
+            let _ = write!(protocols, ",{name}:{protocol}");
         }
         vec![
             ("process.roles", "broker,controller".to_owned()),
@@ -85,9 +115,13 @@ impl NodeSettings<'_> {
     }
 
     fn beside_zookeeper(&self, port: u16) -> Vec<(&'static str, String)> {
+        let mut listeners = format!("PLAINTEXT://127.0.0.1:{}", self.node.port);
+        for Listener { name, host, port, .. } in self.listeners {
+            let _ = write!(listeners, ",{name}://{host}:{port}");
+        }
         vec![
             ("broker.id", self.node.id.to_string()),
-            ("listeners", format!("PLAINTEXT://127.0.0.1:{}", self.node.port)),
+            ("listeners", listeners),
             ("zookeeper.connect", format!("127.0.0.1:{port}")),
             ("zookeeper.connection.timeout.ms", "30000".to_owned()),
             ("zookeeper.session.timeout.ms", "2000".to_owned()),
@@ -114,7 +148,13 @@ mod tests {
     use super::*;
 
     fn broker(id: i32) -> BrokerState {
-        BrokerState { id, port: 9000 + id as u16, controller_port: 9100 + id as u16, process: None }
+        BrokerState {
+            id,
+            port: 9000 + id as u16,
+            controller_port: 9100 + id as u16,
+            process: None,
+            listeners: Vec::new(),
+        }
     }
 
     fn properties(count: i32, overrides: &[(String, String)]) -> String {
@@ -125,7 +165,8 @@ mod tests {
             node: &brokers[0],
             data: Path::new("data"),
             zookeeper_port,
-            clients: None,
+            listeners: &[],
+            security: &[],
             overrides,
         }
         .to_properties()
@@ -160,7 +201,8 @@ mod tests {
             node,
             data,
             zookeeper_port: Some(2181),
-            clients: None,
+            listeners: &[],
+            security: &[],
             overrides: &[],
         };
         let text = settings.to_properties();

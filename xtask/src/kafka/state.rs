@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::process::ProcessId;
+use super::secured::ListenerState;
 use crate::error::{Doing, XtaskError};
 use crate::workspace;
 
@@ -41,6 +42,9 @@ pub struct ClusterState {
     pub heap_mib: u32,
     /// Its nodes, ids from 1.
     pub brokers: Vec<BrokerState>,
+    /// Whether it has certificates and users.
+    #[serde(default)]
+    pub is_secured: bool,
     /// Its ZooKeeper, in versions that need one.
     #[serde(default)]
     pub zookeeper: Option<ZooKeeperState>,
@@ -64,6 +68,9 @@ pub struct BrokerState {
     pub port: u16,
     /// The port for controllers, on 127.0.0.1.
     pub controller_port: u16,
+    /// Its secured listeners.
+    #[serde(default)]
+    pub listeners: Vec<ListenerState>,
     /// The process, if it was started; it may have ended since.
     pub process: Option<ProcessId>,
 }

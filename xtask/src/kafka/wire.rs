@@ -1,4 +1,4 @@
-//! The three requests that the machinery itself needs, written by hand: Metadata v0, CreateTopics v2 and ListOffsets.
+//! The requests that the machinery itself needs, written by hand: Metadata v0, CreateTopics v2, ListOffsets, CreateAcls v1.
 //!
 //! Kept apart from `kp-protocol` on purpose: what starts and watches the judge shares no code with the judged.
 
@@ -9,6 +9,7 @@ use std::time::Duration;
 const LIST_OFFSETS: i16 = 2;
 const METADATA: i16 = 3;
 const CREATE_TOPICS: i16 = 19;
+const CREATE_ACLS: i16 = 30;
 /// A broker that does not answer Metadata within this is not up; making a topic takes a write to the quorum.
 const METADATA_PATIENCE: Duration = Duration::from_secs(2);
 const CREATE_PATIENCE: Duration = Duration::from_secs(15);
@@ -96,6 +97,29 @@ pub(crate) fn list_offsets(port: u16, topic: &str, partition: i32, version: i16)
     let _partitions = reader.i32()?;
     let _partition = reader.i32()?;
     reader.i16()
+}
+
+/// Asks the broker on `port` to let `principal`, e.g. `User:alice`, write to a topic and look at it (CreateAcls v1): from then
+/// on others may not. Answers the first error code that is not 0, and its message.
+pub(crate) fn allow_on_topic(port: u16, topic: &str, principal: &str) -> io::Result<(i16, Option<String>)> {
+    const TOPIC: i8 = 2;
+    const LITERAL: i8 = 3;
+    const WRITE: i8 = 4;
+    const ALLOW: i8 = 3;
+    let mut body = Vec::new();
+    body.extend(1i32.to_be_bytes());
+    body.extend(TOPIC.to_be_bytes());
+    put_string(&mut body, topic);
+    body.extend(LITERAL.to_be_bytes());
+    put_string(&mut body, principal);
+    put_string(&mut body, "*"); // from every host
+    body.extend(WRITE.to_be_bytes()); // writing includes looking (Describe)
+    body.extend(ALLOW.to_be_bytes());
+    let answer = round_trip(port, CREATE_ACLS, 1, &body, CREATE_PATIENCE)?;
+    let mut reader = Reader(&answer);
+    let _throttle_time_ms = reader.i32()?;
+    let _results = reader.i32()?;
+    Ok((reader.i16()?, reader.string()?))
 }
 
 fn put_string(out: &mut Vec<u8>, text: &str) {

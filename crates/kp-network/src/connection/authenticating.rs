@@ -112,6 +112,11 @@ impl Authenticating {
         self.exchange.on_closed().map(|failure| sasl::failed(stage, &failure))
     }
 
+    /// What is said and believed.
+    pub(super) fn exchange(&self) -> &SaslExchange {
+        &self.exchange
+    }
+
     /// The step that it is in.
     pub(super) fn stage(&self) -> SetupStage {
         match self.exchange.stage() {

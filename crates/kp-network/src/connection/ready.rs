@@ -5,7 +5,7 @@ use super::{Answered, Broken, Channel, InFlight, Request, Session};
 use crate::{ClientRequest, ConnectionNumber, Readiness, WaitReason, Written};
 use bytes::{Bytes, BytesMut};
 use kp_protocol::{ApiKey, BrokerVersions, ProtocolError, Segments, request_head_in};
-use kp_sasl::{SaslMechanism, SaslOutput, SaslSession, Worked};
+use kp_sasl::{SaslExchange, SaslMechanism, SaslOutput, SaslSession, Worked};
 use kp_time::Deadline;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -139,6 +139,11 @@ impl Ready {
     /// Whether nothing but the exchange is sent, until the broker has agreed again (SE20).
     fn is_renewing(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.is_renewing())
+    }
+
+    /// The exchange that renews its session, while there is one.
+    pub(crate) fn exchange(&self) -> Option<&SaslExchange> {
+        self.session.as_ref()?.renewing()
     }
 
     /// Whether it would take a request, and is to authenticate again before (SE19).

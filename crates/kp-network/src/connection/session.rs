@@ -42,6 +42,10 @@ impl Session {
         self.renewing.is_some()
     }
 
+    pub(super) fn renewing(&self) -> Option<&SaslExchange> {
+        self.renewing.as_ref()
+    }
+
     pub(super) fn begin(
         &mut self,
         now: Instant,

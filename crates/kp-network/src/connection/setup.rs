@@ -16,7 +16,7 @@ use super::{
 use crate::known_cluster::{Found, Greeting};
 use crate::{ConnectionNumber, DisconnectReason, Reached, SetupStage};
 use bytes::Bytes;
-use kp_sasl::{MAX_FRAME, Work, Worked};
+use kp_sasl::{MAX_FRAME, SaslExchange, Work, Worked};
 use std::net::SocketAddr;
 
 /// See the module.
@@ -139,6 +139,17 @@ impl Setup {
     /// Whether the broker is to learn who the client is.
     pub(crate) fn is_authenticating(&self) -> bool {
         matches!(self, Self::Talking(talking) if matches!(talking.stage, Stage::Authenticating(_)))
+    }
+
+    /// The exchange that it is in, if it is in one.
+    pub(crate) fn exchange(&self) -> Option<&SaslExchange> {
+        match self {
+            Self::Talking(talking) => match &talking.stage {
+                Stage::Authenticating(stage) => Some(stage.exchange()),
+                Stage::CheckingVersions(_) | Stage::Unauthenticated(_) => None,
+            },
+            Self::Resolving(_) | Self::Connecting(_) => None,
+        }
     }
 
     /// The number of the attempt or connection.

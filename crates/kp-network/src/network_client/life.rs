@@ -5,7 +5,7 @@ use crate::connection::{Link, Setup, SetupContext, Step};
 use crate::known_cluster::Found;
 use crate::{ConnectionNumber, Dial, DisconnectReason, Event, Selectable, addresses, sasl};
 use kp_protocol::{BrokerAddress, BrokerId, ProtocolError};
-use kp_sasl::Worked;
+use kp_sasl::{SaslExchange, Worked};
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
@@ -205,6 +205,10 @@ impl<S: Selectable> NetworkClient<S> {
         self.selectable.close(number);
         self.counters.totals.connections_ended += 1;
         self.counters.security_failed(&reason);
+        let refused = link.exchange().and_then(SaslExchange::refused);
+        if let (Some(provider), Some(mechanism)) = (&self.settings.sasl, refused) {
+            provider.refused(mechanism);
+        }
         self.counters.totals.connections_closed += u64::from(link.was_connected());
         broker.attempts.ended(now, link.was_connected(), &self.settings, &mut self.jitter);
         if link.was_connected() {

@@ -48,8 +48,14 @@ impl ProducerLogin {
             let token = match kept.good_at(now) {
                 Some(token) => token,
                 None => {
-                    let asked = source.token(TokenRequest::new(&host));
-                    let token = block_on(asked).map_err(|error| not_given(ASKING_FOR_A_TOKEN, &error))?;
+                    let refused = kept.take_refused();
+                    let request = TokenRequest::new(&host);
+                    let request = match &refused {
+                        Some(token) => request.after_refusal_of(token.value()),
+                        None => request,
+                    };
+                    let token = block_on(source.token(request))
+                        .map_err(|error| not_given(ASKING_FOR_A_TOKEN, &error))?;
                     kept.keep(&token, clock.timestamp_ms());
                     token
                 }
@@ -86,6 +92,10 @@ impl SaslProvider for ProducerLogin {
         if let Some(keys) = worked.result::<ScramKeys>() {
             self.keys.lock().keep(keys.clone());
         }
+    }
+
+    fn refused(&self, mechanism: &dyn SaslMechanism) {
+        self.token.refuse_if(|token| mechanism.is_secret_in(token));
     }
 }
 
@@ -125,18 +135,54 @@ fn not_given(what: &'static str, why: impl fmt::Display) -> SaslFailure {
 
 /// The newest token of a provider, and until when (in milliseconds since the epoch) later connections take it too.
 #[derive(Default)]
-struct KeptToken(Mutex<Option<(Token, i64)>>);
+struct KeptToken(Mutex<Kept>);
+
+#[derive(Default)]
+enum Kept {
+    #[default]
+    Nothing,
+    /// Shown to later connections, until then.
+    Good(Token, i64),
+    /// Shown no more: a broker did not take it.
+    Refused(Token),
+}
 
 impl KeptToken {
     fn good_at(&self, now: i64) -> Option<Token> {
-        self.0.lock().as_ref().filter(|(_, until)| now < *until).map(|(token, _)| token.clone())
+        match &*self.0.lock() {
+            Kept::Good(token, until) if now < *until => Some(token.clone()),
+            _ => None,
+        }
+    }
+
+    /// The token that is kept is shown no more, if it is this one.
+    fn refuse_if(&self, is_this: impl FnOnce(&str) -> bool) {
+        let mut kept = self.0.lock();
+        if let Kept::Good(token, _) = &*kept
+            && token.value().expose_text().is_some_and(is_this)
+        {
+            *kept = Kept::Refused(token.clone());
+        }
+    }
+
+    /// The token that was refused since a token was asked for the last time.
+    fn take_refused(&self) -> Option<Token> {
+        let mut kept = self.0.lock();
+        match std::mem::take(&mut *kept) {
+            Kept::Refused(token) => Some(token),
+            other => {
+                *kept = other;
+                None
+            }
+        }
     }
 
     /// For four fifths of what is left of it, as Java refreshes its tokens then.
     fn keep(&self, token: &Token, now: i64) {
         let Some(end) = token.end().and_then(|end| end.duration_since(UNIX_EPOCH).ok()) else { return };
         let end = i64::try_from(end.as_millis()).unwrap_or(i64::MAX);
-        *self.0.lock() = Some((token.clone(), now.saturating_add(end.saturating_sub(now) / 5 * 4)));
+        let until = now.saturating_add(end.saturating_sub(now) / 5 * 4);
+        *self.0.lock() = Kept::Good(token.clone(), until);
     }
 }
 

@@ -109,6 +109,70 @@ fn refused_credentials_are_told_at_once_only_while_no_broker_is_connected() {
     assert_eq!(harness.security_failures.len(), 1);
 }
 
+// SE26
+#[test]
+fn a_call_that_begins_to_wait_is_told_of_the_refusal_before_it_unless_an_attempt_is_made_for_it() {
+    use kp_client::SecurityStage::SaslToken;
+    let mut harness = Harness::new();
+    harness.least_loaded = Some(None);
+    harness.run();
+    harness.input(unauthenticated(-1, SaslToken));
+    harness.run();
+    assert_eq!(harness.security_failures.len(), 1);
+    let begun = harness.now();
+    for (told, call) in [(2, Input::WantTopic("t".into())), (3, Input::WantMetadata)] {
+        harness.input(call);
+        harness.run();
+        assert_eq!((harness.security_failures.len(), harness.now()), (told, begun), "at once");
+        harness.run();
+        assert_eq!(harness.security_failures.len(), told, "and once");
+    }
+    // Now one may be connected to, although it is too early to ask it for metadata: the call hears how that ends.
+    harness.least_loaded = Some(Some(BrokerId(-1)));
+    harness.moods.insert(BrokerId(-1), Mood::Wait(None));
+    harness.asked.clear();
+    harness.want("t");
+    harness.run();
+    assert_eq!((&*harness.asked, harness.security_failures.len()), (&[BrokerId(-1)][..], 3));
+    harness.input(unauthenticated(-1, SaslToken));
+    assert_eq!(
+        {
+            harness.run();
+            harness.security_failures.len()
+        },
+        4
+    );
+}
+
+// SE26
+#[test]
+fn a_refusal_that_is_over_is_not_told_any_more() {
+    use kp_client::SecurityStage::SaslToken;
+    let lost = |id| {
+        Input::Network(kp_client::Event::Disconnected {
+            broker: BrokerId(id),
+            address: "boot2:9092".into(),
+            reason: kp_client::DisconnectReason::ClosedByBroker,
+            reached: kp_client::Reached::Answer,
+        })
+    };
+    for let_in in [true, false] {
+        let mut harness = Harness::with(Plan { bootstrap: 2, ..Plan::default() });
+        harness.least_loaded = Some(None);
+        harness.run();
+        harness.input(unauthenticated(-1, SaslToken));
+        if let_in {
+            harness.connected(BrokerId(-2));
+        }
+        harness.input(lost(-2));
+        harness.run();
+        let told = harness.security_failures.len();
+        harness.want("t");
+        harness.run();
+        assert_eq!(harness.security_failures.len(), told, "the newest attempt was not refused");
+    }
+}
+
 #[test]
 fn a_lost_metadata_request_is_made_again_after_the_backoff() {
     // MD2

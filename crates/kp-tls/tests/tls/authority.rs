@@ -1,7 +1,7 @@
 //! An authority that signs certificates for the tests.
 
 use kp_network::Secret;
-use kp_tls::{CryptoProvider, PemSource, TlsClient, TlsSettings};
+use kp_tls::{CryptoProvider, StoreSource, TlsClient, TlsSettings};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -36,8 +36,8 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    pub(crate) fn source(&self) -> PemSource {
-        PemSource::inline("ssl.truststore.certificates", Secret::from(self.0.pem().as_str()))
+    pub(crate) fn source(&self) -> StoreSource {
+        StoreSource::inline("ssl.truststore.certificates", Secret::from(self.0.pem().as_str()))
     }
 
     /// Settings that trust it.
@@ -90,7 +90,7 @@ pub(crate) fn client(settings: &TlsSettings) -> TlsClient {
 
 /// These settings with this certificate to show.
 pub(crate) fn showing(settings: TlsSettings, issued: &Issued) -> TlsSettings {
-    let inline = |key, text: &str| PemSource::inline(key, Secret::from(text));
+    let inline = |key, text: &str| StoreSource::inline(key, Secret::from(text));
     settings.identified_by(
         inline("ssl.keystore.certificate.chain", &issued.pem),
         inline("ssl.keystore.key", &issued.key.serialize_pem()),

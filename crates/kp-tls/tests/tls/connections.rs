@@ -3,9 +3,11 @@
 use crate::authority::{Authority, client, showing};
 use crate::wire::Stage;
 use bytes::BytesMut;
-use kp_tls::TlsVersions;
+use kp_network::Secret;
+use kp_tls::{StoreSource, TlsClient, TlsVersions};
 use rustls::version::{TLS12, TLS13};
 use std::io::{IoSlice, Write};
+use std::sync::Arc;
 use std::task::Poll;
 
 fn stage() -> Stage {
@@ -124,6 +126,27 @@ fn a_certificate_is_shown_to_a_broker_that_asks_in_both_versions() {
         stage.shake().unwrap();
         assert_eq!(stage.broker.peer_certificates().unwrap(), &own.chain[..]);
     }
+}
+
+#[test]
+fn a_configuration_of_the_application_is_used_as_it_is() {
+    let authority = Authority::new();
+    let config = client(&authority.trusted()).config();
+    let own = TlsClient::from_rustls(Arc::clone(&config));
+    assert!(Arc::ptr_eq(&own.config(), &config));
+    Stage::new(own, authority.broker(&["broker"]), "broker").shake().unwrap();
+}
+
+#[test]
+fn a_certificate_and_its_key_may_stand_in_one_text() {
+    let authority = Authority::new();
+    let own = authority.issue(&["client"], |_| ());
+    let both = Secret::from(format!("{}{}", own.key.serialize_pem(), own.pem));
+    let settings =
+        authority.trusted().identified_by_store(StoreSource::inline("ssl.keystore.location", both));
+    let mut stage = Stage::new(client(&settings), authority.asking_broker(&[&TLS13]), "broker");
+    stage.shake().unwrap();
+    assert_eq!(stage.broker.peer_certificates().unwrap(), &own.chain[..]);
 }
 
 // SE36 SE37

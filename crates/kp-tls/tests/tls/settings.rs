@@ -2,21 +2,21 @@
 
 use crate::authority::{Authority, provider, showing};
 use kp_network::Secret;
-use kp_tls::{PemSource, TlsClient, TlsConfigError, TlsSettings};
+use kp_tls::{StoreSource, TlsClient, TlsConfigError, TlsSettings};
 
 fn wrong(settings: &TlsSettings) -> String {
     TlsClient::new(settings, &provider()).unwrap_err().to_string()
 }
 
 fn trusting(text: &str) -> TlsSettings {
-    TlsSettings::new().trusting(PemSource::inline("ssl.truststore.certificates", Secret::from(text)))
+    TlsSettings::new().trusting(StoreSource::inline("ssl.truststore.certificates", Secret::from(text)))
 }
 
 // H60
 #[test]
 fn a_file_that_cannot_be_read_is_named_with_its_key() {
     let directory = tempfile::tempdir().unwrap();
-    let file = |path| TlsSettings::new().trusting(PemSource::file("ssl.truststore.location", path));
+    let file = |path| TlsSettings::new().trusting(StoreSource::file("ssl.truststore.location", path));
     assert!(wrong(&file(directory.path().to_owned())).ends_with("it is no regular file"));
     let missing = wrong(&file(directory.path().join("missing.pem")));
     assert!(missing.starts_with("ssl.truststore.location: ") && missing.contains("missing.pem"));
@@ -33,7 +33,7 @@ fn pem_that_is_cut_or_empty_or_of_java_is_refused() {
     for (bytes, words) in [(&[0xfe, 0xed, 0xfe, 0xed][..], "JKS"), (&[0x30, 0x82, 1, 1], "PKCS#12")] {
         let path = directory.path().join("store");
         std::fs::write(&path, bytes).unwrap();
-        let settings = TlsSettings::new().trusting(PemSource::file("ssl.truststore.location", path));
+        let settings = TlsSettings::new().trusting(StoreSource::file("ssl.truststore.location", path));
         assert!(wrong(&settings).contains(words));
     }
 }
@@ -45,7 +45,7 @@ fn a_key_of_another_certificate_and_an_encrypted_one_are_refused() {
     one.key = other.key;
     assert!(wrong(&showing(authority.trusted(), &one)).contains("not that of the first certificate"));
     let key = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
-    let source = |text: &str| PemSource::inline("ssl.keystore.key", Secret::from(text));
+    let source = |text: &str| StoreSource::inline("ssl.keystore.key", Secret::from(text));
     let settings = authority.trusted().identified_by(source(&one.pem), source(key));
     assert!(wrong(&settings).contains("openssl pkey"));
 }

@@ -10,6 +10,7 @@ use kp_sasl::{SaslFailure, SaslMechanism, SaslStep, Work, Worked};
 
 mod failures;
 mod order;
+mod refused;
 mod renewal;
 mod scram;
 

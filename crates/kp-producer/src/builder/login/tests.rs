@@ -153,6 +153,45 @@ fn a_token_serves_later_connections_for_four_fifths_of_its_life() {
     }
 }
 
+/// Keeps what it was told of refused tokens, and gives tokens that live for an hour.
+#[derive(Default)]
+struct Stubborn(Mutex<Vec<Option<Secret>>>);
+
+impl TokenProvider for Stubborn {
+    fn token<'a>(&'a self, request: TokenRequest<'a>) -> Provided<'a, Token> {
+        let mut asked = self.0.lock();
+        asked.push(request.refused().cloned());
+        let end = SystemTime::UNIX_EPOCH + Duration::from_secs(3600);
+        let token = Token::new(Secret::from(format!("token{}", asked.len()))).expires_at(end);
+        Box::pin(async move { Ok(token) })
+    }
+}
+
+/// An exchange that has come to its first token.
+fn shown(login: &ProducerLogin) -> Box<dyn SaslMechanism> {
+    let mut mechanism = login.begin("broker-1").expect("there are credentials");
+    let Ok(SaslStep::Pending(work)) = mechanism.step(None) else { panic!("a token has to be fetched") };
+    let _ = mechanism.resume(work.run()).expect("there is one");
+    mechanism
+}
+
+// A12, SE25
+#[test]
+fn a_token_that_a_broker_refuses_is_not_shown_again_and_its_provider_is_told() {
+    let provider = Arc::new(Stubborn::default());
+    let (login, _) = login(Sasl::oauth(Arc::clone(&provider)));
+    let is_shown = |mechanism: &dyn SaslMechanism, token: &str| mechanism.is_secret_in(token);
+    let (first, second) = (shown(&login), shown(&login));
+    assert!(is_shown(&*first, "token1") && is_shown(&*second, "token1"));
+    login.refused(&*first);
+    let third = shown(&login);
+    assert!(is_shown(&*third, "token2"), "the refused token is kept for four fifths of its life");
+    // Another connection learns late that the first token is no good: the newer one stays.
+    login.refused(&*second);
+    assert!(is_shown(&*shown(&login), "token2"));
+    assert_eq!(*provider.0.lock(), [None, Some(Secret::from("token1"))]);
+}
+
 #[test]
 fn no_text_of_a_builder_has_a_secret_in_it() {
     let secret = "hunter2-planted";

@@ -1,0 +1,83 @@
+//! A cluster before its start: a name, an id, and a port for each listener.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::options::Options;
+use super::process::ProcessId;
+use super::state::{BrokerState, ClusterState, ZooKeeperState};
+use super::versions::{Quorum, Version};
+use super::{ports, secured};
+use crate::error::XtaskError;
+
+/// What is written down of it: its brokers have ports, and no process yet.
+///
+/// # Errors
+/// The name is in use, the version unknown, or no ports are free.
+pub(super) fn state(options: &Options) -> Result<ClusterState, XtaskError> {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let name = options.name.clone().unwrap_or_else(|| {
+        format!("unnamed-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    });
+    if let Ok(old) = ClusterState::load(&name)
+        && old.is_alive()
+    {
+        return Err(XtaskError::AlreadyRunning { name, bootstrap: old.bootstrap() });
+    }
+    let version = Version::find(&options.version)?;
+    let names: Vec<_> = match &options.secured {
+        Some(secured) => secured::names(version, secured),
+        None => Vec::new(),
+    };
+    // Two a broker and one for each of its secured listeners, and one for a ZooKeeper, needed or not.
+    let each = 2 + names.len();
+    let ports = ports::pick(usize::from(options.brokers) * each + 1)?;
+    let brokers = ports.chunks_exact(each).zip(1..).map(|(ports, id)| BrokerState {
+        id,
+        port: ports[0],
+        controller_port: ports[1],
+        process: None,
+        listeners: secured::with_ports(&names, &ports[2..]),
+    });
+    Ok(ClusterState {
+        name,
+        version: options.version.clone(),
+        cluster_id: cluster_id(ports::seed()),
+        lifetime: options.lifetime,
+        owner: ProcessId::of(std::process::id() as i32),
+        heap_mib: options.heap_mib,
+        is_secured: options.secured.is_some(),
+        zookeeper: match version.quorum {
+            Quorum::ZooKeeper { .. } => {
+                ports.last().map(|port| ZooKeeperState { port: *port, process: None })
+            }
+            Quorum::KRaft { .. } => None,
+        },
+        brokers: brokers.collect(),
+    })
+}
+
+/// A random cluster id in Kafka's form: 16 bytes in 22 letters of base64. The last letter holds two bits only.
+fn cluster_id(seed: u64) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut state = seed;
+    let mut letters: String = (0..21)
+        .map(|_| {
+            state = ports::splitmix(state);
+            char::from(LETTERS[(state % LETTERS.len() as u64) as usize])
+        })
+        .collect();
+    letters.push('g');
+    letters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_id_is_sixteen_bytes_of_base64() {
+        let id = cluster_id(7);
+        assert_eq!(id.len(), 22);
+        assert_ne!(id, cluster_id(8));
+    }
+}
