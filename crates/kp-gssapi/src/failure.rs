@@ -79,7 +79,7 @@ pub enum KerberosFailure {
         /// The KDC's words, or both clocks if they are too far apart.
         text: Option<String>,
     },
-    /// An answer of a KDC that does not belong to the question, or is none: a KDC that is not ours, or someone on the way.
+    /// An answer of a KDC that does not belong to the question, or is none: a KDC that is not ours, or a host on the way.
     #[error("the KDC of {}: {exchange}: {problem}", shown(realm))]
     BadAnswer {
         /// The realm of the KDC.

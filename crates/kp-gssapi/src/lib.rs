@@ -13,11 +13,16 @@
 #![forbid(unsafe_code)]
 
 mod failure;
+#[cfg(fuzzing)]
+mod fuzzing;
 mod kerberos;
 mod login;
 mod mechanism;
 
 pub use failure::KerberosFailure;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use fuzzing::READ;
 pub use kerberos::{Kdc, Principal};
 pub use login::{KerberosLogin, KerberosSettings, TicketSource};
 

@@ -237,6 +237,7 @@ impl SaslFailure {
             | Self::NoVariable { .. }
             | Self::NoRandomness { .. }
             | Self::WorkFailed { .. }
+            | Self::LoginFailed { .. }
             | Self::NoHandshake
             | Self::HandshakeRefused { .. }
             | Self::Malformed { .. }

@@ -125,6 +125,11 @@ fn refusal(error: &[u8]) -> String {
 }
 
 impl Established {
+    #[cfg(fuzzing)]
+    pub(crate) fn with_key(key: KerberosKey) -> Self {
+        Self { key, is_subkey: false, sequence: 0 }
+    }
+
     /// Takes a wrapped message of the service apart.
     pub(crate) fn unwrap(&self, token: &[u8]) -> Result<Vec<u8>, KerberosFailure> {
         let bad =

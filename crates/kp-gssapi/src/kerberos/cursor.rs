@@ -1,4 +1,4 @@
-//! A place in the bytes of a file: whoever reads there gets what is there, or nothing.
+//! A place in the bytes of a file: a reader gets what is there, or nothing.
 
 /// What is left of some bytes, in the byte order of the network.
 #[derive(Clone, Copy)]

@@ -19,7 +19,7 @@ pub(crate) struct File {
 }
 
 impl File {
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
         Self { what: "the file", path: "test".to_owned(), bytes: Zeroizing::new(bytes.to_vec()) }
     }

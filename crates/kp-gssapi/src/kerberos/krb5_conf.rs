@@ -47,7 +47,7 @@ impl Krb5Conf {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn parse(text: &str) -> Result<Self, KerberosFailure> {
         let mut reader = Reader { conf: Self::default(), files: 0 };
         reader.take_in(&File::of_bytes(text.as_bytes()), 0)?;

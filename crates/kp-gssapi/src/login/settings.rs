@@ -36,7 +36,7 @@ pub enum TicketSource {
         /// The client, with or without a realm; `None`: that of the first key.
         principal: Option<String>,
     },
-    /// A ticket that somebody else keeps: `kinit`, `k5start`, a sidecar.
+    /// A ticket that another program keeps: `kinit`, `k5start`, a sidecar.
     Cache {
         /// The file; `None`: that of `KRB5CCNAME` or `krb5.conf`, or `/tmp/krb5cc_UID`.
         path: Option<PathBuf>,

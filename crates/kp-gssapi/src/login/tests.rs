@@ -1,3 +1,5 @@
+//! A login over a KDC that does what a test says, and over a clock that a test moves.
+
 use super::*;
 use crate::kerberos::scripted_kdc::{Fault, ScriptedKdc, ScriptedService, ServiceFault, keytab};
 use kp_sasl::{SaslFailure, SaslStep, Secret};

@@ -1,3 +1,5 @@
+//! Ticket caches of kinit, broken ones, and any bytes.
+
 use super::*;
 use proptest::prelude::*;
 

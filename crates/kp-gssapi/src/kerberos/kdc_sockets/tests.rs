@@ -1,3 +1,5 @@
+//! Places of KDCs, and KDCs on loopback that answer right and wrong.
+
 use super::*;
 use std::net::TcpListener;
 

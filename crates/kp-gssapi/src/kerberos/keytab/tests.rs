@@ -1,3 +1,5 @@
+//! Keytabs of kadmin and of tests, broken ones, and any bytes.
+
 use super::super::scripted_kdc::keytab;
 use super::*;
 use proptest::prelude::*;

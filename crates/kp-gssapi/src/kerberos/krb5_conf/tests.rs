@@ -1,3 +1,5 @@
+//! `krb5.conf`: its forms, broken ones, and any text.
+
 use super::*;
 use proptest::prelude::*;
 
