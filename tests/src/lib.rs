@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, reason = "integration tests run real programs in real time")]
 
+pub mod java_reader;
 pub mod keyed_lines;
 pub mod laws;
 pub mod program;

@@ -35,7 +35,7 @@ const HACK: Tool = Tool { name: "cargo-hack", version: "0.6.46", flags: &[] };
 const ELSEWHERE: &str = "--target-dir target/full";
 
 /// The crates that decide and do no I/O: they are compiled where there is neither a socket nor a thread.
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "kp-time",
     "kp-protocol",
     "kp-record",
@@ -45,6 +45,7 @@ const PURE: [&str; 10] = [
     "kp-accumulator",
     "kp-client",
     "kp-sasl",
+    "kp-msk-iam",
     "kp-sender",
 ];
 
@@ -115,6 +116,11 @@ fn steps(args: &FullArgs) -> Vec<Step> {
         Step::new(
             "brokers, codecs, 100,000 lines",
             "test --quiet --release --package kp-tests --test real_broker_profiles -- --nocapture",
+        )
+        .with("KP_FULL", 1),
+        Step::new(
+            "secured brokers, each way in",
+            "test --quiet --release --package kp-tests --test real_broker_secured -- --nocapture",
         )
         .with("KP_FULL", 1),
         Step::new("chaos", &chaos),

@@ -14,6 +14,8 @@ use crate::workspace;
 const NEWEST_CLIENTS: &str = "clients-4.4.0";
 /// The newest one that still has the versions which Kafka 4 removed (KIP-896).
 const OLDER_CLIENTS: &str = "clients-3.9.2";
+/// AWS's library for MSK.
+const MSK_IAM: &str = "msk-iam-2.3.5";
 
 /// What can be made.
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -26,6 +28,8 @@ pub enum Golden {
     Config,
     /// crates/kp-config/testdata/jaas-answers.txt: what Java's client reads in lines of `sasl.jaas.config`.
     Jaas,
+    /// crates/kp-msk-iam/testdata/java-signatures.txt: what AWS's library sends to brokers of MSK.
+    Msk,
 }
 
 impl Golden {
@@ -35,6 +39,7 @@ impl Golden {
             Self::Messages => "xtask/java/MessageBytes.java",
             Self::Config => "xtask/java/ConfigAnswers.java",
             Self::Jaas => "xtask/java/JaasAnswers.java",
+            Self::Msk => "xtask/java/MskIam.java",
         }
     }
 
@@ -44,6 +49,7 @@ impl Golden {
             Self::Messages => "crates/kp-protocol/tests/data/golden-messages.txt",
             Self::Config => "crates/kp-config/testdata/java-answers.txt",
             Self::Jaas => "crates/kp-config/testdata/jaas-answers.txt",
+            Self::Msk => "crates/kp-msk-iam/testdata/java-signatures.txt",
         })
     }
 
@@ -60,8 +66,9 @@ impl Golden {
                 let older = self.run(kafka::java_command_in(OLDER_CLIENTS)?)?;
                 merge(&newest, &older)?
             }
-            Self::Config => self.answers("config")?,
-            Self::Jaas => self.answers("jaas")?,
+            Self::Config => self.answers("config", NEWEST_CLIENTS)?,
+            Self::Jaas => self.answers("jaas", NEWEST_CLIENTS)?,
+            Self::Msk => self.answers("msk", MSK_IAM)?,
         };
         let path = self.output();
         std::fs::write(&path, &output).doing(|| format!("writing {}", path.display()))?;
@@ -69,13 +76,13 @@ impl Golden {
         Ok(())
     }
 
-    /// The answers of the newest client, under a heading.
-    fn answers(self, name: &str) -> Result<String, XtaskError> {
+    /// The answers of a library, under a heading.
+    fn answers(self, name: &str, library: &str) -> Result<String, XtaskError> {
         Ok(format!(
-            "# Made by `cargo xtask golden {name}` ({}, where the rows are explained) with {NEWEST_CLIENTS}.\n\
+            "# Made by `cargo xtask golden {name}` ({}, where the rows are explained) with {library}.\n\
              # Do not edit.\n{}",
             self.source(),
-            self.run(kafka::java_command_in(NEWEST_CLIENTS)?)?
+            self.run(kafka::java_command_in(library)?)?
         ))
     }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | the exchange: handshake, tokens, session | [`SaslExchange`], [`SaslDialect`], [`SaslOutput`], [`SaslSession`] |
 //! | a mechanism | [`Plain`], [`Scram`], [`OAuthBearer`]; one of your own: [`SaslMechanism`] |
-//! | passwords and tokens | [`Secret`]; from elsewhere: [`CredentialsProvider`], [`TokenProvider`], [`Deferred`] |
+//! | passwords and tokens | [`Secret`]; from elsewhere: [`CredentialsProvider`], [`TokenProvider`], [`AwsCredentialsProvider`], [`Deferred`] |
 //! | work that is too heavy for a network thread | [`Work`], [`Worked`]; keys to keep: [`ScramKeys`], [`ScramKeyCache`] |
 //! | tokens of OAUTHBEARER | [`SaslExtensions`], [`JwtClaims`], [`UnsecuredJwt`] |
 //! | what can go wrong | [`SaslFailure`] |
@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod aws;
 mod broker_text;
 mod deferred;
 mod exchange;
@@ -26,6 +27,7 @@ mod scram;
 mod secret;
 mod work;
 
+pub use aws::{AwsCredentials, AwsCredentialsProvider};
 pub use broker_text::BrokerText;
 pub use deferred::Deferred;
 pub use exchange::{MAX_FRAME, SaslDialect, SaslExchange, SaslOutput, SaslSession, SaslStage};

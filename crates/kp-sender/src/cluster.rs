@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::exchange::Exchange;
 use crate::unfit::Unfit;
 use brokers::Brokers;
-use kp_client::{DisconnectReason, Nodes, Readiness};
+use kp_client::{DisconnectReason, Nodes, Reached, Readiness};
 use kp_metadata::{Cluster, Metadata, Pending};
 use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, TopicName};
 use security_verdict::{Refusal, SecurityVerdict};
@@ -49,6 +49,7 @@ impl KnownCluster {
         if self.brokers.retain(|broker| cluster.broker(broker).is_some()) {
             self.tell_format(cx);
         }
+        self.security.retain(|broker| cluster.broker(broker).is_some());
         // Before records see the cluster, so that the first of them go by their rack (PA14).
         cx.accumulator.follow_racks(&cluster);
         self.announced.clone_from(&brokers);
@@ -179,10 +180,11 @@ impl KnownCluster {
         cx: &mut Context<'_>,
         broker: BrokerId,
         address: Arc<str>,
-        reason: &DisconnectReason,
+        (reason, reached): (&DisconnectReason, Reached),
     ) {
+        let is_conclusive = !self.security.outlives(broker, reached);
         // One that left the list is closed for that, and has not failed.
-        if self.snapshot().broker(broker).is_some() {
+        if self.snapshot().broker(broker).is_some() && is_conclusive {
             self.brokers.failed(broker, Arc::clone(&address), Arc::from(reason.to_string()));
         }
         self.brokers.is_gone(broker);
@@ -193,7 +195,8 @@ impl KnownCluster {
         if self.snapshot().is_bootstrap() || !self.exchange.is_idle() {
             self.report_failure(cx);
         }
-        if let Some(refusal) = self.security.ended(&address, reason)
+        if is_conclusive
+            && let Some(refusal) = self.security.ended(broker, &address, reason)
             && !self.brokers.any_connected()
         {
             put_refusal(cx, refusal);

@@ -37,8 +37,8 @@ fn on_event(cx: &mut Context<'_>, rooms: &mut Rooms, event: Event) {
             cluster.connected(broker);
             exchanges::connection_event(rooms);
         }
-        Event::Disconnected { broker, address, reason, .. } => {
-            cluster.disconnected(cx, broker, address, &reason);
+        Event::Disconnected { broker, address, reason, reached } => {
+            cluster.disconnected(cx, broker, address, (&reason, reached));
             exchanges::connection_event(rooms);
         }
         Event::Answered { token, body } => {

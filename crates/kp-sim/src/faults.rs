@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use kp_protocol::{ApiKey, ErrorCode, TopicName, TopicPartition};
+use kp_protocol::{ApiKey, BrokerId, ErrorCode, TopicName, TopicPartition};
 
 /// One thing that goes wrong. Planned with [`SimCluster::inject`](crate::SimCluster::inject).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +75,13 @@ pub enum SaslFault {
     },
     /// A token is refused at once, whatever it is worth.
     RefuseToken {
+        /// The words of the answer.
+        message: Option<String>,
+    },
+    /// The same of tokens that one broker is shown.
+    RefuseTokensAt {
+        /// The broker.
+        broker: BrokerId,
         /// The words of the answer.
         message: Option<String>,
     },

@@ -158,7 +158,7 @@ impl SimCluster {
             return Reply::Close;
         }
         let at = Moment { now, timestamp_ms };
-        if let Some(reply) = self.bare_token(at, connection, &request.frame) {
+        if let Some(reply) = self.bare_token(at, broker, connection, &request.frame) {
             return reply;
         }
         let Some(header) = request.header else { return Reply::Close };
@@ -196,7 +196,9 @@ impl SimCluster {
             Body::CreateTopics(request) => self.create_topics(&header, &request),
             Body::InitProducerId(request) => self.init_producer_id(&header, &request),
             Body::SaslHandshake(request) => self.sasl_handshake(at, connection, &header, &request),
-            Body::SaslAuthenticate(request) => self.sasl_authenticate(at, connection, &header, &request),
+            Body::SaslAuthenticate(request) => {
+                self.sasl_authenticate(at, (broker, connection), &header, &request)
+            }
             Body::Ignored => Reply::Silence,
             Body::Refused => Reply::Close,
             Body::Unanswerable => Reply::Stall,

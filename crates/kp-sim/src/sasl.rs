@@ -16,7 +16,7 @@ use bytes::Bytes;
 use kp_protocol::api::{
     SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
 };
-use kp_protocol::{ApiKey, ErrorCode, KafkaString, ReceivedHeader};
+use kp_protocol::{ApiKey, BrokerId, ErrorCode, KafkaString, ReceivedHeader};
 use kp_sasl::Secret;
 
 pub(crate) use door::Doors;
@@ -115,7 +115,7 @@ impl SimCluster {
     pub(crate) fn sasl_authenticate(
         &mut self,
         at: Moment,
-        connection: u64,
+        (broker, connection): (BrokerId, u64),
         header: &ReceivedHeader,
         request: &SaslAuthenticateRequest,
     ) -> Reply {
@@ -125,7 +125,7 @@ impl SimCluster {
             let code = ErrorCode::ILLEGAL_SASL_STATE;
             return if is_served { refusal(header, code, Some(words)) } else { Reply::Close };
         };
-        match self.next_token(at, connection, exchange, &request.auth_bytes) {
+        match self.next_token(at, (broker, connection), exchange, &request.auth_bytes) {
             None => Reply::Close,
             Some(Outcome::Answer { token, lifetime_ms }) => {
                 // The first version cannot tell a lifetime; the session ends all the same (SE18).
@@ -145,12 +145,18 @@ impl SimCluster {
     }
 
     /// Takes a frame that is a token; `None` if it is a request (SE4).
-    pub(crate) fn bare_token(&mut self, at: Moment, connection: u64, frame: &Bytes) -> Option<Reply> {
+    pub(crate) fn bare_token(
+        &mut self,
+        at: Moment,
+        broker: BrokerId,
+        connection: u64,
+        frame: &Bytes,
+    ) -> Option<Reply> {
         if !self.doors.awaits_bare_token(connection) {
             return None;
         }
         let exchange = self.doors.door(connection).exchange.take()?;
-        Some(match self.next_token(at, connection, exchange, frame) {
+        Some(match self.next_token(at, (broker, connection), exchange, frame) {
             None => Reply::Close,
             Some(Outcome::Answer { token, .. }) => {
                 let size = u32::try_from(token.len()).unwrap_or(u32::MAX).to_be_bytes();
@@ -164,7 +170,7 @@ impl SimCluster {
     fn next_token(
         &mut self,
         at: Moment,
-        connection: u64,
+        (broker, connection): (BrokerId, u64),
         mut exchange: Exchange,
         token: &[u8],
     ) -> Option<Outcome> {
@@ -172,6 +178,9 @@ impl SimCluster {
         exchange.tokens += 1;
         let message = self.faults.sasl(|fault| match fault {
             SaslFault::RefuseToken { message } => Some(message.clone()),
+            SaslFault::RefuseTokensAt { broker: stubborn, message } if *stubborn == broker => {
+                Some(message.clone())
+            }
             _ => None,
         });
         if let Some(message) = message {

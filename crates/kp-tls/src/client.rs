@@ -1,7 +1,7 @@
 //! Settings, read and checked: what each connection of a client begins with. Reads files once, and never again.
 
 use crate::settings::{Identity, TlsSettings};
-use crate::{TlsConfigError, pem, suites, unnamed::Unnamed};
+use crate::{TlsConfigError, store, suites, unnamed::Unnamed};
 use kp_protocol::text::shown;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
@@ -142,7 +142,7 @@ fn roots(
 ) -> Result<(RootCertStore, String), TlsConfigError> {
     let mut roots = RootCertStore::empty();
     if let Some(source) = &settings.trusted {
-        let certificates = pem::certificates(source)?;
+        let certificates = store::authorities(source)?;
         for (at, certificate) in certificates.into_iter().enumerate() {
             roots.add(certificate).map_err(|error| TlsConfigError::Pem {
                 key: source.key(),
@@ -182,11 +182,10 @@ fn identified(
     builder: ConfigBuilder<ClientConfig, WantsClientCert>,
     identity: &Identity,
 ) -> Result<ClientConfig, TlsConfigError> {
-    let (chain, key) = match identity {
-        Identity::Parts { chain, key } => (chain, key),
-        Identity::Store(store) => (store, store),
+    let (key, (certificates, private_key)) = match identity {
+        Identity::Parts { chain, key } => (key, (store::chain(chain)?, store::private_key(key)?)),
+        Identity::Store(store) => (store, store::identity(store)?),
     };
-    let (certificates, private_key) = (pem::certificates(chain)?, pem::private_key(key)?);
     builder.with_client_auth_cert(certificates, private_key).map_err(|error| TlsConfigError::Identity {
         key: key.key(),
         cause: match error {

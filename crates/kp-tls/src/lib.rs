@@ -1,4 +1,4 @@
-//! TLS under the connections of kp: settings that are read from PEM, and a selector that encrypts over any other.
+//! TLS under the connections of kp: settings that are read from PEM, JKS and PKCS#12, and a selector that encrypts over any other.
 //!
 //! | Looking for | Go to |
 //! |---|---|
@@ -15,7 +15,11 @@
 
 mod client;
 mod config_error;
+#[cfg(feature = "java-stores")]
+mod der;
 mod failure;
+mod form;
+mod java;
 mod moment;
 mod pem;
 mod provider;
@@ -23,6 +27,7 @@ mod selector;
 mod session;
 mod settings;
 mod source;
+mod store;
 mod suites;
 mod unnamed;
 mod versions;

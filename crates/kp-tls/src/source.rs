@@ -141,3 +141,45 @@ impl StoreSource {
         }
     }
 }
+
+/// What opens it.
+#[cfg(feature = "java-stores")]
+impl StoreSource {
+    /// The entry that is meant.
+    pub(crate) fn chosen_alias(&self) -> Option<&str> {
+        self.alias.as_deref()
+    }
+
+    /// What opens the store.
+    pub(crate) fn store_password(&self) -> Result<Option<&str>, TlsConfigError> {
+        self.text_of(self.password.as_ref())
+    }
+
+    /// What opens its private key.
+    pub(crate) fn password_of_key(&self) -> Result<Option<&str>, TlsConfigError> {
+        self.text_of(self.key_password.as_ref().or(self.password.as_ref()))
+    }
+
+    fn text_of<'a>(&self, password: Option<&'a Named>) -> Result<Option<&'a str>, TlsConfigError> {
+        let Some(password) = password else { return Ok(None) };
+        let text = password.secret.expose_text();
+        text.map(Some).ok_or_else(|| self.wrong(format!("the password of {} is not UTF-8", password.key)))
+    }
+
+    /// For messages: the key of the configuration that the store's password has, or should have.
+    pub(crate) fn password_key(&self) -> &'static str {
+        match &self.password {
+            Some(password) => password.key,
+            None if self.key.starts_with("ssl.truststore") => "ssl.truststore.password",
+            None => "ssl.keystore.password",
+        }
+    }
+
+    /// For messages: likewise, for that of its private key.
+    pub(crate) fn key_password_key(&self) -> &'static str {
+        self.key_password
+            .as_ref()
+            .or(self.password.as_ref())
+            .map_or("ssl.key.password", |password| password.key)
+    }
+}

@@ -1,15 +1,16 @@
-//! What the newest attempt to connect said about security, and whether a call wants to know.
-//! Owner: [`KnownCluster`](super::KnownCluster). Never: whom it is told to.
+//! Which brokers refused this client, or were refused by it, when they were tried last, and whether a call wants to know.
+//! Owner: [`KnownCluster`](super::KnownCluster). Bounded: a broker that leaves the list is forgotten. Never: whom it is told to.
 
-use kp_client::{DisconnectReason, SecurityFailure, SecurityStage};
+use kp_client::{DisconnectReason, Reached, SecurityFailure, SecurityStage};
+use kp_protocol::BrokerId;
 use std::sync::Arc;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct SecurityVerdict {
-    /// Where and why the newest attempt ended, if that was a failure of security that waiting does not help against.
-    newest: Option<Refusal>,
-    /// A call has begun to wait for metadata since an attempt ended.
+    /// Brokers whose last attempt ended with a failure of security that waiting does not help against; the newest is last.
+    refusals: Vec<(BrokerId, Refusal)>,
+    /// A call has begun to wait for metadata since an attempt was refused.
     is_awaited: bool,
 }
 
@@ -21,13 +22,27 @@ pub(crate) struct Refusal {
 }
 
 impl SecurityVerdict {
-    /// An attempt, or a connection, has ended. Calls that wait hear of it, so none is left to tell.
-    pub(super) fn ended(&mut self, address: &Arc<str>, reason: &DisconnectReason) -> Option<Refusal> {
+    /// An attempt, or a connection, has ended. Answers with its refusal, if it was one: calls that wait hear of it, so none is
+    /// left to tell.
+    pub(super) fn ended(
+        &mut self,
+        broker: BrokerId,
+        address: &Arc<str>,
+        reason: &DisconnectReason,
+    ) -> Option<Refusal> {
+        self.refusals.retain(|(refused, _)| *refused != broker);
+        let failure = reason.security().filter(|failure| is_final(failure))?;
+        let refusal = Refusal { address: Arc::clone(address), failure: Arc::clone(failure) };
+        self.refusals.push((broker, refusal.clone()));
         self.is_awaited = false;
-        let failure = reason.security().filter(|failure| is_final(failure));
-        self.newest =
-            failure.map(|failure| Refusal { address: Arc::clone(address), failure: Arc::clone(failure) });
-        self.newest.clone()
+        Some(refusal)
+    }
+
+    /// Whether a broker's refusal outlives an attempt that came only so far: one address of a name does not answer for the
+    /// broker that has answered at another one.
+    pub(super) fn outlives(&self, broker: BrokerId, reached: Reached) -> bool {
+        matches!(reached, Reached::Address { untried: 1.. })
+            && self.refusals.iter().any(|(refused, _)| *refused == broker)
     }
 
     /// A broker has let the client in.
@@ -35,14 +50,20 @@ impl SecurityVerdict {
         *self = Self::default();
     }
 
+    /// Forgets each broker that left the list.
+    pub(super) fn retain(&mut self, is_known: impl Fn(BrokerId) -> bool) {
+        self.refusals.retain(|(broker, _)| is_known(*broker));
+    }
+
     /// A call begins to wait for metadata.
     pub(super) fn await_it(&mut self) {
-        self.is_awaited = self.newest.is_some();
+        self.is_awaited = !self.refusals.is_empty();
     }
 
     /// What to tell a call that has begun to wait since the newest attempt; once.
     pub(super) fn take_awaited(&mut self) -> Option<Refusal> {
-        std::mem::take(&mut self.is_awaited).then(|| self.newest.clone()).flatten()
+        let newest = || self.refusals.last().map(|(_, refusal)| refusal.clone());
+        std::mem::take(&mut self.is_awaited).then(newest).flatten()
     }
 }
 

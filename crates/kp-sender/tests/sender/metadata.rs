@@ -146,30 +146,43 @@ fn a_call_that_begins_to_wait_is_told_of_the_refusal_before_it_unless_an_attempt
 
 // SE26
 #[test]
-fn a_refusal_that_is_over_is_not_told_any_more() {
+fn a_refusal_is_over_when_a_broker_lets_the_client_in_or_its_own_fails_in_another_way() {
+    use kp_client::Reached::{Address, Socket};
     use kp_client::SecurityStage::SaslToken;
-    let lost = |id| {
+    let lost = |id: i32, reached| {
         Input::Network(kp_client::Event::Disconnected {
             broker: BrokerId(id),
-            address: "boot2:9092".into(),
-            reason: kp_client::DisconnectReason::ClosedByBroker,
-            reached: kp_client::Reached::Answer,
+            address: format!("boot{}:9092", -id).into(),
+            reason: kp_client::DisconnectReason::ConnectFailed("connection refused".into()),
+            reached,
         })
     };
-    for let_in in [true, false] {
+    let let_in = Input::Network(kp_client::Event::Connected {
+        broker: BrokerId(-2),
+        connection: kp_client::ConnectionNumber(1),
+        versions: Arc::default(),
+    });
+    let (one_address, all_addresses) = (Address { untried: 1 }, Address { untried: 0 });
+    for (news, is_told) in [
+        (vec![let_in, lost(-2, Socket)], false),
+        (vec![lost(-1, all_addresses)], false),
+        // Another address of its name, and another broker, do not answer for it.
+        (vec![lost(-1, one_address)], true),
+        (vec![lost(-2, all_addresses)], true),
+    ] {
+        let what = format!("{news:?}");
         let mut harness = Harness::with(Plan { bootstrap: 2, ..Plan::default() });
         harness.least_loaded = Some(None);
         harness.run();
         harness.input(unauthenticated(-1, SaslToken));
-        if let_in {
-            harness.connected(BrokerId(-2));
-        }
-        harness.input(lost(-2));
+        news.into_iter().for_each(|news| harness.input(news));
         harness.run();
-        let told = harness.security_failures.len();
+        assert_eq!(harness.security_failures.len(), 1);
         harness.want("t");
         harness.run();
-        assert_eq!(harness.security_failures.len(), told, "the newest attempt was not refused");
+        assert_eq!(harness.security_failures.len(), 1 + usize::from(is_told), "{what}");
+        let last = harness.metadata_failures.last().unwrap();
+        assert_eq!(last.contains("boot1:9092: SASL"), is_told || what.contains("BrokerId(-2)"), "{last}");
     }
 }
 

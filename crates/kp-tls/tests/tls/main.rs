@@ -4,4 +4,6 @@ mod authority;
 mod connections;
 mod failures;
 mod settings;
+#[cfg(feature = "java-stores")]
+mod stores;
 mod wire;

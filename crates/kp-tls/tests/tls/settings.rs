@@ -39,15 +39,27 @@ fn pem_that_is_cut_or_empty_or_of_java_is_refused() {
 }
 
 #[test]
-fn a_key_of_another_certificate_and_an_encrypted_one_are_refused() {
+fn a_key_of_another_certificate_is_refused() {
     let authority = Authority::new();
     let (mut one, other) = (authority.issue(&["a"], |_| ()), authority.issue(&["b"], |_| ()));
     one.key = other.key;
     assert!(wrong(&showing(authority.trusted(), &one)).contains("not that of the first certificate"));
+}
+
+#[cfg(not(feature = "java-stores"))]
+#[test]
+fn an_encrypted_key_and_stores_of_java_name_the_feature_that_is_off_and_how_to_convert() {
+    let authority = Authority::new();
     let key = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     let source = |text: &str| StoreSource::inline("ssl.keystore.key", Secret::from(text));
+    let one = authority.issue(&["a"], |_| ());
     let settings = authority.trusted().identified_by(source(&one.pem), source(key));
     assert!(wrong(&settings).contains("openssl pkey"));
+    for (file, words) in [("trust.jks", "a JKS store"), ("trust.p12", "a PKCS#12 store")] {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/").to_owned() + file;
+        let refused = wrong(&TlsSettings::new().trusting(StoreSource::file("ssl.truststore.location", path)));
+        assert!(refused.contains(words) && refused.contains("java-stores"), "{refused}");
+    }
 }
 
 #[test]

@@ -1,0 +1,6 @@
+//! Exchanges with a server that keeps to no rule, over sockets of this machine.
+
+mod faults;
+mod server;
+mod tls;
+mod ways;

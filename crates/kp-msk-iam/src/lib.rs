@@ -1,0 +1,32 @@
+//! IAM of Amazon MSK: how a client proves who it is with credentials of AWS.
+//!
+//! | Looking for | Go to |
+//! |---|---|
+//! | the mechanism `AWS_MSK_IAM` | [`AwsMskIam`] |
+//! | a token for `OAUTHBEARER` | [`bearer_token`] |
+//! | the signature of both | [`SignedConnect`] |
+//! | the region | [`AwsRegion`] |
+//! | credentials | `kp_sasl::AwsCredentials`, `kp_sasl::AwsCredentialsProvider` |
+//!
+//! No clock is read here: moments are arguments. Source: the Java library `aws-msk-iam-auth`, and Signature Version 4 of AWS.
+
+#![forbid(unsafe_code)]
+
+mod amz_date;
+mod connect;
+mod mechanism;
+mod region;
+mod token;
+
+pub use connect::SignedConnect;
+pub use mechanism::AwsMskIam;
+pub use region::AwsRegion;
+pub use token::bearer_token;
+
+/// What brokers are told of the client: it stands in their logs, and in CloudTrail.
+const USER_AGENT: &str = concat!("kp/", env!("CARGO_PKG_VERSION"));
+
+/// The example of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,301 @@
+//! The producer in front of a cluster that authenticates its clients, in virtual time: who is told what when credentials are
+//! refused, and what becomes of records that were accepted.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use kp_network::{
+    NetworkClient, NetworkSettings, SaslCredentials, SaslLogin, ScramHash, Secret, SecurityStage,
+};
+use kp_producer::{
+    Certainty, FailureKind, Producer, ProducerConfig, ProducerRecord, SecurityError, SendErrorKind, Stepper,
+};
+use kp_protocol::{ApiKey, BrokerId, ErrorCode, TopicPartition};
+use kp_sim::{
+    ClusterSettings, Fault, SaslFault, SaslSettings, SimClock, SimCluster, SimMechanism, SimNetwork, Weather,
+};
+use kp_time::Clock;
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+const PASSWORD: &str = "alice-secret";
+
+/// A producer and a cluster, turned by hand.
+struct Stage {
+    network: SimNetwork,
+    clock: SimClock,
+    producer: Producer,
+    stepper: Stepper,
+    login: Arc<SaslLogin>,
+}
+
+fn plain(password: &str) -> SaslCredentials {
+    SaslCredentials::plain("alice", Secret::from(password))
+}
+
+fn users() -> SaslSettings {
+    SaslSettings::new(SimMechanism::ALL).with_user("alice", PASSWORD)
+}
+
+impl Stage {
+    fn new(credentials: SaslCredentials, more: &[(&str, &str)]) -> Self {
+        Self::before(users(), credentials, more)
+    }
+
+    /// Three brokers that authenticate their clients like this; a topic "t" of six partitions comes with its first use.
+    fn before(sasl: SaslSettings, credentials: SaslCredentials, more: &[(&str, &str)]) -> Self {
+        let clock = SimClock::new();
+        let cluster =
+            ClusterSettings { sasl: Some(sasl), default_partitions: 6, ..ClusterSettings::default() };
+        let cluster = SimCluster::new(cluster.with_brokers(3));
+        let network = SimNetwork::new(clock.clone(), cluster, Weather::FINE, 1);
+        let login = Arc::new(SaslLogin::new(credentials).expect("they are legal"));
+        let mut settings = NetworkSettings::default();
+        settings.sasl = Some(login.clone());
+        settings.seed = 2;
+        let client = NetworkClient::over(network.selectable(), settings, Arc::new(clock.clone()));
+        let servers = "broker-1:9092,broker-2:9092,broker-3:9092";
+        let mut config = ProducerConfig::default().bootstrap_servers(servers);
+        for (key, value) in more {
+            config.set(key, *value).expect("a good value");
+        }
+        let built = Producer::builder(config).client(client).clock(clock.clone()).seed(3).build_stepped();
+        let (producer, stepper) = built.expect("it is built");
+        Self { network, clock, producer, stepper, login }
+    }
+
+    /// Turns the producer until the future is done; time passes where nothing else happens.
+    fn run<F: Future>(&mut self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..100_000 {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+                return output;
+            }
+            self.stepper.turn();
+        }
+        panic!("it never ends");
+    }
+
+    /// Turns the producer for so long.
+    fn pass(&mut self, time: Duration) {
+        let end = self.clock.now() + time;
+        while self.clock.now() < end {
+            self.network.set_alarm(Some(end));
+            self.stepper.turn();
+        }
+        self.network.set_alarm(None);
+    }
+
+    /// A topic whose partitions are known.
+    fn knows(&mut self, topic: &str) {
+        let producer = self.producer.clone();
+        self.run(producer.partitions_for(topic)).expect("it is there");
+    }
+
+    fn send(&mut self, topic: &str) -> Result<kp_producer::Delivery, kp_producer::SendError> {
+        let producer = self.producer.clone();
+        self.run(async move { producer.send(ProducerRecord::to(topic).value("v")).await })
+    }
+
+    /// Sends to a topic that is not known, and must be told of a refusal. Answers when.
+    fn refused(&mut self, topic: &str) -> (SecurityError, Instant) {
+        let refused = self.send(topic).expect_err("the credentials are refused");
+        match refused.kind() {
+            SendErrorKind::Security(error) => (error.clone(), self.clock.now()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn set_password(&self, password: &str) {
+        self.network.with_cluster(|cluster| cluster.set_password("alice", Some(Secret::from(password))));
+    }
+
+    /// Ends all connections.
+    fn cut(&self) {
+        (1..=3).for_each(|broker| self.network.cut(BrokerId(broker)));
+    }
+
+    fn asked(&self, api: ApiKey) -> u64 {
+        self.network.with_cluster(|cluster| cluster.requests(api))
+    }
+
+    fn leader_of(&self, partition: i32) -> BrokerId {
+        let at = TopicPartition::new("t", partition);
+        self.network.with_cluster(|cluster| {
+            cluster.partition(&at).expect("it is there").leader().expect("it has one")
+        })
+    }
+}
+
+// SE26, A14
+#[test]
+fn a_send_to_an_unknown_topic_is_told_of_the_refusal_and_a_later_one_at_once() {
+    for wrong in [plain("wrong"), SaslCredentials::scram(ScramHash::Sha256, "alice", Secret::from("wrong"))] {
+        let mut stage = Stage::new(wrong, &[]);
+        let begun = stage.clock.now();
+        let (error, at) = stage.refused("t");
+        assert_eq!(
+            (error.stage(), error.code()),
+            (SecurityStage::SaslToken, Some(ErrorCode::SASL_AUTHENTICATION_FAILED))
+        );
+        assert!(at - begun < MS(1_000), "{:?}", at - begun);
+        // Three brokers may be tried one after the other; then all back off, and no send waits for that.
+        let told: Vec<Duration> = (0..20)
+            .map(|_| {
+                let begun = stage.clock.now();
+                stage.refused("another").1 - begun
+            })
+            .collect();
+        assert!(told.iter().all(|took| *took < MS(400)), "{told:?}");
+        assert!(told.iter().filter(|took| took.is_zero()).count() >= 5, "{told:?}");
+        stage.login.replace(plain(PASSWORD)).expect("legal");
+        stage.pass(MS(2_000));
+        let delivery = stage.send("t").expect("it is accepted");
+        stage.run(delivery).expect("it is acknowledged");
+    }
+}
+
+// SE26
+#[test]
+fn all_calls_that_wait_are_told_of_one_refusal() {
+    let mut stage = Stage::new(plain("wrong"), &[]);
+    let producer = stage.producer.clone();
+    let mut calls: Vec<_> = (0..10)
+        .map(|number| {
+            let producer = producer.clone();
+            Box::pin(async move { producer.send(ProducerRecord::to(&format!("t{number}")).value("v")).await })
+        })
+        .collect();
+    // Each has begun to wait before the first is waited for.
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(calls.iter_mut().all(|call| call.as_mut().poll(&mut context).is_pending()));
+    let begun = stage.clock.now();
+    for call in calls {
+        let refused = stage.run(call).expect_err("the credentials are refused");
+        assert!(matches!(refused.kind(), SendErrorKind::Security(_)), "{refused}");
+    }
+    assert!(stage.clock.now() - begun < MS(1_000));
+}
+
+// SE27
+#[test]
+fn accepted_records_wait_for_the_right_password_and_arrive() {
+    let mut stage = Stage::new(plain(PASSWORD), &[]);
+    stage.knows("t");
+    stage.set_password("newer");
+    stage.cut();
+    let deliveries: Vec<_> = (0..50).map(|_| stage.send("t").expect("it is accepted")).collect();
+    stage.pass(Duration::from_secs(30));
+    assert_eq!(stage.network.with_cluster(|cluster| cluster.record_count("t")), 0);
+    // Another topic would have to be asked about: that is told at once, and nothing that was accepted is touched by it.
+    stage.refused("another");
+    stage.login.replace(plain("newer")).expect("legal");
+    for delivery in deliveries {
+        stage.run(delivery).expect("it is acknowledged");
+    }
+    assert_eq!(stage.network.with_cluster(|cluster| cluster.record_count("t")), 50);
+}
+
+// SE27
+#[test]
+fn a_record_that_ran_out_of_time_names_the_refusal_and_was_not_written() {
+    let times = [("delivery.timeout.ms", "5000"), ("request.timeout.ms", "3000"), ("linger.ms", "0")];
+    let mut stage = Stage::new(plain(PASSWORD), &times);
+    stage.knows("t");
+    stage.set_password("newer");
+    stage.cut();
+    let begun = stage.clock.now();
+    let delivery = stage.send("t").expect("it is accepted");
+    let failed = stage.run(delivery).expect_err("no broker takes it");
+    assert!(stage.clock.now() - begun >= MS(5_000));
+    assert!(matches!(failed.kind(), FailureKind::Expired), "{failed}");
+    assert_eq!(failed.certainty(), Certainty::NotWritten);
+    assert!(failed.to_string().contains("Invalid username or password"), "{failed}");
+}
+
+// H46, SE25
+#[test]
+fn one_broker_that_refuses_holds_up_its_own_partitions_alone_and_is_named() {
+    let mut stage = Stage::new(plain(PASSWORD), &[("linger.ms", "0")]);
+    stage.knows("t");
+    let stubborn = stage.leader_of(0);
+    stage.cut();
+    let fault = Fault::Sasl(SaslFault::RefuseTokensAt { broker: stubborn, message: Some("not here".into()) });
+    stage.network.with_cluster(|cluster| cluster.inject(fault, u32::MAX));
+    let mut held = Vec::new();
+    for partition in 0..6 {
+        let producer = stage.producer.clone();
+        let record = ProducerRecord::to("t").partition(partition).value("v");
+        let delivery = stage.run(producer.send(record)).expect("it is accepted");
+        if stage.leader_of(partition) == stubborn {
+            held.push(delivery);
+        } else {
+            stage.run(delivery).expect("this broker takes it");
+        }
+    }
+    // A topic that is new is asked of the others.
+    stage.knows("another");
+    stage.pass(Duration::from_secs(10));
+    let unreachable = stage.producer.unreachable();
+    let named = [format!("broker-{}:9092", stubborn.0)];
+    assert_eq!(unreachable.iter().map(|broker| broker.address.to_string()).collect::<Vec<_>>(), named);
+    assert!(unreachable[0].reason.contains("not here"), "{}", unreachable[0].reason);
+    stage.network.with_cluster(SimCluster::clear_faults);
+    assert!(!held.is_empty());
+    for delivery in held {
+        stage.run(delivery).expect("it takes them now");
+    }
+}
+
+// SE19, SE23, U10
+#[test]
+fn records_flow_while_sessions_are_renewed_and_each_arrives_once() {
+    let sessions = users().with_max_reauth(MS(3_000));
+    for credentials in
+        [plain(PASSWORD), SaslCredentials::scram(ScramHash::Sha512, "alice", Secret::from(PASSWORD))]
+    {
+        let mut stage = Stage::before(sessions.clone(), credentials, &[("linger.ms", "5")]);
+        stage.knows("t");
+        let mut deliveries = Vec::new();
+        for round in 0..300 {
+            let (producer, record) = (stage.producer.clone(), ProducerRecord::to("t").partition(round % 6));
+            deliveries.push(stage.run(producer.send(record.value("v"))).expect("it is accepted"));
+            stage.pass(MS(100));
+        }
+        for delivery in deliveries {
+            stage.run(delivery).expect("it is acknowledged");
+        }
+        assert_eq!(stage.network.with_cluster(|cluster| cluster.record_count("t")), 300);
+        assert!(
+            stage.asked(ApiKey::ApiVersions) <= 6,
+            "no connection was lost: {}",
+            stage.asked(ApiKey::ApiVersions)
+        );
+        assert!(stage.asked(ApiKey::SaslHandshake) > 20, "{}", stage.asked(ApiKey::SaslHandshake));
+    }
+}
+
+// H44, SE26
+#[test]
+fn a_password_that_changes_under_sessions_costs_no_record() {
+    let mut stage = Stage::before(users().with_max_reauth(MS(3_000)), plain(PASSWORD), &[("linger.ms", "5")]);
+    stage.knows("t");
+    let mut deliveries = Vec::new();
+    for round in 0..100 {
+        if round == 40 {
+            stage.set_password("newer");
+        }
+        if round == 80 {
+            stage.login.replace(plain("newer")).expect("legal");
+        }
+        deliveries.push(stage.send("t").expect("it is accepted"));
+        stage.pass(MS(100));
+    }
+    for delivery in deliveries {
+        stage.run(delivery).expect("it is acknowledged");
+    }
+    assert_eq!(stage.network.with_cluster(|cluster| cluster.record_count("t")), 100);
+}

@@ -1,0 +1,211 @@
+//! Every way into a secured Apache Kafka, with the files of client properties that a Java client takes as well: records are
+//! read back by Java's consumer, who came in is judged by the broker's own authorizer. Needs Java 17, Maven and openssl.
+//!
+//! Kafka 4.3.0 unless `KP_FULL=1`: then 3.9.1 too.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "real brokers in real time, figures for the log"
+)]
+
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use kp_producer::blocking::Producer;
+use kp_producer::{ProducerConfig, ProducerRecord};
+use kp_tests::java_reader::{ReadRecord, read_topics};
+use xtask::kafka::{KafkaCluster, Options, SecuredOptions};
+
+/// One broker of each version for all tests of this file; they end with this process.
+static CLUSTERS: LazyLock<Vec<KafkaCluster>> = LazyLock::new(|| {
+    let older: &[&str] = if std::env::var_os("KP_FULL").is_some() { &["3.9.1"] } else { &[] };
+    ["4.3.0"].iter().chain(older).map(|version| start(version)).collect()
+});
+
+/// Records a topic, of seven keys.
+const RECORDS: usize = 300;
+const CODECS: [&str; 2] = ["none", "lz4"];
+
+/// A way in: its file of client properties, and whom the broker takes its client for.
+type Way = (&'static str, &'static str);
+
+const LOGINS_WITHOUT_TLS: &[Way] = &[
+    ("sasl_plaintext-plain", "User:alice"),
+    ("sasl_plaintext-scram-sha-256", "User:alice"),
+    ("sasl_plaintext-scram-sha-512", "User:alice"),
+    ("sasl_plaintext-oauthbearer", "User:alice"),
+    ("reauth-plain", "User:alice"),
+    ("reauth-scram-sha-256", "User:alice"),
+    ("reauth-scram-sha-512", "User:alice"),
+    ("reauth-oauthbearer", "User:alice"),
+];
+
+fn start(version: &str) -> KafkaCluster {
+    let options = Options { version: version.to_owned(), heap_mib: 768, ..Options::default() };
+    KafkaCluster::start(&options.secured(SecuredOptions::All)).expect("Kafka starts")
+}
+
+/// The file of client properties of that name, with further lines.
+fn config(cluster: &KafkaCluster, file: &str, more: &[(&str, &str)]) -> ProducerConfig {
+    let path = cluster.client_file(file).expect("the file was written");
+    let mut text = std::fs::read_to_string(path).expect("it can be read");
+    more.iter().for_each(|(key, value)| text += &format!("{key}={value}\n"));
+    ProducerConfig::from_properties_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+fn sent() -> Vec<(String, String)> {
+    (0..RECORDS)
+        .map(|number| (format!("k{}", number % 7), format!("{number} {}", "brown fox ".repeat(number % 9))))
+        .collect()
+}
+
+/// Sends all records and waits until each is acknowledged.
+fn deliver(config: ProducerConfig, topic: &str) {
+    let producer = Producer::new(config).unwrap_or_else(|error| panic!("{topic}: {error}"));
+    let waiting: Vec<_> = sent()
+        .iter()
+        .map(|(key, value)| {
+            let record = ProducerRecord::to(topic).key(key.as_str()).value(value.as_str());
+            producer.send(record).unwrap_or_else(|error| panic!("{topic}: {error}"))
+        })
+        .collect();
+    for delivery in waiting {
+        delivery.wait().unwrap_or_else(|error| panic!("{topic}: {error}"));
+    }
+    let closed = producer.close(Duration::from_secs(10)).expect("it ends");
+    assert_eq!(closed.undelivered, 0, "{topic}");
+}
+
+/// Every record once, those of a key in one partition and in the order of their sending.
+fn assert_whole(topic: &str, read: &[ReadRecord]) {
+    assert_eq!(read.len(), RECORDS, "{topic}");
+    let mut by_key = [const { Vec::new() }; 7];
+    for record in read {
+        let key: usize = record.key.trim_start_matches('k').parse().expect("a key of ours");
+        by_key[key].push((record.key.clone(), record.value.clone()));
+    }
+    for (key, found) in by_key.iter().enumerate() {
+        let mine: Vec<_> = sent().into_iter().skip(key).step_by(7).collect();
+        assert_eq!(*found, mine, "{topic}: key k{key}");
+    }
+}
+
+/// Goes each of `ways` with each codec. Only the principal that is expected may write to the topic.
+fn deliver_and_read_back(cluster: &KafkaCluster, ways: &[Way]) {
+    let started = Instant::now();
+    let mut topics = Vec::new();
+    for (file, principal) in ways {
+        for codec in CODECS {
+            let topic = format!("{file}-{codec}");
+            cluster.create_topic(&topic, 3, 1).expect("a topic");
+            cluster.let_only(principal, &topic).expect("a rule");
+            deliver(config(cluster, file, &[("compression.type", codec), ("linger.ms", "5")]), &topic);
+            topics.push(topic);
+        }
+    }
+    let delivered = started.elapsed();
+    let read = read_topics(cluster, &topics);
+    for (topic, records) in &read {
+        assert_whole(topic, records);
+    }
+    eprintln!(
+        "    {} topics delivered in {delivered:.1?}, read back in {:.1?}",
+        topics.len(),
+        started.elapsed() - delivered
+    );
+}
+
+// SE9, SE10, SE11, SE14, SE18
+#[test]
+fn each_login_without_tls_delivers_with_each_codec_as_the_user_it_names() {
+    for cluster in CLUSTERS.iter() {
+        deliver_and_read_back(cluster, LOGINS_WITHOUT_TLS);
+    }
+}
+
+/// A login line of Kafka's own modules.
+fn jaas(module: &str, user: &str, password: &str) -> String {
+    format!("org.apache.kafka.common.security.{module} required username=\"{user}\" password=\"{password}\";")
+}
+
+/// What `connect` and then `send` say to the settings of `file` with `more`, both within `max.block.ms`.
+fn refusals(cluster: &KafkaCluster, file: &str, more: &[(&str, &str)]) -> [String; 2] {
+    let more = [more, &[("max.block.ms", "3000")]].concat();
+    let producer = Producer::new(config(cluster, file, &more)).expect("the settings are lawful");
+    let connect = producer.connect().expect_err("it is refused").to_string();
+    let send = producer.send(ProducerRecord::to("refused").value("v")).err();
+    let send = send.unwrap_or_else(|| panic!("a record was taken: {file} {more:?}")).to_string();
+    [connect, send]
+}
+
+fn assert_told(cluster: &KafkaCluster, file: &str, more: &[(&str, &str)], words: &[&str]) {
+    for told in refusals(cluster, file, more) {
+        for word in words {
+            assert!(told.contains(word), "{file} {more:?}: {word:?} is missing in: {told}");
+        }
+        assert!(!told.contains("secret"), "{told}");
+    }
+}
+
+// SE9, SE25, SE26
+#[test]
+fn a_login_that_is_refused_is_told_within_a_second_with_the_key_to_change() {
+    for cluster in CLUSTERS.iter() {
+        let (plain, scram) = ("sasl_plaintext-plain", "sasl_plaintext-scram-sha-512");
+        let wrong = jaas("plain.PlainLoginModule", "alice", "wrong-secret");
+        let words = ["localhost", "(58)", "Invalid username or password", "sasl.jaas.config"];
+        let started = Instant::now();
+        assert_told(cluster, plain, &[("sasl.jaas.config", &wrong)], &words);
+        // Before, three seconds went by at each of the two calls.
+        assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+        for user in ["alice", "unheard-of"] {
+            let wrong = jaas("scram.ScramLoginModule", user, "wrong-secret");
+            let words = ["localhost", "(58)", "SCRAM-SHA-512", "sasl.jaas.config"];
+            assert_told(cluster, scram, &[("sasl.jaas.config", &wrong)], &words);
+        }
+    }
+}
+
+// SE30
+#[test]
+fn a_client_with_a_login_at_a_listener_of_another_kind_is_told_to_look_at_security_protocol() {
+    for cluster in CLUSTERS.iter() {
+        let plain = "sasl_plaintext-plain";
+        let without = cluster.bootstrap();
+        assert_told(
+            cluster,
+            plain,
+            &[("bootstrap.servers", &without)],
+            &["security.protocol", "without SASL"],
+        );
+        let encrypted = cluster.bootstrap_at("SSL").expect("a listener");
+        let words = ["security.protocol", "a TLS listener"];
+        assert_told(cluster, plain, &[("bootstrap.servers", &encrypted)], &words);
+        assert_told(
+            cluster,
+            plain,
+            &[("bootstrap.servers", &encrypted), ("security.protocol", "PLAINTEXT")],
+            &words,
+        );
+    }
+}
+
+// SE50
+#[test]
+fn who_may_not_write_to_a_topic_is_told_at_once_and_the_topic_is_named() {
+    for cluster in CLUSTERS.iter() {
+        let topic = "of-bob";
+        cluster.create_topic(topic, 1, 1).expect("a topic");
+        cluster.let_only("User:bob", topic).expect("a rule");
+        let bob = jaas("scram.ScramLoginModule", "bob", "bob-secret");
+        deliver(config(cluster, "sasl_plaintext-scram-sha-256", &[("sasl.jaas.config", &bob)]), topic);
+        let alice = config(cluster, "sasl_plaintext-scram-sha-256", &[("max.block.ms", "60000")]);
+        let alice = Producer::new(alice).expect("the settings are lawful");
+        let started = Instant::now();
+        let told = alice.send(ProducerRecord::to(topic).value("v")).err().map(|error| error.to_string());
+        let told = told.unwrap_or_else(|| panic!("a record was taken"));
+        assert!(told.contains("TOPIC_AUTHORIZATION_FAILED") && told.contains(topic), "{told}");
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    }
+}
