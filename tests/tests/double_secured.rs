@@ -250,7 +250,7 @@ fn one_broker_that_refuses_holds_up_its_own_partitions_alone_and_is_named() {
     }
 }
 
-// SE19, SE23, U10
+// SE19, SE23
 #[test]
 fn records_flow_while_sessions_are_renewed_and_each_arrives_once() {
     let sessions = users().with_max_reauth(MS(3_000));

@@ -33,7 +33,7 @@ pub struct TestArgs {
 
 /// Features that a crate's own tests need beside its default ones.
 const FEATURES_FOR_TESTS: &[(&str, &str)] =
-    &[("kp-config", "serde"), ("kp-producer", "futures,tracing"), ("kp-sim", "tcp")];
+    &[("kp-config", "serde"), ("kp-producer", "futures,tracing"), ("kp-sim", "tls")];
 
 /// The package whose tests use several crates together.
 const TEST_PACKAGE: &str = "kp-tests";

@@ -1,4 +1,5 @@
-//! The double on sockets: an embedded development broker, **not Apache Kafka**. Loopback only, plain text, in memory.
+//! The double on sockets: an embedded development broker, **not Apache Kafka**. Loopback only, in memory; plain text, or TLS with the
+//! feature `tls`.
 //! Owns: listeners, threads, sockets, the clock. Decides nothing: every answer is [`SimCluster`]'s.
 
 #![allow(clippy::disallowed_methods, reason = "a host on sockets is where the clock comes from")]
@@ -7,6 +8,9 @@ mod connection;
 mod handle;
 mod listener;
 mod options;
+mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
@@ -18,6 +22,9 @@ use crate::{SimCluster, SimError};
 pub use handle::{ClusterGuard, ClusterHandle};
 use listener::Listener;
 pub use options::EmbeddedOptions;
+use options::Served;
+#[cfg(feature = "tls")]
+pub use tls::{ClientAuth, EmbeddedTls};
 
 /// One broker's place: its number, its address, and its threads while it runs.
 #[derive(Debug)]
@@ -41,6 +48,7 @@ struct Seat {
 #[derive(Debug)]
 pub struct EmbeddedBroker {
     cluster: ClusterHandle,
+    served: Served,
     seats: Vec<Seat>,
 }
 
@@ -50,10 +58,10 @@ impl EmbeddedBroker {
     /// # Errors
     /// A port cannot be bound, or a thread not be started.
     pub fn start(options: EmbeddedOptions) -> io::Result<Self> {
-        let port = options.port();
+        let (port, served) = (options.port(), options.served());
         let cluster = ClusterHandle::new(SimCluster::new(options.into_cluster()));
         let numbers: Vec<BrokerId> = cluster.lock().broker_ids().collect();
-        let mut broker = Self { cluster, seats: Vec::with_capacity(numbers.len()) };
+        let mut broker = Self { cluster, served, seats: Vec::with_capacity(numbers.len()) };
         for (place, number) in (0..).zip(numbers) {
             let socket = match port {
                 0 => bind_any()?,
@@ -65,7 +73,7 @@ impl EmbeddedBroker {
                 .lock()
                 .advertise(number, &address.ip().to_string(), address.port())
                 .map_err(unknown)?;
-            let listener = Listener::start(socket, number, broker.cluster.clone())?;
+            let listener = Listener::start(socket, number, broker.cluster.clone(), broker.served.clone())?;
             broker.seats.push(Seat { broker: number, address, listener: Some(listener) });
         }
         Ok(broker)
@@ -112,7 +120,7 @@ impl EmbeddedBroker {
         if seat.listener.is_none() {
             let socket = TcpListener::bind(seat.address)?;
             self.cluster.lock().bring_up(broker).map_err(unknown)?;
-            seat.listener = Some(Listener::start(socket, broker, self.cluster.clone())?);
+            seat.listener = Some(Listener::start(socket, broker, self.cluster.clone(), self.served.clone())?);
         }
         Ok(())
     }

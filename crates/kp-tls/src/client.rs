@@ -1,11 +1,11 @@
 //! Settings, read and checked: what each connection of a client begins with. Reads files once, and never again.
 
 use crate::settings::{Identity, TlsSettings};
-use crate::{TlsConfigError, store, suites, unnamed::Unnamed};
+use crate::{TlsConfigError, store, suites, verifier::Verifier};
 use kp_protocol::text::shown;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier, client::WantsClientCert};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, client::WantsClientCert};
 use std::fmt;
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ impl TlsClient {
     pub fn new(settings: &TlsSettings, provider: &CryptoProvider) -> Result<Self, TlsConfigError> {
         let mut warnings = Vec::new();
         let provider = Arc::new(restricted(settings, provider, &mut warnings)?);
-        let (roots, authorities) = roots(settings, &mut warnings)?;
+        let Trusted { roots, direct, words } = trusted(settings, &mut warnings)?;
         let no_combination =
             |error: rustls::Error| TlsConfigError::NoCombination { cause: error.to_string() };
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -55,7 +55,10 @@ impl TlsClient {
                     .into(),
             );
         }
-        let builder = verified(builder, settings, roots, &provider);
+        let algorithms = provider.signature_verification_algorithms;
+        let verifier = Verifier::new(roots, direct, algorithms, settings.names_are_checked);
+        // Ours does what that of `rustls` does, and takes what is trusted itself.
+        let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
         let mut config = match &settings.identity {
             None => builder.with_no_client_auth(),
             Some(identity) => identified(builder, identity)?,
@@ -63,7 +66,7 @@ impl TlsClient {
         // Records are in order, and a request that arrives twice is written twice.
         config.enable_early_data = false;
         let facts = Facts {
-            authorities,
+            authorities: words,
             versions: settings.versions.shown(),
             has_identity: settings.identity.is_some(),
             warnings,
@@ -136,22 +139,31 @@ fn restricted(
     Ok(provider)
 }
 
-fn roots(
-    settings: &TlsSettings,
-    warnings: &mut Vec<String>,
-) -> Result<(RootCertStore, String), TlsConfigError> {
+/// What a broker's certificate is compared with.
+struct Trusted {
+    roots: RootCertStore,
+    /// Certificates that are trusted themselves.
+    direct: Vec<CertificateDer<'static>>,
+    /// Such as "the 2 authorities of ssl.truststore.location=/etc/ca.pem".
+    words: String,
+}
+
+fn trusted(settings: &TlsSettings, warnings: &mut Vec<String>) -> Result<Trusted, TlsConfigError> {
+    let Some(source) = &settings.trusted else { return trusted_by_system(warnings) };
     let mut roots = RootCertStore::empty();
-    if let Some(source) = &settings.trusted {
-        let certificates = store::authorities(source)?;
-        for (at, certificate) in certificates.into_iter().enumerate() {
-            roots.add(certificate).map_err(|error| TlsConfigError::Pem {
-                key: source.key(),
-                cause: format!("certificate {} of {} cannot be used: {error}", at + 1, source.shown()),
-            })?;
-        }
-        let words = format!("the {} authorities of {}", roots.len(), source.shown());
-        return Ok((roots, words));
+    let certificates = store::authorities(source)?;
+    for (at, certificate) in certificates.iter().enumerate() {
+        roots
+            .add(certificate.clone())
+            .map_err(|error| source.wrong(format!("certificate {} of it cannot be used: {error}", at + 1)))?;
     }
+    let words = format!("the {} authorities of {}", roots.len(), source.shown());
+    let direct = if settings.trusted_directly { certificates } else { Vec::new() };
+    Ok(Trusted { roots, direct, words })
+}
+
+fn trusted_by_system(warnings: &mut Vec<String>) -> Result<Trusted, TlsConfigError> {
+    let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     let (_, ignored) = roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
@@ -162,20 +174,7 @@ fn roots(
         warnings.push(format!("{ignored} certificate authorities of the system cannot be used"));
     }
     let words = format!("the {} authorities of the system", roots.len());
-    Ok((roots, words))
-}
-
-fn verified(
-    builder: ConfigBuilder<ClientConfig, WantsVerifier>,
-    settings: &TlsSettings,
-    roots: RootCertStore,
-    provider: &CryptoProvider,
-) -> ConfigBuilder<ClientConfig, WantsClientCert> {
-    if settings.names_are_checked {
-        return builder.with_root_certificates(roots);
-    }
-    let verifier = Unnamed::new(roots, provider.signature_verification_algorithms);
-    builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+    Ok(Trusted { roots, direct: Vec::new(), words })
 }
 
 fn identified(

@@ -3,6 +3,7 @@
 
 use crate::client::Facts;
 use crate::moment::shown as moment;
+use crate::verifier::Refused;
 use kp_protocol::text::shown;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 use std::fmt;
@@ -91,6 +92,9 @@ impl TlsFailure {
 fn certificate(error: &CertificateError, seen: Seen<'_>) -> String {
     use CertificateError as E;
     let host = shown(seen.host);
+    if let Some(refused) = Refused::inside(error) {
+        return format!("{}{refused}", certificate(&refused.cause, seen));
+    }
     match error {
         E::UnknownIssuer => format!(
             "is not signed by any of {}: name its authority in ssl.truststore.location or ssl.truststore.certificates, \

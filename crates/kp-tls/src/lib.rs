@@ -13,9 +13,9 @@
 
 #![forbid(unsafe_code)]
 
+mod certificate;
 mod client;
 mod config_error;
-#[cfg(feature = "java-stores")]
 mod der;
 mod failure;
 mod form;
@@ -29,9 +29,10 @@ mod settings;
 mod source;
 mod store;
 mod suites;
-mod unnamed;
+mod verifier;
 mod versions;
 
+pub use certificate::CertificateFacts;
 pub use client::TlsClient;
 pub use config_error::TlsConfigError;
 pub use failure::{TlsFailure, TlsFailureKind};

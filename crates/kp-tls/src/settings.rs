@@ -11,6 +11,7 @@ pub struct TlsSettings {
     pub(crate) versions: TlsVersions,
     pub(crate) suites: Vec<String>,
     pub(crate) names_are_checked: bool,
+    pub(crate) trusted_directly: bool,
 }
 
 /// The client's own certificate, with those of its authorities, and its key.
@@ -30,6 +31,7 @@ impl Default for TlsSettings {
             versions: TlsVersions::default(),
             suites: Vec::new(),
             names_are_checked: true,
+            trusted_directly: true,
         }
     }
 }
@@ -83,6 +85,15 @@ impl TlsSettings {
     #[must_use]
     pub fn names_unchecked(mut self) -> Self {
         self.names_are_checked = false;
+        self
+    }
+
+    /// Whether a broker's certificate is taken if it is itself in the named trust store, byte for byte
+    /// (`kp.ssl.directly.trusted`); without a call it is. Who signed it, and whether it is for servers, is then not asked;
+    /// its dates and its names are.
+    #[must_use]
+    pub fn trusting_directly(mut self, trusting: bool) -> Self {
+        self.trusted_directly = trusting;
         self
     }
 }

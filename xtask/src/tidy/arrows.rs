@@ -46,7 +46,7 @@ const FEATURES: &[(&str, &[&str])] = &[
     ("kp-network", &["default", "tokio"]),
     ("kp-producer", &["default", "futures", "gzip", "lz4", "serde", "snappy", "tokio", "tracing", "zstd"]),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
-    ("kp-sim", &["default", "tcp"]),
+    ("kp-sim", &["default", "tcp", "tls"]),
     ("kp-tls", &["graviola", "java-stores", "ring"]),
 ];
 

@@ -8,6 +8,8 @@ use bytes::Bytes;
 use kp_protocol::{BrokerId, DEFAULT_MAX_FRAME};
 
 use super::handle::{Cluster, now};
+use super::options::Served;
+use super::stream::Stream;
 use crate::Reply;
 
 /// Small frames come in by the dozen with one read; a large one is read straight into its own memory.
@@ -26,24 +28,46 @@ pub(super) struct Connection {
     broker: BrokerId,
     number: u64,
     cluster: Cluster,
+    served: Served,
 }
 
 impl Connection {
-    pub(super) fn new(stream: Arc<TcpStream>, broker: BrokerId, cluster: Cluster) -> Self {
-        Self { stream, broker, number: cluster.new_connection(), cluster }
+    pub(super) fn new(stream: Arc<TcpStream>, broker: BrokerId, cluster: Cluster, served: Served) -> Self {
+        Self { stream, broker, number: cluster.new_connection(), cluster, served }
     }
 
     /// Serves the connection until either side closes it. An error is not reported: the client sees the connection end.
     pub(super) fn serve(self, is_stopped: &dyn Fn() -> bool) {
-        drop(self.serve_requests(is_stopped));
+        drop(self.serve_stream(is_stopped));
         drop(self.stream.shutdown(Shutdown::Both));
         self.cluster.lock().connection_closed(self.number);
     }
 
-    fn serve_requests(&self, is_stopped: &dyn Fn() -> bool) -> io::Result<()> {
+    fn serve_stream(&self, is_stopped: &dyn Fn() -> bool) -> io::Result<()> {
         self.stream.set_nodelay(true)?;
-        let mut reader = BufReader::with_capacity(READ_BUFFER, &*self.stream);
-        let mut writer = BufWriter::with_capacity(WRITE_BUFFER, &*self.stream);
+        let stream = self.stream()?;
+        let served = self.serve_requests(&stream, is_stopped);
+        stream.say_farewell();
+        served
+    }
+
+    #[cfg(feature = "tls")]
+    fn stream(&self) -> io::Result<Stream<'_>> {
+        match &self.served.tls {
+            Some(tls) => Stream::tls(&self.stream, tls),
+            None => Ok(Stream::plain(&self.stream)),
+        }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn stream(&self) -> io::Result<Stream<'_>> {
+        let Served {} = self.served;
+        Ok(Stream::plain(&self.stream))
+    }
+
+    fn serve_requests(&self, stream: &Stream<'_>, is_stopped: &dyn Fn() -> bool) -> io::Result<()> {
+        let mut reader = BufReader::with_capacity(READ_BUFFER, stream);
+        let mut writer = BufWriter::with_capacity(WRITE_BUFFER, stream);
         while let Some(frame) = read_frame(&mut reader)? {
             let request = self.cluster.reader.read(&frame);
             let (now, timestamp_ms) = now();

@@ -11,17 +11,21 @@ use kp_protocol::BrokerId;
 
 use super::connection::Connection;
 use super::handle::{Cluster, ClusterHandle};
+use super::options::Served;
 
 /// More connections than that at once are closed as they come.
 const MAX_CONNECTIONS: usize = 1024;
 /// Requests are shallow: parsing does not recurse, so a small stack is plenty.
 const STACK_BYTES: usize = 512 * 1024;
+/// A handshake takes more.
+#[cfg(feature = "tls")]
+const TLS_STACK_BYTES: usize = 2 * 1024 * 1024;
 /// How long to leave a port alone that fails to accept (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// One connection's thread, and a way to cut it; the socket is the thread's.
 #[derive(Debug)]
-struct Served {
+struct Guest {
     stream: Weak<TcpStream>,
     thread: JoinHandle<()>,
 }
@@ -30,7 +34,8 @@ struct Served {
 #[derive(Debug, Default)]
 struct Door {
     is_closed: AtomicBool,
-    served: Mutex<Vec<Served>>,
+    guests: Mutex<Vec<Guest>>,
+    served: Served,
 }
 
 impl Door {
@@ -40,28 +45,29 @@ impl Door {
 
     /// Takes a new connection in, unless the door is closed or the house full.
     fn admit(self: &Arc<Self>, stream: TcpStream, broker: BrokerId, cluster: &Cluster) -> io::Result<()> {
-        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guests = self.guests.lock().unwrap_or_else(PoisonError::into_inner);
         // Only ended threads are let go here, so nothing waits.
         let (ended, running) =
-            std::mem::take(&mut *served).into_iter().partition(|it| it.thread.is_finished());
-        *served = running;
-        let ended: Vec<Served> = ended;
+            std::mem::take(&mut *guests).into_iter().partition(|it| it.thread.is_finished());
+        *guests = running;
+        let ended: Vec<Guest> = ended;
         for it in ended {
             join(it.thread);
         }
-        if self.is_closed() || served.len() >= MAX_CONNECTIONS {
+        if self.is_closed() || guests.len() >= MAX_CONNECTIONS {
             return Ok(());
         }
         let stream = Arc::new(stream);
-        let connection = Connection::new(Arc::clone(&stream), broker, Arc::clone(cluster));
+        let connection =
+            Connection::new(Arc::clone(&stream), broker, Arc::clone(cluster), self.served.clone());
         let door = Arc::clone(self);
         let stream = Arc::downgrade(&stream);
         let name = format!("kp-embedded-broker-{broker}");
         let thread = Builder::new()
             .name(name)
-            .stack_size(STACK_BYTES)
+            .stack_size(stack_bytes(&self.served))
             .spawn(move || connection.serve(&|| door.is_closed()))?;
-        served.push(Served { stream, thread });
+        guests.push(Guest { stream, thread });
         Ok(())
     }
 }
@@ -76,8 +82,13 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn start(socket: TcpListener, broker: BrokerId, cluster: ClusterHandle) -> io::Result<Self> {
-        let door = Arc::new(Door::default());
+    pub(super) fn start(
+        socket: TcpListener,
+        broker: BrokerId,
+        cluster: ClusterHandle,
+        served: Served,
+    ) -> io::Result<Self> {
+        let door = Arc::new(Door { served, ..Door::default() });
         let address = socket.local_addr()?;
         let (inside, shared) = (Arc::clone(&door), Arc::clone(&cluster.0));
         let name = format!("kp-embedded-broker-{broker}-accept");
@@ -94,13 +105,13 @@ impl Listener {
         // std has no other way to end an accept: knock.
         drop(TcpStream::connect_timeout(&self.address, Duration::from_secs(1)));
         join(self.thread);
-        let served = std::mem::take(&mut *self.door.served.lock().unwrap_or_else(PoisonError::into_inner));
-        for stream in served.iter().filter_map(|it| it.stream.upgrade()) {
+        let guests = std::mem::take(&mut *self.door.guests.lock().unwrap_or_else(PoisonError::into_inner));
+        for stream in guests.iter().filter_map(|it| it.stream.upgrade()) {
             // A socket that is closed already is what is wanted.
             drop(stream.shutdown(std::net::Shutdown::Both));
         }
         self.cluster.0.wake_all();
-        for it in served {
+        for it in guests {
             join(it.thread);
         }
     }
@@ -113,6 +124,16 @@ fn accept(socket: &TcpListener, broker: BrokerId, door: &Arc<Door>, cluster: &Cl
             std::thread::park_timeout(ACCEPT_PAUSE);
         }
     }
+}
+
+#[cfg(feature = "tls")]
+fn stack_bytes(served: &Served) -> usize {
+    if served.tls.is_some() { TLS_STACK_BYTES } else { STACK_BYTES }
+}
+
+#[cfg(not(feature = "tls"))]
+fn stack_bytes(_: &Served) -> usize {
+    STACK_BYTES
 }
 
 /// Waits for a thread; what it panicked with was printed by itself.

@@ -1,5 +1,7 @@
 //! How an embedded broker is set up: the cluster's own settings, and where it listens.
 
+#[cfg(feature = "tls")]
+use super::tls::EmbeddedTls;
 use crate::{ClusterSettings, KafkaVersion, SaslSettings};
 
 /// How to start an [`EmbeddedBroker`](super::EmbeddedBroker). What a setting of the cluster means, and what it is if nothing is
@@ -8,6 +10,14 @@ use crate::{ClusterSettings, KafkaVersion, SaslSettings};
 pub struct EmbeddedOptions {
     cluster: ClusterSettings,
     port: u16,
+    served: Served,
+}
+
+/// How connections are served, the same on each port.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Served {
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<EmbeddedTls>,
 }
 
 /// For `default_replication_factor`: what goes with the number of brokers, whichever is said first.
@@ -17,7 +27,7 @@ impl Default for EmbeddedOptions {
     fn default() -> Self {
         let cluster =
             ClusterSettings { default_replication_factor: AS_MANY_AS_BROKERS, ..ClusterSettings::default() };
-        Self { cluster, port: 0 }
+        Self { cluster, port: 0, served: Served::default() }
     }
 }
 
@@ -115,6 +125,18 @@ impl EmbeddedOptions {
     #[must_use]
     pub fn with_port(self, port: u16) -> Self {
         Self { port, ..self }
+    }
+
+    /// Each connection is encrypted; without it none is.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(mut self, tls: EmbeddedTls) -> Self {
+        self.served.tls = Some(tls);
+        self
+    }
+
+    pub(super) fn served(&self) -> Served {
+        self.served.clone()
     }
 
     pub(super) fn port(&self) -> u16 {

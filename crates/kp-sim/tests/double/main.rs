@@ -9,4 +9,6 @@ mod sasl;
 mod sasl_network;
 #[cfg(feature = "tcp")]
 mod sockets;
+#[cfg(feature = "tls")]
+mod tls_sockets;
 mod topics;

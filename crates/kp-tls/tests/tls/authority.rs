@@ -84,6 +84,19 @@ pub(crate) fn serving(
     Arc::new(builder.with_single_cert(issued.chain.clone(), key).unwrap())
 }
 
+/// A broker with this chain and its key.
+pub(crate) fn serving_with(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ServerConfig> {
+    // A chain that rustls would not take is taken from a resolver.
+    let key = provider().key_provider.load_private_key(key).unwrap();
+    let resolver = rustls::sign::SingleCertAndKey::from(rustls::sign::CertifiedKey::new(chain, key));
+    let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(versions).unwrap();
+    Arc::new(builder.with_no_client_auth().with_cert_resolver(Arc::new(resolver)))
+}
+
 pub(crate) fn client(settings: &TlsSettings) -> TlsClient {
     TlsClient::new(settings, &provider()).unwrap()
 }

@@ -2,6 +2,7 @@
 
 mod authority;
 mod connections;
+mod directly_trusted;
 mod failures;
 mod settings;
 #[cfg(feature = "java-stores")]
