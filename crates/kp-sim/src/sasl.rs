@@ -4,6 +4,7 @@
 //! once, where Kafka first answers it with an error.
 
 mod door;
+mod msk_iam;
 mod oauth;
 mod plain;
 mod scram;
@@ -47,6 +48,14 @@ impl SimCluster {
         if let Some(sasl) = &mut self.settings.sasl {
             sasl.set_password(user, password);
             self.doors.forget_credentials(user);
+        }
+    }
+
+    /// Changes a key of AWS (its secret, and whose it is), or takes it away. Sessions last until they end. Does nothing if the
+    /// cluster has no SASL.
+    pub fn set_aws_key(&mut self, id: &str, key: Option<(Secret, String)>) {
+        if let Some(sasl) = &mut self.settings.sasl {
+            sasl.set_aws_key(id, key);
         }
     }
 
