@@ -51,7 +51,7 @@ pub(crate) enum Command {
     Metadata(MetadataArgs),
     /// Look for what keeps a producer from working: names, ports, listeners, brokers, a topic
     Doctor(DoctorArgs),
-    /// Say what a configuration key means, its default now and in 0.9, and what it may be
+    /// Say what a configuration key means and may be; check a file; print one to fill in
     Config(ConfigHelpArgs),
     /// Print the completions of a shell
     Completions {
@@ -61,10 +61,28 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ConfigHelpArgs {
     /// The key; without one, all keys are listed
     #[arg(value_name = "KEY")]
     pub(crate) key: Vec<String>,
+    #[command(subcommand)]
+    pub(crate) command: Option<ConfigCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say of every key of a .properties file whether it works, is ignored or is refused, and what to do
+    #[command(
+        after_help = "Names of Spring (spring.kafka.…) and of librdkafka are told with the key to write.\n\
+                            Exit codes: 0 a producer can be built, and takes every key that is meant for it;\n\
+                            1 something has to be changed; 2 the file cannot be read."
+    )]
+    Check {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
