@@ -14,6 +14,11 @@ use std::time::{Duration, SystemTime};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// A moment at which the certificates of the tests are valid.
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_796_000_000)
+}
+
 /// A client whose certificate and key are files, and what it is made of.
 struct Rotation {
     directory: tempfile::TempDir,
@@ -73,35 +78,35 @@ fn kept(reload: &Reload, words: &str) {
 #[test]
 fn a_certificate_that_was_replaced_is_shown_by_new_connections() {
     let (mut rotation, first) = Rotation::new();
-    let now = SystemTime::now();
-    assert_eq!(rotation.client.look(now), Reload::Unchanged);
+    let at = now();
+    assert_eq!(rotation.client.look(at), Reload::Unchanged);
     assert_eq!(rotation.shown(), first.chain);
     let second = rotation.authority.issue(&["second"], |_| ());
     rotation.chain(&second.pem);
     rotation.key(&second);
     assert_eq!(rotation.shown(), first.chain, "nobody looked yet");
-    assert_eq!(rotation.client.look(now), Reload::Reloaded);
+    assert_eq!(rotation.client.look(at), Reload::Reloaded);
     assert_eq!(rotation.shown(), second.chain);
     assert_eq!(rotation.client.own_certificate().unwrap().names(), ["DNS:second"]);
-    assert_eq!(rotation.client.look(now), Reload::Unchanged);
+    assert_eq!(rotation.client.look(at), Reload::Unchanged);
 }
 
 // H61
 #[test]
 fn files_that_cannot_be_used_leave_what_is_there_and_are_told_once_for_each_change() {
     let (mut rotation, first) = Rotation::new();
-    let now = SystemTime::now();
+    let at = now();
     let second = rotation.authority.issue(&["second"], |_| ());
     rotation.chain(&second.pem[..second.pem.len() / 2]);
-    kept(&rotation.client.look(now), "before its -----END");
-    assert_eq!(rotation.client.look(now), Reload::Unchanged, "not told again");
+    kept(&rotation.client.look(at), "before its -----END");
+    assert_eq!(rotation.client.look(at), Reload::Unchanged, "not told again");
     rotation.chain(&second.pem);
-    kept(&rotation.client.look(now), "the key is not that of the first certificate");
+    kept(&rotation.client.look(at), "the key is not that of the first certificate");
     assert_eq!(rotation.shown(), first.chain);
     std::fs::remove_file(rotation.directory.path().join("key.pem")).unwrap();
-    kept(&rotation.client.look(now), "key.pem");
+    kept(&rotation.client.look(at), "key.pem");
     rotation.key(&second);
-    assert_eq!(rotation.client.look(now), Reload::Reloaded);
+    assert_eq!(rotation.client.look(at), Reload::Reloaded);
     assert_eq!(rotation.shown(), second.chain);
 }
 
@@ -125,8 +130,8 @@ fn a_reload_now_reads_files_that_look_unchanged() {
     let second = rotation.authority.issue(&["other"], |_| ());
     write(&rotation.directory.path().join("chain.pem"), &second.pem, 0);
     write(&rotation.directory.path().join("key.pem"), &second.key.serialize_pem(), 0);
-    assert_eq!(rotation.client.look(SystemTime::now()), Reload::Unchanged);
-    assert_eq!(rotation.client.reload(SystemTime::now()), Reload::Reloaded);
+    assert_eq!(rotation.client.look(now()), Reload::Unchanged);
+    assert_eq!(rotation.client.reload(now()), Reload::Reloaded);
     assert_eq!(rotation.shown(), second.chain);
 }
 
@@ -146,7 +151,7 @@ fn sessions_are_resumed_until_the_files_are_read_again() {
         stage.encryption().unwrap().is_resumed()
     };
     assert!(resumed(&mut stage));
-    assert_eq!(rotation.client.reload(SystemTime::now()), Reload::Reloaded);
+    assert_eq!(rotation.client.reload(now()), Reload::Reloaded);
     assert!(!resumed(&mut stage));
 }
 
@@ -202,7 +207,7 @@ fn a_client_that_waits_for_nothing_else_wakes_for_the_next_look() {
     assert_eq!(waited(&rotation.client, Duration::ZERO), Wait::Forever);
     let no_files = TlsClient::new(&rotation.authority.trusted(), &provider()).unwrap();
     assert_eq!(waited(&no_files, MINUTE), Wait::Forever);
-    assert_eq!(TlsClient::from_rustls(no_files.config()).reload(SystemTime::now()), Reload::Unchanged);
+    assert_eq!(TlsClient::from_rustls(no_files.config()).reload(now()), Reload::Unchanged);
 }
 
 // A13
@@ -219,6 +224,6 @@ fn a_trust_store_that_was_replaced_is_believed_by_new_connections() {
     };
     assert_eq!((shake(&old), shake(&new)), (true, false));
     write(&path, &new.pem(), 1);
-    assert_eq!(client.look(SystemTime::now()), Reload::Reloaded);
+    assert_eq!(client.look(now()), Reload::Reloaded);
     assert_eq!((shake(&old), shake(&new)), (false, true));
 }
