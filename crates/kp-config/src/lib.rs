@@ -47,8 +47,8 @@ mod warning;
 
 /// Passwords and tokens, and where they come from if they are not in the configuration.
 pub use kp_sasl::{
-    Credentials, CredentialsProvider, Provided, ProviderError, SaslExtensions, Secret, Token, TokenProvider,
-    TokenRequest,
+    AwsCredentials, AwsCredentialsProvider, Credentials, CredentialsProvider, Provided, ProviderError,
+    SaslExtensions, Secret, Token, TokenProvider, TokenRequest,
 };
 
 pub use docs::render_markdown;
@@ -59,7 +59,9 @@ pub use key::{Classic, DefaultValue, KeyInfo, KeyType, State, Valid};
 pub use partitioning::PartitionerClass;
 pub use producer_config::ProducerConfig;
 pub use recording_level::RecordingLevel;
-pub use security::{Login, Sasl, Security, SecurityConfig, SecurityProtocol, TokenSource};
+pub use security::{
+    AwsRole, AwsSource, Login, MskIam, Sasl, Security, SecurityConfig, SecurityProtocol, TokenSource,
+};
 pub use suggest::nearest_keys;
 pub use table::{KEYS, Settings};
 pub use validate::Validated;

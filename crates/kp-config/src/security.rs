@@ -2,13 +2,16 @@
 //! Owns: which protocol is in force, and the order of the checks; `security/` has each. What is wrong there is said before it is
 //! said what kp does not have yet. Never: a connection, and a secret in a text.
 
+mod aws_options;
 mod login;
 mod mechanism;
+mod msk_iam;
 mod placeholder;
 mod protocol;
 mod rules;
 mod sasl;
 
+pub use msk_iam::{AwsRole, AwsSource, MskIam};
 pub use protocol::{Security, SecurityProtocol};
 pub use sasl::{Login, Sasl, TokenSource};
 
@@ -33,6 +36,12 @@ impl ProducerConfig {
             self.check_stores()?;
         }
         Ok(SecurityConfig { protocol, sasl })
+    }
+
+    /// Whether `key` names a class of a JVM whose work kp does: the login is AWS's, out of the keys.
+    pub(crate) fn is_handler_in_force(&self, security: &SecurityConfig, key: &str) -> bool {
+        let is_of_aws = self.typed_sasl().is_none() && matches!(security.sasl, Some(Sasl::MskIam(_)));
+        is_of_aws && key.starts_with("sasl.") && key.ends_with(".callback.handler.class")
     }
 
     /// The protocol in force.
@@ -73,6 +82,8 @@ impl SecurityConfig {
         let bare = match &self.sasl {
             Some(Sasl::Plain(_)) => "the password",
             Some(Sasl::UnsecuredTokens(_) | Sasl::Tokens(_)) => "the token",
+            // What is signed is good for 15 minutes, and for its broker or cluster alone; a listener of it has TLS.
+            Some(Sasl::MskIam(_)) => "the signature",
             Some(Sasl::Scram { .. }) | None => return,
         };
         if !self.protocol.has_tls() {

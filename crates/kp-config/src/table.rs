@@ -263,10 +263,10 @@ config! {
         "ssl.truststore.certificates", Password, Null, Absent, Any, Security(TLS), "The authorities themselves, as PEM.";
     }
     "Security: SASL" {
-        "sasl.mechanism", Text, Is("GSSAPI"), Absent, Any, Sasl, "How the client proves who it is: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER.";
-        "sasl.jaas.config", Password, Null, Absent, Any, Sasl, "A login line of a JVM, with the credentials: the login modules of PLAIN, SCRAM (`tokenauth=\"true\"` is a delegation token) and OAUTHBEARER (`unsecuredLogin…`).";
-        "sasl.client.callback.handler.class", Class, Null, Absent, Any, Jvm(HANDLER), "Code that answers the broker's challenges.";
-        "sasl.login.callback.handler.class", Class, Null, Absent, Any, Jvm(HANDLER), "Code that fetches credentials.";
+        "sasl.mechanism", Text, Is("GSSAPI"), Absent, Any, Sasl, "How the client proves who it is: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, AWS_MSK_IAM.";
+        "sasl.jaas.config", Password, Null, Absent, Any, Sasl, "A login line of a JVM, with the credentials: the login modules of PLAIN, SCRAM (`tokenauth=\"true\"` is a delegation token), OAUTHBEARER (`unsecuredLogin…`) and Amazon MSK (IAM).";
+        "sasl.client.callback.handler.class", Class, Null, Absent, Any, Jvm(HANDLER), "Code of a JVM that answers the broker's challenges. kp does what AWS's classes for Amazon MSK do, and refuses any other.";
+        "sasl.login.callback.handler.class", Class, Null, Absent, Any, Jvm(HANDLER), "Code of a JVM that fetches credentials. kp does what Kafka's own classes and AWS's for Amazon MSK do, and refuses any other.";
         "sasl.login.class", Class, Null, Absent, Any, Jvm(HANDLER), "Code that logs in.";
         "sasl.kerberos.service.name", Text, Null, Same, Any, NotYet(KERBEROS), "The principal brokers run under.";
         "sasl.kerberos.kinit.cmd", Text, Is("/usr/bin/kinit"), Same, Any, NotYet(KERBEROS), "The program that renews tickets.";

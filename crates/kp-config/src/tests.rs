@@ -2,6 +2,7 @@
 
 mod examine;
 mod files;
+mod msk_iam;
 mod rules;
 mod secrets;
 mod security;

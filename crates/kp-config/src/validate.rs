@@ -153,6 +153,7 @@ impl ProducerConfig {
                     }
                     (None, _) => {}
                 },
+                State::Jvm(_) if self.is_handler_in_force(security, key) => {}
                 State::Jvm(offers) => {
                     warnings.push(ConfigWarning::JvmOnly { key: key.to_owned(), offers });
                 }

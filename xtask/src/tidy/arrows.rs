@@ -16,7 +16,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-memory", &["kp-time"]),
     ("kp-metadata", &["kp-time", "kp-protocol"]),
     ("kp-sasl", &["kp-protocol"]),
-    ("kp-msk-iam", &["kp-sasl"]),
+    ("kp-msk-iam", &["kp-http", "kp-sasl"]),
     ("kp-accumulator", &["kp-memory", "kp-metadata", "kp-protocol", "kp-time"]),
     ("kp-client", &["kp-protocol"]),
     ("kp-sender", &["kp-accumulator", "kp-client", "kp-metadata", "kp-protocol", "kp-time"]),
@@ -24,8 +24,8 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-network", &["kp-client", "kp-protocol", "kp-sasl", "kp-time"]),
     ("kp-tls", &["kp-network"]),
     ("kp-http", &[]),
-    ("kp-producer", &["kp-record", "kp-metrics", "kp-network"]),
-    ("kp-sim", &["kp-sender", "kp-network"]),
+    ("kp-producer", &["kp-record", "kp-metrics", "kp-msk-iam", "kp-network"]),
+    ("kp-sim", &["kp-msk-iam", "kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),
     (HEAP, &[]),
     // Not published. The tests may reach everything; benches need a broker that costs little, tools what a user may.
@@ -40,10 +40,13 @@ const HEAP: &str = "counting-allocator";
 
 /// The features of each crate that has any. A new one is added here on purpose, with its entry in the docs.
 const FEATURES: &[(&str, &[&str])] = &[
-    ("kp-cli", &["default", "zstd"]),
+    ("kp-cli", &["default", "sasl-msk-iam", "zstd"]),
     ("kp-config", &["serde"]),
     ("kp-network", &["default", "tokio"]),
-    ("kp-producer", &["default", "futures", "gzip", "lz4", "serde", "snappy", "tokio", "tracing", "zstd"]),
+    (
+        "kp-producer",
+        &["default", "futures", "gzip", "lz4", "sasl-msk-iam", "serde", "snappy", "tokio", "tracing", "zstd"],
+    ),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
     ("kp-sim", &["default", "tcp", "tls"]),
     ("kp-tls", &["graviola", "java-stores", "ring"]),
