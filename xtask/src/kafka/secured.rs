@@ -11,7 +11,7 @@ mod listeners;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use self::certificates::Certificates;
 use self::clients::ClientFile;
 pub use self::listeners::{LISTENERS, Login, Protocol, SecuredListener};
+use super::java::Java;
 use super::options::SecuredOptions;
 use super::settings::Listener;
 use super::state::{BrokerState, ClusterState};
@@ -77,6 +78,14 @@ pub(super) fn open_listeners(broker: &BrokerState, is_old: bool) -> Vec<Listener
         advertised: (HOST, open.port),
     })
     .collect()
+}
+
+/// Makes the certificates, keys and stores of a secured cluster in `dir`, for a test of its own.
+///
+/// # Errors
+/// openssl or Java is missing, or one of them refuses.
+pub fn make_certificates(dir: &Path) -> Result<(), XtaskError> {
+    Certificates::make(dir, &Java::with_jars_of(Version::newest())?)
 }
 
 impl KafkaCluster {

@@ -57,6 +57,7 @@ const FEATURES: &[(&str, &[&str])] = &[
             "snappy",
             "tls",
             "tls-graviola",
+            "tls-java-stores",
             "tls-no-provider",
             "tokio",
             "tracing",
