@@ -100,8 +100,9 @@ impl Login {
     fn change_password(&self, cluster: &KafkaCluster) -> Result<(), Failure> {
         let (user, _) = USERS[0];
         let setting = format!("SCRAM-SHA-512=[iterations=8192,password={NEXT_PASSWORD}]");
-        replace(&self.password, NEXT_PASSWORD.as_bytes())?;
         alter(cluster, &["--entity-type", "users", "--entity-name", user, "--add-config", &setting])?;
+        // A user has one password at a time, so clients are refused until they have read the new one.
+        replace(&self.password, NEXT_PASSWORD.as_bytes())?;
         eprintln!("the user has another password");
         Ok(())
     }
