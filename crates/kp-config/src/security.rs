@@ -3,6 +3,8 @@
 //! said what kp does not have yet. Never: a connection, and a secret in a text.
 
 mod aws_options;
+mod kerberos;
+mod kerberos_options;
 mod login;
 mod mechanism;
 mod msk_iam;
@@ -11,6 +13,7 @@ mod protocol;
 mod rules;
 mod sasl;
 
+pub use kerberos::{Kerberos, KerberosSource};
 pub use msk_iam::{AwsRole, AwsSource, MskIam};
 pub use protocol::{Security, SecurityProtocol};
 pub use sasl::{Login, Sasl, TokenSource};
@@ -84,7 +87,7 @@ impl SecurityConfig {
             Some(Sasl::UnsecuredTokens(_) | Sasl::Tokens(_)) => "the token",
             // What is signed is good for 15 minutes, and for its broker or cluster alone; a listener of it has TLS.
             Some(Sasl::MskIam(_)) => "the signature",
-            Some(Sasl::Scram { .. }) | None => return,
+            Some(Sasl::Scram { .. } | Sasl::Kerberos(_)) | None => return,
         };
         if !self.protocol.has_tls() {
             warnings.push(ConfigWarning::Odd {
@@ -111,6 +114,8 @@ impl SecurityConfig {
             Some("sasl.mechanism is not OAUTHBEARER")
         } else if key == "kp.scram.max.iterations" && !matches!(self.sasl, Some(Sasl::Scram { .. })) {
             Some("sasl.mechanism is not SCRAM")
+        } else if key.contains(".kerberos.") && !matches!(self.sasl, Some(Sasl::Kerberos(_))) {
+            Some("sasl.mechanism is not GSSAPI")
         } else {
             None
         }

@@ -190,8 +190,9 @@ fn default_client(
     let mut network = network_settings(settings, seed);
     if let Some(sasl) = settings.security.sasl.clone() {
         check_features(&sasl)?;
-        network.sasl =
-            Some(Arc::new(ProducerLogin::new(sasl, settings.scram_max_iterations, Arc::clone(clock))));
+        network.sasl = Some(Arc::new(
+            ProducerLogin::new(sasl, settings.scram_max_iterations, Arc::clone(clock)).with_files()?,
+        ));
     }
     Ok(Box::new(kp_network::TokioClient::new(network, Arc::clone(clock))))
 }
