@@ -25,7 +25,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-network", &["kp-client", "kp-protocol", "kp-sasl", "kp-time"]),
     ("kp-tls", &["kp-network"]),
     ("kp-http", &[]),
-    ("kp-producer", &["kp-record", "kp-metrics", "kp-gssapi", "kp-msk-iam", "kp-network"]),
+    ("kp-producer", &["kp-record", "kp-metrics", "kp-gssapi", "kp-msk-iam", "kp-network", "kp-tls"]),
     ("kp-sim", &["kp-msk-iam", "kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),
     (HEAP, &[]),
@@ -41,7 +41,7 @@ const HEAP: &str = "counting-allocator";
 
 /// The features of each crate that has any. A new one is added here on purpose, with its entry in the docs.
 const FEATURES: &[(&str, &[&str])] = &[
-    ("kp-cli", &["default", "sasl-gssapi", "sasl-msk-iam", "zstd"]),
+    ("kp-cli", &["default", "sasl-gssapi", "sasl-msk-iam", "tls", "tls-graviola", "zstd"]),
     ("kp-config", &["serde"]),
     ("kp-network", &["default", "tokio"]),
     (
@@ -55,6 +55,9 @@ const FEATURES: &[(&str, &[&str])] = &[
             "sasl-msk-iam",
             "serde",
             "snappy",
+            "tls",
+            "tls-graviola",
+            "tls-no-provider",
             "tokio",
             "tracing",
             "zstd",
