@@ -43,6 +43,7 @@ const HEAP: &str = "counting-allocator";
 const FEATURES: &[(&str, &[&str])] = &[
     ("kp-cli", &["default", "sasl-gssapi", "sasl-msk-iam", "tls", "tls-graviola", "zstd"]),
     ("kp-config", &["serde"]),
+    ("kp-msk-iam", &["endpoints"]),
     ("kp-network", &["default", "tokio"]),
     (
         "kp-producer",
