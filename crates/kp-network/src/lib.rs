@@ -25,7 +25,7 @@ pub use self::tokio::{TokioClient, TokioSelector};
 pub use kp_client::{
     ClientNodes, ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkCounters,
     NetworkSnapshot, NodeCounters, Nodes, OldKafka, OtherProtocol, Reached, Readiness, Refused,
-    SecurityFailure, SecurityStage, SetupStage, WaitReason, Written,
+    SecurityFailure, SecurityNotice, SecurityStage, SetupStage, WaitReason, Written,
 };
 /// What a set-up with SASL is made of.
 pub use kp_sasl::{

@@ -127,6 +127,11 @@ pub trait Selectable: Send {
     /// [`SelectorEvent::Worked`] answers. Work of several connections is done in the order in which it came.
     fn work(&mut self, number: ConnectionNumber, work: Work);
 
+    /// Whether what is written can be read by the other end alone. A selector that encrypts says so.
+    fn encrypts(&self) -> bool {
+        false
+    }
+
     /// Closes the socket, ends the attempt or forgets the look-up. Its events do not come any more, or are ignored.
     fn close(&mut self, number: ConnectionNumber);
 

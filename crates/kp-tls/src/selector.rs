@@ -74,6 +74,10 @@ impl<S: Selectable> TlsSelector<S> {
 }
 
 impl<S: Selectable> Selectable for TlsSelector<S> {
+    fn encrypts(&self) -> bool {
+        true
+    }
+
     fn resolve(&mut self, number: ConnectionNumber, host: &str, port: u16) {
         self.below.resolve(number, host, port);
     }

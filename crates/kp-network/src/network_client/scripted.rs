@@ -32,6 +32,7 @@ struct State {
     events: Vec<SelectorEvent>,
     waits: Vec<Wait>,
     works: Vec<(ConnectionNumber, Work)>,
+    encrypts: bool,
 }
 
 struct Socket {
@@ -62,6 +63,11 @@ impl Scripted {
 impl Net {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
+    }
+
+    /// From now on nothing of it can be read by others.
+    pub(super) fn encrypt(&self) {
+        self.lock().encrypts = true;
     }
 
     /// The names asked for since the last time.
@@ -168,6 +174,10 @@ impl Net {
 }
 
 impl Selectable for Scripted {
+    fn encrypts(&self) -> bool {
+        self.net.lock().encrypts
+    }
+
     fn resolve(&mut self, number: ConnectionNumber, host: &str, _port: u16) {
         self.net.lock().look_ups.push((number, host.to_owned()));
     }
