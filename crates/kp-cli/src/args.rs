@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::skeleton::Service;
 use crate::config_args::{ConfigArgs, key_value};
 use crate::perf::options::PerfArgs;
 
@@ -51,7 +52,7 @@ pub(crate) enum Command {
     Metadata(MetadataArgs),
     /// Look for what keeps a producer from working: names, ports, listeners, brokers, a topic
     Doctor(DoctorArgs),
-    /// Say what a configuration key means, its default now and in 0.9, and what it may be
+    /// Say what a configuration key means and may be; check a file; print one to fill in
     Config(ConfigHelpArgs),
     /// Print the completions of a shell
     Completions {
@@ -61,10 +62,37 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ConfigHelpArgs {
     /// The key; without one, all keys are listed
     #[arg(value_name = "KEY")]
     pub(crate) key: Vec<String>,
+    #[command(subcommand)]
+    pub(crate) command: Option<ConfigCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say of every key of a .properties file whether it works, is ignored or is refused, and what to do
+    #[command(
+        after_help = "Names of Spring (spring.kafka.…) and of librdkafka are told with the key to write.\n\
+                            Exit codes: 0 a producer can be built, and takes every key that is meant for it;\n\
+                            1 something has to be changed; 2 the file cannot be read."
+    )]
+    Check {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Print a configuration to fill in
+    #[command(
+        after_help = "What stands in <angle brackets> is for you to fill in; `kp config check FILE` then says whether it works."
+    )]
+    Skeleton {
+        /// Whose cluster it is
+        #[arg(long = "for", value_enum, value_name = "SERVICE")]
+        service: Service,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -7,8 +7,8 @@
 #![allow(clippy::disallowed_methods, reason = "a program is where clocks, threads and sockets come from")]
 
 mod args;
+mod config;
 mod config_args;
-mod config_help;
 mod configure;
 mod console;
 mod demo;
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         Command::Read(args) => read::run(args, &cli.output, &console),
         Command::Metadata(args) => metadata::run(args, &cli.output),
         Command::Doctor(args) => doctor::run(args, &cli.output),
-        Command::Config(args) => config_help::run(args, &cli.output),
+        Command::Config(args) => config::run(args, &cli.output),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "kp", &mut script);

@@ -11,6 +11,7 @@ mod nodes;
 mod other_protocol;
 mod security;
 mod security_notice;
+mod tls_failure;
 
 pub use kafka_client::{
     ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Reached, Readiness, Refused,
@@ -22,3 +23,4 @@ pub use nodes::{ClientNodes, Nodes};
 pub use other_protocol::OtherProtocol;
 pub use security::{SecurityFailure, SecurityStage, SetupStage};
 pub use security_notice::SecurityNotice;
+pub use tls_failure::{TlsFailure, TlsFailureKind};

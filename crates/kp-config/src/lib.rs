@@ -23,6 +23,7 @@ mod adjust;
 mod bootstrap;
 mod docs;
 mod error;
+mod examine;
 mod files;
 mod idempotence;
 mod jaas;
@@ -46,18 +47,22 @@ mod warning;
 
 /// Passwords and tokens, and where they come from if they are not in the configuration.
 pub use kp_sasl::{
-    Credentials, CredentialsProvider, Provided, ProviderError, SaslExtensions, Secret, Token, TokenProvider,
-    TokenRequest,
+    AwsCredentials, AwsCredentialsProvider, Credentials, CredentialsProvider, Provided, ProviderError,
+    SaslExtensions, Secret, Token, TokenProvider, TokenRequest,
 };
 
 pub use docs::render_markdown;
 pub use error::ConfigError;
+pub use examine::{Dialect, Examined, ExaminedKey, Verdict};
 pub use idempotence::Idempotence;
 pub use key::{Classic, DefaultValue, KeyInfo, KeyType, State, Valid};
 pub use partitioning::PartitionerClass;
 pub use producer_config::ProducerConfig;
 pub use recording_level::RecordingLevel;
-pub use security::{Login, Sasl, Security, SecurityConfig, SecurityProtocol, TokenSource};
+pub use security::{
+    AwsRole, AwsSource, Identity, Login, MskIam, Sasl, Security, SecurityConfig, SecurityProtocol, Store,
+    StoreContent, Tls, TlsVersion, TokenSource, Trust,
+};
 pub use suggest::nearest_keys;
 pub use table::{KEYS, Settings};
 pub use validate::Validated;

@@ -135,6 +135,11 @@ impl ProducerConfig {
         self.set.insert(key, value);
     }
 
+    /// Takes a key of the table out again; whether it was set.
+    pub(crate) fn unset(&mut self, key: &str) -> bool {
+        self.set.remove(key).is_some()
+    }
+
     pub(crate) fn put_unknown(&mut self, key: &str, value: Secret) {
         self.unknown.insert(key.to_owned(), Value::Password(value));
     }

@@ -2,15 +2,21 @@
 //! Owns: which protocol is in force, and the order of the checks; `security/` has each. What is wrong there is said before it is
 //! said what kp does not have yet. Never: a connection, and a secret in a text.
 
+mod aws_options;
+mod encryption;
 mod login;
 mod mechanism;
+mod msk_iam;
 mod placeholder;
 mod protocol;
 mod rules;
 mod sasl;
+mod tls;
 
+pub use msk_iam::{AwsRole, AwsSource, MskIam};
 pub use protocol::{Security, SecurityProtocol};
 pub use sasl::{Login, Sasl, TokenSource};
+pub use tls::{Identity, Store, StoreContent, Tls, TlsVersion, Trust};
 
 use crate::{ConfigError, ConfigWarning, ProducerConfig};
 
@@ -22,6 +28,8 @@ pub struct SecurityConfig {
     pub protocol: SecurityProtocol,
     /// What the client authenticates with; there if, and only if, the protocol has SASL.
     pub sasl: Option<Sasl>,
+    /// What connections are encrypted with; there if, and only if, the protocol has TLS.
+    pub tls: Option<Tls>,
 }
 
 impl ProducerConfig {
@@ -29,10 +37,14 @@ impl ProducerConfig {
     pub(crate) fn check_security(&self) -> Result<SecurityConfig, ConfigError> {
         let protocol = self.security_protocol()?;
         let sasl = if protocol.has_sasl() { Some(self.check_sasl(protocol)?) } else { None };
-        if protocol.has_tls() {
-            self.check_stores()?;
-        }
-        Ok(SecurityConfig { protocol, sasl })
+        let tls = if protocol.has_tls() { Some(self.check_tls()?) } else { None };
+        Ok(SecurityConfig { protocol, sasl, tls })
+    }
+
+    /// Whether `key` names a class of a JVM whose work kp does: the login is AWS's, out of the keys.
+    pub(crate) fn is_handler_in_force(&self, security: &SecurityConfig, key: &str) -> bool {
+        let is_of_aws = self.typed_sasl().is_none() && matches!(security.sasl, Some(Sasl::MskIam(_)));
+        is_of_aws && key.starts_with("sasl.") && key.ends_with(".callback.handler.class")
     }
 
     /// The protocol in force.
@@ -42,8 +54,8 @@ impl ProducerConfig {
         let is_named = self.is_set("security.protocol");
         let typed = match (self.typed_security(), self.typed_sasl()) {
             (None, None) => return Ok(named),
-            (Some(_), None) => SecurityProtocol::Plaintext,
-            (Some(_), Some(_)) => SecurityProtocol::SaslPlaintext,
+            (Some(security), None) => security.protocol(false),
+            (Some(security), Some(_)) => security.protocol(true),
             (None, Some(_)) if named.has_sasl() => return Ok(named),
             (None, Some(_)) => {
                 return Err(ConfigError::conflict(
@@ -73,6 +85,8 @@ impl SecurityConfig {
         let bare = match &self.sasl {
             Some(Sasl::Plain(_)) => "the password",
             Some(Sasl::UnsecuredTokens(_) | Sasl::Tokens(_)) => "the token",
+            // What is signed is good for 15 minutes, and for its broker or cluster alone; a listener of it has TLS.
+            Some(Sasl::MskIam(_)) => "the signature",
             Some(Sasl::Scram { .. }) | None => return,
         };
         if !self.protocol.has_tls() {

@@ -1,10 +1,13 @@
 //! The configuration as a whole: the table against Java's, the cross checks, files.
 
+mod examine;
 mod files;
+mod msk_iam;
 mod rules;
 mod secrets;
 mod security;
 mod table;
+mod tls;
 mod vendors;
 
 use crate::*;

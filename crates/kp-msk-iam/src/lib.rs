@@ -6,19 +6,30 @@
 //! | a token for `OAUTHBEARER` | [`bearer_token`] |
 //! | the signature of both | [`SignedConnect`] |
 //! | the region | [`AwsRegion`] |
-//! | credentials | `kp_sasl::AwsCredentials`, `kp_sasl::AwsCredentialsProvider` |
+//! | credentials | `kp_sasl::AwsCredentials`, `kp_sasl::AwsCredentialsProvider`; where they are looked for: [`AwsChain`], [`AwsEnvironment`] |
+//! | for how long a key is used | [`KeptKey`] |
+//! | what can go wrong | [`AwsFailure`] |
 //!
 //! No clock is read here: moments are arguments. Source: the Java library `aws-msk-iam-auth`, and Signature Version 4 of AWS.
 
 #![forbid(unsafe_code)]
 
 mod amz_date;
+mod chain;
 mod connect;
+mod environment;
+mod failure;
+mod kept;
 mod mechanism;
 mod region;
+mod shared_files;
 mod token;
 
+pub use chain::AwsChain;
 pub use connect::SignedConnect;
+pub use environment::AwsEnvironment;
+pub use failure::AwsFailure;
+pub use kept::KeptKey;
 pub use mechanism::AwsMskIam;
 pub use region::AwsRegion;
 pub use token::bearer_token;

@@ -4,6 +4,7 @@
 //! once, where Kafka first answers it with an error.
 
 mod door;
+mod msk_iam;
 mod oauth;
 mod plain;
 mod scram;
@@ -32,6 +33,9 @@ use crate::waiting::{Waiting, WaitingRefusal};
 /// Brokers refuse to authenticate a connection anew more often (SE21).
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
+/// A broker reads no larger frame before the login is over (`sasl.server.max.receive.size`; SE40).
+const LARGEST_FRAME: usize = 512 << 10;
+
 /// What a token came to.
 enum Outcome {
     /// This goes to the client; the lifetime is in milliseconds, 0 for none.
@@ -47,6 +51,14 @@ impl SimCluster {
         if let Some(sasl) = &mut self.settings.sasl {
             sasl.set_password(user, password);
             self.doors.forget_credentials(user);
+        }
+    }
+
+    /// Changes a key of AWS (its secret, and whose it is), or takes it away. Sessions last until they end. Does nothing if the
+    /// cluster has no SASL.
+    pub fn set_aws_key(&mut self, id: &str, key: Option<(Secret, String)>) {
+        if let Some(sasl) = &mut self.settings.sasl {
+            sasl.set_aws_key(id, key);
         }
     }
 
@@ -142,6 +154,11 @@ impl SimCluster {
                 }
             }
         }
+    }
+
+    /// Whether a frame is larger than a client may send that has not authenticated.
+    pub(crate) fn is_too_large_for_a_login(&mut self, at: Moment, connection: u64, size: usize) -> bool {
+        size > LARGEST_FRAME && self.settings.sasl.is_some() && !self.doors.door(connection).is_open(at.now)
     }
 
     /// Takes a frame that is a token; `None` if it is a request (SE4).

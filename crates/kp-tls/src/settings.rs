@@ -1,6 +1,7 @@
 //! What a client trusts, shows and speaks: plain data, nothing is read yet.
 
 use crate::{StoreSource, TlsVersions};
+use std::path::Path;
 
 /// The settings of TLS. Without a call: the system's authorities, no certificate of one's own, TLS 1.2 and 1.3, the
 /// provider's suites, and the names in certificates are checked.
@@ -11,6 +12,7 @@ pub struct TlsSettings {
     pub(crate) versions: TlsVersions,
     pub(crate) suites: Vec<String>,
     pub(crate) names_are_checked: bool,
+    pub(crate) trusted_directly: bool,
 }
 
 /// The client's own certificate, with those of its authorities, and its key.
@@ -30,6 +32,7 @@ impl Default for TlsSettings {
             versions: TlsVersions::default(),
             suites: Vec::new(),
             names_are_checked: true,
+            trusted_directly: true,
         }
     }
 }
@@ -84,5 +87,31 @@ impl TlsSettings {
     pub fn names_unchecked(mut self) -> Self {
         self.names_are_checked = false;
         self
+    }
+
+    /// Whether a broker's certificate is taken if it is itself in the named trust store, byte for byte
+    /// (`kp.ssl.directly.trusted`); without a call it is. Who signed it, and whether it is for servers, is then not asked;
+    /// its dates and its names are.
+    #[must_use]
+    pub fn trusting_directly(mut self, trusting: bool) -> Self {
+        self.trusted_directly = trusting;
+        self
+    }
+
+    /// The files that are read.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let of_identity = match &self.identity {
+            Some(Identity::Parts { chain, key }) => [Some(chain), Some(key)],
+            Some(Identity::Store(store)) => [Some(store), None],
+            None => [None, None],
+        };
+        self.trusted.iter().chain(of_identity.into_iter().flatten()).filter_map(StoreSource::path)
+    }
+
+    /// The key of the configuration that the client's certificate has.
+    pub(crate) fn key_of_identity(&self) -> Option<&'static str> {
+        self.identity.as_ref().map(|identity| match identity {
+            Identity::Parts { chain: source, .. } | Identity::Store(source) => source.key(),
+        })
     }
 }

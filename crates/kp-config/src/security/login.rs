@@ -12,7 +12,7 @@ const JAAS: &str = "sasl.jaas.config";
 
 /// A login module that Kafka's users know, by its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Module {
+pub(super) enum Module {
     /// User and password: PLAIN, or SCRAM.
     Password,
     /// The same, and it can say that they are a delegation token.
@@ -109,7 +109,11 @@ impl ProducerConfig {
     }
 
     /// The login line, if there is one; it has to be of one of the `wanted` modules.
-    fn jaas(&self, wanted: &[Module], by: &str) -> Result<Option<(Module, JaasEntry)>, ConfigError> {
+    pub(super) fn jaas(
+        &self,
+        wanted: &[Module],
+        by: &str,
+    ) -> Result<Option<(Module, JaasEntry)>, ConfigError> {
         let Some(line) = self.secret(JAAS)? else { return Ok(None) };
         let bad = |problem: String| ConfigError::credential(JAAS, problem);
         let text = line.expose_text().ok_or_else(|| bad("is not UTF-8".to_owned()))?;
@@ -129,7 +133,7 @@ impl ProducerConfig {
     }
 
     /// The value of a password key, with its placeholders filled in.
-    fn secret(&self, key: &'static str) -> Result<Option<Secret>, ConfigError> {
+    pub(super) fn secret(&self, key: &'static str) -> Result<Option<Secret>, ConfigError> {
         match self.get(key) {
             Some(Value::Password(secret)) => placeholder::filled_in(key, &secret).map(Some),
             _ => Ok(None),

@@ -6,11 +6,10 @@ use super::{Login, Sasl, SecurityProtocol};
 use crate::{ConfigError, ProducerConfig, State};
 
 /// The mechanisms that kp has.
-const MECHANISMS: [&str; 4] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
+const MECHANISMS: [&str; 5] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"];
 
 const KERBEROS: &str =
     "Kerberos comes with a later version; it is what SASL means when sasl.mechanism is not set (V2)";
-const MSK_IAM: &str = "signing in with IAM comes with a later version; MSK takes SCRAM-SHA-512, too";
 
 impl ProducerConfig {
     /// V2: a mechanism, and what it needs.
@@ -38,7 +37,9 @@ impl ProducerConfig {
             "PLAIN" => Sasl::Plain(self.login_without_handlers()?.0),
             "SCRAM-SHA-256" => scram(ScramHash::Sha256)?,
             "SCRAM-SHA-512" => scram(ScramHash::Sha512)?,
+            "OAUTHBEARER" if self.has_handler_of_aws() => Sasl::MskIam(self.msk_iam_token()?),
             "OAUTHBEARER" => Sasl::UnsecuredTokens(self.unsecured_tokens()?),
+            "AWS_MSK_IAM" => Sasl::MskIam(self.msk_iam()?),
             _ => return Err(no_mechanism(mechanism)),
         };
         sasl.check()
@@ -107,7 +108,6 @@ impl ProducerConfig {
         let note = match handler.rsplit('.').next().unwrap_or_default() {
             "" | "OAuthBearerUnsecuredLoginCallbackHandler" => return self.tokens_of_options(),
             "OAuthBearerLoginCallbackHandler" => "asking a token endpoint comes with a later version",
-            "IAMOAuthBearerLoginCallbackHandler" => MSK_IAM,
             _ => "hand a TokenProvider to ProducerConfig::sasl (Sasl::oauth)",
         };
         Err(ConfigError::NotImplemented { key: HANDLER, value: handler, note })
@@ -139,7 +139,6 @@ fn no_mechanism(mechanism: String) -> ConfigError {
     let key = "sasl.mechanism";
     match mechanism.as_str() {
         "GSSAPI" => ConfigError::NotImplemented { key, value: mechanism, note: KERBEROS },
-        "AWS_MSK_IAM" => ConfigError::NotImplemented { key, value: mechanism, note: MSK_IAM },
         _ => ConfigError::InvalidValue {
             key,
             value: mechanism,

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use super::msk_iam::MskIam;
 use kp_sasl::{
     Credentials, CredentialsProvider, Plain, SaslFailure, Scram, ScramHash, ScramNonce, Secret,
     TokenProvider, UnsecuredJwt,
@@ -35,6 +36,8 @@ pub enum Sasl {
     UnsecuredTokens(UnsecuredJwt),
     /// `OAUTHBEARER` with tokens of a provider.
     Tokens(TokenSource),
+    /// `AWS_MSK_IAM`, or `OAUTHBEARER` with tokens that are signed likewise: credentials of AWS, for brokers of Amazon MSK.
+    MskIam(MskIam),
 }
 
 /// User and password: these, or whatever a provider gives at the time.
@@ -129,6 +132,13 @@ impl Sasl {
         Self::Tokens(TokenSource(Arc::new(provider)))
     }
 
+    /// `AWS_MSK_IAM` for a cluster of Amazon MSK in `region`, with the first key of AWS that there is. For another key, or for
+    /// `OAUTHBEARER`, see [`MskIam`].
+    #[must_use]
+    pub fn msk_iam(region: impl Into<String>) -> Self {
+        Self::MskIam(MskIam::new().region(region))
+    }
+
     fn scram(hash: ScramHash, login: Login) -> Self {
         Self::Scram { hash, login, delegation_token: false }
     }
@@ -139,7 +149,8 @@ impl Sasl {
         match self {
             Self::Plain(_) => "PLAIN",
             Self::Scram { hash, .. } => hash.mechanism(),
-            Self::UnsecuredTokens(_) | Self::Tokens(_) => "OAUTHBEARER",
+            Self::MskIam(iam) if !iam.is_token() => "AWS_MSK_IAM",
+            Self::UnsecuredTokens(_) | Self::Tokens(_) | Self::MskIam(_) => "OAUTHBEARER",
         }
     }
 
@@ -154,6 +165,7 @@ impl Sasl {
             Self::Scram { hash, login: Login::Fixed(who), .. } => {
                 Scram::new(*hash, who.user(), who.password(), ScramNonce::fixed("checked")?).map(drop)
             }
+            Self::MskIam(iam) => iam.check(),
             // What a provider gives is looked at when it gives it.
             Self::Plain(Login::Provided(_))
             | Self::Scram { .. }

@@ -1,6 +1,5 @@
 //! The `.properties` of the services that people run, in the form that their guides have (`testdata/vendors`): what each comes to here.
-//! Where TLS is asked for, the credentials are read and the protocol is refused; where something else is not there yet, its key is
-//! named.
+//! Where something is not there yet, its key is named.
 
 use kp_sasl::ScramHash;
 
@@ -44,8 +43,10 @@ fn files_of_services_with_passwords_are_read_as_they_are() {
             ),
         ),
     ] {
-        assert_eq!(sasl(text), Some(expected), "{text}");
-        assert_eq!(refused(text), "security.protocol", "TLS is not there yet: {text}");
+        let validated = read(text).validate().unwrap_or_else(|error| panic!("{error}"));
+        let security = validated.settings.security;
+        assert_eq!((security.protocol, security.sasl), (SecurityProtocol::SaslSsl, Some(expected)), "{text}");
+        assert!(security.tls.is_some_and(|tls| tls.checks_names()));
     }
 }
 
@@ -66,8 +67,22 @@ fn files_without_tls_work_as_they_are() {
 
 // A6
 #[test]
+fn files_of_amazon_msk_with_iam_are_read_as_they_are() {
+    assert_eq!(sasl(vendor!("msk-iam")), Some(Sasl::MskIam(MskIam::new())));
+    assert_eq!(sasl(vendor!("msk-iam-oauth")), Some(Sasl::MskIam(MskIam::new().as_token())));
+    for text in [vendor!("msk-iam"), vendor!("msk-iam-oauth")] {
+        // Their handlers are not warned of: what they do is done. TLS is another matter.
+        let mut without_tls = read(text);
+        without_tls.set("security.protocol", "SASL_PLAINTEXT").expect("a protocol");
+        let validated = without_tls.validate().unwrap_or_else(|error| panic!("{error}"));
+        let warned: Vec<&str> = validated.warnings.iter().map(ConfigWarning::key).collect();
+        assert_eq!(warned, ["security.protocol"], "{text}");
+    }
+}
+
+// A6
+#[test]
 fn files_of_services_whose_way_to_log_in_comes_later_name_the_key() {
     assert_eq!(refused(vendor!("confluent-cloud-oauth")), "sasl.oauthbearer.token.endpoint.url");
-    assert_eq!(refused(vendor!("msk-iam")), "sasl.mechanism");
     assert_eq!(refused(vendor!("cloudera")), "sasl.mechanism");
 }

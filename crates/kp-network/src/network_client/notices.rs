@@ -8,7 +8,7 @@ use kp_protocol::BrokerId;
 impl<S: Selectable> NetworkClient<S> {
     /// A set-up goes on: are secrets shown to a broker that may not be what it seems? (H25)
     pub(super) fn notice_bare_tokens(&mut self, id: BrokerId) {
-        if self.selectable.encrypts() {
+        if self.selectable.is_encrypted() {
             return;
         }
         let Some(exchange) = self.brokers.get(&id).and_then(|broker| broker.link.exchange()) else { return };

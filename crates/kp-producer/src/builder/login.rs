@@ -2,7 +2,7 @@
 //! Owns: the keys of SCRAM and the token that later connections take too. Touched by the network thread, which it never holds
 //! up, and by the thread that does the network's heavy work; that one may wait for a provider.
 
-use crate::config::{Credentials, Login, Sasl, Token, TokenProvider, TokenRequest};
+use crate::config::{ConfigError, Credentials, Login, Sasl, Token, TokenProvider, TokenRequest};
 use crate::drive::parker::block_on;
 use kp_network::{SaslProvider, ScramKeyCache, ScramKeys};
 use kp_protocol::Timestamp;
@@ -15,6 +15,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+#[cfg(feature = "sasl-msk-iam")]
+mod msk_iam;
+
 type Mechanism = Result<Box<dyn SaslMechanism>, SaslFailure>;
 
 /// The login of one producer.
@@ -24,11 +27,21 @@ pub(super) struct ProducerLogin {
     clock: Arc<dyn Clock>,
     keys: Arc<Mutex<ScramKeyCache>>,
     token: Arc<KeptToken>,
+    #[cfg(feature = "sasl-msk-iam")]
+    msk_iam: msk_iam::MskIamLogin,
 }
 
 impl ProducerLogin {
     pub(super) fn new(sasl: Sasl, max_iterations: u32, clock: Arc<dyn Clock>) -> Self {
-        Self { sasl, max_iterations, clock, keys: Arc::default(), token: Arc::default() }
+        Self {
+            sasl,
+            max_iterations,
+            clock,
+            keys: Arc::default(),
+            token: Arc::default(),
+            #[cfg(feature = "sasl-msk-iam")]
+            msk_iam: msk_iam::MskIamLogin::default(),
+        }
     }
 
     fn scram(&self, hash: ScramHash, is_token: bool) -> impl Fn(&Credentials) -> Mechanism + Send + use<> {
@@ -80,6 +93,8 @@ impl SaslProvider for ProducerLogin {
                 Ok(Box::new(OAuthBearer::new(&token)?.extensions(maker.extensions().clone())))
             }
             Sasl::Tokens(source) => Ok(self.token(source.provider(), host)),
+            #[cfg(feature = "sasl-msk-iam")]
+            Sasl::MskIam(iam) => self.msk_iam.begin(iam, host, &self.clock),
             // A mechanism that the configuration gets later is one here, too.
             other => Err(SaslFailure::WorkFailed {
                 what: ASKING_FOR_CREDENTIALS,
@@ -96,6 +111,24 @@ impl SaslProvider for ProducerLogin {
 
     fn refused(&self, mechanism: &dyn SaslMechanism) {
         self.token.refuse_if(|token| mechanism.is_secret_in(token));
+        #[cfg(feature = "sasl-msk-iam")]
+        self.msk_iam.refused();
+    }
+}
+
+/// What a configuration needs, this build has to have.
+///
+/// # Errors
+/// [`ConfigError::FeatureOff`].
+pub(super) fn check_features(sasl: &Sasl) -> Result<(), ConfigError> {
+    match sasl {
+        #[cfg(not(feature = "sasl-msk-iam"))]
+        Sasl::MskIam(_) => Err(ConfigError::FeatureOff {
+            key: "sasl.mechanism",
+            value: sasl.mechanism(),
+            feature: "sasl-msk-iam",
+        }),
+        _ => Ok(()),
     }
 }
 

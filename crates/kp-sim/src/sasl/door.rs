@@ -7,6 +7,7 @@ use std::time::Instant;
 use kp_sasl::ScramHash;
 use kp_time::Jitter;
 
+use super::msk_iam;
 use super::oauth::OAuthServer;
 use super::plain;
 use super::scram::{ScramCredential, ScramServer, salt_of};
@@ -61,6 +62,7 @@ pub(super) enum Server {
     Plain,
     Scram(ScramHash, Box<ScramServer>),
     OAuth(OAuthServer),
+    MskIam,
 }
 
 impl Door {
@@ -113,6 +115,7 @@ impl Doors {
     pub(super) fn server(&mut self, mechanism: SimMechanism) -> Server {
         let hash = match mechanism {
             SimMechanism::Plain => return Server::Plain,
+            SimMechanism::AwsMskIam => return Server::MskIam,
             SimMechanism::OAuthBearer => return Server::OAuth(OAuthServer::default()),
             SimMechanism::ScramSha256 => ScramHash::Sha256,
             SimMechanism::ScramSha512 => ScramHash::Sha512,
@@ -132,7 +135,8 @@ impl Doors {
         let mechanism = exchange.mechanism;
         Some(match exchange.server.as_mut()? {
             Server::Plain => plain::judge(settings, token),
-            Server::OAuth(server) => server.judge(token, now_ms),
+            Server::OAuth(server) => server.judge(settings, token, now_ms),
+            Server::MskIam => msk_iam::judge(settings, token, now_ms),
             Server::Scram(hash, server) => {
                 let hash = *hash;
                 server.judge(token, |user| self.credential(settings, user, mechanism, hash))

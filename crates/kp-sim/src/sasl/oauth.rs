@@ -3,7 +3,8 @@
 
 use kp_sasl::{JwtClaims, Secret};
 
-use super::settings::SimMechanism;
+use super::msk_iam;
+use super::settings::{SaslSettings, SimMechanism};
 use super::verdict::Verdict;
 
 /// What a client is told of a token that is not taken; it has to answer once more before it is refused.
@@ -17,14 +18,14 @@ pub(super) struct OAuthServer {
 
 impl OAuthServer {
     /// Judges the next token.
-    pub(super) fn judge(&mut self, token: &[u8], now_ms: i64) -> Verdict {
+    pub(super) fn judge(&mut self, settings: &SaslSettings, token: &[u8], now_ms: i64) -> Verdict {
         if self.was_told {
             return Verdict::Refused(INVALID_TOKEN.to_owned());
         }
         let Some(bearer) = bearer_of(token) else {
             return Verdict::invalid_credentials(SimMechanism::OAuthBearer.name());
         };
-        match taken(bearer, now_ms) {
+        match taken(settings, bearer, now_ms) {
             Some(verdict) => verdict,
             None => {
                 self.was_told = true;
@@ -47,8 +48,11 @@ fn bearer_of(message: &[u8]) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim_start())
 }
 
-/// An unsecured token: it has no signature, and has not ended.
-fn taken(token: &str, now_ms: i64) -> Option<Verdict> {
+/// An unsecured token, which has no signature; or one that is signed with a key of AWS. It has not ended.
+fn taken(settings: &SaslSettings, token: &str, now_ms: i64) -> Option<Verdict> {
+    if let Some((principal, ends_at_ms)) = msk_iam::of_token(settings, token, now_ms) {
+        return Some(Verdict::Accepted { token: Vec::new(), principal, ends_at_ms: Some(ends_at_ms) });
+    }
     let claims = JwtClaims::read(&Secret::from(token)).ok()?;
     let ends_at_ms = claims.expires_at().0;
     (token.ends_with('.') && ends_at_ms > now_ms).then(|| Verdict::Accepted {

@@ -1,5 +1,6 @@
 //! How the double authenticates its clients: plain values, filled in by the host of the double.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kp_sasl::{MIN_ITERATIONS, ScramHash, Secret};
@@ -16,10 +17,12 @@ pub enum SimMechanism {
     ScramSha512,
     /// OAUTHBEARER with unsecured tokens, as Kafka takes them for development: the subject is the principal.
     OAuthBearer,
+    /// AWS_MSK_IAM, as brokers of Amazon MSK take it. With a key of AWS, tokens of OAUTHBEARER may be signed likewise.
+    AwsMskIam,
 }
 
 impl SimMechanism {
-    /// All of them.
+    /// All that Kafka itself has: not that of Amazon.
     pub const ALL: [Self; 4] = [Self::Plain, Self::ScramSha256, Self::ScramSha512, Self::OAuthBearer];
 
     /// The name on the wire (`sasl.mechanism`).
@@ -30,6 +33,7 @@ impl SimMechanism {
             Self::ScramSha256 => ScramHash::Sha256.mechanism(),
             Self::ScramSha512 => ScramHash::Sha512.mechanism(),
             Self::OAuthBearer => "OAUTHBEARER",
+            Self::AwsMskIam => "AWS_MSK_IAM",
         }
     }
 }
@@ -46,6 +50,8 @@ impl SimMechanism {
 pub struct SaslSettings {
     mechanisms: Vec<SimMechanism>,
     users: Vec<(String, Secret)>,
+    /// Secret and principal of each key of AWS, by its id.
+    aws_keys: BTreeMap<String, (Secret, String)>,
     max_reauth: Option<Duration>,
     failure_delay: Duration,
     iterations: u32,
@@ -58,6 +64,7 @@ impl SaslSettings {
         Self {
             mechanisms: mechanisms.into_iter().collect(),
             users: Vec::new(),
+            aws_keys: BTreeMap::new(),
             max_reauth: None,
             failure_delay: Duration::from_millis(100),
             iterations: MIN_ITERATIONS,
@@ -68,6 +75,18 @@ impl SaslSettings {
     #[must_use]
     pub fn with_user(mut self, user: impl Into<String>, password: impl Into<Secret>) -> Self {
         self.set_password(&user.into(), Some(password.into()));
+        self
+    }
+
+    /// A key of AWS, and whose it is. Two keys of one principal are a key that is exchanged.
+    #[must_use]
+    pub fn with_aws_key(
+        mut self,
+        id: impl Into<String>,
+        secret: impl Into<Secret>,
+        principal: impl Into<String>,
+    ) -> Self {
+        self.aws_keys.insert(id.into(), (secret.into(), principal.into()));
         self
     }
 
@@ -92,6 +111,15 @@ impl SaslSettings {
     pub(crate) fn set_password(&mut self, user: &str, password: Option<Secret>) {
         self.users.retain(|(known, _)| known != user);
         self.users.extend(password.map(|password| (user.to_owned(), password)));
+    }
+
+    pub(crate) fn set_aws_key(&mut self, id: &str, key: Option<(Secret, String)>) {
+        self.aws_keys.remove(id);
+        self.aws_keys.extend(key.map(|key| (id.to_owned(), key)));
+    }
+
+    pub(super) fn aws_key(&self, id: &str) -> Option<(&Secret, &str)> {
+        self.aws_keys.get(id).map(|(secret, principal)| (secret, principal.as_str()))
     }
 
     pub(super) fn password(&self, user: &str) -> Option<&Secret> {

@@ -36,8 +36,13 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
+    /// Its certificate.
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
     pub(crate) fn source(&self) -> StoreSource {
-        StoreSource::inline("ssl.truststore.certificates", Secret::from(self.0.pem().as_str()))
+        StoreSource::inline("ssl.truststore.certificates", Secret::from(self.pem()))
     }
 
     /// Settings that trust it.
@@ -82,6 +87,19 @@ pub(crate) fn serving(
     };
     let key = PrivateKeyDer::try_from(issued.key.serialize_der()).unwrap();
     Arc::new(builder.with_single_cert(issued.chain.clone(), key).unwrap())
+}
+
+/// A broker with this chain and its key.
+pub(crate) fn serving_with(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ServerConfig> {
+    // A chain that rustls would not take is taken from a resolver.
+    let key = provider().key_provider.load_private_key(key).unwrap();
+    let resolver = rustls::sign::SingleCertAndKey::from(rustls::sign::CertifiedKey::new(chain, key));
+    let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(versions).unwrap();
+    Arc::new(builder.with_no_client_auth().with_cert_resolver(Arc::new(resolver)))
 }
 
 pub(crate) fn client(settings: &TlsSettings) -> TlsClient {

@@ -4,7 +4,7 @@ use crate::authority::{Authority, client, serving, showing};
 use crate::wire::{Stage, failure};
 use bytes::BytesMut;
 use kp_tls::TlsFailureKind as Kind;
-use rcgen::{ExtendedKeyUsagePurpose, date_time_ymd};
+use rcgen::{DnType, ExtendedKeyUsagePurpose, date_time_ymd};
 use rustls::version::{TLS12, TLS13};
 use std::task::Poll;
 
@@ -27,6 +27,29 @@ fn a_certificate_of_another_authority_is_refused_with_the_key_that_names_ours() 
         Kind::Certificate,
         &["not signed by any of the 1 authorities of ssl.truststore.certificates"],
     );
+}
+
+// H1
+#[test]
+fn a_certificate_of_another_authority_is_told_with_what_it_says_of_itself() {
+    let (ours, theirs) = (Authority::new(), Authority::named("theirs"));
+    let issued = theirs.issue(&["broker", "10.0.0.1"], |params| {
+        params.distinguished_name.push(DnType::CommonName, "kafka\n1");
+    });
+    let broker = serving(&issued, rustls::DEFAULT_VERSIONS, None);
+    let mut stage = Stage::new(client(&ours.trusted()), broker, "broker");
+    let words = ["It is of CN=kafka\\n1", "issued by CN=theirs", "for DNS:broker, IP:10.0.0.1"];
+    refused(&mut stage, Kind::Certificate, &words);
+}
+
+// H7
+#[test]
+fn a_chain_without_the_certificate_between_is_told_apart() {
+    let (root, between) = (Authority::named("root"), Authority::named("between"));
+    let issued = between.issue(&["broker"], |_| ());
+    let broker = serving(&issued, rustls::DEFAULT_VERSIONS, None);
+    let mut stage = Stage::new(client(&root.trusted()), broker, "broker");
+    refused(&mut stage, Kind::Certificate, &["issued by CN=between", "sent no certificate of its issuer"]);
 }
 
 // H1
@@ -78,7 +101,7 @@ fn an_address_in_the_certificate_is_a_name_of_its_host() {
 fn a_certificate_without_names_is_refused() {
     let authority = Authority::new();
     let mut stage = Stage::new(client(&authority.trusted()), authority.broker(&[]), "broker");
-    refused(&mut stage, Kind::Certificate, &["no subjectAltName"]);
+    refused(&mut stage, Kind::Certificate, &["no subjectAltName", "It is of CN=rcgen self signed cert"]);
 }
 
 // H5

@@ -2,7 +2,9 @@
 
 mod authority;
 mod connections;
+mod directly_trusted;
 mod failures;
+mod reload;
 mod settings;
 #[cfg(feature = "java-stores")]
 mod stores;

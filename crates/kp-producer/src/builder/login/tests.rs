@@ -52,6 +52,13 @@ fn first_token(login: &ProducerLogin) -> (Result<String, SaslFailure>, bool) {
     }
 }
 
+#[cfg(not(feature = "sasl-msk-iam"))]
+#[test]
+fn a_login_that_this_build_lacks_names_its_feature() {
+    let error = check_features(&Sasl::msk_iam("eu-central-1")).expect_err("the feature is off");
+    assert!(matches!(error, ConfigError::FeatureOff { feature: "sasl-msk-iam", .. }), "{error}");
+}
+
 #[test]
 fn each_mechanism_of_the_keys_begins_with_its_own_token() {
     let alice = r#" required username="alice" password="alice-secret";"#;

@@ -114,7 +114,7 @@ fn nothing_is_told_where_no_secret_can_be_read_or_the_broker_lists_what_it_shoul
     bare(&mut stage, "SCRAM-SHA-256");
     assert_eq!(stage.notices, []);
     let mut stage = Stage::with(with(plain()));
-    stage.net.encrypt();
+    stage.net.encrypts();
     bare(&mut stage, "PLAIN");
     assert_eq!(stage.notices, []);
     let mut stage = Stage::with(with(plain()));

@@ -1,6 +1,9 @@
 //! `kp config`: every configuration key, or all there is to say about some.
 //! Owns: how a row of the producer's table is told to a person. Never: a fact about a key.
 
+mod check;
+pub(crate) mod skeleton;
+
 use std::{
     fmt::Write as _,
     io::{self, Write as _},
@@ -14,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Failure,
-    args::{ConfigHelpArgs, OutputArgs},
+    args::{ConfigCommand, ConfigHelpArgs, OutputArgs},
 };
 
 /// A line of text, at most; a word that is longer stands alone.
@@ -23,6 +26,12 @@ const WIDTH: usize = 100;
 /// # Errors
 /// A key that is none is wrong usage; nothing is printed then.
 pub(crate) fn run(args: &ConfigHelpArgs, output: &OutputArgs) -> Result<u8, Failure> {
+    if let Some(command) = &args.command {
+        return match command {
+            ConfigCommand::Check { file } => check::run(file, output),
+            ConfigCommand::Skeleton { service } => skeleton::run(*service),
+        };
+    }
     let asked: Vec<&KeyInfo> = args.key.iter().map(|key| find(key)).collect::<Result<_, _>>()?;
     let text = match (asked.as_slice(), output.json) {
         ([], false) => list(),

@@ -1,0 +1,80 @@
+//! The login to Amazon MSK: a key of AWS is looked for, and signs.
+//! Owns: the key that later connections sign with, too. Never: what is signed, and where keys are looked for; both are
+//! `kp-msk-iam`'s.
+
+use super::{Mechanism, not_given};
+use crate::config::{AwsCredentials, AwsSource, MskIam};
+use crate::drive::parker::block_on;
+use kp_msk_iam::{AwsChain, AwsEnvironment, AwsMskIam, KeptKey, bearer_token};
+use kp_sasl::{Deferred, OAuthBearer, SaslFailure};
+use kp_time::Clock;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const LOOKING_FOR_A_KEY: &str = "looking for credentials of AWS";
+
+/// What the logins of one producer have in common.
+#[derive(Clone, Default)]
+pub(super) struct MskIamLogin {
+    kept: Arc<Mutex<KeptKey>>,
+}
+
+impl MskIamLogin {
+    /// The mechanism for the broker named `host`; its key is looked for as work.
+    pub(super) fn begin(&self, iam: &MskIam, host: &str, clock: &Arc<dyn Clock>) -> Mechanism {
+        let (login, iam, clock, host) = (self.clone(), iam.clone(), Arc::clone(clock), host.to_owned());
+        let name = if iam.is_token() { "OAUTHBEARER" } else { "AWS_MSK_IAM" };
+        Ok(Box::new(Deferred::new(name, LOOKING_FOR_A_KEY, move || {
+            login.signed(&iam, &host, || now(&*clock))
+        })))
+    }
+
+    /// A broker refused what was signed: perhaps the key is good no more.
+    pub(super) fn refused(&self) {
+        self.kept.lock().forget();
+    }
+
+    /// `now` is asked again once there is a key: that may take a while, and the signature is good for minutes.
+    fn signed(&self, iam: &MskIam, host: &str, now: impl Fn() -> SystemTime) -> Mechanism {
+        let chain = match iam.source() {
+            AwsSource::Profile(name) => AwsChain::new(AwsEnvironment::of_the_process()).profile(name),
+            _ => AwsChain::new(AwsEnvironment::of_the_process()),
+        };
+        let region = chain.region(iam.named_region(), host);
+        let region = region.map_err(|failure| not_given(LOOKING_FOR_A_KEY, failure))?;
+        let key = self.key(iam, &chain, &now)?;
+        if iam.is_token() {
+            let token = bearer_token(&region, &key, now())?;
+            return Ok(Box::new(OAuthBearer::new(token.value())?));
+        }
+        Ok(Box::new(AwsMskIam::new(host, &region, &key, now())?))
+    }
+
+    fn key(
+        &self,
+        iam: &MskIam,
+        chain: &AwsChain,
+        now: impl Fn() -> SystemTime,
+    ) -> Result<AwsCredentials, SaslFailure> {
+        let asked_at = now();
+        if let Some(key) = self.kept.lock().good_at(asked_at) {
+            return Ok(key.clone());
+        }
+        let key = match iam.source() {
+            AwsSource::Provided(provider) => {
+                block_on(provider.aws_credentials()).map_err(|error| not_given(LOOKING_FOR_A_KEY, error))?
+            }
+            _ => chain.find(asked_at).map_err(|failure| not_given(LOOKING_FOR_A_KEY, failure))?,
+        };
+        self.kept.lock().keep(&key, asked_at);
+        Ok(key)
+    }
+}
+
+fn now(clock: &dyn Clock) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(u64::try_from(clock.timestamp_ms()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;
