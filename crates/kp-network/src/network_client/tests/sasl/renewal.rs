@@ -207,7 +207,7 @@ fn sessions_that_are_too_short_are_told_once() {
     let short = SecurityNotice::ShortSessions { lifetime: MS(999) };
     for _ in 0..3 {
         assert!(is_writable(&agree(&mut stage, number, 999)));
-        assert_eq!(stage.notices, [short.clone()]);
+        assert_eq!(&*stage.notices, std::slice::from_ref(&short));
         stage.clock.advance(MS(1_000));
         assert_eq!(stage.why(A), Some(WaitReason::Authenticating));
     }
