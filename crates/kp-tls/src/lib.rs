@@ -44,6 +44,8 @@ pub use config_error::TlsConfigError;
 pub use encryption::Encryption;
 pub use failure::{TlsFailure, TlsFailureKind};
 pub use file_looks::FileLooks;
+#[cfg(feature = "aws-lc")]
+pub use provider::aws_lc;
 pub use provider::default_provider;
 #[cfg(feature = "graviola")]
 pub use provider::graviola;
