@@ -42,8 +42,9 @@ pub use certificate::CertificateFacts;
 pub use client::{Reload, TlsClient};
 pub use config_error::TlsConfigError;
 pub use encryption::Encryption;
-pub use failure::{TlsFailure, TlsFailureKind};
 pub use file_looks::FileLooks;
+/// Why a connection was given up.
+pub use kp_network::{TlsFailure, TlsFailureKind};
 #[cfg(feature = "aws-lc")]
 pub use provider::aws_lc;
 pub use provider::default_provider;
@@ -51,6 +52,8 @@ pub use provider::default_provider;
 pub use provider::graviola;
 #[cfg(feature = "ring")]
 pub use provider::ring;
+/// The version of `rustls` in the signatures here.
+pub use rustls;
 /// What a provider of one's own is made of.
 pub use rustls::crypto::CryptoProvider;
 pub use selector::TlsSelector;

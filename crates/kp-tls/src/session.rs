@@ -3,11 +3,11 @@
 //! records.
 
 use crate::client::{Facts, TlsClient, server_name};
-use crate::failure::{Seen, TlsFailure, TlsFailureKind};
+use crate::failure::{self, Seen};
 use crate::shown_identity::watched;
 use crate::{CertificateFacts, Encryption};
 use bytes::{Buf, BytesMut};
-use kp_network::{ConnectionNumber, Selectable};
+use kp_network::{ConnectError, ConnectionNumber, Selectable, TlsFailure, TlsFailureKind};
 use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 use std::io::{self, IoSlice, Read, Write};
 use std::sync::Arc;
@@ -111,7 +111,7 @@ impl Session {
         &mut self,
         socket: &mut S,
         scratch: &mut BytesMut,
-    ) -> Poll<io::Result<()>> {
+    ) -> Poll<Result<(), ConnectError>> {
         loop {
             let flushed = self.flush(socket)?;
             if !self.connection.is_handshaking() {
@@ -121,11 +121,10 @@ impl Session {
             }
             ready!(self.take(socket, scratch))?;
             if let Some(failure) = self.failure.take() {
-                return Poll::Ready(Err(broken(failure)));
+                return Poll::Ready(Err(failure.into()));
             }
             if self.closed && self.connection.is_handshaking() {
-                let closed = TlsFailure::closed(self.seen());
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, closed)));
+                return Poll::Ready(Err(failure::closed(self.seen()).into()));
             }
         }
     }
@@ -253,7 +252,7 @@ impl Session {
                     }
                 }
                 Err(error) => {
-                    self.failure = Some(TlsFailure::of(&error, self.seen()));
+                    self.failure = Some(failure::of(&error, self.seen()));
                     break;
                 }
             }
