@@ -6,7 +6,7 @@
 use clap::Parser;
 use kp_benches::sink::Sink;
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
 /// A broker that only acknowledges: ApiVersions, Metadata, InitProducerId and Produce are answered, records are thrown away.
 #[derive(Parser, Debug)]

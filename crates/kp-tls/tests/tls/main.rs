@@ -4,6 +4,7 @@ mod authority;
 mod connections;
 mod directly_trusted;
 mod failures;
+mod hostile;
 mod providers;
 mod reload;
 mod settings;
