@@ -161,7 +161,7 @@ impl Run {
         if let Some(login) = &login {
             base = login.config()?;
         }
-        let base = base.bootstrap_servers(&proxy.bootstrap());
+        let base = base.bootstrap_servers(proxy.bootstrap());
 
         let load = Load { base, per_second: self.records_per_second, is_idempotent: !self.is_control };
         let producers = Producers::start(&load)?;
