@@ -166,6 +166,9 @@ fn each_login_without_tls_delivers_with_each_codec_as_the_user_it_names() {
     }
 }
 
+/// A way in that is refused: its file, further lines, and words of what is told.
+type Refusal<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+
 /// A login line of Kafka's own modules.
 fn jaas(module: &str, user: &str, password: &str) -> String {
     format!("org.apache.kafka.common.security.{module} required username=\"{user}\" password=\"{password}\";")
@@ -285,7 +288,7 @@ fn a_certificate_that_is_not_good_is_told_at_once_with_what_is_wrong_with_it() {
         let by_address =
             cluster.bootstrap_at("DNS_ONLY").expect("a listener").replace("localhost", "127.0.0.1");
         let by_address = [("bootstrap.servers", by_address.as_str())];
-        let rows: [(&str, &[(&str, &str)], &[&str]); 9] = [
+        let rows: [Refusal<'_>; 9] = [
             ("expired", &[], &["expired on 2021-01-01", "the clock of this machine"]),
             ("not_yet", &[], &["not valid before 2045-01-01", "the clock of this machine"]),
             ("wrong_host", &[], &["not for localhost", "other.example", "subjectAltName"]),
