@@ -16,7 +16,7 @@ use kp_producer::blocking::Producer;
 use kp_producer::{ProducerConfig, ProducerRecord};
 use kp_sim::conformance::{self, Door};
 use kp_tests::java_reader::{ReadRecord, read_topics};
-use xtask::kafka::{KafkaCluster, Options, SecuredOptions};
+use xtask::kafka::{KafkaCluster, Options, STORE_PASSWORD, SecuredOptions};
 
 /// Those of whom no certificate is asked are taken for the broker's super user here, so that anyone may write.
 const TLS: &[Way] = &[
@@ -233,6 +233,83 @@ fn a_client_with_a_login_at_a_listener_of_another_kind_is_told_to_look_at_securi
             &[("bootstrap.servers", &encrypted), ("security.protocol", "PLAINTEXT")],
             &words,
         );
+    }
+}
+
+/// The files that services hand to their customers, as kp's own tests read them, and whom the broker takes such a client for.
+const SERVICES: [(&str, &str, &str); 5] = [
+    (
+        "confluent-cloud",
+        include_str!("../../crates/kp-config/testdata/vendors/confluent-cloud.properties"),
+        "User:CLUSTERAPIKEY",
+    ),
+    (
+        "event-hubs",
+        include_str!("../../crates/kp-config/testdata/vendors/event-hubs.properties"),
+        "User:$ConnectionString",
+    ),
+    ("msk-scram", include_str!("../../crates/kp-config/testdata/vendors/msk-scram.properties"), "User:alice"),
+    (
+        "aiven-scram",
+        include_str!("../../crates/kp-config/testdata/vendors/aiven-scram.properties"),
+        "User:avnadmin",
+    ),
+    ("redpanda", include_str!("../../crates/kp-config/testdata/vendors/redpanda.properties"), "User:alice"),
+];
+
+// A6
+#[test]
+fn the_files_of_services_get_in_with_nothing_changed_but_where_the_brokers_and_stores_are() {
+    for cluster in CLUSTERS.iter() {
+        let store = cluster.certificates().join("truststore.jks");
+        let bootstrap = cluster.bootstrap_at("SASL_SSL").expect("a listener");
+        let mut topics = Vec::new();
+        for (service, text, principal) in SERVICES {
+            let topic = format!("of-{service}");
+            cluster.create_topic(&topic, 3, 1).expect("a topic");
+            cluster.let_only(principal, &topic).expect("a rule");
+            // Our authority is none of the system's, so each names a trust store; a line further down wins.
+            let here = format!(
+                "\nbootstrap.servers={bootstrap}\nssl.truststore.location={}\nssl.truststore.password={STORE_PASSWORD}\n",
+                store.display()
+            );
+            let config = ProducerConfig::from_properties_str(&(text.to_owned() + &here));
+            deliver(config.unwrap_or_else(|error| panic!("{service}: {error}")), &topic);
+            topics.push(topic);
+        }
+        for (topic, records) in &read_topics(cluster, &topics) {
+            assert_whole(topic, records);
+        }
+    }
+}
+
+// SE17
+#[test]
+fn a_delegation_token_logs_in_as_the_user_that_it_was_made_for() {
+    for cluster in CLUSTERS.iter() {
+        let file = cluster.client_file("sasl_plaintext-scram-sha-256").expect("a file");
+        let bootstrap = cluster.bootstrap_at("SASL_PLAINTEXT").expect("a listener");
+        let file = file.display().to_string();
+        let args = ["--bootstrap-server", &bootstrap, "--command-config", &file, "--create"];
+        let args =
+            [&args[..], &["--max-life-time-period", "-1", "--renewer-principal", "User:alice"]].concat();
+        let said = cluster.tool("org.apache.kafka.tools.DelegationTokenCommand", &args).expect("a token");
+        let said = String::from_utf8_lossy(&said).into_owned();
+        let lines = said.lines().skip_while(|line| !line.starts_with("TOKENID"));
+        let made: Vec<&str> = lines.skip(1).flat_map(str::split_whitespace).take(2).collect();
+        let [id, hmac] = made[..] else { panic!("no token: {said}") };
+        let login = jaas("scram.ScramLoginModule", id, hmac).replace(';', " tokenauth=\"true\";");
+        for (way, topic) in
+            [("sasl_plaintext-scram-sha-256", "by-token-256"), ("sasl_ssl-scram-sha-512", "by-token-512")]
+        {
+            cluster.create_topic(topic, 3, 1).expect("a topic");
+            cluster.let_only("User:alice", topic).expect("a rule");
+            deliver(config(cluster, way, &[("sasl.jaas.config", &login)]), topic);
+        }
+        // Without the extension it is a user that there is not.
+        let without = login.replace(" tokenauth=\"true\"", "");
+        let words = ["(58)", "SCRAM-SHA-256"];
+        assert_told(cluster, "sasl_plaintext-scram-sha-256", &[("sasl.jaas.config", &without)], &words);
     }
 }
 
