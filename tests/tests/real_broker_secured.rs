@@ -1,7 +1,7 @@
 //! Every way into a secured Apache Kafka, with the files of client properties that a Java client takes as well: records are
 //! read back by Java's consumer, who came in is judged by the broker's own authorizer. Needs Java 17, Maven and openssl.
 //!
-//! Kafka 4.3.0 unless `KP_FULL=1`: then 3.9.1 too.
+//! Kafka 4.3.0 unless `KP_FULL=1`: then 3.9.1 too, and 0.9.0.1 over TLS.
 
 #![allow(
     clippy::disallowed_methods,
@@ -411,4 +411,22 @@ fn a_client_of_tls_at_a_listener_without_tls_is_told_to_look_at_security_protoco
             assert_told(cluster, "ssl", &[("bootstrap.servers", &bootstrap)], &words);
         }
     }
+}
+
+// SE5, SE36
+#[test]
+fn a_broker_of_0_9_is_reached_over_tls() {
+    if std::env::var_os("KP_FULL").is_none() {
+        return;
+    }
+    let cluster = start("0.9.0.1");
+    cluster.create_topic("old", 1, 1).expect("a topic");
+    // It takes no ApiVersions and is silent then, so the client says what it meets.
+    let old = [("broker.version.fallback", "0.9.0"), ("enable.idempotence", "false")];
+    deliver(config(&cluster, "ssl", &old), "old");
+    let read = cluster.consume("old", RECORDS as u64, &["print.key=true", "key.separator=\t"]);
+    let read = String::from_utf8(read.expect("the console consumer runs")).expect("text");
+    let expected: String = sent().iter().map(|(key, value)| format!("{key}\t{value}\n")).collect();
+    assert_eq!(read, expected);
+    cluster.stop().expect("Kafka stops");
 }
