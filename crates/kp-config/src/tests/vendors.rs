@@ -81,5 +81,11 @@ fn files_of_amazon_msk_with_iam_are_read_as_they_are() {
 #[test]
 fn files_of_services_whose_way_to_log_in_comes_later_name_the_key() {
     assert_eq!(refused(vendor!("confluent-cloud-oauth")), "sasl.oauthbearer.token.endpoint.url");
-    assert_eq!(refused(vendor!("cloudera")), "sasl.mechanism");
+}
+
+// A6
+#[test]
+fn a_file_of_cloudera_is_read_as_it_is() {
+    let keytab = Kerberos::keytab("/etc/security/keytabs/kafka_client.keytab", "kafka-client-1@EXAMPLE.COM");
+    assert_eq!(sasl(vendor!("cloudera")), Some(Sasl::kerberos(keytab)));
 }
