@@ -60,7 +60,8 @@ pub use partitioning::PartitionerClass;
 pub use producer_config::ProducerConfig;
 pub use recording_level::RecordingLevel;
 pub use security::{
-    AwsRole, AwsSource, Login, MskIam, Sasl, Security, SecurityConfig, SecurityProtocol, TokenSource,
+    Assertion, AssertionAlgorithm, AwsRole, AwsSource, Login, MskIam, Oidc, OidcEndpoint, OidcGrant,
+    OidcLimits, Sasl, Security, SecurityConfig, SecurityProtocol, SignedAssertion, TokenRefresh, TokenSource,
 };
 pub use suggest::nearest_keys;
 pub use table::{KEYS, Settings};

@@ -4,9 +4,11 @@ use std::{fmt, sync::Arc};
 
 use super::msk_iam::MskIam;
 use kp_sasl::{
-    Credentials, CredentialsProvider, Plain, SaslFailure, Scram, ScramHash, ScramNonce, Secret,
-    TokenProvider, UnsecuredJwt,
+    Credentials, CredentialsProvider, Plain, Provided, ProviderError, SaslFailure, Scram, ScramHash,
+    ScramNonce, Secret, Token, TokenProvider, TokenRequest, UnsecuredJwt,
 };
+
+use super::Oidc;
 
 /// How a client proves who it is, and with what. No secret is in its `Debug`.
 ///
@@ -38,6 +40,8 @@ pub enum Sasl {
     Tokens(TokenSource),
     /// `AWS_MSK_IAM`, or `OAUTHBEARER` with tokens that are signed likewise: credentials of AWS, for brokers of Amazon MSK.
     MskIam(MskIam),
+    /// `OAUTHBEARER` with tokens that an endpoint issues, or that stand in a file.
+    Oidc(Box<Oidc>),
 }
 
 /// User and password: these, or whatever a provider gives at the time.
@@ -95,6 +99,19 @@ impl fmt::Debug for TokenSource {
     }
 }
 
+/// A function as a provider.
+struct Function<F>(F);
+
+impl<F, T> TokenProvider for Function<F>
+where
+    F: Fn() -> T + Send + Sync,
+    T: Future<Output = Result<Token, ProviderError>> + Send + 'static,
+{
+    fn token<'a>(&'a self, _: TokenRequest<'a>) -> Provided<'a, Token> {
+        Box::pin((self.0)())
+    }
+}
+
 impl Sasl {
     /// `PLAIN`.
     #[must_use]
@@ -139,6 +156,28 @@ impl Sasl {
         Self::MskIam(MskIam::new().region(region))
     }
 
+    /// `OAUTHBEARER`, with the tokens of a function that is called whenever one is wanted.
+    ///
+    /// ```
+    /// use kp_config::{Sasl, Token};
+    /// let sasl = Sasl::oauth_fn(|| async { Ok(Token::new("a.b.c").principal("alice")) });
+    /// assert_eq!(sasl.mechanism(), "OAUTHBEARER");
+    /// ```
+    #[must_use]
+    pub fn oauth_fn<F, T>(tokens: F) -> Self
+    where
+        F: Fn() -> T + Send + Sync + 'static,
+        T: Future<Output = Result<Token, ProviderError>> + Send + 'static,
+    {
+        Self::oauth(Function(tokens))
+    }
+
+    /// `OAUTHBEARER`, with tokens that an endpoint issues, or that stand in a file.
+    #[must_use]
+    pub fn oidc(login: Oidc) -> Self {
+        Self::Oidc(Box::new(login))
+    }
+
     fn scram(hash: ScramHash, login: Login) -> Self {
         Self::Scram { hash, login, delegation_token: false }
     }
@@ -150,12 +189,12 @@ impl Sasl {
             Self::Plain(_) => "PLAIN",
             Self::Scram { hash, .. } => hash.mechanism(),
             Self::MskIam(iam) if !iam.is_token() => "AWS_MSK_IAM",
-            Self::UnsecuredTokens(_) | Self::Tokens(_) | Self::MskIam(_) => "OAUTHBEARER",
+            Self::UnsecuredTokens(_) | Self::Tokens(_) | Self::MskIam(_) | Self::Oidc(_) => "OAUTHBEARER",
         }
     }
 
     pub(crate) fn has_tokens(&self) -> bool {
-        matches!(self, Self::UnsecuredTokens(_) | Self::Tokens(_))
+        matches!(self, Self::UnsecuredTokens(_) | Self::Tokens(_) | Self::Oidc(_))
     }
 
     /// Whether a broker could take it at all, found out now and not at the first connection.
@@ -170,7 +209,8 @@ impl Sasl {
             Self::Plain(Login::Provided(_))
             | Self::Scram { .. }
             | Self::UnsecuredTokens(_)
-            | Self::Tokens(_) => Ok(()),
+            | Self::Tokens(_)
+            | Self::Oidc(_) => Ok(()),
         }
     }
 }

@@ -51,6 +51,18 @@ fn files_of_services_with_passwords_are_read_as_they_are() {
 
 // A6
 #[test]
+fn the_file_of_a_service_with_a_token_endpoint_is_read_as_it_is() {
+    let Some(Sasl::Oidc(login)) = sasl(vendor!("confluent-cloud-oauth")) else { panic!("an endpoint") };
+    let extensions = [("logicalCluster", "lkc-1"), ("identityPoolId", "pool-1")];
+    let expected = Oidc::new("https://idp.example.com/oauth2/token")
+        .client("client-id", "client/secret==")
+        .scope("kafka")
+        .extensions(SaslExtensions::new(extensions).expect("extensions"));
+    assert_eq!(*login, expected);
+}
+
+// A6
+#[test]
 fn files_without_tls_work_as_they_are() {
     for (text, expected) in [
         (vendor!("databricks-shaded"), Sasl::plain("alice", "alice-secret")),
@@ -82,6 +94,5 @@ fn files_of_amazon_msk_with_iam_are_read_as_they_are() {
 // A6
 #[test]
 fn files_of_services_whose_way_to_log_in_comes_later_name_the_key() {
-    assert_eq!(refused(vendor!("confluent-cloud-oauth")), "sasl.oauthbearer.token.endpoint.url");
     assert_eq!(refused(vendor!("cloudera")), "sasl.mechanism");
 }
