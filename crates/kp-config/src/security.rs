@@ -13,12 +13,14 @@ mod protocol;
 mod refresh;
 mod rules;
 mod sasl;
+mod user_login;
 
 pub use msk_iam::{AwsRole, AwsSource, MskIam};
 pub use oidc::{Assertion, AssertionAlgorithm, Oidc, OidcEndpoint, OidcGrant, OidcLimits, SignedAssertion};
 pub use protocol::{Security, SecurityProtocol};
 pub use refresh::TokenRefresh;
-pub use sasl::{Login, Sasl, TokenSource};
+pub use sasl::{Sasl, TokenSource};
+pub use user_login::Login;
 
 use crate::{ConfigError, ConfigWarning, ProducerConfig};
 

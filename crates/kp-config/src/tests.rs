@@ -3,6 +3,7 @@
 mod examine;
 mod files;
 mod msk_iam;
+mod oidc;
 mod rules;
 mod secrets;
 mod security;

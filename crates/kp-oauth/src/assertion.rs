@@ -12,6 +12,8 @@ use serde_json::{Map, Value};
 
 use crate::{OidcError, signature, small_file};
 
+type Object = Map<String, Value>;
+
 const TEMPLATE: &str = "sasl.oauthbearer.assertion.template.file";
 
 /// The assertion, read or made.
@@ -44,18 +46,16 @@ fn signed_now(
         )
     })?;
     let (header, payload) = parts(assertion, now)?;
-    let part = |part: Map<String, Value>| URL_SAFE_NO_PAD.encode(Value::Object(part).to_string());
+    let part = |part: Object| URL_SAFE_NO_PAD.encode(Value::Object(part).to_string());
     let message = format!("{}.{}", part(header), part(payload));
     let signature = signature::of(&message, assertion, provider)?;
     Ok(Secret::from(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))))
 }
 
-fn parts(
-    assertion: &SignedAssertion,
-    now: i64,
-) -> Result<(Map<String, Value>, Map<String, Value>), OidcError> {
+/// The header and the claims.
+fn parts(assertion: &SignedAssertion, now: i64) -> Result<(Object, Object), OidcError> {
     let mut header = Map::new();
-    let mut payload: Map<String, Value> =
+    let mut payload: Object =
         assertion.fixed_claims().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
     if let Some(path) = assertion.template() {
         let text = small_file::trimmed(TEMPLATE, path)?;

@@ -13,7 +13,7 @@ use crate::moment;
 #[non_exhaustive]
 pub enum OidcError {
     /// There was no answer, or the URL cannot be used.
-    #[error("sasl.oauthbearer.token.endpoint.url: {0}")]
+    #[error(transparent)]
     Http(#[from] HttpError),
     /// The endpoint answered with a status that is no success.
     #[error("{place} refused to give a token: {status}{}", reason(error, description))]

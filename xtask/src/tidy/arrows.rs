@@ -24,7 +24,8 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-network", &["kp-client", "kp-protocol", "kp-sasl", "kp-time"]),
     ("kp-tls", &["kp-network"]),
     ("kp-http", &[]),
-    ("kp-producer", &["kp-record", "kp-metrics", "kp-msk-iam", "kp-network"]),
+    ("kp-oauth", &["kp-config", "kp-http", "kp-time", "kp-tls"]),
+    ("kp-producer", &["kp-record", "kp-metrics", "kp-msk-iam", "kp-network", "kp-oauth"]),
     ("kp-sim", &["kp-msk-iam", "kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),
     (HEAP, &[]),
@@ -40,12 +41,24 @@ const HEAP: &str = "counting-allocator";
 
 /// The features of each crate that has any. A new one is added here on purpose, with its entry in the docs.
 const FEATURES: &[(&str, &[&str])] = &[
-    ("kp-cli", &["default", "sasl-msk-iam", "zstd"]),
+    ("kp-cli", &["default", "sasl-msk-iam", "sasl-oidc", "zstd"]),
     ("kp-config", &["serde"]),
     ("kp-network", &["default", "tokio"]),
     (
         "kp-producer",
-        &["default", "futures", "gzip", "lz4", "sasl-msk-iam", "serde", "snappy", "tokio", "tracing", "zstd"],
+        &[
+            "default",
+            "futures",
+            "gzip",
+            "lz4",
+            "sasl-msk-iam",
+            "sasl-oidc",
+            "serde",
+            "snappy",
+            "tokio",
+            "tracing",
+            "zstd",
+        ],
     ),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
     ("kp-sim", &["default", "tcp", "tls"]),

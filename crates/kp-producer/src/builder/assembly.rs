@@ -1,7 +1,7 @@
 //! Puts the rooms of a producer together: those below it, its own parts, and the driver that turns them.
 
 #[cfg(feature = "tokio")]
-use super::login::{ProducerLogin, check_features};
+use super::login::ProducerLogin;
 #[cfg(feature = "tokio")]
 use super::settings::network_settings;
 use super::settings::{
@@ -189,9 +189,8 @@ fn default_client(
 ) -> Result<Box<dyn KafkaClient>, BuildError> {
     let mut network = network_settings(settings, seed);
     if let Some(sasl) = settings.security.sasl.clone() {
-        check_features(&sasl)?;
-        network.sasl =
-            Some(Arc::new(ProducerLogin::new(sasl, settings.scram_max_iterations, Arc::clone(clock))));
+        let login = ProducerLogin::of(sasl, settings, seed, Arc::clone(clock))?;
+        network.sasl = Some(Arc::new(login));
     }
     Ok(Box::new(kp_network::TokioClient::new(network, Arc::clone(clock))))
 }
