@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use kp_producer::blocking::Producer;
 use kp_producer::{ProducerConfig, ProducerRecord};
+use kp_sim::conformance::{self, Door};
 use kp_tests::java_reader::{ReadRecord, read_topics};
 use xtask::kafka::{KafkaCluster, Options, SecuredOptions};
 
@@ -207,5 +208,31 @@ fn who_may_not_write_to_a_topic_is_told_at_once_and_the_topic_is_named() {
         let told = told.unwrap_or_else(|| panic!("a record was taken"));
         assert!(told.contains("TOPIC_AUTHORIZATION_FAILED") && told.contains(topic), "{told}");
         assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    }
+}
+
+// SE1, SE2, SE4, SE8, SE9, SE10, SE11, SE14, SE18, SE20, SE21, SE22
+#[test]
+fn the_broker_answers_every_case_about_logins_as_the_double_does() {
+    for cluster in CLUSTERS.iter() {
+        let port_of = |listener| {
+            let bootstrap = cluster.bootstrap_at(listener).expect("a listener");
+            bootstrap.replace("localhost", "127.0.0.1")
+        };
+        let doors = [
+            (Door::Open, cluster.bootstrap()),
+            (Door::Login, port_of("SASL_PLAINTEXT")),
+            (Door::Sessions, port_of("REAUTH")),
+        ];
+        let mut asked = 0;
+        for (door, address) in doors {
+            let results =
+                conformance::run_sasl(address.parse().expect("an address"), door).expect("it answers");
+            asked += results.len();
+            let different: Vec<String> =
+                results.iter().filter(|result| result.outcome.is_err()).map(ToString::to_string).collect();
+            assert!(different.is_empty(), "{}", different.join("\n"));
+        }
+        eprintln!("    {asked} cases about logins");
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::skeleton::Service;
 use crate::config_args::{ConfigArgs, key_value};
 use crate::perf::options::PerfArgs;
 
@@ -82,6 +83,15 @@ pub(crate) enum ConfigCommand {
         /// The file
         #[arg(value_name = "FILE")]
         file: PathBuf,
+    },
+    /// Print a configuration to fill in
+    #[command(
+        after_help = "What stands in <angle brackets> is for you to fill in; `kp config check FILE` then says whether it works."
+    )]
+    Skeleton {
+        /// Whose cluster it is
+        #[arg(long = "for", value_enum, value_name = "SERVICE")]
+        service: Service,
     },
 }
 

@@ -2,6 +2,7 @@
 //! Owns: how a row of the producer's table is told to a person. Never: a fact about a key.
 
 mod check;
+pub(crate) mod skeleton;
 
 use std::{
     fmt::Write as _,
@@ -28,6 +29,7 @@ pub(crate) fn run(args: &ConfigHelpArgs, output: &OutputArgs) -> Result<u8, Fail
     if let Some(command) = &args.command {
         return match command {
             ConfigCommand::Check { file } => check::run(file, output),
+            ConfigCommand::Skeleton { service } => skeleton::run(*service),
         };
     }
     let asked: Vec<&KeyInfo> = args.key.iter().map(|key| find(key)).collect::<Result<_, _>>()?;

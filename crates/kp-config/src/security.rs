@@ -3,6 +3,7 @@
 //! said what kp does not have yet. Never: a connection, and a secret in a text.
 
 mod aws_options;
+mod encryption;
 mod login;
 mod mechanism;
 mod msk_iam;
@@ -13,6 +14,7 @@ mod protocol;
 mod refresh;
 mod rules;
 mod sasl;
+mod tls;
 mod user_login;
 
 pub use msk_iam::{AwsRole, AwsSource, MskIam};
@@ -20,6 +22,7 @@ pub use oidc::{Assertion, AssertionAlgorithm, Oidc, OidcEndpoint, OidcGrant, Oid
 pub use protocol::{Security, SecurityProtocol};
 pub use refresh::TokenRefresh;
 pub use sasl::{Sasl, TokenSource};
+pub use tls::{Identity, Store, StoreContent, Tls, TlsVersion, Trust};
 pub use user_login::Login;
 
 use crate::{ConfigError, ConfigWarning, ProducerConfig};
@@ -34,6 +37,8 @@ pub struct SecurityConfig {
     pub sasl: Option<Sasl>,
     /// When tokens of OAUTHBEARER are replaced.
     pub refresh: TokenRefresh,
+    /// What connections are encrypted with; there if, and only if, the protocol has TLS.
+    pub tls: Option<Tls>,
 }
 
 impl ProducerConfig {
@@ -41,10 +46,8 @@ impl ProducerConfig {
     pub(crate) fn check_security(&self) -> Result<SecurityConfig, ConfigError> {
         let protocol = self.security_protocol()?;
         let sasl = if protocol.has_sasl() { Some(self.check_sasl(protocol)?) } else { None };
-        if protocol.has_tls() {
-            self.check_stores()?;
-        }
-        Ok(SecurityConfig { protocol, sasl, refresh: TokenRefresh::of(self)? })
+        let tls = if protocol.has_tls() { Some(self.check_tls()?) } else { None };
+        Ok(SecurityConfig { protocol, sasl, refresh: TokenRefresh::of(self)?, tls })
     }
 
     /// Whether `key` names a class of a JVM whose work kp does: the login is of AWS or of a token endpoint, out of
@@ -64,8 +67,8 @@ impl ProducerConfig {
         let is_named = self.is_set("security.protocol");
         let typed = match (self.typed_security(), self.typed_sasl()) {
             (None, None) => return Ok(named),
-            (Some(_), None) => SecurityProtocol::Plaintext,
-            (Some(_), Some(_)) => SecurityProtocol::SaslPlaintext,
+            (Some(security), None) => security.protocol(false),
+            (Some(security), Some(_)) => security.protocol(true),
             (None, Some(_)) if named.has_sasl() => return Ok(named),
             (None, Some(_)) => {
                 return Err(ConfigError::conflict(

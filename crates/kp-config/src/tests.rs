@@ -8,6 +8,7 @@ mod rules;
 mod secrets;
 mod security;
 mod table;
+mod tls;
 mod vendors;
 
 use crate::*;

@@ -58,6 +58,16 @@ pub enum SaslFailure {
         /// Why it was not.
         problem: String,
     },
+    /// The login that a mechanism needs first, at a KDC or another service, did not succeed.
+    #[error("{mechanism}: {problem}")]
+    LoginFailed {
+        /// The mechanism.
+        mechanism: &'static str,
+        /// What went wrong, on one line and without a secret.
+        problem: String,
+        /// Whether the same login may well succeed the next time.
+        is_retriable: bool,
+    },
     /// The versions of the broker have no SaslHandshake that this crate speaks.
     #[error("the broker offers no SaslHandshake that kp speaks")]
     NoHandshake,
@@ -201,6 +211,7 @@ impl SaslFailure {
             | Self::NoVariable { .. }
             | Self::NoRandomness { .. }
             | Self::WorkFailed { .. }
+            | Self::LoginFailed { .. }
             | Self::NoHandshake
             | Self::ClosedWithoutReason { .. }
             | Self::Malformed { .. }
@@ -226,6 +237,7 @@ impl SaslFailure {
             | Self::NoVariable { .. }
             | Self::NoRandomness { .. }
             | Self::WorkFailed { .. }
+            | Self::LoginFailed { .. }
             | Self::NoHandshake
             | Self::HandshakeRefused { .. }
             | Self::Malformed { .. }
@@ -246,6 +258,7 @@ impl SaslFailure {
             Self::HandshakeRefused { code, .. } | Self::Refused { code, .. } => code.is_retriable(),
             // It looks like a connection that was lost, and may be one.
             Self::ClosedWithoutReason { .. } | Self::NoRandomness { .. } | Self::WorkFailed { .. } => true,
+            Self::LoginFailed { is_retriable, .. } => *is_retriable,
             Self::BadCredential { .. }
             | Self::BadOption { .. }
             | Self::NoVariable { .. }

@@ -2,8 +2,12 @@
 //! differs is a fault of the double (or news about Kafka), so the cases are data and know nothing of whom they ask.
 //! The wire is a trait: the state machine itself in this crate's tests, a socket in `run` (feature `tcp`).
 
+mod asking;
 mod cases;
 mod probe;
+mod sasl;
+mod sasl_cases;
+mod sasl_probe;
 #[cfg(feature = "tcp")]
 mod socket;
 
@@ -16,8 +20,11 @@ use kp_protocol::{ErrorCode, VersionRange};
 use crate::KafkaVersion;
 pub use cases::cases;
 pub use probe::run_on;
+pub use sasl::{Door, SaslCase, SaslCaseResult, SaslStep, Token, TokenAnswer};
+pub use sasl_cases::sasl_cases;
+pub use sasl_probe::run_sasl_on;
 #[cfg(feature = "tcp")]
-pub use socket::run;
+pub use socket::{run, run_sasl};
 
 /// What a broker is asked in a case, and what it must answer.
 #[derive(Clone, Debug)]

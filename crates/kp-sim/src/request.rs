@@ -158,6 +158,9 @@ impl SimCluster {
             return Reply::Close;
         }
         let at = Moment { now, timestamp_ms };
+        if self.is_too_large_for_a_login(at, connection, request.frame.len()) {
+            return Reply::Close;
+        }
         if let Some(reply) = self.bare_token(at, broker, connection, &request.frame) {
             return reply;
         }

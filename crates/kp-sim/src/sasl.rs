@@ -33,6 +33,9 @@ use crate::waiting::{Waiting, WaitingRefusal};
 /// Brokers refuse to authenticate a connection anew more often (SE21).
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
+/// A broker reads no larger frame before the login is over (`sasl.server.max.receive.size`; SE40).
+const LARGEST_FRAME: usize = 512 << 10;
+
 /// What a token came to.
 enum Outcome {
     /// This goes to the client; the lifetime is in milliseconds, 0 for none.
@@ -151,6 +154,11 @@ impl SimCluster {
                 }
             }
         }
+    }
+
+    /// Whether a frame is larger than a client may send that has not authenticated.
+    pub(crate) fn is_too_large_for_a_login(&mut self, at: Moment, connection: u64, size: usize) -> bool {
+        size > LARGEST_FRAME && self.settings.sasl.is_some() && !self.doors.door(connection).is_open(at.now)
     }
 
     /// Takes a frame that is a token; `None` if it is a request (SE4).

@@ -186,7 +186,6 @@ fn with_credentials(
         _ => Err(not_given(ASKING_FOR_CREDENTIALS, "this version knows no such login")),
     }
 }
-}
 
 #[cfg(test)]
 mod tests;

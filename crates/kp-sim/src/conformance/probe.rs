@@ -13,19 +13,17 @@ use kp_protocol::api::{
 use kp_protocol::compression::Compression;
 use kp_protocol::records::{BATCH_HEADER_SIZE, BatchAttributes, RecordEncoder, RecordRef, batches};
 use kp_protocol::{
-    ApiKey, BatchIdentity, ErrorCode, KafkaString, Message, ProducerIdentity, Records, Request,
-    RequestHeader, Sequence, Timestamp, TopicId, decode_response_header, encode_request,
+    ApiKey, BatchIdentity, ErrorCode, KafkaString, ProducerIdentity, Records, Sequence, Timestamp, TopicId,
 };
 
 use crate::KafkaVersion;
 
+use super::asking::{Asking, Checked, same};
 use super::{Batch, Case, CaseResult, Expect, Produce, Spoil, Step, Wire, cases};
 
 /// How often a broker that is not ready yet is asked again.
 const TRIES: u32 = 200;
 const PARTITIONS: i32 = 3;
-
-type Checked<T = ()> = Result<T, String>;
 
 /// Asks the broker behind `wire`, which is of `kafka`, every case that holds for one of `versions` of Produce, in each
 /// of them.
@@ -56,12 +54,11 @@ pub fn run_on(
 }
 
 struct Probe<'a> {
-    wire: &'a mut dyn Wire,
+    asking: Asking<'a>,
     version: i16,
     topic: String,
     topic_id: TopicId,
     producer_ids: Vec<i64>,
-    correlation_id: i32,
     /// Batches made so far; each record's time is a minute after that of the batch before.
     batches: i64,
 }
@@ -69,12 +66,11 @@ struct Probe<'a> {
 impl<'a> Probe<'a> {
     fn new(wire: &'a mut dyn Wire, version: i16, topic: String) -> Self {
         Self {
-            wire,
+            asking: Asking::new(wire),
             version,
             topic,
             topic_id: TopicId::ZERO,
             producer_ids: Vec::new(),
-            correlation_id: 0,
             batches: 0,
         }
     }
@@ -101,7 +97,8 @@ impl<'a> Probe<'a> {
             configs: case.configs.iter().map(config).collect(),
             ..Default::default()
         };
-        let created = self.ask(5, &CreateTopicsRequest { topics: vec![topic], ..Default::default() })?;
+        let created =
+            self.asking.ask(5, &CreateTopicsRequest { topics: vec![topic], ..Default::default() })?;
         same("CreateTopics", created.topics.first().map(|topic| topic.error_code), Some(ErrorCode::NONE))?;
         let asked = MetadataRequest {
             topics: Some(vec![MetadataRequestTopic { name: Some(name), ..Default::default() }]),
@@ -109,7 +106,7 @@ impl<'a> Probe<'a> {
             ..Default::default()
         };
         self.until_ready(|probe| {
-            let answer = probe.ask(12, &asked)?;
+            let answer = probe.asking.ask(12, &asked)?;
             let topic = answer.topics.first().ok_or("no topic in the answer")?;
             probe.topic_id = topic.topic_id;
             // Metadata knows of a leader before that knows of itself, so the partitions are asked too.
@@ -126,7 +123,7 @@ impl<'a> Probe<'a> {
             let request = InitProducerIdRequest { transaction_timeout_ms: i32::MAX, ..Default::default() };
             // A fresh cluster answers 14 at first.
             let producer_id = self.until_ready(|probe| {
-                let answer = probe.ask(4, &request)?;
+                let answer = probe.asking.ask(4, &request)?;
                 Ok(answer.error_code.is_ok().then_some(answer.producer_id))
             })?;
             self.producer_ids.push(producer_id);
@@ -142,8 +139,9 @@ impl<'a> Probe<'a> {
             partitions: (0..PARTITIONS).map(partition).collect(),
             ..Default::default()
         };
-        let answer =
-            self.ask(7, &ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() })?;
+        let answer = self
+            .asking
+            .ask(7, &ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() })?;
         Ok(answer
             .topics
             .iter()
@@ -156,7 +154,7 @@ impl<'a> Probe<'a> {
             if let Some(value) = ask(self)? {
                 return Ok(value);
             }
-            self.wire.pause();
+            self.asking.wire.pause();
         }
         Err("the broker is not ready".to_owned())
     }
@@ -174,7 +172,7 @@ impl<'a> Probe<'a> {
                     allow_auto_topic_creation: false,
                     ..Default::default()
                 };
-                let answer = self.ask(*version, &request)?;
+                let answer = self.asking.ask(*version, &request)?;
                 same("error code", answer.topics.first().map(|topic| topic.error_code), Some(*code))
             }
             Step::AskingCreates => self.asking_creates(),
@@ -188,14 +186,14 @@ impl<'a> Probe<'a> {
                 };
                 let request =
                     CreateTopicsRequest { topics: vec![topic], validate_only: true, ..Default::default() };
-                let answer = self.ask(7, &request)?;
+                let answer = self.asking.ask(7, &request)?;
                 same("error code", answer.topics.first().map(|topic| topic.error_code), Some(*code))
             }
             Step::ListOffsets { timestamp, code, offset } => self.list_offsets(*timestamp, *code, *offset),
             Step::Fetch { offset, max_bytes, code, found } => self.fetch(*offset, *max_bytes, *code, *found),
             Step::ClosedOn(frame) => {
-                self.send(Bytes::from_static(frame))?;
-                self.expect_closed()
+                self.asking.send(Bytes::from_static(frame))?;
+                self.asking.expect_closed()
             }
         }
     }
@@ -205,7 +203,7 @@ impl<'a> Probe<'a> {
         let topics = vec![MetadataRequestTopic { name: Some(name), ..Default::default() }];
         let request = MetadataRequest { topics: Some(topics), ..Default::default() };
         let code = |probe: &mut Self| {
-            let answer = probe.ask(9, &request)?;
+            let answer = probe.asking.ask(9, &request)?;
             Ok::<_, String>(answer.topics.first().map(|topic| topic.error_code))
         };
         same("first answer", code(self)?, Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))?;
@@ -216,13 +214,13 @@ impl<'a> Probe<'a> {
         let mut sent = Vec::new();
         for produce in produces {
             let request = self.produce_request(produce);
-            sent.push(self.send_request(self.version, &request)?);
+            sent.push(self.asking.send_request(self.version, &request)?);
         }
         for (produce, correlation_id) in produces.iter().zip(sent) {
             match produce.expect {
                 // Whether nothing comes shows in the next answer being that to the next request.
                 Expect::Silence => {}
-                Expect::Closed => self.expect_closed()?,
+                Expect::Closed => self.asking.expect_closed()?,
                 Expect::Code(code) => self.produced(correlation_id, code, -1, false)?,
                 Expect::At(offset) => self.produced(correlation_id, ErrorCode::NONE, offset, false)?,
                 Expect::Stamped(offset) => self.produced(correlation_id, ErrorCode::NONE, offset, true)?,
@@ -232,7 +230,7 @@ impl<'a> Probe<'a> {
     }
 
     fn produced(&mut self, correlation_id: i32, code: ErrorCode, offset: i64, stamped: bool) -> Checked {
-        let answer = self.answer::<ProduceRequest>(self.version, correlation_id)?;
+        let answer = self.asking.answer::<ProduceRequest>(self.version, correlation_id)?;
         let partitions = answer.responses.first().map(|topic| &topic.partition_responses[..]);
         let Some([partition]) = partitions else { return Err(format!("one partition expected: {answer:?}")) };
         same("error code", partition.error_code, code)?;
@@ -266,7 +264,7 @@ impl<'a> Probe<'a> {
         let ahead = if batch.spoil == Spoil::Future { TWO_DAYS_MS } else { (self.batches - 30) * MINUTE_MS };
         self.batches += 1;
         let value = vec![b'x'; batch.value_size];
-        let timestamp = Timestamp(self.wire.timestamp_ms() + ahead);
+        let timestamp = Timestamp(self.asking.wire.timestamp_ms() + ahead);
         let record = RecordRef { timestamp, key: None, value: Some(&value), headers: &[] };
         let (mut encoder, mut payload) = (RecordEncoder::new(), Vec::new());
         for _ in 0..batch.records {
@@ -309,11 +307,11 @@ impl<'a> Probe<'a> {
             ..Default::default()
         };
         let known = version.min(ApiKey::ApiVersions.versions().max);
-        let mut frame = self.encode(known, &request)?.to_vec();
+        let mut frame = self.asking.encode(known, &request)?.to_vec();
         frame[6..8].copy_from_slice(&version.to_be_bytes());
-        self.send(Bytes::from(frame))?;
+        self.asking.send(Bytes::from(frame))?;
         let answered_in = if code == ErrorCode::UNSUPPORTED_VERSION { 0 } else { known };
-        let answer = self.answer_as::<ApiVersionsResponse>(answered_in, self.correlation_id)?;
+        let answer = self.asking.answer_as::<ApiVersionsResponse>(answered_in, self.asking.correlation_id)?;
         same("error code", answer.error_code, code)?;
         let own = answer.api_keys.iter().any(|api| api.api_key == ApiKey::ApiVersions.key());
         same("a range for ApiVersions itself", own, code != ErrorCode::INVALID_REQUEST)
@@ -326,8 +324,9 @@ impl<'a> Probe<'a> {
             partitions: vec![partition],
             ..Default::default()
         };
-        let answer =
-            self.ask(7, &ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() })?;
+        let answer = self
+            .asking
+            .ask(7, &ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() })?;
         let partition = answer
             .topics
             .first()
@@ -345,7 +344,7 @@ impl<'a> Probe<'a> {
             partitions: vec![partition],
             ..Default::default()
         };
-        let answer = self.ask(
+        let answer = self.asking.ask(
             12,
             &FetchRequest { max_wait_ms: 1, min_bytes: 1, topics: vec![topic], ..Default::default() },
         )?;
@@ -361,51 +360,4 @@ impl<'a> Probe<'a> {
             .collect::<Result<Vec<()>, _>>();
         same("whole batches and bytes", read.map(|batches| (batches.len(), records.len())), Ok(found))
     }
-
-    fn ask<R: Request>(&mut self, version: i16, request: &R) -> Checked<R::Response> {
-        let correlation_id = self.send_request(version, request)?;
-        self.answer::<R>(version, correlation_id)
-    }
-
-    fn send_request<R: Request>(&mut self, version: i16, request: &R) -> Checked<i32> {
-        let frame = self.encode(version, request)?;
-        self.send(frame)?;
-        Ok(self.correlation_id)
-    }
-
-    fn encode<R: Request>(&mut self, version: i16, request: &R) -> Checked<Bytes> {
-        self.correlation_id += 1;
-        let header = RequestHeader { correlation_id: self.correlation_id, client_id: Some("kp-conformance") };
-        let segments = encode_request(&header, version, request).map_err(|error| error.to_string())?;
-        Ok(Bytes::from(segments.concat()))
-    }
-
-    fn answer<R: Request>(&mut self, version: i16, correlation_id: i32) -> Checked<R::Response> {
-        self.answer_as::<R::Response>(version, correlation_id)
-    }
-
-    fn answer_as<M: Message>(&mut self, version: i16, expected: i32) -> Checked<M> {
-        let frame = self.wire.receive().map_err(|error| format!("no answer: {error}"))?;
-        let frame = frame.ok_or("the connection was closed")?;
-        let (correlation_id, body) =
-            decode_response_header(M::API, version, &frame).map_err(|error| error.to_string())?;
-        same("correlation id", correlation_id, expected)?;
-        M::parse(&body, version).map_err(|error| error.to_string())
-    }
-
-    fn send(&mut self, bytes: Bytes) -> Checked {
-        self.wire.send(bytes).map_err(|error| format!("cannot send: {error}"))
-    }
-
-    fn expect_closed(&mut self) -> Checked {
-        let came = self.wire.receive().map_err(|error| format!("neither closed nor answered: {error}"))?;
-        if let Some(frame) = came {
-            return Err(format!("answered with {} bytes instead of closing", frame.len()));
-        }
-        self.wire.reconnect().map_err(|error| format!("cannot connect again: {error}"))
-    }
-}
-
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Checked {
-    if found == expected { Ok(()) } else { Err(format!("{what} is {found:?}, not {expected:?}")) }
 }

@@ -12,7 +12,7 @@ use kp_protocol::FrameReader;
 
 use crate::KafkaVersion;
 
-use super::{CaseResult, Wire, run_on};
+use super::{CaseResult, Door, SaslCaseResult, Wire, run_on, run_sasl_on};
 
 /// Asks the broker at `address`, which is of `kafka`, every case in each of these Produce versions. It must be the only
 /// one of its cluster, and take plain text. Topics that begin with `prefix` are created and stay there.
@@ -27,6 +27,15 @@ pub fn run(
 ) -> io::Result<Vec<CaseResult>> {
     let mut wire = SocketWire { address, stream: connect(address)?, frames: FrameReader::default() };
     run_on(&mut wire, kafka, versions, prefix)
+}
+
+/// Asks the listener at `address` every case about logins that is for `door`; see [`Door`] for what it must be like.
+///
+/// # Errors
+/// The broker cannot be reached.
+pub fn run_sasl(address: SocketAddr, door: Door) -> io::Result<Vec<SaslCaseResult>> {
+    let mut wire = SocketWire { address, stream: connect(address)?, frames: FrameReader::default() };
+    run_sasl_on(&mut wire, door)
 }
 
 /// How long to wait for an answer, or for the connection to be closed.

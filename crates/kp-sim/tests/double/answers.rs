@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kp_protocol::{BrokerId, FrameReader};
-use kp_sim::conformance::{CaseResult, Wire, run_on};
-use kp_sim::{ClusterSettings, KafkaVersion, Reply, SimCluster};
+use kp_sim::conformance::{CaseResult, Door, Wire, run_on, run_sasl_on};
+use kp_sim::{ClusterSettings, KafkaVersion, Reply, SaslSettings, SimCluster, SimMechanism};
 use kp_time::{Clock, ManualClock};
 
 /// A connection to the state machine, in virtual time.
@@ -42,6 +42,10 @@ impl SimWire {
         }
         match reply {
             Reply::Answer(segments) => self.answers.push_back(segments.concat()[4..].to_vec().into()),
+            Reply::LastAnswer(segments) => {
+                self.answers.push_back(segments.concat()[4..].to_vec().into());
+                self.is_closed = true;
+            }
             Reply::Silence => {}
             Reply::Close => self.is_closed = true,
             other => panic!("no fault was planned, but: {other:?}"),
@@ -129,6 +133,43 @@ fn a_double_that_answers_otherwise_is_found_out() {
         differing.contains(&"data that its codec cannot read is an error of the server"),
         "{differing:?}"
     );
+}
+
+/// The listener that the cases about logins are for.
+fn with_logins(door: Door) -> ClusterSettings {
+    let sasl = SaslSettings::new(SimMechanism::ALL)
+        .with_user("alice", "alice-secret")
+        .with_user("bob", "bob-secret");
+    let sasl = match door {
+        Door::Open => None,
+        Door::Sessions => Some(sasl.with_max_reauth(Duration::from_secs(3))),
+        _ => Some(sasl),
+    };
+    ClusterSettings { sasl, ..Default::default() }
+}
+
+// SE1, SE2, SE4, SE8, SE9, SE10, SE11, SE14, SE18, SE20, SE21, SE22
+#[test]
+fn the_state_machine_answers_every_case_about_logins_as_kafka_does() {
+    let mut asked = 0;
+    for door in [Door::Open, Door::Login, Door::Sessions] {
+        let results = run_sasl_on(&mut SimWire::new(with_logins(door)), door).unwrap();
+        asked += results.len();
+        let differing: Vec<String> =
+            results.iter().filter(|result| result.outcome.is_err()).map(ToString::to_string).collect();
+        assert!(differing.is_empty(), "{door:?}:\n{}", differing.join("\n"));
+    }
+    assert!(asked > 40, "only {asked} cases");
+}
+
+#[test]
+fn a_double_that_judges_logins_otherwise_is_found_out() {
+    // No sessions where they are expected.
+    let mut wire = SimWire::new(with_logins(Door::Login));
+    let results = run_sasl_on(&mut wire, Door::Sessions).unwrap();
+    let differing: Vec<&str> =
+        results.iter().filter(|result| result.outcome.is_err()).map(|result| result.name).collect();
+    assert!(differing.contains(&"a session is as long as the listener says"), "{differing:?}");
 }
 
 #[cfg(feature = "tcp")]

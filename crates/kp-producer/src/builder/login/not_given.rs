@@ -6,3 +6,4 @@ use std::fmt;
 /// What was being done, and the provider's words, made harmless.
 pub(super) fn not_given(what: &'static str, why: impl fmt::Display) -> SaslFailure {
     SaslFailure::WorkFailed { what, problem: kp_protocol::text::shown(&why.to_string()).to_string() }
+}
