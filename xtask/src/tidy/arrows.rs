@@ -68,7 +68,7 @@ const FEATURES: &[(&str, &[&str])] = &[
     ),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
     ("kp-sim", &["default", "tcp", "tls"]),
-    ("kp-tls", &["graviola", "java-stores", "ring"]),
+    ("kp-tls", &["aws-lc", "graviola", "java-stores", "keylog", "ring", "webpki-roots"]),
 ];
 
 /// Crates whose normal tree, without default features, holds no runtime and no socket.
