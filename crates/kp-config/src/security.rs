@@ -4,6 +4,8 @@
 
 mod aws_options;
 mod encryption;
+mod kerberos;
+mod kerberos_options;
 mod login;
 mod mechanism;
 mod msk_iam;
@@ -17,6 +19,7 @@ mod sasl;
 mod tls;
 mod user_login;
 
+pub use kerberos::{Kerberos, KerberosSource};
 pub use msk_iam::{AwsRole, AwsSource, MskIam};
 pub use oidc::{Assertion, AssertionAlgorithm, Oidc, OidcEndpoint, OidcGrant, OidcLimits, SignedAssertion};
 pub use protocol::{Security, SecurityProtocol};
@@ -100,7 +103,7 @@ impl SecurityConfig {
             Some(Sasl::UnsecuredTokens(_) | Sasl::Tokens(_) | Sasl::Oidc(_)) => "the token",
             // What is signed is good for 15 minutes, and for its broker or cluster alone; a listener of it has TLS.
             Some(Sasl::MskIam(_)) => "the signature",
-            Some(Sasl::Scram { .. }) | None => return,
+            Some(Sasl::Scram { .. } | Sasl::Kerberos(_)) | None => return,
         };
         if !self.protocol.has_tls() {
             warnings.push(ConfigWarning::Odd {
@@ -128,6 +131,8 @@ impl SecurityConfig {
             Some("sasl.mechanism is not OAUTHBEARER")
         } else if key == "kp.scram.max.iterations" && !matches!(self.sasl, Some(Sasl::Scram { .. })) {
             Some("sasl.mechanism is not SCRAM")
+        } else if key.contains(".kerberos.") && !matches!(self.sasl, Some(Sasl::Kerberos(_))) {
+            Some("sasl.mechanism is not GSSAPI")
         } else {
             None
         }

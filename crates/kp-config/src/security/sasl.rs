@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use super::kerberos::Kerberos;
 use super::msk_iam::MskIam;
 use kp_sasl::{
     Credentials, CredentialsProvider, Plain, Provided, ProviderError, SaslFailure, Scram, ScramHash,
@@ -42,6 +43,8 @@ pub enum Sasl {
     MskIam(MskIam),
     /// `OAUTHBEARER` with tokens that an endpoint issues, or that stand in a file.
     Oidc(Box<Oidc>),
+    /// `GSSAPI`: Kerberos.
+    Kerberos(Kerberos),
 }
 
 /// Where tokens come from.
@@ -152,11 +155,18 @@ impl Sasl {
         Self::Scram { hash, login, delegation_token: false }
     }
 
+    /// `GSSAPI`: Kerberos.
+    #[must_use]
+    pub fn kerberos(kerberos: Kerberos) -> Self {
+        Self::Kerberos(kerberos)
+    }
+
     /// Kafka's name of the mechanism.
     #[must_use]
     pub fn mechanism(&self) -> &'static str {
         match self {
             Self::Plain(_) => "PLAIN",
+            Self::Kerberos(_) => "GSSAPI",
             Self::Scram { hash, .. } => hash.mechanism(),
             Self::MskIam(iam) if !iam.is_token() => "AWS_MSK_IAM",
             Self::UnsecuredTokens(_) | Self::Tokens(_) | Self::MskIam(_) | Self::Oidc(_) => "OAUTHBEARER",
@@ -181,6 +191,7 @@ impl Sasl {
             | Self::UnsecuredTokens(_)
             | Self::Tokens(_)
             | Self::Oidc(_) => Ok(()),
+            Self::Kerberos(kerberos) => kerberos.check(),
         }
     }
 }

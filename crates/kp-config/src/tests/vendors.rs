@@ -19,13 +19,6 @@ fn sasl(text: &str) -> Option<Sasl> {
     read(text).check_security().unwrap_or_else(|error| panic!("{error}")).sasl
 }
 
-/// The key that is refused.
-fn refused(text: &str) -> String {
-    let error = read(text).check().expect_err("kp does not have it yet");
-    assert!(matches!(error, ConfigError::NotImplemented { .. }), "{error}");
-    error.key().unwrap_or_default().to_owned()
-}
-
 // A6
 #[test]
 fn files_of_services_with_passwords_are_read_as_they_are() {
@@ -91,6 +84,7 @@ fn files_of_amazon_msk_with_iam_are_read_as_they_are() {
 
 // A6
 #[test]
-fn files_of_services_whose_way_to_log_in_comes_later_name_the_key() {
-    assert_eq!(refused(vendor!("cloudera")), "sasl.mechanism");
+fn a_file_of_cloudera_is_read_as_it_is() {
+    let keytab = Kerberos::keytab("/etc/security/keytabs/kafka_client.keytab", "kafka-client-1@EXAMPLE.COM");
+    assert_eq!(sasl(vendor!("cloudera")), Some(Sasl::kerberos(keytab)));
 }

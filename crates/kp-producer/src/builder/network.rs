@@ -20,7 +20,7 @@ pub(super) fn client(
     let mut network = network_settings(settings, seed);
     if let Some(sasl) = settings.security.sasl.clone() {
         let login = ProducerLogin::of(sasl, settings, seed, Arc::clone(&clock))?;
-        network.sasl = Some(Arc::new(login));
+        network.sasl = Some(Arc::new(login.with_files()?));
     }
     let sockets = Sockets { selector: TokioSelector::of(&network), network, clock };
     choices.cryptography.network(&choices.config, &settings.security, sockets, warnings)
