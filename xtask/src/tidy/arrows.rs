@@ -63,6 +63,7 @@ const FEATURES: &[(&str, &[&str])] = &[
             "snappy",
             "tls",
             "tls-graviola",
+            "tls-java-stores",
             "tls-no-provider",
             "tokio",
             "tracing",
