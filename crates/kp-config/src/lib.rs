@@ -60,8 +60,9 @@ pub use partitioning::PartitionerClass;
 pub use producer_config::ProducerConfig;
 pub use recording_level::RecordingLevel;
 pub use security::{
-    AwsRole, AwsSource, Identity, Kerberos, KerberosSource, Login, MskIam, Sasl, Security, SecurityConfig,
-    SecurityProtocol, Store, StoreContent, Tls, TlsVersion, TokenSource, Trust,
+    Assertion, AssertionAlgorithm, AwsRole, AwsSource, Identity, Kerberos, KerberosSource, Login, MskIam,
+    Oidc, OidcEndpoint, OidcGrant, OidcLimits, Sasl, Security, SecurityConfig, SecurityProtocol,
+    SignedAssertion, Store, StoreContent, Tls, TlsVersion, TokenRefresh, TokenSource, Trust,
 };
 pub use suggest::nearest_keys;
 pub use table::{KEYS, Settings};

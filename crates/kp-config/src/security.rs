@@ -9,17 +9,24 @@ mod kerberos_options;
 mod login;
 mod mechanism;
 mod msk_iam;
+mod oidc;
+mod oidc_keys;
 mod placeholder;
 mod protocol;
+mod refresh;
 mod rules;
 mod sasl;
 mod tls;
+mod user_login;
 
 pub use kerberos::{Kerberos, KerberosSource};
 pub use msk_iam::{AwsRole, AwsSource, MskIam};
+pub use oidc::{Assertion, AssertionAlgorithm, Oidc, OidcEndpoint, OidcGrant, OidcLimits, SignedAssertion};
 pub use protocol::{Security, SecurityProtocol};
-pub use sasl::{Login, Sasl, TokenSource};
+pub use refresh::TokenRefresh;
+pub use sasl::{Sasl, TokenSource};
 pub use tls::{Identity, Store, StoreContent, Tls, TlsVersion, Trust};
+pub use user_login::Login;
 
 use crate::{ConfigError, ConfigWarning, ProducerConfig};
 
@@ -31,6 +38,8 @@ pub struct SecurityConfig {
     pub protocol: SecurityProtocol,
     /// What the client authenticates with; there if, and only if, the protocol has SASL.
     pub sasl: Option<Sasl>,
+    /// When tokens of OAUTHBEARER are replaced.
+    pub refresh: TokenRefresh,
     /// What connections are encrypted with; there if, and only if, the protocol has TLS.
     pub tls: Option<Tls>,
 }
@@ -41,13 +50,17 @@ impl ProducerConfig {
         let protocol = self.security_protocol()?;
         let sasl = if protocol.has_sasl() { Some(self.check_sasl(protocol)?) } else { None };
         let tls = if protocol.has_tls() { Some(self.check_tls()?) } else { None };
-        Ok(SecurityConfig { protocol, sasl, tls })
+        Ok(SecurityConfig { protocol, sasl, refresh: TokenRefresh::of(self)?, tls })
     }
 
-    /// Whether `key` names a class of a JVM whose work kp does: the login is AWS's, out of the keys.
+    /// Whether `key` names a class of a JVM whose work kp does: the login is of AWS or of a token endpoint, out of
+    /// the keys.
     pub(crate) fn is_handler_in_force(&self, security: &SecurityConfig, key: &str) -> bool {
-        let is_of_aws = self.typed_sasl().is_none() && matches!(security.sasl, Some(Sasl::MskIam(_)));
-        is_of_aws && key.starts_with("sasl.") && key.ends_with(".callback.handler.class")
+        let is_of_keys = self.typed_sasl().is_none();
+        is_of_keys
+            && matches!(security.sasl, Some(Sasl::MskIam(_) | Sasl::Oidc(_)))
+            && key.starts_with("sasl.")
+            && key.ends_with(".callback.handler.class")
     }
 
     /// The protocol in force.
@@ -87,7 +100,7 @@ impl SecurityConfig {
     pub(crate) fn warn(&self, warnings: &mut Vec<ConfigWarning>) {
         let bare = match &self.sasl {
             Some(Sasl::Plain(_)) => "the password",
-            Some(Sasl::UnsecuredTokens(_) | Sasl::Tokens(_)) => "the token",
+            Some(Sasl::UnsecuredTokens(_) | Sasl::Tokens(_) | Sasl::Oidc(_)) => "the token",
             // What is signed is good for 15 minutes, and for its broker or cluster alone; a listener of it has TLS.
             Some(Sasl::MskIam(_)) => "the signature",
             Some(Sasl::Scram { .. } | Sasl::Kerberos(_)) | None => return,
@@ -108,7 +121,8 @@ impl SecurityConfig {
         if self.protocol == SecurityProtocol::Plaintext {
             return Some("security.protocol is PLAINTEXT: nothing is encrypted, no client is authenticated");
         }
-        let of_tokens = key.starts_with("sasl.oauthbearer.") || key.starts_with("sasl.login.");
+        let of_tokens =
+            ["sasl.oauthbearer.", "sasl.login.", "kp.oauth."].iter().any(|prefix| key.starts_with(prefix));
         if key.starts_with("ssl.") && !self.protocol.has_tls() {
             Some("security.protocol is SASL_PLAINTEXT: nothing is encrypted")
         } else if key.starts_with("sasl.") && !self.protocol.has_sasl() {

@@ -15,15 +15,13 @@ use crate::{
     key::DefaultValue::{Is, Null, Required},
     key::KeyInfo,
     key::KeyType::{Boolean, Class, Double, Int, List, Long, Password, Short, Text},
-    key::State::{FixedAt, Gone, Jvm, NotPlanned, NotYet, OnlyAt, Refused, Sasl, Security, Tls, Works},
+    key::State::{FixedAt, Gone, Jvm, NotPlanned, NotYet, OnlyAt, Refused, Sasl, Tls, Works},
     key::Valid::{Any, AtLeast, Between, BetweenOr, Fraction, NonEmpty, NonEmptyList, OneOf, OneOfAnyCase},
     partitioning::PartitionerClass,
 };
 
 const TRANSACTIONS: &str = "transactions come with a later version";
 const TLS: &str = "rustls is what encrypts";
-const ENDPOINT: &str = "asking a token endpoint comes with a later version";
-const TOKENS: &str = "each connection gets a token of its own; nothing is refreshed";
 const HANDLER: &str = "with SASL it is refused: ignoring it would be to log in as another";
 const BROKER_SIDE: &str = "only brokers use it";
 const METRICS: &str = "Java's windowed metrics are not planned";
@@ -272,36 +270,36 @@ config! {
         "sasl.kerberos.ticket.renew.window.factor", Double, Is("0.8"), Same, Any, Sasl, "The part of a ticket's life after which it is renewed.";
         "sasl.kerberos.ticket.renew.jitter", Double, Is("0.05"), Same, Any, Sasl, "Chance added to that moment.";
         "sasl.kerberos.min.time.before.relogin", Long, Is("60000"), Same, Any, Sasl, "The least time between renewals.";
-        "sasl.login.refresh.window.factor", Double, Is("0.8"), Absent, Fraction(0.5, 1.0), NotYet(TOKENS), "The part of a token's life after which a new one is fetched.";
-        "sasl.login.refresh.window.jitter", Double, Is("0.05"), Absent, Fraction(0.0, 0.25), NotYet(TOKENS), "Chance added to that moment.";
-        "sasl.login.refresh.min.period.seconds", Short, Is("60"), Absent, Between(0, 900), NotYet(TOKENS), "The least time between two fetches.";
-        "sasl.login.refresh.buffer.seconds", Short, Is("300"), Absent, Between(0, 3600), NotYet(TOKENS), "How long before its end a token is replaced at the latest.";
-        "sasl.login.connect.timeout.ms", Int, Null, Absent, Any, Security(ENDPOINT), "Limit for connecting to the token endpoint.";
-        "sasl.login.read.timeout.ms", Int, Null, Absent, Any, Security(ENDPOINT), "Limit for its answer.";
-        "sasl.login.retry.backoff.ms", Long, Is("100"), Absent, Any, Security(ENDPOINT), "First wait before the endpoint is asked again.";
-        "sasl.login.retry.backoff.max.ms", Long, Is("10000"), Absent, Any, Security(ENDPOINT), "Longest such wait.";
+        "sasl.login.refresh.window.factor", Double, Is("0.8"), Absent, Fraction(0.5, 1.0), Sasl, "The part of a token's life after which a new one is fetched.";
+        "sasl.login.refresh.window.jitter", Double, Is("0.05"), Absent, Fraction(0.0, 0.25), Sasl, "Chance added to that moment.";
+        "sasl.login.refresh.min.period.seconds", Short, Is("60"), Absent, Between(0, 900), Sasl, "The least time between two fetches.";
+        "sasl.login.refresh.buffer.seconds", Short, Is("300"), Absent, Between(0, 3600), Sasl, "How long before its end a token is replaced at the latest.";
+        "sasl.login.connect.timeout.ms", Int, Null, Absent, Any, Sasl, "Limit for connecting to the token endpoint.";
+        "sasl.login.read.timeout.ms", Int, Null, Absent, Any, Sasl, "Limit for its answer.";
+        "sasl.login.retry.backoff.ms", Long, Is("100"), Absent, Any, Sasl, "First wait before the endpoint is asked again.";
+        "sasl.login.retry.backoff.max.ms", Long, Is("10000"), Absent, Any, Sasl, "Longest such wait.";
     }
     "Security: OAUTHBEARER" {
-        "sasl.oauthbearer.token.endpoint.url", Text, Null, Absent, Any, Security(ENDPOINT), "Who issues tokens: an https address, or a `file:` that holds one.";
-        "sasl.oauthbearer.client.credentials.client.id", Text, Null, Absent, Any, Security(ENDPOINT), "The id to ask for a token with.";
-        "sasl.oauthbearer.client.credentials.client.secret", Password, Null, Absent, Any, Security(ENDPOINT), "The secret that goes with it.";
-        "sasl.oauthbearer.scope", Text, Null, Absent, Any, Security(ENDPOINT), "The scope to ask for.";
-        "sasl.oauthbearer.header.urlencode", Boolean, Is("false"), Absent, Any, Security(ENDPOINT), "Percent-encode id and secret in the header.";
-        "sasl.oauthbearer.jwt.retriever.class", Class, Is("DefaultJwtRetriever"), Absent, Any, Jvm(ENDPOINT), "Code that fetches the token.";
-        "sasl.oauthbearer.jwt.validator.class", Class, Is("DefaultJwtValidator"), Absent, Any, Jvm(ENDPOINT), "Code that looks at the token before it is used.";
-        "sasl.oauthbearer.assertion.algorithm", Text, Is("RS256"), Absent, OneOfAnyCase(&["ES256", "RS256"]), Security(ENDPOINT), "How an assertion is signed.";
-        "sasl.oauthbearer.assertion.private.key.file", Text, Null, Absent, Any, Security(ENDPOINT), "The PEM key that signs it.";
-        "sasl.oauthbearer.assertion.private.key.passphrase", Password, Null, Absent, Any, Security(ENDPOINT), "Opens that key.";
-        "sasl.oauthbearer.assertion.file", Text, Null, Absent, Any, Security(ENDPOINT), "A finished assertion, in place of all the other `assertion` keys.";
-        "sasl.oauthbearer.assertion.template.file", Text, Null, Absent, Any, Security(ENDPOINT), "JSON with further claims.";
-        "sasl.oauthbearer.assertion.claim.aud", Text, Null, Absent, Any, Security(ENDPOINT), "Whom the assertion is for.";
-        "sasl.oauthbearer.assertion.claim.iss", Text, Null, Absent, Any, Security(ENDPOINT), "Who issues it.";
-        "sasl.oauthbearer.assertion.claim.sub", Text, Null, Absent, Any, Security(ENDPOINT), "Whom it is about.";
-        "sasl.oauthbearer.assertion.claim.exp.seconds", Int, Is("300"), Absent, Between(0, 86_400), Security(ENDPOINT), "How long it lives.";
-        "sasl.oauthbearer.assertion.claim.nbf.seconds", Int, Is("60"), Absent, Between(0, 3600), Security(ENDPOINT), "How far back its life begins.";
-        "sasl.oauthbearer.assertion.claim.jti.include", Boolean, Is("false"), Absent, Any, Security(ENDPOINT), "Give each a number of its own.";
-        "sasl.oauthbearer.scope.claim.name", Text, Is("scope"), Absent, Any, Security(ENDPOINT), "The claim that holds the scope.";
-        "sasl.oauthbearer.sub.claim.name", Text, Is("sub"), Absent, Any, Security(ENDPOINT), "The claim that holds the principal.";
+        "sasl.oauthbearer.token.endpoint.url", Text, Null, Absent, Any, Sasl, "Who issues tokens: an https address, or a `file:` that holds one.";
+        "sasl.oauthbearer.client.credentials.client.id", Text, Null, Absent, Any, Sasl, "The id to ask for a token with.";
+        "sasl.oauthbearer.client.credentials.client.secret", Password, Null, Absent, Any, Sasl, "The secret that goes with it.";
+        "sasl.oauthbearer.scope", Text, Null, Absent, Any, Sasl, "The scope to ask for.";
+        "sasl.oauthbearer.header.urlencode", Boolean, Is("false"), Absent, Any, Sasl, "Percent-encode id and secret in the header.";
+        "sasl.oauthbearer.jwt.retriever.class", Class, Is("DefaultJwtRetriever"), Absent, Any, Sasl, "Code that fetches the token.";
+        "sasl.oauthbearer.jwt.validator.class", Class, Is("DefaultJwtValidator"), Absent, Any, Sasl, "Code that looks at the token before it is used.";
+        "sasl.oauthbearer.assertion.algorithm", Text, Is("RS256"), Absent, OneOfAnyCase(&["ES256", "RS256"]), Sasl, "How an assertion is signed.";
+        "sasl.oauthbearer.assertion.private.key.file", Text, Null, Absent, Any, Sasl, "The PEM key that signs it.";
+        "sasl.oauthbearer.assertion.private.key.passphrase", Password, Null, Absent, Any, Sasl, "Opens that key.";
+        "sasl.oauthbearer.assertion.file", Text, Null, Absent, Any, Sasl, "A finished assertion, in place of all the other `assertion` keys.";
+        "sasl.oauthbearer.assertion.template.file", Text, Null, Absent, Any, Sasl, "JSON with further claims.";
+        "sasl.oauthbearer.assertion.claim.aud", Text, Null, Absent, Any, Sasl, "Whom the assertion is for.";
+        "sasl.oauthbearer.assertion.claim.iss", Text, Null, Absent, Any, Sasl, "Who issues it.";
+        "sasl.oauthbearer.assertion.claim.sub", Text, Null, Absent, Any, Sasl, "Whom it is about.";
+        "sasl.oauthbearer.assertion.claim.exp.seconds", Int, Is("300"), Absent, Between(0, 86_400), Sasl, "How long it lives.";
+        "sasl.oauthbearer.assertion.claim.nbf.seconds", Int, Is("60"), Absent, Between(0, 3600), Sasl, "How far back its life begins.";
+        "sasl.oauthbearer.assertion.claim.jti.include", Boolean, Is("false"), Absent, Any, Sasl, "Give each a number of its own.";
+        "sasl.oauthbearer.scope.claim.name", Text, Is("scope"), Absent, Any, Sasl, "The claim that holds the scope.";
+        "sasl.oauthbearer.sub.claim.name", Text, Is("sub"), Absent, Any, Sasl, "The claim that holds the principal.";
         "sasl.oauthbearer.clock.skew.seconds", Int, Is("30"), Absent, Any, NotPlanned(BROKER_SIDE), "How far clocks may differ.";
         "sasl.oauthbearer.expected.audience", List, Is(""), Absent, Any, NotPlanned(BROKER_SIDE), "The audiences accepted.";
         "sasl.oauthbearer.expected.issuer", Text, Null, Absent, Any, NotPlanned(BROKER_SIDE), "The issuer accepted.";
@@ -331,6 +329,12 @@ config! {
         "kp.kerberos.principal", Text, Null, Absent, Any, Sasl, "Whose key of it, in place of `principal`; unset: that of the first.";
         "kp.kerberos.config", Text, Null, Absent, Any, Sasl, "The `krb5.conf` to read; unset: those of `KRB5_CONFIG`, else `/etc/krb5.conf`.";
         "sasl.mechanisms", Text, Null, Absent, Any, Sasl, "librdkafka's name of `sasl.mechanism`.";
+        "sasl.oauthbearer.method", Text, Null, Absent, OneOfAnyCase(&["default", "oidc"]), Sasl, "librdkafka's switch: `oidc` asks a token endpoint, as any set `sasl.oauthbearer.token.endpoint.url` does.";
+        "sasl.oauthbearer.client.id", Text, Null, Absent, Any, Sasl, "librdkafka's name of `sasl.oauthbearer.client.credentials.client.id`.";
+        "sasl.oauthbearer.client.secret", Password, Null, Absent, Any, Sasl, "librdkafka's name of `sasl.oauthbearer.client.credentials.client.secret`.";
+        "sasl.oauthbearer.extensions", Text, Null, Absent, Any, Sasl, "Extensions for the broker, `name=value` with commas between; in a login line: `extension_name`.";
+        "sasl.oauthbearer.config", Text, Null, Absent, Any, Sasl, "librdkafka's description of an unsecured token: `principal=alice scope=a,b lifeSeconds=600`.";
+        "kp.oauth.allow.http", Boolean, Is("false"), Absent, Any, Sasl, "Send secrets to a token endpoint over plain `http`, also to another machine. To this machine it is always allowed.";
         "ssl.ca.location", Text, Null, Absent, Any, Tls, "PEM file with the authorities to trust.";
         "ssl.certificate.location", Text, Null, Absent, Any, Tls, "PEM file with this client's certificates.";
         "ssl.key.location", Text, Null, Absent, Any, Tls, "PEM file with this client's private key.";

@@ -4,6 +4,7 @@ mod examine;
 mod files;
 mod kerberos;
 mod msk_iam;
+mod oidc;
 mod rules;
 mod secrets;
 mod security;

@@ -123,6 +123,7 @@ impl<'a> TokenRequest<'a> {
 pub struct Token {
     value: Secret,
     expires_at: Option<SystemTime>,
+    principal: Option<String>,
     extensions: SaslExtensions,
 }
 
@@ -130,7 +131,7 @@ impl Token {
     /// A token as its issuer gave it.
     #[must_use]
     pub fn new(value: impl Into<Secret>) -> Self {
-        Self { value: value.into(), expires_at: None, extensions: SaslExtensions::default() }
+        Self { value: value.into(), expires_at: None, principal: None, extensions: SaslExtensions::default() }
     }
 
     /// When it ends. Until four fifths of its rest have gone by, later connections take it too; without, each asks for
@@ -138,6 +139,13 @@ impl Token {
     #[must_use]
     pub fn expires_at(mut self, end: SystemTime) -> Self {
         self.expires_at = Some(end);
+        self
+    }
+
+    /// As whom it authenticates, for what is shown to people; brokers find that out themselves.
+    #[must_use]
+    pub fn principal(mut self, name: impl Into<String>) -> Self {
+        self.principal = Some(name.into());
         self
     }
 
@@ -158,6 +166,12 @@ impl Token {
     #[must_use]
     pub fn end(&self) -> Option<SystemTime> {
         self.expires_at
+    }
+
+    /// As whom it authenticates, if its provider said.
+    #[must_use]
+    pub fn of_principal(&self) -> Option<&str> {
+        self.principal.as_deref()
     }
 
     /// What goes to the broker beside it.

@@ -59,6 +59,7 @@ pub use rustls::crypto::CryptoProvider;
 pub use selector::TlsSelector;
 pub use settings::TlsSettings;
 pub use source::StoreSource;
+pub use store::private_key;
 pub use versions::TlsVersions;
 
 /// The example of the README, compiled.

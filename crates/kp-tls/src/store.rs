@@ -34,8 +34,18 @@ pub(crate) fn chain(source: &StoreSource) -> Result<Chain, TlsConfigError> {
     pem::certificates(source, &text(source)?)
 }
 
-/// The private key of a PEM text.
-pub(crate) fn private_key(source: &StoreSource) -> Result<PrivateKeyDer<'static>, TlsConfigError> {
+/// The private key of a PEM text; one with a password is opened with that of `source`.
+///
+/// ```no_run
+/// use kp_tls::StoreSource;
+/// let source = StoreSource::file("sasl.oauthbearer.assertion.private.key.file", "/etc/kp/key.pem");
+/// let key = kp_tls::private_key(&source)?;
+/// # Ok::<(), kp_tls::TlsConfigError>(())
+/// ```
+///
+/// # Errors
+/// It cannot be read, or has no key that can be opened.
+pub fn private_key(source: &StoreSource) -> Result<PrivateKeyDer<'static>, TlsConfigError> {
     pem::private_key(source, &text(source)?)
 }
 

@@ -25,7 +25,11 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-network", &["kp-client", "kp-protocol", "kp-sasl", "kp-time"]),
     ("kp-tls", &["kp-network"]),
     ("kp-http", &[]),
-    ("kp-producer", &["kp-record", "kp-metrics", "kp-gssapi", "kp-msk-iam", "kp-network", "kp-tls"]),
+    ("kp-oauth", &["kp-config", "kp-http", "kp-time", "kp-tls"]),
+    (
+        "kp-producer",
+        &["kp-record", "kp-metrics", "kp-gssapi", "kp-msk-iam", "kp-network", "kp-oauth", "kp-tls"],
+    ),
     ("kp-sim", &["kp-msk-iam", "kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),
     (HEAP, &[]),
@@ -41,7 +45,7 @@ const HEAP: &str = "counting-allocator";
 
 /// The features of each crate that has any. A new one is added here on purpose, with its entry in the docs.
 const FEATURES: &[(&str, &[&str])] = &[
-    ("kp-cli", &["default", "sasl-gssapi", "sasl-msk-iam", "tls", "tls-graviola", "zstd"]),
+    ("kp-cli", &["default", "sasl-gssapi", "sasl-msk-iam", "sasl-oidc", "tls", "tls-graviola", "zstd"]),
     ("kp-config", &["serde"]),
     ("kp-msk-iam", &["endpoints"]),
     ("kp-network", &["default", "tokio"]),
@@ -54,6 +58,7 @@ const FEATURES: &[(&str, &[&str])] = &[
             "lz4",
             "sasl-gssapi",
             "sasl-msk-iam",
+            "sasl-oidc",
             "serde",
             "snappy",
             "tls",

@@ -97,15 +97,19 @@ impl ProducerConfig {
             });
         };
         if entry.option("clientId").is_some() || entry.option("clientSecret").is_some() {
-            return Err(ConfigError::NotImplemented {
-                key: JAAS,
-                value: "clientId".to_owned(),
-                note: "asking a token endpoint comes with a later version",
+            return Err(ConfigError::Missing {
+                key: super::oidc_keys::URL,
+                needed: "sasl.jaas.config has a clientId to ask a token endpoint with",
             });
         }
         let options = entry.options().map(|(key, value)| (key, value.expose_text().unwrap_or_default()));
         UnsecuredJwt::from_options(options)
             .map_err(|failure| ConfigError::credential(JAAS, failure.to_string()))
+    }
+
+    /// The login line of OAUTHBEARER, if there is one.
+    pub(super) fn oauth_line(&self) -> Result<Option<JaasEntry>, ConfigError> {
+        Ok(self.jaas(&[Module::OAuthBearer], "OAUTHBEARER")?.map(|(_, entry)| entry))
     }
 
     /// The login line, if there is one; it has to be of one of the `wanted` modules.

@@ -1,7 +1,7 @@
 //! `sasl.mechanism`: which there are, and where each has its credentials from.
 
 use kp_protocol::OldKafka;
-use kp_sasl::{ScramHash, UnsecuredJwt};
+use kp_sasl::ScramHash;
 
 use super::{Kerberos, Login, Sasl, SecurityProtocol};
 use crate::{ConfigError, ProducerConfig, State};
@@ -53,7 +53,7 @@ impl ProducerConfig {
             "SCRAM-SHA-256" => scram(ScramHash::Sha256)?,
             "SCRAM-SHA-512" => scram(ScramHash::Sha512)?,
             "OAUTHBEARER" if self.has_handler_of_aws() => Sasl::MskIam(self.msk_iam_token()?),
-            "OAUTHBEARER" => Sasl::UnsecuredTokens(self.unsecured_tokens()?),
+            "OAUTHBEARER" => self.tokens()?,
             "AWS_MSK_IAM" => Sasl::MskIam(self.msk_iam()?),
             "GSSAPI" => Sasl::Kerberos(self.kerberos_without_handlers()?),
             _ => return Err(no_mechanism(mechanism)),
@@ -118,30 +118,35 @@ impl ProducerConfig {
         self.kerberos()
     }
 
-    /// Java's default source of tokens: the options of the login module.
-    fn unsecured_tokens(&self) -> Result<UnsecuredJwt, ConfigError> {
+    /// Who gives the tokens: an endpoint, or, as Java's default, the options of the login module.
+    fn tokens(&self) -> Result<Sasl, ConfigError> {
         const HANDLER: &str = "sasl.login.callback.handler.class";
         self.check_assertion()?;
-        if let Some((key, value, note)) = self.first_key_of_an_endpoint() {
-            return Err(ConfigError::NotImplemented { key, value, note });
-        }
         let handler = self.text(HANDLER).unwrap_or_default();
         let note = match handler.rsplit('.').next().unwrap_or_default() {
-            "" | "OAuthBearerUnsecuredLoginCallbackHandler" => return self.tokens_of_options(),
-            "OAuthBearerLoginCallbackHandler" => "asking a token endpoint comes with a later version",
+            "" if self.asks_an_endpoint() => return self.oidc().map(Sasl::oidc),
+            "OAuthBearerLoginCallbackHandler" => return self.oidc().map(Sasl::oidc),
+            "" | "OAuthBearerUnsecuredLoginCallbackHandler" => return self.unsecured_tokens(),
             _ => "hand a TokenProvider to ProducerConfig::sasl (Sasl::oauth)",
         };
         Err(ConfigError::NotImplemented { key: HANDLER, value: handler, note })
     }
 
-    /// A key that has tokens come from elsewhere; made ones in their place would be another user's.
-    fn first_key_of_an_endpoint(&self) -> Option<(&'static str, String, &'static str)> {
-        self.set_values().find_map(|(info, value)| match info.state {
-            State::Security(note) if info.key.starts_with("sasl.") => {
-                Some((info.key, value.to_string(), note))
-            }
-            _ => None,
-        })
+    /// A token that the client makes itself. A key that has tokens come from elsewhere is refused: made ones in their place would
+    /// be another user's.
+    fn unsecured_tokens(&self) -> Result<Sasl, ConfigError> {
+        if let Some(tokens) = self.unsecured_of_librdkafka()? {
+            return Ok(Sasl::UnsecuredTokens(tokens));
+        }
+        let of_endpoints = self
+            .set_values()
+            .find(|(info, _)| info.key.starts_with("sasl.oauthbearer.") && matches!(info.state, State::Sasl));
+        if let Some((info, value)) = of_endpoints {
+            let note =
+                "it is for tokens of an endpoint, and there is none (sasl.oauthbearer.token.endpoint.url)";
+            return Err(ConfigError::NotImplemented { key: info.key, value: value.to_string(), note });
+        }
+        self.tokens_of_options().map(Sasl::UnsecuredTokens)
     }
 
     /// A class of a JVM that would choose the credentials: to ignore it would be to log in as another user.

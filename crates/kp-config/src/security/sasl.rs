@@ -5,9 +5,11 @@ use std::{fmt, sync::Arc};
 use super::kerberos::Kerberos;
 use super::msk_iam::MskIam;
 use kp_sasl::{
-    Credentials, CredentialsProvider, Plain, SaslFailure, Scram, ScramHash, ScramNonce, Secret,
-    TokenProvider, UnsecuredJwt,
+    Credentials, CredentialsProvider, Plain, Provided, ProviderError, SaslFailure, Scram, ScramHash,
+    ScramNonce, Secret, Token, TokenProvider, TokenRequest, UnsecuredJwt,
 };
+
+use super::{Login, Oidc};
 
 /// How a client proves who it is, and with what. No secret is in its `Debug`.
 ///
@@ -39,38 +41,10 @@ pub enum Sasl {
     Tokens(TokenSource),
     /// `AWS_MSK_IAM`, or `OAUTHBEARER` with tokens that are signed likewise: credentials of AWS, for brokers of Amazon MSK.
     MskIam(MskIam),
+    /// `OAUTHBEARER` with tokens that an endpoint issues, or that stand in a file.
+    Oidc(Box<Oidc>),
     /// `GSSAPI`: Kerberos.
     Kerberos(Kerberos),
-}
-
-/// User and password: these, or whatever a provider gives at the time.
-#[derive(Clone)]
-#[non_exhaustive]
-pub enum Login {
-    /// These.
-    Fixed(Credentials),
-    /// Asked for by each connection.
-    Provided(Arc<dyn CredentialsProvider>),
-}
-
-/// Two providers are equal if they are one.
-impl PartialEq for Login {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Fixed(one), Self::Fixed(other)) => one == other,
-            (Self::Provided(one), Self::Provided(other)) => Arc::ptr_eq(one, other),
-            _ => false,
-        }
-    }
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fixed(credentials) => credentials.fmt(f),
-            Self::Provided(_) => f.write_str("Provided(..)"),
-        }
-    }
 }
 
 /// Where tokens come from.
@@ -95,6 +69,19 @@ impl PartialEq for TokenSource {
 impl fmt::Debug for TokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokenSource(..)")
+    }
+}
+
+/// A function as a provider.
+struct Function<F>(F);
+
+impl<F, T> TokenProvider for Function<F>
+where
+    F: Fn() -> T + Send + Sync,
+    T: Future<Output = Result<Token, ProviderError>> + Send + 'static,
+{
+    fn token<'a>(&'a self, _: TokenRequest<'a>) -> Provided<'a, Token> {
+        Box::pin((self.0)())
     }
 }
 
@@ -142,6 +129,28 @@ impl Sasl {
         Self::MskIam(MskIam::new().region(region))
     }
 
+    /// `OAUTHBEARER`, with the tokens of a function that is called whenever one is wanted.
+    ///
+    /// ```
+    /// use kp_config::{Sasl, Token};
+    /// let sasl = Sasl::oauth_fn(|| async { Ok(Token::new("a.b.c").principal("alice")) });
+    /// assert_eq!(sasl.mechanism(), "OAUTHBEARER");
+    /// ```
+    #[must_use]
+    pub fn oauth_fn<F, T>(tokens: F) -> Self
+    where
+        F: Fn() -> T + Send + Sync + 'static,
+        T: Future<Output = Result<Token, ProviderError>> + Send + 'static,
+    {
+        Self::oauth(Function(tokens))
+    }
+
+    /// `OAUTHBEARER`, with tokens that an endpoint issues, or that stand in a file.
+    #[must_use]
+    pub fn oidc(login: Oidc) -> Self {
+        Self::Oidc(Box::new(login))
+    }
+
     fn scram(hash: ScramHash, login: Login) -> Self {
         Self::Scram { hash, login, delegation_token: false }
     }
@@ -160,12 +169,12 @@ impl Sasl {
             Self::Kerberos(_) => "GSSAPI",
             Self::Scram { hash, .. } => hash.mechanism(),
             Self::MskIam(iam) if !iam.is_token() => "AWS_MSK_IAM",
-            Self::UnsecuredTokens(_) | Self::Tokens(_) | Self::MskIam(_) => "OAUTHBEARER",
+            Self::UnsecuredTokens(_) | Self::Tokens(_) | Self::MskIam(_) | Self::Oidc(_) => "OAUTHBEARER",
         }
     }
 
     pub(crate) fn has_tokens(&self) -> bool {
-        matches!(self, Self::UnsecuredTokens(_) | Self::Tokens(_))
+        matches!(self, Self::UnsecuredTokens(_) | Self::Tokens(_) | Self::Oidc(_))
     }
 
     /// Whether a broker could take it at all, found out now and not at the first connection.
@@ -180,7 +189,8 @@ impl Sasl {
             Self::Plain(Login::Provided(_))
             | Self::Scram { .. }
             | Self::UnsecuredTokens(_)
-            | Self::Tokens(_) => Ok(()),
+            | Self::Tokens(_)
+            | Self::Oidc(_) => Ok(()),
             Self::Kerberos(kerberos) => kerberos.check(),
         }
     }

@@ -19,13 +19,6 @@ fn sasl(text: &str) -> Option<Sasl> {
     read(text).check_security().unwrap_or_else(|error| panic!("{error}")).sasl
 }
 
-/// The key that is refused.
-fn refused(text: &str) -> String {
-    let error = read(text).check().expect_err("kp does not have it yet");
-    assert!(matches!(error, ConfigError::NotImplemented { .. }), "{error}");
-    error.key().unwrap_or_default().to_owned()
-}
-
 // A6
 #[test]
 fn files_of_services_with_passwords_are_read_as_they_are() {
@@ -48,6 +41,18 @@ fn files_of_services_with_passwords_are_read_as_they_are() {
         assert_eq!((security.protocol, security.sasl), (SecurityProtocol::SaslSsl, Some(expected)), "{text}");
         assert!(security.tls.is_some_and(|tls| tls.checks_names()));
     }
+}
+
+// A6
+#[test]
+fn the_file_of_a_service_with_a_token_endpoint_is_read_as_it_is() {
+    let Some(Sasl::Oidc(login)) = sasl(vendor!("confluent-cloud-oauth")) else { panic!("an endpoint") };
+    let extensions = [("logicalCluster", "lkc-1"), ("identityPoolId", "pool-1")];
+    let expected = Oidc::new("https://idp.example.com/oauth2/token")
+        .client("client-id", "client/secret==")
+        .scope("kafka")
+        .extensions(SaslExtensions::new(extensions).expect("extensions"));
+    assert_eq!(*login, expected);
 }
 
 // A6
@@ -75,12 +80,6 @@ fn files_of_amazon_msk_with_iam_are_read_as_they_are() {
         let validated = read(text).validate().unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(validated.warnings, [], "{text}");
     }
-}
-
-// A6
-#[test]
-fn files_of_services_whose_way_to_log_in_comes_later_name_the_key() {
-    assert_eq!(refused(vendor!("confluent-cloud-oauth")), "sasl.oauthbearer.token.endpoint.url");
 }
 
 // A6

@@ -1,8 +1,8 @@
 //! What connections authenticate with, out of the configuration: the network asks here for each exchange.
-//! Owns: the keys of SCRAM and the token that later connections take too. Touched by the network thread, which it never holds
+//! Owns: the keys of SCRAM. Touched by the network thread, which it never holds
 //! up, and by the thread that does the network's heavy work; that one may wait for a provider.
 
-use crate::config::{ConfigError, Credentials, Login, Sasl, Token, TokenProvider, TokenRequest};
+use crate::config::{ConfigError, Credentials, Login, Sasl, Settings};
 use crate::drive::parker::block_on;
 use kp_network::{SaslProvider, ScramKeyCache, ScramKeys};
 use kp_protocol::Timestamp;
@@ -13,12 +13,18 @@ use kp_time::Clock;
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
+mod kept_token;
 #[cfg(feature = "sasl-gssapi")]
 mod kerberos;
 #[cfg(feature = "sasl-msk-iam")]
 mod msk_iam;
+mod not_given;
+#[cfg(feature = "sasl-oidc")]
+mod oidc;
+
+use kept_token::{ASKING_FOR_A_TOKEN, TokenKeeper};
+use not_given::not_given;
 
 type Mechanism = Result<Box<dyn SaslMechanism>, SaslFailure>;
 
@@ -28,7 +34,8 @@ pub(super) struct ProducerLogin {
     max_iterations: u32,
     clock: Arc<dyn Clock>,
     keys: Arc<Mutex<ScramKeyCache>>,
-    token: Arc<KeptToken>,
+    /// There if the mechanism has tokens that a provider gives.
+    tokens: Option<Arc<TokenKeeper>>,
     #[cfg(feature = "sasl-msk-iam")]
     msk_iam: msk_iam::MskIamLogin,
     /// There if, and only if, the mechanism is Kerberos.
@@ -37,13 +44,37 @@ pub(super) struct ProducerLogin {
 }
 
 impl ProducerLogin {
-    pub(super) fn new(sasl: Sasl, max_iterations: u32, clock: Arc<dyn Clock>) -> Self {
+    /// The login that `settings` describe; `seed` is that of chance in the moments at which tokens are replaced.
+    ///
+    /// # Errors
+    /// [`ConfigError::FeatureOff`], or what a login cannot be made of.
+    pub(super) fn of(
+        sasl: Sasl,
+        settings: &Settings,
+        seed: u64,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ConfigError> {
+        check_features(&sasl)?;
+        let (refresh, client_id) = (settings.security.refresh, settings.client_id.as_str());
+        let tokens = match &sasl {
+            Sasl::Tokens(source) => {
+                let keeper = TokenKeeper::new(Arc::clone(source.provider()), Arc::clone(&clock));
+                Some(keeper.refreshed(refresh, seed, client_id))
+            }
+            #[cfg(feature = "sasl-oidc")]
+            Sasl::Oidc(login) => Some(oidc::keeper(login, refresh, seed, client_id, &clock)?),
+            _ => None,
+        };
+        Ok(Self::new(sasl, settings.scram_max_iterations, clock, tokens))
+    }
+
+    fn new(sasl: Sasl, max_iterations: u32, clock: Arc<dyn Clock>, tokens: Option<TokenKeeper>) -> Self {
         Self {
             sasl,
             max_iterations,
             clock,
             keys: Arc::default(),
-            token: Arc::default(),
+            tokens: tokens.map(Arc::new),
             #[cfg(feature = "sasl-msk-iam")]
             msk_iam: msk_iam::MskIamLogin::default(),
             #[cfg(feature = "sasl-gssapi")]
@@ -76,37 +107,24 @@ impl ProducerLogin {
             Ok(Box::new(if is_token { scram.with_delegation_token() } else { scram }))
         }
     }
-
-    fn token(&self, source: &Arc<dyn TokenProvider>, host: &str) -> Box<dyn SaslMechanism> {
-        let (source, kept, clock) = (Arc::clone(source), Arc::clone(&self.token), Arc::clone(&self.clock));
-        let host = host.to_owned();
-        Box::new(Deferred::new("OAUTHBEARER", ASKING_FOR_A_TOKEN, move || {
-            let now = clock.timestamp_ms();
-            let token = match kept.good_at(now) {
-                Some(token) => token,
-                None => {
-                    let refused = kept.take_refused();
-                    let request = TokenRequest::new(&host);
-                    let request = match &refused {
-                        Some(token) => request.after_refusal_of(token.value()),
-                        None => request,
-                    };
-                    let token = block_on(source.token(request))
-                        .map_err(|error| not_given(ASKING_FOR_A_TOKEN, &error))?;
-                    kept.keep(&token, clock.timestamp_ms());
-                    token
-                }
-            };
-            Ok(Box::new(OAuthBearer::new(token.value())?.extensions(token.sent_beside().clone())))
-        }))
-    }
 }
 
-const ASKING_FOR_A_TOKEN: &str = "asking for a token";
+/// OAUTHBEARER with the token that there is, or with one that is asked for first.
+fn with_token(tokens: &Arc<TokenKeeper>, host: &str) -> Box<dyn SaslMechanism> {
+    let (tokens, host, noted) = (Arc::clone(tokens), host.to_owned(), tokens.settled());
+    Box::new(Deferred::new("OAUTHBEARER", ASKING_FOR_A_TOKEN, move || {
+        let token = tokens.token(&host, noted)?;
+        Ok(Box::new(OAuthBearer::new(token.value())?.extensions(token.sent_beside().clone())))
+    }))
+}
+
 const ASKING_FOR_CREDENTIALS: &str = "asking for credentials";
 
 impl SaslProvider for ProducerLogin {
     fn begin(&self, host: &str) -> Mechanism {
+        if let Some(tokens) = &self.tokens {
+            return Ok(with_token(tokens, host));
+        }
         match &self.sasl {
             Sasl::Plain(login) => with_credentials("PLAIN", login, plain),
             Sasl::Scram { hash, login, delegation_token } => {
@@ -116,7 +134,6 @@ impl SaslProvider for ProducerLogin {
                 let token = maker.token(Timestamp(self.clock.timestamp_ms()))?;
                 Ok(Box::new(OAuthBearer::new(&token)?.extensions(maker.extensions().clone())))
             }
-            Sasl::Tokens(source) => Ok(self.token(source.provider(), host)),
             #[cfg(feature = "sasl-msk-iam")]
             Sasl::MskIam(iam) => self.msk_iam.begin(iam, host, &self.clock),
             #[cfg(feature = "sasl-gssapi")]
@@ -136,7 +153,9 @@ impl SaslProvider for ProducerLogin {
     }
 
     fn refused(&self, mechanism: &dyn SaslMechanism) {
-        self.token.refuse_if(|token| mechanism.is_secret_in(token));
+        if let Some(tokens) = &self.tokens {
+            tokens.refuse_if(|token| mechanism.is_secret_in(token));
+        }
         #[cfg(feature = "sasl-msk-iam")]
         self.msk_iam.refused();
     }
@@ -146,8 +165,14 @@ impl SaslProvider for ProducerLogin {
 ///
 /// # Errors
 /// [`ConfigError::FeatureOff`].
-pub(super) fn check_features(sasl: &Sasl) -> Result<(), ConfigError> {
+fn check_features(sasl: &Sasl) -> Result<(), ConfigError> {
     match sasl {
+        #[cfg(not(feature = "sasl-oidc"))]
+        Sasl::Oidc(_) => Err(ConfigError::FeatureOff {
+            key: "sasl.mechanism",
+            value: sasl.mechanism(),
+            feature: "sasl-oidc",
+        }),
         #[cfg(not(feature = "sasl-msk-iam"))]
         Sasl::MskIam(_) => Err(ConfigError::FeatureOff {
             key: "sasl.mechanism",
@@ -191,63 +216,6 @@ fn with_credentials(
             })))
         }
         _ => Err(not_given(ASKING_FOR_CREDENTIALS, "this version knows no such login")),
-    }
-}
-
-fn not_given(what: &'static str, why: impl fmt::Display) -> SaslFailure {
-    SaslFailure::WorkFailed { what, problem: kp_protocol::text::shown(&why.to_string()).to_string() }
-}
-
-/// The newest token of a provider, and until when (in milliseconds since the epoch) later connections take it too.
-#[derive(Default)]
-struct KeptToken(Mutex<Kept>);
-
-#[derive(Default)]
-enum Kept {
-    #[default]
-    Nothing,
-    /// Shown to later connections, until then.
-    Good(Token, i64),
-    /// Shown no more: a broker did not take it.
-    Refused(Token),
-}
-
-impl KeptToken {
-    fn good_at(&self, now: i64) -> Option<Token> {
-        match &*self.0.lock() {
-            Kept::Good(token, until) if now < *until => Some(token.clone()),
-            _ => None,
-        }
-    }
-
-    /// The token that is kept is shown no more, if it is this one.
-    fn refuse_if(&self, is_this: impl FnOnce(&str) -> bool) {
-        let mut kept = self.0.lock();
-        if let Kept::Good(token, _) = &*kept
-            && token.value().expose_text().is_some_and(is_this)
-        {
-            *kept = Kept::Refused(token.clone());
-        }
-    }
-
-    /// The token that was refused since a token was asked for the last time.
-    fn take_refused(&self) -> Option<Token> {
-        let mut kept = self.0.lock();
-        match std::mem::take(&mut *kept) {
-            Kept::Refused(token) => Some(token),
-            other => {
-                *kept = other;
-                None
-            }
-        }
-    }
-
-    /// For four fifths of what is left of it, as Java refreshes its tokens then.
-    fn keep(&self, token: &Token, now: i64) {
-        let Some(end) = token.end().and_then(|end| end.duration_since(UNIX_EPOCH).ok()) else { return };
-        let end = i64::try_from(end.as_millis()).unwrap_or(i64::MAX);
-        let until = now.saturating_add(end.saturating_sub(now) / 5 * 4);
-        *self.0.lock() = Kept::Good(token.clone(), until);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The network that a producer has if it is handed no other: sockets of tokio. Owns: nothing; no socket is made here.
 
 use super::choices::Choices;
-use super::login::{ProducerLogin, check_features};
+use super::login::ProducerLogin;
 use super::settings::network_settings;
 use super::sockets::Sockets;
 use crate::config::{ConfigWarning, Settings};
@@ -19,10 +19,8 @@ pub(super) fn client(
     let clock = Arc::clone(&choices.clock);
     let mut network = network_settings(settings, seed);
     if let Some(sasl) = settings.security.sasl.clone() {
-        check_features(&sasl)?;
-        network.sasl = Some(Arc::new(
-            ProducerLogin::new(sasl, settings.scram_max_iterations, Arc::clone(&clock)).with_files()?,
-        ));
+        let login = ProducerLogin::of(sasl, settings, seed, Arc::clone(&clock))?;
+        network.sasl = Some(Arc::new(login.with_files()?));
     }
     let sockets = Sockets { selector: TokioSelector::of(&network), network, clock };
     choices.cryptography.network(&choices.config, &settings.security, sockets, warnings)

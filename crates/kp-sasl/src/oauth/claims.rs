@@ -34,13 +34,33 @@ impl JwtClaims {
     /// [`SaslFailure::BadCredential`]: it is no token of three parts, its middle one is no JSON object, or `exp` or
     /// the subject is missing or of another type.
     pub fn read_named(token: &Secret, subject: &str, scope: &str) -> Result<Self, SaslFailure> {
+        Self::read_ending(token, subject, scope, None)
+    }
+
+    /// The same, for a token of which its issuer may have said when it ends (`expires_in`): `end` is the end of a token
+    /// that has no `exp`.
+    ///
+    /// # Errors
+    /// As [`read_named`](Self::read_named).
+    pub fn read_ending(
+        token: &Secret,
+        subject: &str,
+        scope: &str,
+        end: Option<Timestamp>,
+    ) -> Result<Self, SaslFailure> {
         claims_of(token)
-            .and_then(|claims| Self::of(&claims, subject, scope))
+            .and_then(|claims| Self::of(&claims, subject, scope, end))
             .map_err(|problem| SaslFailure::bad_credential(NAME, "the token", problem))
     }
 
-    fn of(claims: &Map<String, Value>, subject: &str, scope: &str) -> Result<Self, &'static str> {
-        let expires_at = moment(claims.get("exp"), "has an exp that is no number")?.ok_or("has no exp")?;
+    fn of(
+        claims: &Map<String, Value>,
+        subject: &str,
+        scope: &str,
+        end: Option<Timestamp>,
+    ) -> Result<Self, &'static str> {
+        let expires_at = moment(claims.get("exp"), "has an exp that is no number")?;
+        let expires_at = expires_at.or(end).ok_or("has no exp")?;
         let issued_at = moment(claims.get("iat"), "has an iat that is no number")?;
         let subject = match claims.get(subject) {
             Some(Value::String(subject)) => subject.trim(),

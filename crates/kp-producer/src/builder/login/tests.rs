@@ -1,7 +1,9 @@
 //! What the network is given for each exchange, from the first token to what is kept for the next connection.
 
 use super::*;
-use crate::config::{CredentialsProvider, ProducerConfig, Provided, Secret};
+use crate::config::{
+    CredentialsProvider, ProducerConfig, Provided, Secret, Token, TokenProvider, TokenRequest,
+};
 use kp_sasl::SaslStep;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
@@ -23,7 +25,13 @@ impl Clock for Standing {
 
 fn login(sasl: Sasl) -> (ProducerLogin, Arc<Standing>) {
     let clock = Arc::new(Standing::default());
-    (ProducerLogin::new(sasl, 1_000_000, Arc::<Standing>::clone(&clock)), clock)
+    let tokens = match &sasl {
+        Sasl::Tokens(source) => {
+            Some(TokenKeeper::new(Arc::clone(source.provider()), Arc::<Standing>::clone(&clock)))
+        }
+        _ => None,
+    };
+    (ProducerLogin::new(sasl, 1_000_000, Arc::<Standing>::clone(&clock), tokens), clock)
 }
 
 /// The login of a configuration.

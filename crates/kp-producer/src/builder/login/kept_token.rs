@@ -1,0 +1,219 @@
+//! The token that later connections take too.
+//! Owns: when the provider is asked again (`sasl.login.refresh.*`), and that several connections share one question. Never: a token in
+//! a text. The network thread notes and refuses, and is never held up; the thread that asks waits for the provider.
+
+use super::not_given::not_given;
+use crate::config::{Token, TokenProvider, TokenRefresh, TokenRequest};
+use crate::drive::parker::block_on;
+use crate::observe::tracing::notice;
+use kp_sasl::SaslFailure;
+use kp_time::{Clock, Jitter};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+pub(super) const ASKING_FOR_A_TOKEN: &str = "asking for a token";
+/// After a refresh that failed the old token is shown for so long before the provider is asked again, in milliseconds, as in Java.
+const QUIET_MS: i64 = 10_000;
+
+/// Runs something on a thread of its own; `false` if the system gives none.
+pub(super) type Aside = Box<dyn Fn(Box<dyn FnOnce() + Send>) -> bool + Send + Sync>;
+
+/// The tokens of one provider.
+pub(super) struct TokenKeeper {
+    source: Arc<dyn TokenProvider>,
+    clock: Arc<dyn Clock>,
+    refresh: TokenRefresh,
+    client_id: Arc<str>,
+    /// Where a token that is still good is replaced; without it, by the connection that wants one.
+    aside: Option<Aside>,
+    chance: Mutex<Jitter>,
+    /// Held while the provider is asked.
+    asking: Mutex<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    kept: Kept,
+    /// Questions that have come to their end.
+    settled: u64,
+    failure: Option<Failure>,
+    is_asked_aside: bool,
+}
+
+#[derive(Default)]
+enum Kept {
+    #[default]
+    Nothing,
+    /// Shown to connections; from `due` on another one is asked for. Both in milliseconds since the epoch.
+    Good { token: Token, due: i64, end: i64 },
+    /// Shown no more: a broker did not take it.
+    Refused(Token),
+}
+
+/// The newest question had no token for an answer.
+struct Failure {
+    at: i64,
+    why: SaslFailure,
+}
+
+/// What a connection gets without a question.
+enum Standing {
+    Shown(Token),
+    /// It is good, but it is time for another.
+    Due(Token),
+    Nothing,
+}
+
+impl TokenKeeper {
+    pub(super) fn new(source: Arc<dyn TokenProvider>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            source,
+            clock,
+            refresh: TokenRefresh { jitter: 0.0, ..TokenRefresh::default() },
+            client_id: Arc::from(""),
+            aside: None,
+            chance: Mutex::new(Jitter::seeded(0)),
+            asking: Mutex::default(),
+            state: Mutex::default(),
+        }
+    }
+
+    /// For the producer of this name: when tokens are replaced, and the seed of chance in that.
+    pub(super) fn refreshed(mut self, refresh: TokenRefresh, seed: u64, client_id: &str) -> Self {
+        self.refresh = refresh;
+        self.chance = Mutex::new(Jitter::seeded(seed));
+        self.client_id = Arc::from(client_id);
+        self
+    }
+
+    /// Replaces a token that is still good on a thread of its own: no connection waits for an endpoint that is slow.
+    #[cfg(feature = "sasl-oidc")]
+    pub(super) fn aside(mut self, aside: Aside) -> Self {
+        self.aside = Some(aside);
+        self
+    }
+
+    /// Noted when a connection begins: a question that ends later is its question, too.
+    pub(super) fn settled(&self) -> u64 {
+        self.state.lock().settled
+    }
+
+    /// A token for a connection to `host` that began when `noted` questions were settled. Blocks while the provider is asked.
+    pub(super) fn token(self: &Arc<Self>, host: &str, noted: u64) -> Result<Token, SaslFailure> {
+        let standing = self.state.lock().standing(self.clock.timestamp_ms());
+        match standing {
+            Standing::Shown(token) => Ok(token),
+            Standing::Due(token) if self.ask_aside(host) => Ok(token),
+            Standing::Due(_) | Standing::Nothing => self.ask_in_turn(host, noted),
+        }
+    }
+
+    /// Whether another thread is replacing the token.
+    fn ask_aside(self: &Arc<Self>, host: &str) -> bool {
+        let Some(aside) = &self.aside else { return false };
+        if std::mem::replace(&mut self.state.lock().is_asked_aside, true) {
+            return true;
+        }
+        let (keeper, host) = (Arc::clone(self), host.to_owned());
+        let is_begun = aside(Box::new(move || {
+            let noted = keeper.settled();
+            let _ = keeper.ask_in_turn(&host, noted);
+            keeper.state.lock().is_asked_aside = false;
+        }));
+        if !is_begun {
+            self.state.lock().is_asked_aside = false;
+        }
+        is_begun
+    }
+
+    /// Asks, unless another connection has asked meanwhile: its answer is that of all who waited.
+    fn ask_in_turn(&self, host: &str, noted: u64) -> Result<Token, SaslFailure> {
+        let _turn = self.asking.lock();
+        {
+            let state = self.state.lock();
+            if state.settled > noted {
+                match (state.standing(self.clock.timestamp_ms()), &state.failure) {
+                    (Standing::Shown(token), _) => return Ok(token),
+                    (Standing::Nothing, Some(failure)) => return Err(failure.why.clone()),
+                    (Standing::Due(_) | Standing::Nothing, _) => {}
+                }
+            }
+        }
+        self.ask(host)
+    }
+
+    fn ask(&self, host: &str) -> Result<Token, SaslFailure> {
+        let refused = match &self.state.lock().kept {
+            Kept::Refused(token) => Some(token.clone()),
+            Kept::Nothing | Kept::Good { .. } => None,
+        };
+        let request = TokenRequest::new(host);
+        let request = match &refused {
+            Some(token) => request.after_refusal_of(token.value()),
+            None => request,
+        };
+        let given = block_on(self.source.token(request));
+        let now = self.clock.timestamp_ms();
+        let mut state = self.state.lock();
+        state.settled += 1;
+        match given {
+            Ok(token) => {
+                state.kept = self.kept(&token, now);
+                if state.failure.take().is_some() {
+                    notice(&self.client_id, "there is a token again");
+                }
+                Ok(token)
+            }
+            Err(error) => {
+                let why = not_given(ASKING_FOR_A_TOKEN, &error);
+                if state.failure.is_none() {
+                    notice(&self.client_id, &why.to_string());
+                }
+                state.failure = Some(Failure { at: now, why: why.clone() });
+                match &state.kept {
+                    Kept::Good { token, .. } => Ok(token.clone()),
+                    Kept::Nothing | Kept::Refused(_) => Err(why),
+                }
+            }
+        }
+    }
+
+    /// A token without an end serves the connection that asked, and no other.
+    fn kept(&self, token: &Token, now: i64) -> Kept {
+        let Some(end) = token.end().and_then(|end| end.duration_since(UNIX_EPOCH).ok()) else {
+            return Kept::Nothing;
+        };
+        let end = i64::try_from(end.as_millis()).unwrap_or(i64::MAX);
+        let due = self.refresh.moment(now, end, self.chance.lock().unit());
+        Kept::Good { token: token.clone(), due, end }
+    }
+
+    /// The token that is kept is shown no more, if it is this one.
+    pub(super) fn refuse_if(&self, is_this: impl FnOnce(&str) -> bool) {
+        let mut state = self.state.lock();
+        if let Kept::Good { token, .. } = &state.kept
+            && token.value().expose_text().is_some_and(is_this)
+        {
+            state.kept = Kept::Refused(token.clone());
+        }
+    }
+}
+
+impl State {
+    fn standing(&self, now: i64) -> Standing {
+        let Kept::Good { token, due, end } = &self.kept else { return Standing::Nothing };
+        let is_quiet = self.failure.as_ref().is_some_and(|failure| now < failure.at.saturating_add(QUIET_MS));
+        if now < *due || is_quiet {
+            Standing::Shown(token.clone())
+        } else if now < *end {
+            Standing::Due(token.clone())
+        } else {
+            Standing::Nothing
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

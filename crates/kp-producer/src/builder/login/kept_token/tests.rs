@@ -1,0 +1,127 @@
+//! When a provider is asked, and what connections get meanwhile.
+
+use super::*;
+use crate::config::{Provided, Secret};
+use std::time::{Duration, Instant, SystemTime};
+
+/// A clock that stands at a moment of the epoch.
+#[derive(Default)]
+struct Standing(Mutex<i64>);
+
+impl Clock for Standing {
+    fn now(&self) -> Instant {
+        unreachable!("only the time of day is asked for")
+    }
+
+    fn timestamp_ms(&self) -> i64 {
+        *self.0.lock()
+    }
+}
+
+/// Gives numbered tokens that live for an hour from the moment of the question; none while it is out of order.
+#[derive(Default)]
+struct Issuer {
+    clock: Arc<Standing>,
+    asked: Mutex<u64>,
+    is_out_of_order: Mutex<bool>,
+}
+
+impl TokenProvider for Issuer {
+    fn token<'a>(&'a self, _: TokenRequest<'a>) -> Provided<'a, Token> {
+        let mut asked = self.asked.lock();
+        *asked += 1;
+        if *self.is_out_of_order.lock() {
+            return Box::pin(async { Err("the issuer is out of order".into()) });
+        }
+        let end = Duration::from_millis(self.clock.timestamp_ms().unsigned_abs()) + Duration::from_secs(3600);
+        let token =
+            Token::new(Secret::from(format!("token{asked}"))).expires_at(SystemTime::UNIX_EPOCH + end);
+        Box::pin(async move { Ok(token) })
+    }
+}
+
+impl Issuer {
+    fn keeper(self: &Arc<Self>) -> TokenKeeper {
+        TokenKeeper::new(Arc::<Self>::clone(self), Arc::<Standing>::clone(&self.clock))
+    }
+
+    fn asked(&self) -> u64 {
+        *self.asked.lock()
+    }
+
+    fn at(&self, seconds: i64) {
+        *self.clock.0.lock() = seconds * 1000;
+    }
+}
+
+fn shown(keeper: &Arc<TokenKeeper>) -> Result<String, String> {
+    let token = keeper.token("broker-1", keeper.settled()).map_err(|failure| failure.to_string())?;
+    Ok(token.value().expose_text().expect("it is text").to_owned())
+}
+
+// SE43
+#[test]
+fn while_refreshes_fail_the_old_token_is_shown_and_another_is_asked_for_every_ten_seconds() {
+    let issuer = Arc::new(Issuer::default());
+    let keeper = Arc::new(issuer.keeper());
+    assert_eq!(shown(&keeper).as_deref(), Ok("token1"));
+    *issuer.is_out_of_order.lock() = true;
+    // The token is due after four fifths of an hour, and ends after 3600 seconds.
+    for (seconds, asked) in
+        [(2879, 1), (2880, 2), (2881, 2), (2889, 2), (2890, 3), (2899, 3), (3700, 4), (3709, 4), (3710, 5)]
+    {
+        issuer.at(seconds);
+        assert_eq!(shown(&keeper).as_deref(), Ok("token1"), "at {seconds}");
+        assert_eq!(issuer.asked(), asked, "at {seconds}");
+    }
+    *issuer.is_out_of_order.lock() = false;
+    issuer.at(3720);
+    assert_eq!(shown(&keeper).as_deref(), Ok("token6"));
+}
+
+// SE43
+#[test]
+fn a_token_that_is_still_good_is_replaced_aside_and_holds_no_connection_up() {
+    type Work = Box<dyn FnOnce() + Send>;
+    let issuer = Arc::new(Issuer::default());
+    let works = Arc::<Mutex<Vec<Work>>>::default();
+    let taken = Arc::clone(&works);
+    let mut keeper = issuer.keeper();
+    keeper.aside = Some(Box::new(move |work| {
+        taken.lock().push(work);
+        true
+    }));
+    let keeper = Arc::new(keeper);
+    assert_eq!(shown(&keeper).as_deref(), Ok("token1"), "the first is waited for");
+    issuer.at(2880);
+    assert_eq!(shown(&keeper).as_deref(), Ok("token1"));
+    assert_eq!(shown(&keeper).as_deref(), Ok("token1"));
+    assert_eq!(issuer.asked(), 1, "not by a connection");
+    let begun = std::mem::take(&mut *works.lock());
+    assert_eq!(begun.len(), 1, "one for both");
+    begun.into_iter().for_each(|work| work());
+    assert_eq!(shown(&keeper).as_deref(), Ok("token2"));
+    issuer.at(2880 + 3600);
+    assert_eq!(shown(&keeper).as_deref(), Ok("token3"), "the old one has ended: it is waited for");
+}
+
+// A12
+#[test]
+fn connections_that_wait_together_share_one_answer_be_it_good_or_bad() {
+    let issuer = Arc::new(Issuer::default());
+    let keeper = Arc::new(issuer.keeper());
+    *issuer.is_out_of_order.lock() = true;
+    let noted = keeper.settled();
+    for _ in 0..5 {
+        let failure = keeper.token("broker-1", noted).expect_err("the issuer is out of order");
+        assert_eq!(failure.to_string(), "asking for a token: the issuer is out of order");
+    }
+    assert_eq!(issuer.asked(), 1);
+    *issuer.is_out_of_order.lock() = false;
+    let noted = keeper.settled();
+    for _ in 0..5 {
+        let token = keeper.token("broker-1", noted).expect("it is in order again");
+        assert_eq!(token.value().expose_text(), Some("token2"));
+    }
+    assert_eq!(issuer.asked(), 2);
+}
