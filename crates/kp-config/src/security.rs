@@ -16,7 +16,7 @@ mod tls;
 pub use msk_iam::{AwsRole, AwsSource, MskIam};
 pub use protocol::{Security, SecurityProtocol};
 pub use sasl::{Login, Sasl, TokenSource};
-pub use tls::{Identity, Store, StoreContent, Tls, TlsVersion, Trust};
+pub use tls::{DangerousTls, Identity, Store, StoreContent, Tls, TlsVersion, Trust};
 
 use crate::{ConfigError, ConfigWarning, ProducerConfig};
 
@@ -106,7 +106,7 @@ impl SecurityConfig {
             return Some("security.protocol is PLAINTEXT: nothing is encrypted, no client is authenticated");
         }
         let of_tokens = key.starts_with("sasl.oauthbearer.") || key.starts_with("sasl.login.");
-        if key.starts_with("ssl.") && !self.protocol.has_tls() {
+        if (key.starts_with("ssl.") || key.starts_with("kp.ssl.")) && !self.protocol.has_tls() {
             Some("security.protocol is SASL_PLAINTEXT: nothing is encrypted")
         } else if key.starts_with("sasl.") && !self.protocol.has_sasl() {
             Some("security.protocol is SSL: no user is authenticated")

@@ -86,8 +86,8 @@ pub use kp_accumulator::{
 #[doc(inline)]
 pub use kp_config as config;
 pub use kp_config::{
-    ConfigError, ConfigWarning, Credentials, CredentialsProvider, Identity, ProducerConfig, Sasl, Secret,
-    Security, Tls, TlsVersion, Token, TokenProvider, Trust,
+    ConfigError, ConfigWarning, Credentials, CredentialsProvider, DangerousTls, Identity, ProducerConfig,
+    Sasl, Secret, Security, Tls, TlsVersion, Token, TokenProvider, Trust,
 };
 pub use kp_network::{KafkaClient, SecurityStage};
 pub use kp_protocol::compression::Compression;

@@ -17,6 +17,13 @@ pub(super) fn of(tls: &Tls) -> Result<TlsSettings, TlsConfigError> {
         Some(Identity::Store(store)) => settings.identified_by_store(source(store)),
         _ => settings,
     };
+    settings = settings.trusting_directly(tls.trusts_directly());
+    if let Some(name) = tls.name_of_servers() {
+        settings = settings.server_name(name);
+    }
+    if !tls.checks_certificates() {
+        settings = settings.certificates_unchecked();
+    }
     Ok(if tls.checks_names() { settings } else { settings.names_unchecked() })
 }
 
