@@ -42,7 +42,7 @@ const HEAP: &str = "counting-allocator";
 
 /// The features of each crate that has any. A new one is added here on purpose, with its entry in the docs.
 const FEATURES: &[(&str, &[&str])] = &[
-    ("kp-cli", &["default", "sasl-msk-iam", "tls", "tls-graviola", "zstd"]),
+    ("kp-cli", &["default", "sasl-msk-iam", "tls", "tls-aws-lc", "tls-graviola", "zstd"]),
     ("kp-config", &["serde"]),
     ("kp-msk-iam", &["endpoints"]),
     ("kp-network", &["default", "tokio"]),
@@ -57,8 +57,12 @@ const FEATURES: &[(&str, &[&str])] = &[
             "serde",
             "snappy",
             "tls",
+            "tls-aws-lc",
             "tls-graviola",
+            "tls-java-stores",
+            "tls-keylog",
             "tls-no-provider",
+            "tls-webpki-roots",
             "tokio",
             "tracing",
             "zstd",
@@ -66,7 +70,7 @@ const FEATURES: &[(&str, &[&str])] = &[
     ),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
     ("kp-sim", &["default", "tcp", "tls"]),
-    ("kp-tls", &["graviola", "java-stores", "ring"]),
+    ("kp-tls", &["aws-lc", "graviola", "java-stores", "keylog", "ring", "webpki-roots"]),
 ];
 
 /// Crates whose normal tree, without default features, holds no runtime and no socket.

@@ -58,7 +58,9 @@ impl Cryptography {
         }
         let provider = match &self.provider {
             Some(provider) => Arc::clone(provider),
-            None if cfg!(any(feature = "tls", feature = "tls-graviola")) => kp_tls::default_provider()?,
+            None if cfg!(any(feature = "tls", feature = "tls-graviola", feature = "tls-aws-lc")) => {
+                kp_tls::default_provider()?
+            }
             None => {
                 let (key, value) = ("security.protocol", security.protocol.name());
                 return Err(ConfigError::FeatureOff { key, value, feature: "tls" }.into());
