@@ -133,7 +133,6 @@ impl Tls {
     }
 
     /// What makes connections less safe, by a name that stands out where it is read.
-    #[must_use]
     pub fn dangerous(self) -> DangerousTls {
         DangerousTls::over(self)
     }
