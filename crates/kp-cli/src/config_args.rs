@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::security_args::SecurityArgs;
+
 /// Where the producer's configuration comes from. A later source wins: file, -X, flags.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ConfigArgs {
@@ -19,6 +21,8 @@ pub(crate) struct ConfigArgs {
     /// The defaults of this Kafka version's producer (0.9)
     #[arg(long, value_name = "VERSION")]
     pub(crate) defaults: Option<String>,
+    #[command(flatten)]
+    pub(crate) security: SecurityArgs,
 }
 
 /// `KEY=VALUE`; the value may hold more of `=`.

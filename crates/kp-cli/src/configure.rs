@@ -23,6 +23,7 @@ pub(crate) fn producer_config(args: &ConfigArgs) -> Result<ProducerConfig, Confi
     if let Some(servers) = &args.bootstrap {
         config.set("bootstrap.servers", servers)?;
     }
+    args.security.apply(&mut config)?;
     Ok(config)
 }
 

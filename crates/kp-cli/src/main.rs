@@ -21,6 +21,7 @@ mod produce;
 mod prometheus;
 mod read;
 mod reader;
+mod security_args;
 
 use std::{
     fmt,

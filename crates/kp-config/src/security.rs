@@ -25,7 +25,7 @@ pub use oidc::{Assertion, AssertionAlgorithm, Oidc, OidcEndpoint, OidcGrant, Oid
 pub use protocol::{Security, SecurityProtocol};
 pub use refresh::TokenRefresh;
 pub use sasl::{Sasl, TokenSource};
-pub use tls::{Identity, Store, StoreContent, Tls, TlsVersion, Trust};
+pub use tls::{DangerousTls, Identity, Store, StoreContent, Tls, TlsVersion, Trust};
 pub use user_login::Login;
 
 use crate::{ConfigError, ConfigWarning, ProducerConfig};
@@ -123,7 +123,7 @@ impl SecurityConfig {
         }
         let of_tokens =
             ["sasl.oauthbearer.", "sasl.login.", "kp.oauth."].iter().any(|prefix| key.starts_with(prefix));
-        if key.starts_with("ssl.") && !self.protocol.has_tls() {
+        if (key.starts_with("ssl.") || key.starts_with("kp.ssl.")) && !self.protocol.has_tls() {
             Some("security.protocol is SASL_PLAINTEXT: nothing is encrypted")
         } else if key.starts_with("sasl.") && !self.protocol.has_sasl() {
             Some("security.protocol is SSL: no user is authenticated")

@@ -342,7 +342,7 @@ config! {
         "ssl.certificate.pem", Password, Null, Absent, Any, Tls, "This client's certificates themselves, as PEM.";
         "ssl.key.pem", Password, Null, Absent, Any, Tls, "This client's private key itself, as PEM.";
         "enable.ssl.certificate.verification", Boolean, Is("true"), Absent, Any,
-            OnlyAt("true", "no key switches the check of certificates off"),
+            OnlyAt("true", "no key switches the check of certificates off; `Tls::dangerous` does, in code"),
             "Whether the broker's certificate has to be signed by a trusted authority.";
         "broker.version.fallback", Text, Null, Absent,
             OneOf(&["0.9.0", "0.9.0.0", "0.9.0.1", "0.10.0", "0.10.0.0", "0.10.0.1"]), Works,
@@ -351,6 +351,12 @@ config! {
             "`0.9`: the defaults of the classic producer for delivery, for every key that is not set.";
         "kp.scram.max.iterations" as scram_max_iterations: u32, Int, Is("1000000"), Absent, AtLeast(4096), Sasl,
             "The most iterations of SCRAM that a broker may ask for; each costs processor time.";
+        "kp.ssl.keystore.alias", Text, Null, Absent, NonEmpty, Tls,
+            "The entry of a key store with several keys that this client shows.";
+        "kp.ssl.directly.trusted", Boolean, Is("true"), Absent, Any, Tls,
+            "Take a broker's certificate that stands in the trust store itself, byte for byte, whoever signed it, as Java does.";
+        "kp.ssl.reload.interval.ms" as ssl_reload_interval: Duration, Long, Is("60000"), Absent, AtLeast(0), Tls,
+            "How often the files of certificates and keys are looked at; changed ones are used by new connections. 0: never.";
         "kp.batch.growth.max.bytes" as batch_growth_max_bytes: usize, Int, Is("1000000"), AbsentActing("0"), AtLeast(0),
             Works,
             "How far the last batch of a partition may grow past `batch.size` while the partition may not send because its window is full; at most `max.request.size` by default; 0 is Java's strict way.";

@@ -49,9 +49,10 @@
 //! # Features
 //! `tokio` (default): the network over sockets; without it a client is handed to [`ProducerBuilder::client`], and
 //! neither a runtime nor a socket is in the tree. `gzip`, `snappy`, `lz4` (default) and `zstd` (needs a C compiler):
-//! codecs. `sasl-msk-iam`: the login to Amazon MSK. `sasl-gssapi`: Kerberos, experimental. `serde`: a configuration from a map. `futures`: [`AckStream`] as a `Stream`, and a
-//! `Sink` of records (`Producer::sink`). `tls`, `tls-graviola`, `tls-no-provider`: connections with TLS, by cryptography from ring (needs a
-//! C compiler), from graviola (needs none; x86-64 and aarch64), or of your own (`ProducerBuilder::crypto_provider`). `tls-java-stores` (part of the first two): Java's stores. `tracing`: a span for each
+//! codecs. `sasl-msk-iam`: the login to Amazon MSK. `sasl-gssapi`: Kerberos, experimental. `serde`: a configuration from a map. `futures`:
+//! [`AckStream`] as a `Stream`, and a `Sink` of records (`Producer::sink`). `tls`, `tls-graviola`, `tls-aws-lc`, `tls-no-provider`: connections
+//! with TLS, by cryptography from ring (needs a C compiler), from graviola (needs none; x86-64 and aarch64), from aws-lc-rs, or of your own
+//! (`ProducerBuilder::crypto_provider`). `tls-java-stores` (part of the first three): Java's stores. `tracing`: a span for each
 //! request and an event for each
 //! batch (level DEBUG, never for a record), and each of [`Producer::notices`] once (WARN); target `kp`.
 
@@ -86,8 +87,8 @@ pub use kp_accumulator::{
 #[doc(inline)]
 pub use kp_config as config;
 pub use kp_config::{
-    ConfigError, ConfigWarning, Credentials, CredentialsProvider, Identity, ProducerConfig, Sasl, Secret,
-    Security, Tls, TlsVersion, Token, TokenProvider, Trust,
+    ConfigError, ConfigWarning, Credentials, CredentialsProvider, DangerousTls, Identity, ProducerConfig,
+    Sasl, Secret, Security, Tls, TlsVersion, Token, TokenProvider, Trust,
 };
 pub use kp_network::{KafkaClient, SecurityStage};
 pub use kp_protocol::compression::Compression;

@@ -48,6 +48,8 @@ pub(crate) struct Facts {
     pub(crate) authorities: String,
     /// Such as "TLS 1.2 and 1.3".
     pub(crate) versions: &'static str,
+    /// What certificates have to be for, if not for the host.
+    pub(crate) server_name: Option<Box<str>>,
     /// Whether it has a certificate to show.
     pub(crate) has_identity: bool,
     /// That certificate.
@@ -100,6 +102,7 @@ impl TlsClient {
         let facts = Facts {
             authorities: "the authorities of the application's rustls::ClientConfig".into(),
             versions: "what the application's rustls::ClientConfig allows",
+            server_name: None,
             has_identity: config.client_auth_cert_resolver.has_certs(),
             own: None,
             warnings: Vec::new(),

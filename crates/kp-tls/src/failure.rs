@@ -62,7 +62,8 @@ fn advice(error: &Error, seen: Seen<'_>) -> Option<&'static str> {
              certificates between"
         }
         Error::InvalidCertificate(E::NotValidForNameContext { presented, .. }) if !presented.is_empty() => {
-            "connect by a name that is in it: bootstrap.servers, the broker's advertised.listeners"
+            "connect by a name that is in it (bootstrap.servers, the broker's advertised.listeners), or add the host to its \
+             subjectAltName"
         }
         Error::InvalidCertificate(E::BadSignature) => {
             "ssl.truststore.location or ssl.truststore.certificates has an old one?"
@@ -138,7 +139,7 @@ fn wrong_name(host: impl fmt::Display, presented: &[String]) -> String {
     if presented.len() > NAMES_SHOWN {
         names.push(format!("{} more", presented.len() - NAMES_SHOWN));
     }
-    format!("is not for {host}, but for {}: add {host} to its subjectAltName", names.join(", "))
+    format!("is not for {host}, but for {}", names.join(", "))
 }
 
 /// What an alert of the broker says.

@@ -3,7 +3,11 @@
 use crate::client::{Current, Facts};
 use crate::settings::{Identity, TlsSettings};
 use crate::shown_identity::ShownIdentity;
-use crate::{CertificateFacts, TlsConfigError, store, suites, verifier::Verifier};
+use crate::{
+    CertificateFacts, TlsConfigError, store, suites,
+    verifier::{Credulous, Verifier},
+};
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, client::WantsClientCert};
@@ -26,9 +30,13 @@ pub(crate) fn read(settings: &TlsSettings, provider: &CryptoProvider) -> Result<
         );
     }
     let algorithms = provider.signature_verification_algorithms;
-    let verifier = Verifier::new(roots, direct, algorithms, settings.names_are_checked);
     // Ours does what that of `rustls` does, and takes what is trusted itself.
-    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    let verifier: Arc<dyn ServerCertVerifier> = if settings.certificates_are_checked {
+        Arc::new(Verifier::new(roots, direct, algorithms, settings.names_are_checked))
+    } else {
+        Arc::new(Credulous::new(algorithms))
+    };
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     let (mut config, own) = match &settings.identity {
         None => (builder.with_no_client_auth(), None),
         Some(identity) => identified(builder, identity)?,
@@ -41,6 +49,7 @@ pub(crate) fn read(settings: &TlsSettings, provider: &CryptoProvider) -> Result<
     let facts = Facts {
         authorities: words,
         versions: settings.versions.shown(),
+        server_name: settings.server_name.as_deref().map(Into::into),
         has_identity: settings.identity.is_some(),
         own,
         warnings,
@@ -83,6 +92,10 @@ struct Trusted {
 }
 
 fn trusted(settings: &TlsSettings, warnings: &mut Vec<String>) -> Result<Trusted, TlsConfigError> {
+    if !settings.certificates_are_checked {
+        let words = "no authorities".to_owned();
+        return Ok(Trusted { roots: RootCertStore::empty(), direct: Vec::new(), words });
+    }
     let Some(source) = &settings.trusted else { return trusted_without_store(settings, warnings) };
     let mut roots = RootCertStore::empty();
     let certificates = store::authorities(source)?;

@@ -61,8 +61,9 @@ impl First {
 
 impl Session {
     pub(crate) fn new(client: &TlsClient, number: ConnectionNumber, host: &str) -> Result<Self, TlsFailure> {
-        let name = server_name(host).map_err(|text| TlsFailure::new(TlsFailureKind::Certificate, text))?;
         let current = client.current();
+        let host = current.facts.server_name.as_deref().unwrap_or(host);
+        let name = server_name(host).map_err(|text| TlsFailure::new(TlsFailureKind::Certificate, text))?;
         let mut connection = ClientConnection::new(Arc::clone(&current.config), name)
             .map_err(|error| TlsFailure::new(TlsFailureKind::Protocol, error.to_string()))?;
         connection.set_buffer_limit(Some(SEND_LIMIT));

@@ -15,6 +15,8 @@ pub struct TlsSettings {
     pub(crate) suites: Vec<String>,
     pub(crate) names_are_checked: bool,
     pub(crate) trusted_directly: bool,
+    pub(crate) certificates_are_checked: bool,
+    pub(crate) server_name: Option<String>,
 }
 
 /// The client's own certificate, with those of its authorities, and its key.
@@ -36,6 +38,8 @@ impl Default for TlsSettings {
             suites: Vec::new(),
             names_are_checked: true,
             trusted_directly: true,
+            certificates_are_checked: true,
+            server_name: None,
         }
     }
 }
@@ -98,6 +102,21 @@ impl TlsSettings {
     #[must_use]
     pub fn names_unchecked(mut self) -> Self {
         self.names_are_checked = false;
+        self
+    }
+
+    /// Takes any certificate for the broker's: whoever is on the way can play the broker. No key of the configuration asks
+    /// for it.
+    #[must_use]
+    pub fn certificates_unchecked(mut self) -> Self {
+        self.certificates_are_checked = false;
+        self
+    }
+
+    /// Certificates have to be for this name, and it is asked for, in the place of the host that is connected to.
+    #[must_use]
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
         self
     }
 

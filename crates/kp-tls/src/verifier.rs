@@ -1,9 +1,11 @@
 //! Whether a broker's certificate is believed: who signed it, when it is valid, and for which host; or whether it is itself
 //! in the trust store. What is refused says what the certificate was.
 
+mod credulous;
 mod direct;
 mod refused;
 
+pub(crate) use credulous::Credulous;
 pub(crate) use refused::Refused;
 
 use direct::Direct;

@@ -163,3 +163,42 @@ fn a_suite_that_is_left_out_is_warned_about() {
     assert!(told[0].starts_with("ssl.endpoint.identification.algorithm: the names"), "{told:?}");
     assert!(told[1].starts_with("ssl.cipher.suites: TLS_RSA_WITH_AES_128_CBC_SHA is left out"), "{told:?}");
 }
+
+// SE39, A10
+#[test]
+fn stores_of_java_are_opened_by_the_build_and_an_entry_is_named() {
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/kp-tls/tests/fixtures");
+    let built = |alias: &str, password: &str| {
+        let keys = format!("{fixtures}/two-keys.jks");
+        let pairs = [
+            ("security.protocol", "SSL"),
+            ("ssl.truststore.location", &format!("{fixtures}/trust.jks")),
+            ("ssl.truststore.password", "changeit"),
+            ("ssl.keystore.location", &keys),
+            ("ssl.keystore.password", password),
+            ("kp.ssl.keystore.alias", alias),
+        ];
+        kp_producer::Producer::builder(config("localhost:1", &pairs)).build().map(drop)
+    };
+    let wrong = built("none of them", "changeit").expect_err("there is no such entry").to_string();
+    assert!(wrong.contains("none of them") && wrong.contains("two-keys.jks"), "{wrong}");
+    let wrong = built("none of them", "wrong-secret").expect_err("the password is another").to_string();
+    assert!(wrong.starts_with("ssl.keystore") && !wrong.contains("wrong-secret"), "{wrong}");
+}
+
+// A14
+#[test]
+fn a_finished_configuration_of_rustls_takes_the_place_of_every_key() {
+    let authority = Authority::new("ours");
+    let listener = TlsListener::start(authority.broker("localhost", &[&TLS13], false));
+    let finished = authority.client();
+    let with = |pairs: &[(&str, &str)]| {
+        kp_producer::Producer::builder(config(&listener.bootstrap(), pairs)).rustls(finished.clone()).build()
+    };
+    let ssl = ("security.protocol", "SSL");
+    assert_eq!(delivered(&Producer::from(with(&[ssl]).expect("a good configuration"))), 0);
+    let twice = with(&[ssl, ("ssl.ca.location", "f")]).map(drop).expect_err("two places").to_string();
+    assert!(twice.starts_with("ssl.ca.location is set"), "{twice}");
+    let unused = with(&[]).map(drop).expect_err("nothing is encrypted").to_string();
+    assert!(unused.contains("say SSL or SASL_SSL"), "{unused}");
+}

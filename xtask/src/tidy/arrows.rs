@@ -45,7 +45,10 @@ const HEAP: &str = "counting-allocator";
 
 /// The features of each crate that has any. A new one is added here on purpose, with its entry in the docs.
 const FEATURES: &[(&str, &[&str])] = &[
-    ("kp-cli", &["default", "sasl-gssapi", "sasl-msk-iam", "sasl-oidc", "tls", "tls-graviola", "zstd"]),
+    (
+        "kp-cli",
+        &["default", "sasl-gssapi", "sasl-msk-iam", "sasl-oidc", "tls", "tls-aws-lc", "tls-graviola", "zstd"],
+    ),
     ("kp-config", &["serde"]),
     ("kp-msk-iam", &["endpoints"]),
     ("kp-network", &["default", "tokio"]),
@@ -62,9 +65,12 @@ const FEATURES: &[(&str, &[&str])] = &[
             "serde",
             "snappy",
             "tls",
+            "tls-aws-lc",
             "tls-graviola",
             "tls-java-stores",
+            "tls-keylog",
             "tls-no-provider",
+            "tls-webpki-roots",
             "tokio",
             "tracing",
             "zstd",

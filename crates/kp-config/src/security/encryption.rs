@@ -22,16 +22,19 @@ impl ProducerConfig {
             .trust(self.trust()?)
             .min_version(oldest)
             .max_version(newest)
-            .cipher_suites(self.list("ssl.cipher.suites"));
+            .cipher_suites(self.list("ssl.cipher.suites"))
+            .directly_trusted(self.typed("kp.ssl.directly.trusted")?);
         if let Some(identity) = self.identity()? {
             tls = tls.identity(identity);
         }
-        Ok(if self.names_are_checked()? { tls } else { tls.without_names() })
+        Ok(if self.names_are_checked()? { tls } else { tls.dangerous().accept_any_name() })
     }
 
     /// V11: what a typed call says is not said by keys, too.
     fn check_only_typed_tls(&self) -> Result<(), ConfigError> {
-        match self.set_values().find(|(info, _)| info.is_of_tls()) {
+        // How often files are looked at is not how connections are encrypted.
+        let says = |key: &str| key != "kp.ssl.reload.interval.ms";
+        match self.set_values().find(|(info, _)| info.is_of_tls() && says(info.key)) {
             None => Ok(()),
             Some((info, _)) => Err(ConfigError::conflict(
                 "V11",
@@ -78,6 +81,7 @@ impl ProducerConfig {
             (Some(store), None, None) => {
                 let password = self.secret("ssl.keystore.password")?;
                 let store = store.opened_by("ssl.keystore.password", password);
+                let store = store.with_alias(self.text("kp.ssl.keystore.alias"));
                 Ok(Some(Identity::Store(key_opened(store))))
             }
             (Some(store), Some(other), _) | (Some(store), None, Some(other)) => Err(both(&store, &other)),
@@ -141,6 +145,14 @@ impl ProducerConfig {
                 key: IDENTIFICATION,
                 message: "the names in certificates are not checked: any host with a certificate of a trusted authority \
                           can play the broker"
+                    .to_owned(),
+            });
+        }
+        if !tls.checks_certificates() {
+            warnings.push(ConfigWarning::Odd {
+                key: "security.protocol",
+                message: "Tls::dangerous: certificates are not checked: any host on the way can play the broker, and read \
+                          and change everything"
                     .to_owned(),
             });
         }

@@ -1,10 +1,12 @@
 //! How connections are encrypted: plain data. By typed calls, or out of the keys (`encryption.rs`).
 //! Owns: what is trusted, shown and spoken. Never: a file, a certificate, or the cryptography.
 
+mod dangerous;
 mod identity;
 mod store;
 mod trust;
 
+pub use dangerous::DangerousTls;
 pub use identity::Identity;
 pub use store::{Store, StoreContent};
 pub use trust::Trust;
@@ -49,7 +51,10 @@ pub struct Tls {
     min_version: TlsVersion,
     max_version: TlsVersion,
     cipher_suites: Vec<String>,
+    server_name: Option<String>,
+    directly_trusted: bool,
     checks_names: bool,
+    checks_certificates: bool,
 }
 
 impl Default for Tls {
@@ -60,7 +65,10 @@ impl Default for Tls {
             min_version: TlsVersion::V1_2,
             max_version: TlsVersion::V1_3,
             cipher_suites: Vec::new(),
+            server_name: None,
+            directly_trusted: true,
             checks_names: true,
+            checks_certificates: true,
         }
     }
 }
@@ -108,9 +116,25 @@ impl Tls {
         self
     }
 
-    pub(super) fn without_names(mut self) -> Self {
-        self.checks_names = false;
+    /// The name that every broker's certificate has to be for, and that brokers are asked for (SNI), in the place of the host
+    /// that is connected to: behind a tunnel or an address translation.
+    #[must_use]
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
         self
+    }
+
+    /// Whether a broker's certificate is taken if it stands in the trust store itself, byte for byte
+    /// (`kp.ssl.directly.trusted`). Without a call it is.
+    #[must_use]
+    pub fn directly_trusted(mut self, trusted: bool) -> Self {
+        self.directly_trusted = trusted;
+        self
+    }
+
+    /// What makes connections less safe, by a name that stands out where it is read.
+    pub fn dangerous(self) -> DangerousTls {
+        DangerousTls::over(self)
     }
 
     /// What is trusted.
@@ -135,6 +159,24 @@ impl Tls {
     #[must_use]
     pub fn suites(&self) -> &[String] {
         &self.cipher_suites
+    }
+
+    /// The name that certificates have to be for, if it is not that of the host.
+    #[must_use]
+    pub fn name_of_servers(&self) -> Option<&str> {
+        self.server_name.as_deref()
+    }
+
+    /// Whether a certificate that stands in the trust store is taken whoever signed it.
+    #[must_use]
+    pub fn trusts_directly(&self) -> bool {
+        self.directly_trusted
+    }
+
+    /// Whether a trusted authority has to have signed a broker's certificate.
+    #[must_use]
+    pub fn checks_certificates(&self) -> bool {
+        self.checks_certificates
     }
 
     /// Whether a broker's certificate has to be for the broker's name.

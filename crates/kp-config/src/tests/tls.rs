@@ -149,3 +149,28 @@ fn a_password_of_a_store_can_stand_elsewhere() {
     ]));
     assert_eq!(refusal.key(), Some("ssl.keystore.password"));
 }
+
+// A10
+#[test]
+fn keys_of_kp_say_which_entry_and_whether_a_certificate_is_trusted_itself() {
+    let own = tls(&[
+        ("ssl.keystore.location", "f"),
+        ("kp.ssl.keystore.alias", "me"),
+        ("kp.ssl.directly.trusted", "false"),
+    ]);
+    let Some(Identity::Store(store)) = own.shown() else { panic!("{own:?}") };
+    assert_eq!((store.alias(), own.trusts_directly()), (Some("me"), false));
+    assert!(tls(&[]).trusts_directly());
+    let every = |value| config(&with(&[("kp.ssl.reload.interval.ms", value)])).validate().unwrap().settings;
+    assert_eq!(every("0").ssl_reload_interval, std::time::Duration::ZERO);
+    assert!(warned(&[("kp.ssl.directly.trusted", "true")], "kp.ssl.directly.trusted").contains("PLAINTEXT"));
+}
+
+// A9
+#[test]
+fn only_a_call_that_is_named_dangerous_switches_the_check_of_certificates_off_and_it_is_told() {
+    let unsafe_tls = Tls::new().dangerous().accept_any_certificate();
+    let warnings = config(&[]).security(Security::tls(unsafe_tls)).check().unwrap();
+    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert!(told.iter().any(|words| words.contains("any host on the way can play the broker")), "{told:?}");
+}

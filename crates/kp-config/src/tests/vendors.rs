@@ -57,6 +57,45 @@ fn the_file_of_a_service_with_a_token_endpoint_is_read_as_it_is() {
 
 // A6
 #[test]
+fn files_of_services_with_certificates_are_read_as_they_are() {
+    let java = Trust::java_store("client.truststore.jks", "changeit");
+    for (text, trust, identity) in [
+        (
+            vendor!("aiven-mtls"),
+            java,
+            Some(Identity::pkcs12("client.keystore.p12", "changeit").key_password("changeit")),
+        ),
+        (vendor!("strimzi-scram"), Trust::java_store("/opt/kafka/cluster-ca/ca.p12", "changeit"), None),
+        (
+            vendor!("heroku"),
+            Trust::pem("-----BEGIN CERTIFICATE----- MIIB -----END CERTIFICATE-----"),
+            Some(Identity::pem(
+                "-----BEGIN CERTIFICATE----- MIIC -----END CERTIFICATE-----",
+                "-----BEGIN PRIVATE KEY----- MIIE -----END PRIVATE KEY-----",
+            )),
+        ),
+    ] {
+        let validated = read(text).validate().unwrap_or_else(|error| panic!("{error}"));
+        let tls = validated.settings.security.tls.clone().expect("it asks for TLS");
+        assert_eq!((tls.trusted(), tls.shown()), (&trust, identity.as_ref()), "{text}");
+        // Heroku's certificates are for no host.
+        assert_eq!(tls.checks_names(), !text.contains("algorithm=\n"), "{text}");
+        let secrets = format!("{validated:?}");
+        assert!(!secrets.contains("changeit") && !secrets.contains("MIIE"), "{secrets}");
+    }
+    let librdkafka = read(vendor!("librdkafka-mtls")).validate().unwrap_or_else(|error| panic!("{error}"));
+    let tls = librdkafka.settings.security.tls.expect("it asks for TLS");
+    assert_eq!(
+        tls.shown(),
+        Some(&Identity::pem_files("/etc/ssl/client.pem", "/etc/ssl/client.key").key_password("changeit"))
+    );
+    // The file with the password is not here.
+    let strimzi = read(vendor!("strimzi")).check().expect_err("its password stands in a file of its machine");
+    assert_eq!(strimzi.key(), Some("ssl.keystore.password"));
+}
+
+// A6
+#[test]
 fn files_without_tls_work_as_they_are() {
     for (text, expected) in [
         (vendor!("databricks-shaded"), Sasl::plain("alice", "alice-secret")),

@@ -46,9 +46,11 @@ impl Choices {
         let settings = validated.settings;
         let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(0u8));
         let mut seeds = Jitter::seeded(seed);
+        let client_id: Arc<str> = Arc::from(settings.client_id.as_str());
+        let notes = Arc::new(Notes::new(Arc::clone(&client_id)));
         let client = match self.client.take() {
             Some(client) => client,
-            None => default_client(&self, &settings, seeds.next_u64(), &mut validated.warnings)?,
+            None => default_client(&self, &settings, seeds.next_u64(), &notes, &mut validated.warnings)?,
         };
         // Last of what can fail: extensions that are configured have to be closed.
         let mut extensions = extensions(&self.config, &settings, self.interceptors, self.partitioner)?;
@@ -63,8 +65,7 @@ impl Choices {
             sender: Arc::clone(core.counters()),
             clock: Arc::clone(&self.clock),
         };
-        let client_id: Arc<str> = Arc::from(settings.client_id.as_str());
-        let measured = Measured::new(Arc::clone(&client_id), settings.metrics_recording_level, rooms);
+        let measured = Measured::new(client_id, settings.metrics_recording_level, rooms);
         let places = extensions.listener.queue().map(|queue| Arc::clone(&queue.places));
         let shared = Arc::new(Shared {
             accumulator,
@@ -74,7 +75,7 @@ impl Choices {
             limits: limits(&settings),
             extensions,
             measured: Arc::new(measured),
-            notes: Arc::new(Notes::new(client_id)),
+            notes,
             old_cluster: OldCluster::default(),
             ended: Ended::default(),
             link: Link::new(client.waker()),
@@ -179,6 +180,7 @@ fn default_client(
     _: &Choices,
     _: &Settings,
     _: u64,
+    _: &Arc<Notes>,
     _: &mut Vec<crate::config::ConfigWarning>,
 ) -> Result<Box<dyn KafkaClient>, BuildError> {
     Err(BuildError::NoClient)

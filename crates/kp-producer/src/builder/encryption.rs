@@ -4,11 +4,11 @@
 mod settings;
 
 use super::sockets::Sockets;
-use crate::config::{ConfigError, ConfigWarning, KEYS, ProducerConfig, SecurityConfig, Tls};
+use crate::config::{ConfigError, ConfigWarning, KEYS, ProducerConfig, SecurityConfig, Settings, Tls};
 use crate::error::BuildError;
 use kp_network::{KafkaClient, NetworkClient};
 use kp_tls::rustls::ClientConfig;
-use kp_tls::{CryptoProvider, TlsClient, TlsSelector};
+use kp_tls::{CryptoProvider, FileLooks, Reload, TlsClient, TlsSelector};
 use std::sync::Arc;
 
 /// What the builder was handed.
@@ -24,18 +24,26 @@ impl Cryptography {
     pub(super) fn network(
         &self,
         config: &ProducerConfig,
-        security: &SecurityConfig,
+        in_force: &Settings,
         sockets: Sockets,
         warnings: &mut Vec<ConfigWarning>,
     ) -> Result<Box<dyn KafkaClient>, BuildError> {
-        let Sockets { selector, network, clock } = sockets;
+        let Sockets { selector, network, clock, notes } = sockets;
+        let security = &in_force.security;
         let Some(tls) = &security.tls else {
             self.check_unused(security)?;
             return Ok(Box::new(NetworkClient::over(selector, network, clock)));
         };
         let client = self.client(config, security, tls)?;
         warnings.extend(client.warnings().iter().filter_map(|words| settings::warning(words)));
-        Ok(Box::new(NetworkClient::over(TlsSelector::new(selector, client), network, clock)))
+        let looks = FileLooks::every(in_force.ssl_reload_interval, Arc::clone(&clock), move |reload| {
+            if let Reload::Kept(error) = reload {
+                notes.notice(format!(
+                    "files of certificates changed and cannot be used, those of before stay in use: {error}"
+                ));
+            }
+        });
+        Ok(Box::new(NetworkClient::over(TlsSelector::new(selector, client).looking(looks), network, clock)))
     }
 
     fn client(
@@ -50,7 +58,9 @@ impl Cryptography {
         }
         let provider = match &self.provider {
             Some(provider) => Arc::clone(provider),
-            None if cfg!(any(feature = "tls", feature = "tls-graviola")) => kp_tls::default_provider()?,
+            None if cfg!(any(feature = "tls", feature = "tls-graviola", feature = "tls-aws-lc")) => {
+                kp_tls::default_provider()?
+            }
             None => {
                 let (key, value) = ("security.protocol", security.protocol.name());
                 return Err(ConfigError::FeatureOff { key, value, feature: "tls" }.into());

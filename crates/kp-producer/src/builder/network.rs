@@ -6,6 +6,7 @@ use super::settings::network_settings;
 use super::sockets::Sockets;
 use crate::config::{ConfigWarning, Settings};
 use crate::error::BuildError;
+use crate::observe::notes::Notes;
 use kp_network::{KafkaClient, TokioSelector};
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ pub(super) fn client(
     choices: &Choices,
     settings: &Settings,
     seed: u64,
+    notes: &Arc<Notes>,
     warnings: &mut Vec<ConfigWarning>,
 ) -> Result<Box<dyn KafkaClient>, BuildError> {
     let clock = Arc::clone(&choices.clock);
@@ -22,6 +24,6 @@ pub(super) fn client(
         let login = ProducerLogin::of(sasl, settings, seed, Arc::clone(&clock))?;
         network.sasl = Some(Arc::new(login.with_files()?));
     }
-    let sockets = Sockets { selector: TokioSelector::of(&network), network, clock };
-    choices.cryptography.network(&choices.config, &settings.security, sockets, warnings)
+    let sockets = Sockets { selector: TokioSelector::of(&network), network, clock, notes: Arc::clone(notes) };
+    choices.cryptography.network(&choices.config, settings, sockets, warnings)
 }

@@ -1,7 +1,7 @@
 //! In the place of `encryption`, in a build without it: who asks for TLS is told which feature to turn on.
 
 use super::sockets::Sockets;
-use crate::config::{ConfigError, ConfigWarning, ProducerConfig, SecurityConfig};
+use crate::config::{ConfigError, ConfigWarning, ProducerConfig, Settings};
 use crate::error::BuildError;
 use kp_network::{KafkaClient, NetworkClient};
 
@@ -14,11 +14,12 @@ impl Cryptography {
     pub(super) fn network(
         &self,
         _: &ProducerConfig,
-        security: &SecurityConfig,
+        settings: &Settings,
         sockets: Sockets,
         _: &mut Vec<ConfigWarning>,
     ) -> Result<Box<dyn KafkaClient>, BuildError> {
-        let Sockets { selector, network, clock } = sockets;
+        let Sockets { selector, network, clock, .. } = sockets;
+        let security = &settings.security;
         if security.protocol.has_tls() {
             let (key, value) = ("security.protocol", security.protocol.name());
             return Err(ConfigError::FeatureOff { key, value, feature: "tls" }.into());

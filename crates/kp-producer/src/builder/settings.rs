@@ -120,11 +120,16 @@ pub(super) fn bootstrap(settings: &Settings) -> Vec<BrokerAddress> {
 }
 
 pub(super) fn guarantees(settings: &Settings) -> Guarantees {
+    let tls = settings.security.tls.as_ref();
     Guarantees {
         ordered: settings.keeps_order(),
         no_duplicates: !settings.may_duplicate(),
         acks: settings.acks,
         survives_leader_loss: settings.acks == kp_protocol::Acks::All,
+        encrypted: tls.is_some(),
+        brokers_authenticated: tls.is_some_and(|tls| tls.checks_names() && tls.checks_certificates()),
+        client_authenticated: settings.security.sasl.is_some()
+            || tls.is_some_and(|tls| tls.shown().is_some()),
     }
 }
 
@@ -154,6 +159,25 @@ mod tests {
     fn accumulator(pairs: &[(&str, &str)]) -> AccumulatorSettings {
         let (settings, is_classic) = settings(pairs);
         accumulator_settings(&settings, is_classic, 0)
+    }
+
+    // A9
+    #[test]
+    fn what_security_promises_is_what_is_checked() {
+        let promised = |pairs: &[(&str, &str)]| {
+            let told = guarantees(&settings(pairs).0);
+            (told.encrypted, told.brokers_authenticated, told.client_authenticated)
+        };
+        assert_eq!(promised(&[]), (false, false, false));
+        let ssl = ("security.protocol", "SSL");
+        assert_eq!(promised(&[ssl]), (true, true, false));
+        assert_eq!(promised(&[ssl, ("ssl.endpoint.identification.algorithm", "")]), (true, false, false));
+        assert_eq!(promised(&[ssl, ("ssl.keystore.location", "f")]), (true, true, true));
+        let user = [("sasl.mechanism", "PLAIN"), ("sasl.username", "a"), ("sasl.password", "b")];
+        assert_eq!(
+            promised(&[&[("security.protocol", "SASL_PLAINTEXT")][..], &user].concat()),
+            (false, false, true)
+        );
     }
 
     // NC28

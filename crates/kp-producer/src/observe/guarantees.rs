@@ -19,4 +19,11 @@ pub struct Guarantees {
     pub acks: Acks,
     /// An acknowledged record survives the loss of its leader (given `min.insync.replicas` > 1 at the broker).
     pub survives_leader_loss: bool,
+    /// Connections are encrypted.
+    pub encrypted: bool,
+    /// A host that plays a broker is found out: by its certificate, whose signature and name are checked. With a configuration
+    /// of `rustls` that the program made it is that configuration's promise.
+    pub brokers_authenticated: bool,
+    /// Brokers are shown who this client is: by credentials, or by a certificate if they ask.
+    pub client_authenticated: bool,
 }

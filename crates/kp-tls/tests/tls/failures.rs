@@ -207,3 +207,22 @@ fn a_record_that_is_too_long_ends_the_handshake_at_once() {
     stage.wire(|wire| wire.to_client.extend_from_slice(&[0x16, 3, 3, 0xff, 0xff, 1, 2, 3]));
     refused(&mut stage, Kind::Protocol, &["no TLS that can be read"]);
 }
+
+// A9
+#[test]
+fn any_certificate_is_taken_by_who_asks_for_that_alone() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    for broker in [theirs.broker(&["another"]), ours.broker(&[])] {
+        let credulous = client(&ours.trusted().certificates_unchecked());
+        Stage::new(credulous, broker, "broker").shake().unwrap();
+    }
+}
+
+#[test]
+fn a_name_of_the_settings_takes_the_place_of_the_hosts() {
+    let authority = Authority::new();
+    let settings = authority.trusted().server_name("broker.inside");
+    Stage::new(client(&settings), authority.broker(&["broker.inside"]), "127.0.0.1").shake().unwrap();
+    let mut stage = Stage::new(client(&settings), authority.broker(&["127.0.0.1"]), "127.0.0.1");
+    refused(&mut stage, Kind::Certificate, &["is not for broker.inside, but for IpAddress(127.0.0.1)"]);
+}

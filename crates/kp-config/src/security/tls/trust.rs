@@ -13,6 +13,8 @@ pub enum Trust {
     /// The authorities of the system.
     #[default]
     System,
+    /// The authorities of Mozilla that are built in.
+    Webpki,
     /// These, and no others.
     Store(Store),
 }
@@ -22,6 +24,13 @@ impl Trust {
     #[must_use]
     pub fn system() -> Self {
         Self::System
+    }
+
+    /// The authorities of Mozilla that are built in, for images in which the system has none. They are as old as the program. A
+    /// producer needs the feature `tls-webpki-roots` for it.
+    #[must_use]
+    pub fn webpki() -> Self {
+        Self::Webpki
     }
 
     /// The certificates in a PEM file.

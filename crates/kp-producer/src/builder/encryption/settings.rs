@@ -1,23 +1,45 @@
 //! The plain data of the configuration as settings of TLS. Owns: nothing. Never: a file.
 
 use crate::config::{ConfigWarning, Identity, Store, StoreContent, Tls, TlsVersion, Trust};
-use kp_tls::{StoreSource, TlsConfigError, TlsSettings, TlsVersions};
+use crate::error::BuildError;
+use kp_tls::{StoreSource, TlsSettings, TlsVersions};
 
 /// As the room of TLS takes them.
-pub(super) fn of(tls: &Tls) -> Result<TlsSettings, TlsConfigError> {
+pub(super) fn of(tls: &Tls) -> Result<TlsSettings, BuildError> {
     let names: Vec<&str> = tls.versions().map(TlsVersion::name).collect();
     let mut settings = TlsSettings::new()
         .versions(TlsVersions::from_names(&names, None)?)
         .suites(tls.suites().iter().map(String::as_str));
-    if let Trust::Store(store) = tls.trusted() {
-        settings = settings.trusting(source(store));
-    }
+    settings = match tls.trusted() {
+        Trust::Store(store) => settings.trusting(source(store)),
+        Trust::Webpki => built_in(settings)?,
+        _ => settings,
+    };
     settings = match tls.shown() {
         Some(Identity::Parts { chain, key }) => settings.identified_by(source(chain), source(key)),
         Some(Identity::Store(store)) => settings.identified_by_store(source(store)),
         _ => settings,
     };
+    settings = settings.trusting_directly(tls.trusts_directly());
+    if let Some(name) = tls.name_of_servers() {
+        settings = settings.server_name(name);
+    }
+    if !tls.checks_certificates() {
+        settings = settings.certificates_unchecked();
+    }
     Ok(if tls.checks_names() { settings } else { settings.names_unchecked() })
+}
+
+#[cfg(feature = "tls-webpki-roots")]
+#[expect(clippy::unnecessary_wraps, reason = "without the feature it fails")]
+fn built_in(settings: TlsSettings) -> Result<TlsSettings, BuildError> {
+    Ok(settings.trusting_built_in())
+}
+
+#[cfg(not(feature = "tls-webpki-roots"))]
+fn built_in(_: TlsSettings) -> Result<TlsSettings, BuildError> {
+    let (key, value) = ("Trust", "webpki");
+    Err(crate::config::ConfigError::FeatureOff { key, value, feature: "tls-webpki-roots" }.into())
 }
 
 fn source(store: &Store) -> StoreSource {
