@@ -4,7 +4,7 @@
 //! script, for the simulated cluster of `kp-sim`, or for another network stack. Object-safe, not async, no
 //! sockets and no runtime in this file.
 
-use crate::{NetworkSnapshot, OldKafka, OtherProtocol, SecurityFailure, SetupStage};
+use crate::{NetworkSnapshot, OldKafka, OtherProtocol, SecurityFailure, SetupStage, TlsFailure};
 use bytes::Bytes;
 use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, Segments};
 use std::fmt;
@@ -109,6 +109,9 @@ pub enum DisconnectReason {
     ConnectFailed(Arc<str>),
     /// Not ready within `socket.connection.setup.timeout.ms`; the step that was not done.
     SetupTimeout(SetupStage),
+    /// The connection could not be encrypted, or the broker refused this client's certificate. Tried again after the
+    /// backoff, as anything else.
+    Tls(TlsFailure),
     /// One end refused to authenticate the other. Tried again after the backoff, as anything else.
     AuthenticationFailed(Arc<SecurityFailure>),
     /// The broker closed it.
@@ -134,6 +137,7 @@ impl DisconnectReason {
     #[must_use]
     pub fn security(&self) -> Option<&Arc<SecurityFailure>> {
         match self {
+            Self::Tls(failure) => Some(failure.security()),
             Self::AuthenticationFailed(failure) => Some(failure),
             Self::Unresolved(_)
             | Self::ConnectFailed(_)
@@ -164,6 +168,7 @@ impl fmt::Display for DisconnectReason {
             Self::SetupTimeout(stage) => {
                 write!(f, "not ready in time (socket.connection.setup.timeout.ms): {stage}")
             }
+            Self::Tls(failure) => failure.security().fmt(f),
             Self::AuthenticationFailed(failure) => failure.fmt(f),
             Self::ClosedByBroker => f.write_str("connection lost: closed by the broker"),
             Self::Lost(words) => write!(f, "connection lost: {words}"),

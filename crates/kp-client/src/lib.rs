@@ -10,6 +10,7 @@ mod network_counters;
 mod nodes;
 mod other_protocol;
 mod security;
+mod tls_failure;
 
 pub use kafka_client::{
     ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Reached, Readiness, Refused,
@@ -20,3 +21,4 @@ pub use network_counters::{NetworkCounters, NetworkSnapshot, NodeCounters};
 pub use nodes::{ClientNodes, Nodes};
 pub use other_protocol::OtherProtocol;
 pub use security::{SecurityFailure, SecurityStage, SetupStage};
+pub use tls_failure::{TlsFailure, TlsFailureKind};

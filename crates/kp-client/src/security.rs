@@ -9,6 +9,8 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SecurityStage {
+    /// The connection was being encrypted (TLS).
+    TlsHandshake,
     /// There was nothing to authenticate with: the credentials cannot be used.
     Credentials,
     /// The mechanism was chosen (SaslHandshake).
@@ -22,6 +24,7 @@ pub enum SecurityStage {
 impl fmt::Display for SecurityStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::TlsHandshake => "TLS handshake",
             Self::Credentials => "credentials",
             Self::SaslHandshake => "SASL handshake",
             Self::SaslToken => "SASL authentication",
@@ -67,6 +70,12 @@ impl SecurityFailure {
     pub fn with_advice(mut self, advice: Option<&'static str>) -> Self {
         self.advice = advice;
         self
+    }
+
+    /// What is wrong, without the step and the advice.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        &self.words
     }
 
     /// Which step failed.
@@ -115,6 +124,8 @@ pub enum SetupStage {
     Resolving,
     /// The socket was being connected.
     Connecting,
+    /// The connection was being encrypted.
+    TlsHandshake,
     /// ApiVersions was unanswered.
     Versions,
     /// SaslHandshake was unanswered.
@@ -133,7 +144,7 @@ impl SetupStage {
     #[must_use]
     pub fn unanswered(self) -> Option<ApiKey> {
         match self {
-            Self::Resolving | Self::Connecting | Self::SaslWork => None,
+            Self::Resolving | Self::Connecting | Self::TlsHandshake | Self::SaslWork => None,
             Self::Versions => Some(ApiKey::ApiVersions),
             Self::SaslHandshake => Some(ApiKey::SaslHandshake),
             Self::SaslToken { .. } => Some(ApiKey::SaslAuthenticate),
@@ -146,6 +157,7 @@ impl fmt::Display for SetupStage {
         match self {
             Self::Resolving => f.write_str("the name was not looked up"),
             Self::Connecting => f.write_str("the socket was not connected"),
+            Self::TlsHandshake => f.write_str("the TLS handshake was not over"),
             Self::Versions => f.write_str("no answer to ApiVersions"),
             Self::SaslHandshake => f.write_str("no answer to SaslHandshake"),
             Self::SaslToken { number } => write!(f, "no answer to SASL token {number}"),

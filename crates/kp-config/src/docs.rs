@@ -30,7 +30,8 @@ const RULES: &[(&str, &str)] = &[
     ("V7", "`partitioner.rack.aware=true` needs a `client.rack`"),
     (
         "V8",
-        "keys and certificates in the configuration itself are PEM, and exclude the location and the password of their store",
+        "keys and certificates in the configuration itself are PEM, and exclude the location and the password of their store; a certificate comes with its key, a password with its store; \
+         there is one place for each, and one version of TLS at least",
     ),
     ("V9", "an OAuth assertion is a file, or has a private key and the claims `aud`, `iss` and `sub`"),
     ("V10", "`acks=0` gives up idempotence and the outcome of each record: a warning"),
@@ -51,7 +52,7 @@ pub fn render_markdown() -> String {
          The column 0.9 tells what the classic producer had: *same*, *absent*, or another default; \
          `kp.defaults=0.9` (or `ProducerConfig::kafka_0_9()`) takes that column for every key that is not set, \
          security excepted.\n\n\
-         State: **works** takes effect · **works with SASL**: with `security.protocol=SASL_…`, and a warning without · **fixed at** a value: kp behaves like that, another value is a warning · \
+         State: **works** takes effect · **works with SASL**: with `security.protocol=SASL_…`, and a warning without · **works with TLS**: with `SSL` or `SASL_SSL`, in the same way · **fixed at** a value: kp behaves like that, another value is a warning · \
          **refused**, **refused unless** a value: an error, because ignoring the key would weaken security, delivery \
          or order · **not yet**, **not planned**, **JVM only**, **gone**: a warning. An unknown key is a warning \
          that names the nearest known one. `ci` = in any case.\n",
@@ -71,10 +72,9 @@ pub fn render_markdown() -> String {
             other => other.to_string(),
         };
         let state = match info.state {
-            State::Works | State::Sasl => info.state.name().to_owned(),
+            State::Works | State::Sasl | State::Tls => info.state.name().to_owned(),
             State::FixedAt(value, note) => format!("fixed at `{value}`: {note}"),
             State::OnlyAt(value, note) => format!("refused unless `{value}`: {note}"),
-            State::Except(values, note) => format!("works, but for {}: {note}", values.join(", ")),
             state => format!("{}: {}", state.name(), state.note()),
         };
         let _ = writeln!(
@@ -104,6 +104,7 @@ mod tests {
             include_str!("adjust.rs"),
             include_str!("idempotence.rs"),
             include_str!("partitioning.rs"),
+            include_str!("security/encryption.rs"),
             include_str!("security/login.rs"),
             include_str!("security/mechanism.rs"),
             include_str!("security/protocol.rs"),

@@ -184,14 +184,14 @@ pub enum State {
     /// kp behaves as this value says. Another value is an error with the note, because ignoring it would
     /// weaken security, delivery or order.
     OnlyAt(&'static str, &'static str),
-    /// It takes effect. These values are an error with the note, because ignoring them would weaken security.
-    Except(&'static [&'static str], &'static str),
     /// Known, of no effect yet: a warning with the note.
     NotYet(&'static str),
     /// Known, and refused whenever it is set: ignoring it would weaken security, delivery or order.
     Refused(&'static str),
     /// It takes effect with SASL (`security.protocol=SASL_…`) and its mechanism; without, it is a warning.
     Sasl,
+    /// It takes effect with TLS (`security.protocol=SSL` or `SASL_SSL`); without, it is a warning.
+    Tls,
     /// Part of TLS or SASL that is not there yet. Without the protocol or the mechanism that it belongs to it is of no
     /// effect (in Java neither): a warning. With it, an error with the note.
     Security(&'static str),
@@ -210,7 +210,7 @@ impl State {
         match self {
             Self::Works => "works",
             Self::Sasl => "works with SASL",
-            Self::Except(..) => "works in part",
+            Self::Tls => "works with TLS",
             Self::FixedAt(..) => "fixed",
             Self::OnlyAt(..) => "refused if different",
             Self::NotYet(_) | Self::Security(_) => "not yet",
@@ -221,14 +221,13 @@ impl State {
         }
     }
 
-    /// What the state adds: when it comes, what kp does or offers in its place. Empty for [`State::Works`] and [`State::Sasl`].
+    /// What the state adds: when it comes, what kp does or offers in its place. Empty for what takes effect.
     #[must_use]
     pub const fn note(&self) -> &'static str {
         match self {
-            Self::Works | Self::Sasl => "",
+            Self::Works | Self::Sasl | Self::Tls => "",
             Self::FixedAt(_, note)
             | Self::OnlyAt(_, note)
-            | Self::Except(_, note)
             | Self::NotYet(note)
             | Self::Refused(note)
             | Self::Security(note)
@@ -243,6 +242,11 @@ impl KeyInfo {
     /// Whether the key belongs to TLS or SASL, whose defaults are today's in both profiles.
     pub(crate) fn is_security(&self) -> bool {
         self.key.starts_with("ssl.") || self.key.starts_with("sasl.") || self.key.starts_with("security.")
+    }
+
+    /// Whether the key says how connections are encrypted.
+    pub(crate) fn is_of_tls(&self) -> bool {
+        self.key.starts_with("ssl.") || self.key.starts_with("kp.ssl.")
     }
 
     /// What a value may be, in words: type and range, as in the error for a bad value.

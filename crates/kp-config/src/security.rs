@@ -3,6 +3,7 @@
 //! said what kp does not have yet. Never: a connection, and a secret in a text.
 
 mod aws_options;
+mod encryption;
 mod login;
 mod mechanism;
 mod msk_iam;
@@ -10,10 +11,12 @@ mod placeholder;
 mod protocol;
 mod rules;
 mod sasl;
+mod tls;
 
 pub use msk_iam::{AwsRole, AwsSource, MskIam};
 pub use protocol::{Security, SecurityProtocol};
 pub use sasl::{Login, Sasl, TokenSource};
+pub use tls::{Identity, Store, StoreContent, Tls, TlsVersion, Trust};
 
 use crate::{ConfigError, ConfigWarning, ProducerConfig};
 
@@ -25,6 +28,8 @@ pub struct SecurityConfig {
     pub protocol: SecurityProtocol,
     /// What the client authenticates with; there if, and only if, the protocol has SASL.
     pub sasl: Option<Sasl>,
+    /// What connections are encrypted with; there if, and only if, the protocol has TLS.
+    pub tls: Option<Tls>,
 }
 
 impl ProducerConfig {
@@ -32,10 +37,8 @@ impl ProducerConfig {
     pub(crate) fn check_security(&self) -> Result<SecurityConfig, ConfigError> {
         let protocol = self.security_protocol()?;
         let sasl = if protocol.has_sasl() { Some(self.check_sasl(protocol)?) } else { None };
-        if protocol.has_tls() {
-            self.check_stores()?;
-        }
-        Ok(SecurityConfig { protocol, sasl })
+        let tls = if protocol.has_tls() { Some(self.check_tls()?) } else { None };
+        Ok(SecurityConfig { protocol, sasl, tls })
     }
 
     /// Whether `key` names a class of a JVM whose work kp does: the login is AWS's, out of the keys.
@@ -51,8 +54,8 @@ impl ProducerConfig {
         let is_named = self.is_set("security.protocol");
         let typed = match (self.typed_security(), self.typed_sasl()) {
             (None, None) => return Ok(named),
-            (Some(_), None) => SecurityProtocol::Plaintext,
-            (Some(_), Some(_)) => SecurityProtocol::SaslPlaintext,
+            (Some(security), None) => security.protocol(false),
+            (Some(security), Some(_)) => security.protocol(true),
             (None, Some(_)) if named.has_sasl() => return Ok(named),
             (None, Some(_)) => {
                 return Err(ConfigError::conflict(

@@ -15,13 +15,13 @@ use crate::{
     key::DefaultValue::{Is, Null, Required},
     key::KeyInfo,
     key::KeyType::{Boolean, Class, Double, Int, List, Long, Password, Short, Text},
-    key::State::{Except, FixedAt, Gone, Jvm, NotPlanned, NotYet, OnlyAt, Refused, Sasl, Security, Works},
+    key::State::{FixedAt, Gone, Jvm, NotPlanned, NotYet, OnlyAt, Refused, Sasl, Security, Tls, Works},
     key::Valid::{Any, AtLeast, Between, BetweenOr, Fraction, NonEmpty, NonEmptyList, OneOf, OneOfAnyCase},
     partitioning::PartitionerClass,
 };
 
 const TRANSACTIONS: &str = "transactions come with a later version";
-const TLS: &str = "TLS comes with a later version";
+const TLS: &str = "rustls is what encrypts";
 const ENDPOINT: &str = "asking a token endpoint comes with a later version";
 const TOKENS: &str = "each connection gets a token of its own; nothing is refreshed";
 const KERBEROS: &str = "Kerberos comes with a later version";
@@ -239,28 +239,28 @@ config! {
     }
     "Security: protocol and TLS" {
         "security.protocol", Text, Is("PLAINTEXT"), Same, OneOfAnyCase(&["SASL_SSL", "PLAINTEXT", "SSL", "SASL_PLAINTEXT"]),
-            Except(&["SSL", "SASL_SSL"], TLS),
+            Works,
             "Whether the client is authenticated (`SASL_…`), and whether connections are encrypted (`SSL`, `SASL_SSL`).";
-        "ssl.protocol", Text, Is("TLSv1.3"), Was("TLS"), Any, Jvm(TLS), "The newest TLS version allowed.";
-        "ssl.enabled.protocols", List, Is("TLSv1.2,TLSv1.3"), Was("TLSv1.2,TLSv1.1,TLSv1"), Any, Security(TLS), "The TLS versions offered.";
-        "ssl.cipher.suites", List, Is(""), WasNull, Any, Security(TLS), "The cipher suites offered; none named: all that are sound.";
-        "ssl.endpoint.identification.algorithm", Text, Is("https"), WasNull, Any, Security(TLS),
+        "ssl.protocol", Text, Is("TLSv1.3"), Was("TLS"), Any, Tls, "The newest TLS version allowed.";
+        "ssl.enabled.protocols", List, Is("TLSv1.2,TLSv1.3"), Was("TLSv1.2,TLSv1.1,TLSv1"), Any, Tls, "The TLS versions offered.";
+        "ssl.cipher.suites", List, Is(""), WasNull, Any, Tls, "The cipher suites offered; none named: all that are sound.";
+        "ssl.endpoint.identification.algorithm", Text, Is("https"), WasNull, Any, Tls,
             "`https` checks that the certificate is the host's; empty checks nothing.";
-        "ssl.provider", Text, Null, Same, Any, Jvm("kp will use rustls"), "The TLS implementation of a JVM.";
+        "ssl.provider", Text, Null, Same, Any, Jvm(TLS), "The TLS implementation of a JVM.";
         "ssl.secure.random.implementation", Text, Null, Absent, Any, Jvm("the system's generator is used"), "The random generator of a JVM.";
-        "ssl.keymanager.algorithm", Text, Is("SunX509"), Same, Any, Jvm("kp will use rustls"), "A JVM's key manager.";
-        "ssl.trustmanager.algorithm", Text, Is("PKIX"), Same, Any, Jvm("kp will use rustls"), "A JVM's trust manager.";
-        "ssl.engine.factory.class", Class, Null, Absent, Any, Jvm("kp will take a finished TLS configuration"), "Who makes TLS engines.";
-        "ssl.keystore.type", Text, Is("JKS"), Same, Any, Security(TLS), "The format of the key store; PEM and PKCS12 exist outside Java too.";
-        "ssl.keystore.location", Text, Null, Same, Any, Security(TLS), "The file with this client's own key and certificates.";
-        "ssl.keystore.password", Password, Null, Same, Any, Security(TLS), "Opens the key store.";
-        "ssl.key.password", Password, Null, Same, Any, Security(TLS), "Opens the private key.";
-        "ssl.keystore.key", Password, Null, Absent, Any, Security(TLS), "The private key itself, as PEM.";
-        "ssl.keystore.certificate.chain", Password, Null, Absent, Any, Security(TLS), "The certificates of that key themselves, as PEM.";
-        "ssl.truststore.type", Text, Is("JKS"), Same, Any, Security(TLS), "The format of the trust store.";
-        "ssl.truststore.location", Text, Null, Same, Any, Security(TLS), "The file with the authorities to trust; unset: the system's.";
-        "ssl.truststore.password", Password, Null, Same, Any, Security(TLS), "Opens the trust store.";
-        "ssl.truststore.certificates", Password, Null, Absent, Any, Security(TLS), "The authorities themselves, as PEM.";
+        "ssl.keymanager.algorithm", Text, Is("SunX509"), Same, Any, Jvm(TLS), "A JVM's key manager.";
+        "ssl.trustmanager.algorithm", Text, Is("PKIX"), Same, Any, Jvm(TLS), "A JVM's trust manager.";
+        "ssl.engine.factory.class", Class, Null, Absent, Any, Jvm("hand a configuration of rustls to the producer's builder"), "Who makes TLS engines.";
+        "ssl.keystore.type", Text, Is("JKS"), Same, Any, Tls, "The format of the key store; PEM and PKCS12 exist outside Java too.";
+        "ssl.keystore.location", Text, Null, Same, Any, Tls, "The file with this client's own key and certificates.";
+        "ssl.keystore.password", Password, Null, Same, Any, Tls, "Opens the key store.";
+        "ssl.key.password", Password, Null, Same, Any, Tls, "Opens the private key.";
+        "ssl.keystore.key", Password, Null, Absent, Any, Tls, "The private key itself, as PEM.";
+        "ssl.keystore.certificate.chain", Password, Null, Absent, Any, Tls, "The certificates of that key themselves, as PEM.";
+        "ssl.truststore.type", Text, Is("JKS"), Same, Any, Tls, "The format of the trust store.";
+        "ssl.truststore.location", Text, Null, Same, Any, Tls, "The file with the authorities to trust; unset: the system's.";
+        "ssl.truststore.password", Password, Null, Same, Any, Tls, "Opens the trust store.";
+        "ssl.truststore.certificates", Password, Null, Absent, Any, Tls, "The authorities themselves, as PEM.";
     }
     "Security: SASL" {
         "sasl.mechanism", Text, Is("GSSAPI"), Absent, Any, Sasl, "How the client proves who it is: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, AWS_MSK_IAM.";
@@ -329,9 +329,15 @@ config! {
         "sasl.username", Text, Null, Absent, Any, Sasl, "The user of PLAIN and SCRAM, in place of `sasl.jaas.config`.";
         "sasl.password", Password, Null, Absent, Any, Sasl, "The password of PLAIN and SCRAM, in place of `sasl.jaas.config`.";
         "sasl.mechanisms", Text, Null, Absent, Any, Sasl, "librdkafka's name of `sasl.mechanism`.";
-        "ssl.ca.location", Text, Null, Absent, Any, Security(TLS), "PEM file with the authorities to trust.";
-        "ssl.certificate.location", Text, Null, Absent, Any, Security(TLS), "PEM file with this client's certificates.";
-        "ssl.key.location", Text, Null, Absent, Any, Security(TLS), "PEM file with this client's private key.";
+        "ssl.ca.location", Text, Null, Absent, Any, Tls, "PEM file with the authorities to trust.";
+        "ssl.certificate.location", Text, Null, Absent, Any, Tls, "PEM file with this client's certificates.";
+        "ssl.key.location", Text, Null, Absent, Any, Tls, "PEM file with this client's private key.";
+        "ssl.ca.pem", Password, Null, Absent, Any, Tls, "The authorities to trust themselves, as PEM.";
+        "ssl.certificate.pem", Password, Null, Absent, Any, Tls, "This client's certificates themselves, as PEM.";
+        "ssl.key.pem", Password, Null, Absent, Any, Tls, "This client's private key itself, as PEM.";
+        "enable.ssl.certificate.verification", Boolean, Is("true"), Absent, Any,
+            OnlyAt("true", "no key switches the check of certificates off"),
+            "Whether the broker's certificate has to be signed by a trusted authority.";
         "broker.version.fallback", Text, Null, Absent,
             OneOf(&["0.9.0", "0.9.0.0", "0.9.0.1", "0.10.0", "0.10.0.0", "0.10.0.1"]), Works,
             "Take every broker to be of this version and do not ask it what it speaks. Unset: kp asks, and finds out a 0.9 cluster by itself; but the question can cost such brokers requests of other clients.";

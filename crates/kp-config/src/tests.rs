@@ -7,6 +7,7 @@ mod rules;
 mod secrets;
 mod security;
 mod table;
+mod tls;
 mod vendors;
 
 use crate::*;

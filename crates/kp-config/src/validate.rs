@@ -58,6 +58,7 @@ impl ProducerConfig {
         let (idempotence, promise) = idempotence::decide(self)?;
         let mut warnings: Vec<ConfigWarning> = promise.into_iter().collect();
         security.warn(&mut warnings);
+        self.warn_of_tls(&security, &mut warnings);
         self.check_states(&security, &mut warnings)?;
         self.check_rack()?;
 
@@ -139,20 +140,21 @@ impl ProducerConfig {
             match info.state {
                 State::Works => {}
                 State::FixedAt(fixed, _) | State::OnlyAt(fixed, _) if at(fixed) => {}
-                State::Except(values, _) if !values.iter().any(|refused| at(refused)) => {}
-                State::Except(_, note) | State::OnlyAt(_, note) | State::Refused(note) => {
+                State::OnlyAt(_, note) | State::Refused(note) => {
                     return Err(ConfigError::NotImplemented { key, value: value.to_string(), note });
                 }
                 State::FixedAt(_, note) | State::NotYet(note) | State::NotPlanned(note) => {
                     warnings.push(ConfigWarning::NotImplemented { key, note });
                 }
-                State::Sasl | State::Security(_) => match (security.why_without_effect(key), info.state) {
-                    (Some(because), _) => warnings.push(ConfigWarning::NoEffect { key, because }),
-                    (None, State::Security(note)) => {
-                        return Err(ConfigError::NotImplemented { key, value: value.to_string(), note });
+                State::Sasl | State::Tls | State::Security(_) => {
+                    match (security.why_without_effect(key), info.state) {
+                        (Some(because), _) => warnings.push(ConfigWarning::NoEffect { key, because }),
+                        (None, State::Security(note)) => {
+                            return Err(ConfigError::NotImplemented { key, value: value.to_string(), note });
+                        }
+                        (None, _) => {}
                     }
-                    (None, _) => {}
-                },
+                }
                 State::Jvm(_) if self.is_handler_in_force(security, key) => {}
                 State::Jvm(offers) => {
                     warnings.push(ConfigWarning::JvmOnly { key: key.to_owned(), offers });

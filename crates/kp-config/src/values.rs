@@ -81,6 +81,14 @@ impl ProducerConfig {
         })
     }
 
+    /// The entries of a list key, or of its default.
+    pub(crate) fn list(&self, key: &str) -> Vec<String> {
+        match self.get(key) {
+            Some(Value::List(entries)) => entries,
+            _ => Vec::new(),
+        }
+    }
+
     /// The value of a key of text; `None` if it has neither a value nor a default.
     pub(crate) fn text(&self, key: &str) -> Option<String> {
         match self.get(key) {

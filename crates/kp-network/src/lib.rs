@@ -25,7 +25,7 @@ pub use self::tokio::{TokioClient, TokioSelector};
 pub use kp_client::{
     ClientNodes, ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkCounters,
     NetworkSnapshot, NodeCounters, Nodes, OldKafka, OtherProtocol, Reached, Readiness, Refused,
-    SecurityFailure, SecurityStage, SetupStage, WaitReason, Written,
+    SecurityFailure, SecurityStage, SetupStage, TlsFailure, TlsFailureKind, WaitReason, Written,
 };
 /// What a set-up with SASL is made of.
 pub use kp_sasl::{
@@ -33,5 +33,5 @@ pub use kp_sasl::{
 };
 pub use network_client::NetworkClient;
 pub use sasl::{SaslCredentials, SaslLogin, SaslProvider};
-pub use selectable::{Dial, Selectable, SelectorEvent, Wait};
+pub use selectable::{ConnectError, Dial, Selectable, SelectorEvent, Wait};
 pub use settings::NetworkSettings;

@@ -3,9 +3,10 @@
 //!
 //! Owned by one [`NetworkClient`](crate::NetworkClient) and called from its thread only.
 
-use crate::ConnectionNumber;
+use crate::{ConnectionNumber, TlsFailure};
 use bytes::BytesMut;
 use kp_sasl::{Work, Worked};
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,6 +45,39 @@ impl<'a> Dial<'a> {
     }
 }
 
+/// Why a connection could not be made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The system's words.
+    Io(io::Error),
+    /// It could not be encrypted.
+    Tls(TlsFailure),
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<TlsFailure> for ConnectError {
+    fn from(failure: TlsFailure) -> Self {
+        Self::Tls(failure)
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Tls(failure) => failure.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
 /// What a turn found.
 #[derive(Debug)]
 pub enum SelectorEvent {
@@ -54,6 +88,11 @@ pub enum SelectorEvent {
         /// Its addresses in the resolver's order, or the resolver's words.
         result: Result<Vec<SocketAddr>, Arc<str>>,
     },
+    /// The socket is connected, and the connection is being encrypted. Only from selectors that encrypt.
+    Encrypting {
+        /// The number it was dialled with.
+        number: ConnectionNumber,
+    },
     /// A connection is made: it can be read and written.
     Connected {
         /// The number it was dialled with.
@@ -63,8 +102,8 @@ pub enum SelectorEvent {
     ConnectFailed {
         /// The number it was dialled with, which is not used again.
         number: ConnectionNumber,
-        /// The system's words, for a message.
-        error: io::Error,
+        /// Why.
+        error: ConnectError,
     },
     /// [`Selectable::read`] may give bytes again.
     Readable {
@@ -91,6 +130,7 @@ impl SelectorEvent {
     pub fn number(&self) -> ConnectionNumber {
         match self {
             Self::Resolved { number, .. }
+            | Self::Encrypting { number }
             | Self::Connected { number }
             | Self::ConnectFailed { number, .. }
             | Self::Readable { number }
@@ -120,7 +160,7 @@ pub trait Selectable: Send {
     fn write(&mut self, number: ConnectionNumber, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
 
     /// Appends what is there to `into`, within its spare capacity; never blocks. `Ready(Ok(0))` = the other side
-    /// has closed.
+    /// has closed. A selector that encrypts puts a [`TlsFailure`] into the error if it comes to one.
     fn read(&mut self, number: ConnectionNumber, into: &mut BytesMut) -> Poll<io::Result<usize>>;
 
     /// Does work of a connection's mechanism, on a thread where it may take long or block, and never here;
@@ -133,6 +173,11 @@ pub trait Selectable: Send {
     /// Waits, and says what is ready. Answers whether the waker was woken since the last time.
     /// May return early with nothing; may be late by 2 ms.
     fn poll(&mut self, wait: Wait, events: &mut Vec<SelectorEvent>) -> bool;
+
+    /// Whether its connections are encrypted.
+    fn is_encrypted(&self) -> bool {
+        false
+    }
 
     /// Ends a waiting [`poll`](Self::poll), or the next one, from any thread.
     fn waker(&self) -> Waker;

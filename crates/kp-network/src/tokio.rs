@@ -46,8 +46,6 @@ impl TokioClient {
     /// A client that holds its settings only, until the first `poll`. `clock` must show the system's monotonic time.
     #[must_use]
     pub fn new(settings: NetworkSettings, clock: Arc<dyn Clock>) -> Self {
-        let selector = TokioSelector::new(settings.send_buffer, settings.receive_buffer)
-            .named(settings.client_id.as_deref().unwrap_or_default());
-        Self::over(selector, settings, clock)
+        Self::over(TokioSelector::of(&settings), settings, clock)
     }
 }

@@ -3,11 +3,26 @@
 //! No I/O happens here; names are resolved and sockets made on the network thread.
 
 mod assembly;
+mod choices;
+#[cfg(all(feature = "tokio", feature = "tls-no-provider"))]
+mod encryption;
 #[cfg(feature = "tokio")]
 mod login;
+#[cfg(feature = "tokio")]
+mod network;
+#[cfg(all(feature = "tokio", not(feature = "tls-no-provider")))]
+mod plaintext;
 mod settings;
+#[cfg(feature = "tokio")]
+mod sockets;
 
-use self::assembly::{Choices, Parts};
+#[cfg(all(feature = "tokio", feature = "tls-no-provider"))]
+use self::encryption::Cryptography;
+#[cfg(all(feature = "tokio", not(feature = "tls-no-provider")))]
+use self::plaintext::Cryptography;
+
+use self::assembly::Parts;
+use self::choices::Choices;
 use self::settings::seal_threads;
 use crate::config::ProducerConfig;
 use crate::drive::census::Alive;
@@ -61,6 +76,8 @@ impl ProducerBuilder {
             interceptors: Vec::new(),
             partitioner: None,
             listener: Listener::None,
+            #[cfg(feature = "tokio")]
+            cryptography: Cryptography::default(),
         };
         Self { choices }
     }
@@ -149,11 +166,30 @@ impl ProducerBuilder {
         self
     }
 
-    /// Checks the configuration and starts the network thread. Does no I/O on the calling thread: an unreachable
-    /// cluster shows in [`Producer::connect`] or in the first `send`.
+    /// The cryptography of TLS, in the place of the one that was built in.
+    #[cfg(all(feature = "tokio", feature = "tls-no-provider"))]
+    pub fn crypto_provider(mut self, provider: Arc<crate::rustls::crypto::CryptoProvider>) -> Self {
+        self.choices.cryptography.provider = Some(provider);
+        self
+    }
+
+    /// A finished configuration of `rustls`: what is trusted, shown and spoken is its own, and every key of TLS (`ssl.*`) is an
+    /// error. `security.protocol` is to be `SSL` or `SASL_SSL`.
+    ///
+    /// It is of the version of `rustls` that this crate shows as `kp_producer::rustls`; a newer one is a breaking change of
+    /// this crate.
+    #[cfg(all(feature = "tokio", feature = "tls-no-provider"))]
+    pub fn rustls(mut self, config: Arc<crate::rustls::ClientConfig>) -> Self {
+        self.choices.cryptography.finished = Some(config);
+        self
+    }
+
+    /// Checks the configuration and starts the network thread. Files that the configuration names (key stores, `${file:…}`) are
+    /// read here; nothing else of I/O happens on the calling thread: an unreachable cluster shows in [`Producer::connect`] or in
+    /// the first `send`.
     ///
     /// # Errors
-    /// [`BuildError`]: a bad configuration, no thread, or no network.
+    /// [`BuildError`]: a bad configuration, a file that cannot be used, no thread, or no network.
     pub fn build(self) -> Result<Producer, BuildError> {
         let Parts { producer, driver, sealers } = self.choices.parts(seal_threads)?;
         let shared = producer.shared();

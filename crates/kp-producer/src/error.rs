@@ -432,6 +432,10 @@ pub enum BuildError {
     /// A key has a bad value, or two keys contradict each other.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+    /// A certificate, a key or a file of TLS cannot be used; its words name the key of the configuration.
+    #[cfg(feature = "tls-no-provider")]
+    #[error(transparent)]
+    Tls(#[from] kp_tls::TlsConfigError),
     /// The codec is not in this build, or does not have the level.
     #[error("compression.type: {0}")]
     Codec(#[source] kp_protocol::ProtocolError),

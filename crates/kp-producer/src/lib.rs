@@ -49,8 +49,10 @@
 //! # Features
 //! `tokio` (default): the network over sockets; without it a client is handed to [`ProducerBuilder::client`], and
 //! neither a runtime nor a socket is in the tree. `gzip`, `snappy`, `lz4` (default) and `zstd` (needs a C compiler):
-//! codecs. `sasl-msk-iam`: the login to Amazon MSK. `serde`: a configuration from a map. `futures`: [`AckStream`] as a `Stream`, and a `Sink` of records
-//! (`Producer::sink`). `tracing`: a span for each request and an event for each
+//! codecs. `sasl-msk-iam`: the login to Amazon MSK. `serde`: a configuration from a map. `futures`: [`AckStream`] as a `Stream`, and a
+//! `Sink` of records (`Producer::sink`). `tls`, `tls-graviola`, `tls-no-provider`: connections with TLS, by cryptography from ring (needs a
+//! C compiler), from graviola (needs none; x86-64 and aarch64), or of your own (`ProducerBuilder::crypto_provider`). `tracing`: a span for each
+//! request and an event for each
 //! batch (level DEBUG, never for a record), and each of [`Producer::notices`] once (WARN); target `kp`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -84,8 +86,8 @@ pub use kp_accumulator::{
 #[doc(inline)]
 pub use kp_config as config;
 pub use kp_config::{
-    ConfigError, ConfigWarning, Credentials, CredentialsProvider, ProducerConfig, Sasl, Secret, Security,
-    Token, TokenProvider,
+    ConfigError, ConfigWarning, Credentials, CredentialsProvider, Identity, ProducerConfig, Sasl, Secret,
+    Security, Tls, TlsVersion, Token, TokenProvider, Trust,
 };
 pub use kp_network::{KafkaClient, SecurityStage};
 pub use kp_protocol::compression::Compression;
@@ -97,6 +99,11 @@ pub use kp_record::{
     ShortSerializer, StringSerializer, UuidSerializer, VoidSerializer,
 };
 pub use kp_time::Clock;
+#[cfg(feature = "tls-no-provider")]
+pub use kp_tls::TlsConfigError;
+/// The version of `rustls` in the signatures here.
+#[cfg(feature = "tls-no-provider")]
+pub use kp_tls::rustls;
 pub use observe::explain::{Explanation, NetworkThread, PartitionExplanation, WhyWaiting};
 pub use observe::guarantees::Guarantees;
 pub use observe::metrics;

@@ -4,40 +4,10 @@
 use crate::client::Facts;
 use crate::moment::shown as moment;
 use crate::verifier::Refused;
+use kp_network::{TlsFailure, TlsFailureKind};
 use kp_protocol::text::shown;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 use std::fmt;
-
-/// What kind of failure it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TlsFailureKind {
-    /// The broker's certificate is not believed.
-    Certificate,
-    /// The broker refused, in an alert: often the certificate of this client, or the lack of one.
-    Refused,
-    /// The broker and the client have nothing in common.
-    Incompatible,
-    /// What came is no TLS, or breaks its rules.
-    Protocol,
-    /// The connection was closed or lost before it was made; as a connection without TLS, it is tried again.
-    Lost,
-}
-
-/// Why a connection was given up. It is inside the [`std::io::Error`] of an event or a read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFailure {
-    kind: TlsFailureKind,
-    text: String,
-}
-
-impl fmt::Display for TlsFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for TlsFailure {}
 
 /// What was seen of the connection, for a better guess at what is on the other side.
 #[derive(Clone, Copy, Debug)]
@@ -48,45 +18,70 @@ pub(crate) struct Seen<'a> {
     pub(crate) first: &'a [u8],
 }
 
-impl TlsFailure {
-    /// See [`TlsFailureKind`].
-    #[must_use]
-    pub fn kind(&self) -> TlsFailureKind {
-        self.kind
+/// The other side closed in the handshake.
+pub(crate) fn closed(seen: Seen<'_>) -> TlsFailure {
+    let words = "the connection was closed during the TLS handshake";
+    if seen.first.is_empty() {
+        let words = format!("{words}, before anything came back, as by a listener without TLS");
+        return TlsFailure::advised(TlsFailureKind::Lost, words, Some(WITHOUT_TLS));
     }
-
-    pub(crate) fn new(kind: TlsFailureKind, text: String) -> Self {
-        Self { kind, text }
-    }
-
-    /// The other side closed in the handshake.
-    pub(crate) fn closed(seen: Seen<'_>) -> Self {
-        let text = if seen.first.is_empty() {
-            "the connection was closed during the TLS handshake, before anything came back: a listener without TLS? \
-             (then security.protocol is PLAINTEXT or SASL_PLAINTEXT)"
-        } else {
-            "the connection was closed during the TLS handshake"
-        };
-        Self::new(TlsFailureKind::Lost, text.into())
-    }
-
-    pub(crate) fn of(error: &Error, seen: Seen<'_>) -> Self {
-        let (kind, text) = match error {
-            Error::InvalidCertificate(error) => (
-                TlsFailureKind::Certificate,
-                format!("the broker's certificate {}", certificate(error, seen)),
-            ),
-            Error::NoCertificatesPresented => {
-                (TlsFailureKind::Certificate, "the broker showed no certificate".into())
-            }
-            Error::AlertReceived(alert) => (TlsFailureKind::Refused, refusal(*alert, seen.facts)),
-            Error::PeerIncompatible(error) => (TlsFailureKind::Incompatible, incompatible(error, seen.facts)),
-            Error::InvalidMessage(error) => (TlsFailureKind::Protocol, no_tls(error, seen.first)),
-            other => (TlsFailureKind::Protocol, format!("the broker broke the rules of TLS: {other}")),
-        };
-        Self::new(kind, text)
-    }
+    TlsFailure::new(TlsFailureKind::Lost, words)
 }
+
+/// How a client speaks to a listener without TLS.
+const WITHOUT_TLS: &str = "then security.protocol is PLAINTEXT or SASL_PLAINTEXT";
+
+/// What an error of `rustls` means.
+pub(crate) fn of(error: &Error, seen: Seen<'_>) -> TlsFailure {
+    let (kind, text) = match error {
+        Error::InvalidCertificate(error) => {
+            (TlsFailureKind::Certificate, format!("the broker's certificate {}", certificate(error, seen)))
+        }
+        Error::NoCertificatesPresented => {
+            (TlsFailureKind::Certificate, "the broker showed no certificate".into())
+        }
+        Error::AlertReceived(alert) => (TlsFailureKind::Refused, refusal(*alert, seen.facts)),
+        Error::PeerIncompatible(error) => (TlsFailureKind::Incompatible, incompatible(error, seen.facts)),
+        Error::InvalidMessage(error) => (TlsFailureKind::Protocol, no_tls(error, seen.first)),
+        other => (TlsFailureKind::Protocol, format!("the broker broke the rules of TLS: {other}")),
+    };
+    TlsFailure::advised(kind, text, advice(error, seen))
+}
+
+/// What to change, where it does not depend on the names in the text.
+fn advice(error: &Error, seen: Seen<'_>) -> Option<&'static str> {
+    use CertificateError as E;
+    if let Error::InvalidCertificate(outer) = error
+        && let Some(refused) = Refused::inside(outer)
+    {
+        return advice(&Error::InvalidCertificate(refused.cause.clone()), seen);
+    }
+    Some(match error {
+        Error::InvalidCertificate(E::UnknownIssuer) => {
+            "name its authority in ssl.truststore.location or ssl.truststore.certificates, or let the broker send the \
+             certificates between"
+        }
+        Error::InvalidCertificate(E::NotValidForNameContext { presented, .. }) if !presented.is_empty() => {
+            "connect by a name that is in it: bootstrap.servers, the broker's advertised.listeners"
+        }
+        Error::InvalidCertificate(E::BadSignature) => {
+            "ssl.truststore.location or ssl.truststore.certificates has an old one?"
+        }
+        Error::AlertReceived(alert) if wants_certificate(*alert, seen.facts) => {
+            "ssl.keystore.location, or ssl.keystore.key and ssl.keystore.certificate.chain"
+        }
+        Error::AlertReceived(alert) if refuses_certificate(*alert, seen.facts) => "ssl.keystore.*",
+        Error::AlertReceived(alert) if has_nothing_in_common(*alert) => VERSIONS,
+        Error::PeerIncompatible(_) => VERSIONS,
+        Error::InvalidMessage(
+            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+        ) if !is_http(seen.first) => WITHOUT_TLS,
+        _ => return None,
+    })
+}
+
+/// Which keys change what a client offers.
+const VERSIONS: &str = "ssl.enabled.protocols, ssl.protocol, ssl.cipher.suites";
 
 /// What is wrong with the broker's certificate.
 fn certificate(error: &CertificateError, seen: Seen<'_>) -> String {
@@ -97,9 +92,7 @@ fn certificate(error: &CertificateError, seen: Seen<'_>) -> String {
     }
     match error {
         E::UnknownIssuer => format!(
-            "is not signed by any of {}: name its authority in ssl.truststore.location or ssl.truststore.certificates, \
-             or let the broker send the certificates between",
-            seen.facts.authorities
+            "is not signed by any of {}", seen.facts.authorities
         ),
         E::ExpiredContext { time, not_after } => format!(
             "expired on {}; the clock of this machine says {}",
@@ -145,44 +138,54 @@ fn wrong_name(host: impl fmt::Display, presented: &[String]) -> String {
     if presented.len() > NAMES_SHOWN {
         names.push(format!("{} more", presented.len() - NAMES_SHOWN));
     }
-    format!(
-        "is not for {host}, but for {}: connect by a name that is in it (bootstrap.servers, the broker's \
-         advertised.listeners), or add {host} to its subjectAltName",
-        names.join(", ")
-    )
+    format!("is not for {host}, but for {}: add {host} to its subjectAltName", names.join(", "))
 }
 
 /// What an alert of the broker says.
 fn refusal(alert: AlertDescription, facts: &Facts) -> String {
-    use AlertDescription as A;
     let name = alert_name(alert);
-    match alert {
-        A::CertificateRequired | A::BadCertificate | A::NoCertificate if !facts.has_identity => format!(
-            "the broker wants a certificate of this client (alert {name}), and none is configured: ssl.keystore.location, \
-             or ssl.keystore.key and ssl.keystore.certificate.chain"
-        ),
-        A::BadCertificate
-        | A::CertificateRequired
-        | A::CertificateUnknown
-        | A::CertificateExpired
-        | A::CertificateRevoked
-        | A::UnsupportedCertificate
-        | A::UnknownCA
-        | A::AccessDenied
-        | A::DecryptError
-            if facts.has_identity =>
-        {
-            format!(
-                "the broker refused the certificate of this client (alert {name}): it must be valid, for clients, and \
-                 signed by an authority that the broker trusts (ssl.keystore.*)"
-            )
-        }
-        A::ProtocolVersion | A::HandshakeFailure | A::InsufficientSecurity => format!(
+    if wants_certificate(alert, facts) {
+        format!("the broker wants a certificate of this client (alert {name}), and none is configured")
+    } else if refuses_certificate(alert, facts) {
+        format!(
+            "the broker refused the certificate of this client (alert {name}): it must be valid, for clients, and signed \
+             by an authority that the broker trusts"
+        )
+    } else if has_nothing_in_common(alert) {
+        format!(
             "the broker has no version or cipher suite in common with this client, which speaks {} (alert {name})",
             facts.versions
-        ),
-        _ => format!("the broker refused the connection (alert {name})"),
+        )
+    } else {
+        format!("the broker refused the connection (alert {name})")
     }
+}
+
+fn wants_certificate(alert: AlertDescription, facts: &Facts) -> bool {
+    use AlertDescription as A;
+    !facts.has_identity && matches!(alert, A::CertificateRequired | A::BadCertificate | A::NoCertificate)
+}
+
+fn refuses_certificate(alert: AlertDescription, facts: &Facts) -> bool {
+    use AlertDescription as A;
+    facts.has_identity
+        && matches!(
+            alert,
+            A::BadCertificate
+                | A::CertificateRequired
+                | A::CertificateUnknown
+                | A::CertificateExpired
+                | A::CertificateRevoked
+                | A::UnsupportedCertificate
+                | A::UnknownCA
+                | A::AccessDenied
+                | A::DecryptError
+        )
+}
+
+fn has_nothing_in_common(alert: AlertDescription) -> bool {
+    use AlertDescription as A;
+    matches!(alert, A::ProtocolVersion | A::HandshakeFailure | A::InsufficientSecurity)
 }
 
 /// As the specification writes it.
@@ -205,14 +208,17 @@ fn incompatible(error: &PeerIncompatible, facts: &Facts) -> String {
 }
 
 fn no_tls(error: &InvalidMessage, first: &[u8]) -> String {
-    if first.starts_with(b"HTTP/") {
+    if is_http(first) {
         return "what came back is no TLS but HTTP: the port of an HTTP server?".into();
     }
     match error {
         InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion => {
-            "what came back is no TLS: a listener without it? (then security.protocol is PLAINTEXT or SASL_PLAINTEXT)"
-                .into()
+            "what came back is no TLS, as from a listener without it".into()
         }
         other => format!("what came back is no TLS that can be read ({other:?})"),
     }
+}
+
+fn is_http(first: &[u8]) -> bool {
+    first.starts_with(b"HTTP/")
 }

@@ -35,12 +35,15 @@ mod versions;
 pub use certificate::CertificateFacts;
 pub use client::TlsClient;
 pub use config_error::TlsConfigError;
-pub use failure::{TlsFailure, TlsFailureKind};
+/// Why a connection was given up.
+pub use kp_network::{TlsFailure, TlsFailureKind};
 pub use provider::default_provider;
 #[cfg(feature = "graviola")]
 pub use provider::graviola;
 #[cfg(feature = "ring")]
 pub use provider::ring;
+/// The version of `rustls` in the signatures here.
+pub use rustls;
 /// What a provider of one's own is made of.
 pub use rustls::crypto::CryptoProvider;
 pub use selector::TlsSelector;

@@ -9,7 +9,7 @@ use std::io::{self, IoSlice};
 use std::task::{Poll, Waker};
 
 /// Sockets with TLS: those of `S`, of which [`SelectorEvent::Connected`] comes when the handshake is over. A handshake
-/// that fails is a [`SelectorEvent::ConnectFailed`] with a [`TlsFailure`](crate::TlsFailure) inside; what a broker refuses
+/// that fails is a [`SelectorEvent::ConnectFailed`] with a [`TlsFailure`](crate::TlsFailure); what a broker refuses
 /// later, such as the certificate of this client in TLS 1.3, is inside the error of a read.
 #[derive(Debug)]
 pub struct TlsSelector<S> {
@@ -41,7 +41,10 @@ impl<S: Selectable> TlsSelector<S> {
     fn pass(&mut self, event: SelectorEvent) -> Option<SelectorEvent> {
         let number = event.number();
         match event {
-            SelectorEvent::Connected { .. } => self.shake(number),
+            SelectorEvent::Connected { .. } if self.sessions.contains_key(&number) => {
+                Some(self.shake(number).unwrap_or(SelectorEvent::Encrypting { number }))
+            }
+            SelectorEvent::Connected { .. } => None,
             SelectorEvent::Readable { .. } | SelectorEvent::Writable { .. } => {
                 let session = self.sessions.get_mut(&number)?;
                 if !session.is_made() {
@@ -55,7 +58,9 @@ impl<S: Selectable> TlsSelector<S> {
                 self.sessions.remove(&number);
                 Some(event)
             }
-            SelectorEvent::Resolved { .. } | SelectorEvent::Worked { .. } => Some(event),
+            SelectorEvent::Resolved { .. }
+            | SelectorEvent::Encrypting { .. }
+            | SelectorEvent::Worked { .. } => Some(event),
         }
     }
 
@@ -85,8 +90,7 @@ impl<S: Selectable> Selectable for TlsSelector<S> {
                 self.below.connect(dial);
             }
             Err(failure) => {
-                let error = io::Error::new(io::ErrorKind::InvalidInput, failure);
-                self.due.push(SelectorEvent::ConnectFailed { number: dial.number, error });
+                self.due.push(SelectorEvent::ConnectFailed { number: dial.number, error: failure.into() });
             }
         }
     }
@@ -134,6 +138,10 @@ impl<S: Selectable> Selectable for TlsSelector<S> {
         }
         self.told = told;
         woken
+    }
+
+    fn is_encrypted(&self) -> bool {
+        true
     }
 
     fn waker(&self) -> Waker {

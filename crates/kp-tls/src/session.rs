@@ -3,9 +3,9 @@
 //! records.
 
 use crate::client::{Facts, TlsClient, server_name};
-use crate::failure::{Seen, TlsFailure, TlsFailureKind};
+use crate::failure::{self, Seen};
 use bytes::{Buf, BytesMut};
-use kp_network::{ConnectionNumber, Selectable};
+use kp_network::{ConnectError, ConnectionNumber, Selectable, TlsFailure, TlsFailureKind};
 use rustls::ClientConnection;
 use std::io::{self, IoSlice, Read, Write};
 use std::sync::Arc;
@@ -85,7 +85,7 @@ impl Session {
         &mut self,
         socket: &mut S,
         scratch: &mut BytesMut,
-    ) -> Poll<io::Result<()>> {
+    ) -> Poll<Result<(), ConnectError>> {
         loop {
             let flushed = self.flush(socket)?;
             if !self.connection.is_handshaking() {
@@ -95,11 +95,10 @@ impl Session {
             }
             ready!(self.take(socket, scratch))?;
             if let Some(failure) = self.failure.take() {
-                return Poll::Ready(Err(broken(failure)));
+                return Poll::Ready(Err(failure.into()));
             }
             if self.closed && self.connection.is_handshaking() {
-                let closed = TlsFailure::closed(self.seen());
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, closed)));
+                return Poll::Ready(Err(failure::closed(self.seen()).into()));
             }
         }
     }
@@ -223,7 +222,7 @@ impl Session {
                     }
                 }
                 Err(error) => {
-                    self.failure = Some(TlsFailure::of(&error, self.seen()));
+                    self.failure = Some(failure::of(&error, self.seen()));
                     break;
                 }
             }

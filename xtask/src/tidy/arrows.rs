@@ -26,7 +26,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-network", &["kp-client", "kp-protocol", "kp-sasl", "kp-time"]),
     ("kp-tls", &["kp-network"]),
     ("kp-http", &[]),
-    ("kp-producer", &["kp-record", "kp-metrics", "kp-msk-iam", "kp-network"]),
+    ("kp-producer", &["kp-record", "kp-metrics", "kp-msk-iam", "kp-network", "kp-tls"]),
     ("kp-sim", &["kp-msk-iam", "kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),
     (HEAP, &[]),
@@ -42,12 +42,26 @@ const HEAP: &str = "counting-allocator";
 
 /// The features of each crate that has any. A new one is added here on purpose, with its entry in the docs.
 const FEATURES: &[(&str, &[&str])] = &[
-    ("kp-cli", &["default", "sasl-msk-iam", "zstd"]),
+    ("kp-cli", &["default", "sasl-msk-iam", "tls", "tls-graviola", "zstd"]),
     ("kp-config", &["serde"]),
     ("kp-network", &["default", "tokio"]),
     (
         "kp-producer",
-        &["default", "futures", "gzip", "lz4", "sasl-msk-iam", "serde", "snappy", "tokio", "tracing", "zstd"],
+        &[
+            "default",
+            "futures",
+            "gzip",
+            "lz4",
+            "sasl-msk-iam",
+            "serde",
+            "snappy",
+            "tls",
+            "tls-graviola",
+            "tls-no-provider",
+            "tokio",
+            "tracing",
+            "zstd",
+        ],
     ),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
     ("kp-sim", &["default", "tcp", "tls"]),

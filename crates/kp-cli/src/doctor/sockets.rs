@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::BytesMut;
-use kp_network::{ConnectionNumber, Dial, Selectable, SelectorEvent, TokioSelector, Wait};
+use kp_network::{ConnectError, ConnectionNumber, Dial, Selectable, SelectorEvent, TokioSelector, Wait};
 
 /// How long a name server may take.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(30);
@@ -87,7 +87,8 @@ impl Sockets {
         self.selector.connect(Dial::new(number, address, host));
         match self.wait(number, Instant::now() + CONNECT_WITHIN) {
             Some(SelectorEvent::Connected { .. }) => Ok(number),
-            Some(SelectorEvent::ConnectFailed { error, .. }) => Err(error),
+            Some(SelectorEvent::ConnectFailed { error: ConnectError::Io(error), .. }) => Err(error),
+            Some(SelectorEvent::ConnectFailed { error, .. }) => Err(io::Error::other(error.to_string())),
             _ => {
                 self.selector.close(number);
                 Err(io::Error::new(io::ErrorKind::TimedOut, "connection timed out"))

@@ -133,7 +133,7 @@ impl ProducerConfig {
     }
 
     /// The value of a password key, with its placeholders filled in.
-    fn secret(&self, key: &'static str) -> Result<Option<Secret>, ConfigError> {
+    pub(super) fn secret(&self, key: &'static str) -> Result<Option<Secret>, ConfigError> {
         match self.get(key) {
             Some(Value::Password(secret)) => placeholder::filled_in(key, &secret).map(Some),
             _ => Ok(None),

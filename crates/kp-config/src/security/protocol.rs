@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Tls;
+
 /// `security.protocol`: whether connections are encrypted, and whether the client says who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -56,12 +58,31 @@ impl fmt::Display for SecurityProtocol {
 
 /// What connections run over, as a typed call says it: with [`ProducerConfig::sasl`](crate::ProducerConfig::sasl) it makes `security.protocol`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Security(());
+pub struct Security(Option<Tls>);
 
 impl Security {
     /// Connections are not encrypted. With [`ProducerConfig::sasl`](crate::ProducerConfig::sasl) this is `SASL_PLAINTEXT`.
     #[must_use]
     pub fn plaintext() -> Self {
-        Self(())
+        Self(None)
+    }
+
+    /// Connections are encrypted. This is `SSL`; with [`ProducerConfig::sasl`](crate::ProducerConfig::sasl) it is `SASL_SSL`.
+    #[must_use]
+    pub fn tls(tls: Tls) -> Self {
+        Self(Some(tls))
+    }
+
+    pub(super) fn encryption(&self) -> Option<&Tls> {
+        self.0.as_ref()
+    }
+
+    pub(super) fn protocol(&self, has_sasl: bool) -> SecurityProtocol {
+        match (has_sasl, &self.0) {
+            (false, None) => SecurityProtocol::Plaintext,
+            (false, Some(_)) => SecurityProtocol::Ssl,
+            (true, None) => SecurityProtocol::SaslPlaintext,
+            (true, Some(_)) => SecurityProtocol::SaslSsl,
+        }
     }
 }

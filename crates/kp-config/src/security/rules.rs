@@ -29,6 +29,13 @@ impl ProducerConfig {
                     ));
                 }
             }
+            if !pem && self.is_set(&password) && !self.is_set(&location) {
+                return Err(ConfigError::conflict(
+                    "V8",
+                    inline_keys[0],
+                    format!("{password} is set, and {location} is not: there is nothing that it opens"),
+                ));
+            }
             if pem && self.is_set(&password) {
                 return Err(ConfigError::conflict(
                     "V8",

@@ -255,8 +255,7 @@ fn keys_and_certificates_stand_in_one_place() {
     assert_eq!(rule(&[ssl, pem, key, ("ssl.keystore.location", "f")]), "V8");
     assert_eq!(rule(&[ssl, pem, key, ("ssl.keystore.password", "p")]), "V8");
     assert_eq!(rule(&[ssl, ("ssl.truststore.certificates", "c")]), "V8");
-    let fine = refused(&[ssl, pem, key]);
-    assert!(matches!(fine, ConfigError::NotImplemented { key: "security.protocol", .. }), "{fine}");
+    assert!(warnings(&[ssl, pem, key, ("ssl.keystore.certificate.chain", "-----BEGIN")]).is_empty());
 }
 
 // V9
@@ -330,14 +329,6 @@ fn the_level_is_that_of_the_codec() {
         assert_eq!(settings(&gzip).compression_level(), Some(3));
     }
     assert_eq!(settings(&[("compression.gzip.level", "3")]).compression_level(), None);
-}
-
-#[test]
-fn tls_is_refused_until_it_is_there() {
-    for protocol in ["SSL", "ssl"] {
-        let error = refused(&[("security.protocol", protocol)]);
-        assert!(matches!(error, ConfigError::NotImplemented { key: "security.protocol", .. }), "{error}");
-    }
 }
 
 #[test]

@@ -245,5 +245,4 @@ fn keys_of_sasl_without_sasl_are_warned_about() {
     let tokens = [PROTOCOL, ("sasl.mechanism", "OAUTHBEARER"), ("sasl.jaas.config", &line)];
     let error = refused(&[&tokens[..], &[("sasl.oauthbearer.scope", "s")]].concat());
     assert!(matches!(error, ConfigError::NotImplemented { key: "sasl.oauthbearer.scope", .. }), "{error}");
-    assert!(matches!(refused(&[("security.protocol", "SSL")]), ConfigError::NotImplemented { .. }));
 }

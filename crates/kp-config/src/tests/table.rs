@@ -40,6 +40,7 @@ fn no_key_stands_twice_and_what_is_not_javas_is_known() {
             "auto.include.jmx.reporter",
             "block.on.buffer.full",
             "broker.version.fallback",
+            "enable.ssl.certificate.verification",
             "internal.auto.downgrade.txn.commit",
             "kp.batch.growth.max.bytes",
             "kp.defaults",
@@ -49,8 +50,11 @@ fn no_key_stands_twice_and_what_is_not_javas_is_known() {
             "sasl.password",
             "sasl.username",
             "ssl.ca.location",
+            "ssl.ca.pem",
             "ssl.certificate.location",
+            "ssl.certificate.pem",
             "ssl.key.location",
+            "ssl.key.pem",
             "timeout.ms",
         ]
     );

@@ -13,15 +13,17 @@ pub(crate) struct Resolving {
 impl Resolving {
     /// There is an address: on to the socket.
     pub(crate) fn found(self, address: SocketAddr) -> Connecting {
-        Connecting { number: self.number, address }
+        Connecting { number: self.number, address, is_encrypting: false }
     }
 }
 
-/// The socket is being connected.
+/// The socket is being connected, then perhaps encrypted.
 #[derive(Debug)]
 pub(crate) struct Connecting {
     pub(crate) number: ConnectionNumber,
     pub(crate) address: SocketAddr,
+    /// There is a socket, on which the client cannot speak yet.
+    pub(crate) is_encrypting: bool,
 }
 
 impl Connecting {

@@ -74,6 +74,13 @@ impl Setup {
         }
     }
 
+    /// The socket is connected, and is being encrypted.
+    pub(crate) fn encrypting(&mut self) {
+        if let Self::Connecting(connecting) = self {
+            connecting.is_encrypting = true;
+        }
+    }
+
     /// The socket is connected: asks what the broker speaks (NC3), unless `greeting` says that it is known already.
     pub(crate) fn connected(self, context: &mut SetupContext<'_>, greeting: Greeting) -> Step {
         let Self::Connecting(connecting) = self else { return Step::More(self) };
@@ -131,6 +138,7 @@ impl Setup {
     pub(crate) fn stage(&self) -> SetupStage {
         match self {
             Self::Resolving(_) => SetupStage::Resolving,
+            Self::Connecting(connecting) if connecting.is_encrypting => SetupStage::TlsHandshake,
             Self::Connecting(_) => SetupStage::Connecting,
             Self::Talking(talking) => talking.stage(),
         }
@@ -200,6 +208,7 @@ impl Setup {
     pub(crate) fn reached(&self, untried: usize) -> Reached {
         match self {
             Self::Resolving(_) => Reached::Name,
+            Self::Connecting(connecting) if connecting.is_encrypting => Reached::Socket,
             Self::Connecting(_) => Reached::Address { untried },
             Self::Talking(talking) if talking.has_answered() => Reached::Answer,
             Self::Talking(_) => Reached::Socket,

@@ -3,7 +3,10 @@
 use super::{NetworkClient, Timer};
 use crate::connection::{Link, Setup, SetupContext, Step};
 use crate::known_cluster::Found;
-use crate::{ConnectionNumber, Dial, DisconnectReason, Event, Selectable, addresses, sasl};
+use crate::{
+    ConnectError, ConnectionNumber, Dial, DisconnectReason, Event, Selectable, TlsFailure, TlsFailureKind,
+    addresses, sasl,
+};
 use kp_protocol::{BrokerAddress, BrokerId, ProtocolError};
 use kp_sasl::{SaslExchange, Worked};
 use std::io;
@@ -14,6 +17,11 @@ use std::time::{Duration, Instant};
 
 /// The shortest `connections.max.idle.ms` in effect: a new connection must stay until its first request, whatever is set.
 const LEAST_IDLE: Duration = Duration::from_millis(10);
+
+/// The failure of TLS that an error carries.
+fn tls_failure(error: &io::Error) -> Option<&TlsFailure> {
+    error.get_ref()?.downcast_ref()
+}
 
 impl<S: Selectable> NetworkClient<S> {
     /// Begins an attempt to reach a broker that is down. Nothing happens on the network before the next turn.
@@ -71,6 +79,24 @@ impl<S: Selectable> NetworkClient<S> {
             }
             other => other,
         };
+    }
+
+    /// The socket is connected, and nothing can be said on it yet.
+    pub(super) fn encrypting(&mut self, id: BrokerId) {
+        if let Some(setup) = self.brokers.get_mut(&id).and_then(|broker| broker.link.setup_mut()) {
+            setup.encrypting();
+        }
+    }
+
+    /// There is no connection. One that was lost while it was being encrypted is like any other (SE29).
+    pub(super) fn not_connected(&mut self, now: Instant, id: BrokerId, error: ConnectError) {
+        let reason = match error {
+            ConnectError::Tls(failure) if failure.kind() != TlsFailureKind::Lost => {
+                DisconnectReason::Tls(failure)
+            }
+            other => DisconnectReason::ConnectFailed(other.to_string().into()),
+        };
+        self.end(now, id, reason);
     }
 
     /// The socket is connected: the next stage of the set-up begins.
@@ -134,7 +160,8 @@ impl<S: Selectable> NetworkClient<S> {
             }
             Step::Ready(ready, found) => {
                 broker.link = Link::Ready(ready);
-                self.counters.totals.authentications += u64::from(self.settings.sasl.is_some());
+                let is_authentic = self.settings.sasl.is_some() || self.selectable.is_encrypted();
+                self.counters.totals.authentications += u64::from(is_authentic);
                 self.learn(now, id, found);
                 self.became_ready(now, id);
             }
@@ -228,6 +255,10 @@ impl<S: Selectable> NetworkClient<S> {
 
     /// The system said no, or the other side has closed (`error` is `None`).
     pub(super) fn lost(&mut self, now: Instant, id: BrokerId, error: Option<&io::Error>) {
+        // SE31: in TLS 1.3 a broker looks at the client's certificate when the client takes the connection for made.
+        if let Some(failure) = error.and_then(tls_failure) {
+            return self.end(now, id, DisconnectReason::Tls(failure.clone()));
+        }
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         let cut_off = error.is_none_or(|error| {
             matches!(
@@ -257,6 +288,13 @@ impl<S: Selectable> NetworkClient<S> {
     fn cut_off_unanswered(&self, address: &BrokerAddress) -> DisconnectReason {
         if self.known.has_answered(address) {
             DisconnectReason::ConnectFailed("closed before the broker was ready".into())
+        } else if self.selectable.is_encrypted() {
+            let why = if self.settings.sasl.is_some() {
+                "closed before it answered ApiVersions: Kafka 0.9 (broker.version.fallback)?"
+            } else {
+                "closed before it answered ApiVersions: a listener with SASL (security.protocol=SASL_SSL)?"
+            };
+            DisconnectReason::ConnectFailed(why.into())
         } else if self.settings.sasl.is_some() {
             let why = "closed before it answered ApiVersions: a TLS listener (security.protocol), or Kafka 0.9 \
                        (broker.version.fallback)?";

@@ -1,7 +1,7 @@
 //! A [`Selectable`] that does what a test says: names resolve, sockets connect, take and give bytes as told. Time is
 //! a [`ManualClock`], which a wait moves to its end.
 
-use crate::{ConnectionNumber, Dial, Selectable, SelectorEvent, Wait};
+use crate::{ConnectionNumber, Dial, Selectable, SelectorEvent, TlsFailure, Wait};
 use bytes::BytesMut;
 use kp_sasl::Work;
 use kp_time::ManualClock;
@@ -32,6 +32,7 @@ struct State {
     events: Vec<SelectorEvent>,
     waits: Vec<Wait>,
     works: Vec<(ConnectionNumber, Work)>,
+    encrypts: bool,
 }
 
 struct Socket {
@@ -39,7 +40,7 @@ struct Socket {
     writes: usize,
     /// How many bytes it takes before it is full.
     room: usize,
-    inbox: VecDeque<Result<Vec<u8>, io::ErrorKind>>,
+    inbox: VecDeque<io::Result<Vec<u8>>>,
     waits_to_read: bool,
     waits_to_write: bool,
 }
@@ -103,7 +104,7 @@ impl Net {
     }
 
     pub(super) fn refuse(&self, number: ConnectionNumber) {
-        let error = io::ErrorKind::ConnectionRefused.into();
+        let error = io::Error::from(io::ErrorKind::ConnectionRefused).into();
         self.lock().events.push(SelectorEvent::ConnectFailed { number, error });
     }
 
@@ -113,10 +114,30 @@ impl Net {
     }
 
     pub(super) fn fail(&self, number: ConnectionNumber, kind: io::ErrorKind) {
-        self.arrive(number, Err(kind));
+        self.arrive(number, Err(kind.into()));
     }
 
-    fn arrive(&self, number: ConnectionNumber, what: Result<Vec<u8>, io::ErrorKind>) {
+    /// From now on it is a selector that encrypts.
+    pub(super) fn encrypts(&self) {
+        self.lock().encrypts = true;
+    }
+
+    /// There is a socket, on which a handshake begins.
+    pub(super) fn encrypting(&self, number: ConnectionNumber) {
+        self.lock().events.push(SelectorEvent::Encrypting { number });
+    }
+
+    /// The handshake comes to this end.
+    pub(super) fn refuse_tls(&self, number: ConnectionNumber, failure: TlsFailure) {
+        self.lock().events.push(SelectorEvent::ConnectFailed { number, error: failure.into() });
+    }
+
+    /// The connection ends with this, after it was made.
+    pub(super) fn fail_tls(&self, number: ConnectionNumber, failure: TlsFailure) {
+        self.arrive(number, Err(io::Error::new(io::ErrorKind::InvalidData, failure)));
+    }
+
+    fn arrive(&self, number: ConnectionNumber, what: io::Result<Vec<u8>>) {
         let mut state = self.lock();
         let socket = state.sockets.get_mut(&number).expect("the socket is open");
         socket.inbox.push_back(what);
@@ -183,8 +204,8 @@ impl Selectable for Scripted {
         let Some(socket) = state.sockets.get_mut(&number) else {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
         };
-        if let Some(Err(kind)) = socket.inbox.back() {
-            return Poll::Ready(Err((*kind).into()));
+        if let Some(Err(error)) = socket.inbox.back() {
+            return Poll::Ready(Err(error.kind().into()));
         }
         if socket.room == 0 {
             socket.waits_to_write = true;
@@ -212,7 +233,7 @@ impl Selectable for Scripted {
                 socket.waits_to_read = true;
                 Poll::Pending
             }
-            Some(Err(kind)) => Poll::Ready(Err(kind.into())),
+            Some(Err(error)) => Poll::Ready(Err(error)),
             Some(Ok(mut bytes)) => {
                 if bytes.len() > room {
                     socket.inbox.push_front(Ok(bytes.split_off(room)));
@@ -225,6 +246,10 @@ impl Selectable for Scripted {
 
     fn work(&mut self, number: ConnectionNumber, work: Work) {
         self.net.lock().works.push((number, work));
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.net.lock().encrypts
     }
 
     fn close(&mut self, number: ConnectionNumber) {

@@ -8,6 +8,7 @@ mod other_listeners;
 mod reached;
 mod sasl;
 mod timeouts;
+mod tls;
 mod versions;
 mod whom_to_ask;
 

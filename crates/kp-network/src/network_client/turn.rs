@@ -42,9 +42,8 @@ impl<S: Selectable> NetworkClient<S> {
         match event {
             SelectorEvent::Resolved { result, .. } => self.resolved(now, id, result),
             SelectorEvent::Connected { .. } => self.connected(now, id),
-            SelectorEvent::ConnectFailed { error, .. } => {
-                self.end(now, id, DisconnectReason::ConnectFailed(error.to_string().into()));
-            }
+            SelectorEvent::Encrypting { .. } => self.encrypting(id),
+            SelectorEvent::ConnectFailed { error, .. } => self.not_connected(now, id, error),
             SelectorEvent::Readable { .. } => self.read(now, id),
             SelectorEvent::Writable { .. } => self.write(now, id),
             SelectorEvent::Worked { worked, .. } => self.worked(now, id, worked),

@@ -7,7 +7,7 @@
 use super::bell::Bell;
 use super::resolver::Resolver;
 use super::work_thread::WorkThread;
-use crate::{ConnectionNumber, Dial, Selectable, SelectorEvent, Wait};
+use crate::{ConnectionNumber, Dial, NetworkSettings, Selectable, SelectorEvent, Wait};
 use bytes::BytesMut;
 use kp_sasl::Work;
 use socket2::SockRef;
@@ -138,6 +138,13 @@ impl TokioSelector {
         }
     }
 
+    /// A selector with the buffers and the name that `settings` have.
+    #[must_use]
+    pub fn of(settings: &NetworkSettings) -> Self {
+        let selector = Self::new(settings.send_buffer, settings.receive_buffer);
+        selector.named(settings.client_id.as_deref().unwrap_or_default())
+    }
+
     /// The thread that does the work of mechanisms bears this name too (`client.id`).
     #[must_use]
     pub fn named(mut self, client_id: &str) -> Self {
@@ -192,7 +199,9 @@ impl TokioSelector {
     /// Says what is ready in this turn.
     fn report(&mut self, events: &mut Vec<SelectorEvent>) {
         let failed = self.failed.drain(..);
-        events.extend(failed.map(|(number, error)| SelectorEvent::ConnectFailed { number, error }));
+        events.extend(
+            failed.map(|(number, error)| SelectorEvent::ConnectFailed { number, error: error.into() }),
+        );
         let answers = self.resolver.take_answers();
         events.extend(answers.into_iter().map(|(number, result)| SelectorEvent::Resolved { number, result }));
         let done = self.work_thread.take_done();
@@ -229,7 +238,7 @@ impl Host {
             }
             Poll::Ready(Err(error)) => {
                 self.sockets.remove(&number);
-                Some(SelectorEvent::ConnectFailed { number, error })
+                Some(SelectorEvent::ConnectFailed { number, error: error.into() })
             }
         }
     }

@@ -1,9 +1,6 @@
 //! Puts the rooms of a producer together: those below it, its own parts, and the driver that turns them.
 
-#[cfg(feature = "tokio")]
-use super::login::{ProducerLogin, check_features};
-#[cfg(feature = "tokio")]
-use super::settings::network_settings;
+use super::choices::Choices;
 use super::settings::{
     accumulator_settings, bootstrap, guarantees, limits, metadata_settings, sender_settings,
 };
@@ -32,17 +29,6 @@ use kp_time::{Clock, Jitter};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-/// What the builder was told.
-pub(super) struct Choices {
-    pub(super) config: ProducerConfig,
-    pub(super) client: Option<Box<dyn KafkaClient>>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) seed: Option<u64>,
-    pub(super) interceptors: Vec<Box<dyn ProducerInterceptor>>,
-    pub(super) partitioner: Option<Box<dyn Partitioner>>,
-    pub(super) listener: Listener,
-}
-
 /// A producer that nothing turns yet.
 pub(super) struct Parts {
     pub(super) producer: Producer,
@@ -52,17 +38,21 @@ pub(super) struct Parts {
 
 impl Choices {
     /// `seal_threads` says for how many threads there are to be codecs.
-    pub(super) fn parts(self, seal_threads: impl FnOnce(&Settings) -> usize) -> Result<Parts, BuildError> {
-        let validated = self.config.validate()?;
+    pub(super) fn parts(
+        mut self,
+        seal_threads: impl FnOnce(&Settings) -> usize,
+    ) -> Result<Parts, BuildError> {
+        let mut validated = self.config.validate()?;
         let settings = validated.settings;
-        let mut extensions = extensions(&self.config, &settings, self.interceptors, self.partitioner)?;
-        extensions.listener = Arc::new(self.listener);
         let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(0u8));
         let mut seeds = Jitter::seeded(seed);
-        let client = match self.client {
+        let client = match self.client.take() {
             Some(client) => client,
-            None => default_client(&settings, &self.clock, seeds.next_u64())?,
+            None => default_client(&self, &settings, seeds.next_u64(), &mut validated.warnings)?,
         };
+        // Last of what can fail: extensions that are configured have to be closed.
+        let mut extensions = extensions(&self.config, &settings, self.interceptors, self.partitioner)?;
+        extensions.listener = Arc::new(self.listener);
         let below = Below::new(&settings, self.config.is_classic(), &*self.clock, &mut seeds);
         below.connect(&*client, &extensions.listener);
         let sealers = below.accumulator.sealers(seal_threads(&settings));
@@ -182,21 +172,14 @@ fn extensions(
 }
 
 #[cfg(feature = "tokio")]
-fn default_client(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-    seed: u64,
-) -> Result<Box<dyn KafkaClient>, BuildError> {
-    let mut network = network_settings(settings, seed);
-    if let Some(sasl) = settings.security.sasl.clone() {
-        check_features(&sasl)?;
-        network.sasl =
-            Some(Arc::new(ProducerLogin::new(sasl, settings.scram_max_iterations, Arc::clone(clock))));
-    }
-    Ok(Box::new(kp_network::TokioClient::new(network, Arc::clone(clock))))
-}
+use super::network::client as default_client;
 
 #[cfg(not(feature = "tokio"))]
-fn default_client(_: &Settings, _: &Arc<dyn Clock>, _: u64) -> Result<Box<dyn KafkaClient>, BuildError> {
+fn default_client(
+    _: &Choices,
+    _: &Settings,
+    _: u64,
+    _: &mut Vec<crate::config::ConfigWarning>,
+) -> Result<Box<dyn KafkaClient>, BuildError> {
     Err(BuildError::NoClient)
 }

@@ -333,7 +333,7 @@ impl World {
             self.events.push(SelectorEvent::Connected { number });
         } else {
             self.links.remove(&number);
-            let error = io::ErrorKind::ConnectionRefused.into();
+            let error = io::Error::from(io::ErrorKind::ConnectionRefused).into();
             self.events.push(SelectorEvent::ConnectFailed { number, error });
         }
     }

@@ -1,7 +1,7 @@
 //! A selector over a wire in memory, and a broker at its other end.
 
 use bytes::BytesMut;
-use kp_network::{ConnectionNumber, Dial, Selectable, SelectorEvent, Wait, Work};
+use kp_network::{ConnectError, ConnectionNumber, Dial, Selectable, SelectorEvent, Wait, Work};
 use kp_tls::{TlsClient, TlsFailure, TlsSelector};
 use rustls::{ServerConfig, ServerConnection};
 use std::io::{self, IoSlice, Read};
@@ -153,7 +153,12 @@ impl Stage {
                     self.broker_turn();
                     return Ok(());
                 }
-                Some(SelectorEvent::ConnectFailed { error, .. }) => return Err(failure(error)),
+                Some(SelectorEvent::ConnectFailed { error, .. }) => {
+                    return Err(match error {
+                        ConnectError::Tls(failure) => failure,
+                        other => panic!("{other}"),
+                    });
+                }
                 _ => self.broker_turn(),
             }
         }

@@ -1,0 +1,95 @@
+//! What connections are encrypted with, out of the configuration and of what the builder was handed.
+//! Owns: which cryptography is used. Reads the files of the configuration, once. Never: a connection.
+
+mod settings;
+
+use super::sockets::Sockets;
+use crate::config::{ConfigError, ConfigWarning, KEYS, ProducerConfig, SecurityConfig, Tls};
+use crate::error::BuildError;
+use kp_network::{KafkaClient, NetworkClient};
+use kp_tls::rustls::ClientConfig;
+use kp_tls::{CryptoProvider, TlsClient, TlsSelector};
+use std::sync::Arc;
+
+/// What the builder was handed.
+#[derive(Default)]
+pub(super) struct Cryptography {
+    pub(super) provider: Option<Arc<CryptoProvider>>,
+    /// In the place of all keys of TLS.
+    pub(super) finished: Option<Arc<ClientConfig>>,
+}
+
+impl Cryptography {
+    /// The network of encrypted connections.
+    pub(super) fn network(
+        &self,
+        config: &ProducerConfig,
+        security: &SecurityConfig,
+        sockets: Sockets,
+        warnings: &mut Vec<ConfigWarning>,
+    ) -> Result<Box<dyn KafkaClient>, BuildError> {
+        let Sockets { selector, network, clock } = sockets;
+        let Some(tls) = &security.tls else {
+            self.check_unused(security)?;
+            return Ok(Box::new(NetworkClient::over(selector, network, clock)));
+        };
+        let client = self.client(config, security, tls)?;
+        warnings.extend(client.warnings().iter().filter_map(|words| settings::warning(words)));
+        Ok(Box::new(NetworkClient::over(TlsSelector::new(selector, client), network, clock)))
+    }
+
+    fn client(
+        &self,
+        config: &ProducerConfig,
+        security: &SecurityConfig,
+        tls: &Tls,
+    ) -> Result<TlsClient, BuildError> {
+        if let Some(finished) = &self.finished {
+            check_no_keys(config, tls)?;
+            return Ok(TlsClient::from_rustls(Arc::clone(finished)));
+        }
+        let provider = match &self.provider {
+            Some(provider) => Arc::clone(provider),
+            None if cfg!(any(feature = "tls", feature = "tls-graviola")) => kp_tls::default_provider()?,
+            None => {
+                let (key, value) = ("security.protocol", security.protocol.name());
+                return Err(ConfigError::FeatureOff { key, value, feature: "tls" }.into());
+            }
+        };
+        Ok(TlsClient::new(&settings::of(tls)?, &provider)?)
+    }
+
+    /// V11: who hands over how to encrypt does not say elsewhere that nothing is encrypted.
+    fn check_unused(&self, security: &SecurityConfig) -> Result<(), ConfigError> {
+        if self.finished.is_none() {
+            return Ok(());
+        }
+        Err(ConfigError::Conflict {
+            rule: "V11",
+            key: "security.protocol",
+            message: format!(
+                "there is a configuration of rustls (ProducerBuilder::rustls), and security.protocol={} encrypts \
+                 nothing: say SSL or SASL_SSL",
+                security.protocol
+            ),
+        })
+    }
+}
+
+/// V11: a finished configuration has it all.
+fn check_no_keys(config: &ProducerConfig, tls: &Tls) -> Result<(), ConfigError> {
+    let of_tls = |key: &&str| key.starts_with("ssl.") || key.starts_with("kp.ssl.");
+    let set = KEYS.iter().map(|info| info.key).filter(of_tls).find(|key| config.is_set(key));
+    let key = match set {
+        Some(key) => key,
+        None if *tls == Tls::new() => return Ok(()),
+        None => "Security::tls",
+    };
+    Err(ConfigError::Conflict {
+        rule: "V11",
+        key,
+        message: format!(
+            "{key} is set, and there is a configuration of rustls (ProducerBuilder::rustls): say it there"
+        ),
+    })
+}

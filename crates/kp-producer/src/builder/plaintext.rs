@@ -1,0 +1,28 @@
+//! In the place of `encryption`, in a build without it: who asks for TLS is told which feature to turn on.
+
+use super::sockets::Sockets;
+use crate::config::{ConfigError, ConfigWarning, ProducerConfig, SecurityConfig};
+use crate::error::BuildError;
+use kp_network::{KafkaClient, NetworkClient};
+
+/// None is in this build.
+#[derive(Default)]
+pub(super) struct Cryptography(());
+
+impl Cryptography {
+    /// The network, if its connections are not to be encrypted.
+    pub(super) fn network(
+        &self,
+        _: &ProducerConfig,
+        security: &SecurityConfig,
+        sockets: Sockets,
+        _: &mut Vec<ConfigWarning>,
+    ) -> Result<Box<dyn KafkaClient>, BuildError> {
+        let Sockets { selector, network, clock } = sockets;
+        if security.protocol.has_tls() {
+            let (key, value) = ("security.protocol", security.protocol.name());
+            return Err(ConfigError::FeatureOff { key, value, feature: "tls" }.into());
+        }
+        Ok(Box::new(NetworkClient::over(selector, network, clock)))
+    }
+}

@@ -1,0 +1,165 @@
+//! The facade over TLS: from the keys of the configuration to a broker, and back with what went wrong.
+
+#![allow(clippy::disallowed_methods, reason = "a listener on a socket lives in real time")]
+
+mod authority;
+mod listener;
+
+use authority::Authority;
+use kp_producer::blocking::Producer;
+use kp_producer::{
+    BuildError, ErrorCode, Identity, ProducerConfig, ProducerRecord, Security, SecurityStage, SendErrorKind,
+    Tls, Trust,
+};
+use listener::TlsListener;
+use rustls::version::{TLS12, TLS13};
+use std::time::{Duration, Instant};
+
+const LONG: Duration = Duration::from_secs(30);
+
+fn config(bootstrap: &str, pairs: &[(&str, &str)]) -> ProducerConfig {
+    let mut config = ProducerConfig::default().bootstrap_servers(bootstrap);
+    for (key, value) in pairs {
+        config.set(*key, *value).expect("a good value");
+    }
+    config
+}
+
+fn producer(config: ProducerConfig) -> Producer {
+    Producer::from(kp_producer::Producer::builder(config).build().expect("a good configuration"))
+}
+
+/// Sends one record and waits for its place in the log.
+fn delivered(producer: &Producer) -> i64 {
+    let delivery =
+        producer.send(ProducerRecord::to("events").value(b"over TLS")).expect("the cluster is reached");
+    delivery.wait().expect("it is acknowledged").offset().expect("brokers tell offsets")
+}
+
+/// Waits for metadata, and answers why there is none.
+fn refusal(config: ProducerConfig) -> (SendErrorKind, Duration) {
+    let (producer, begun) = (producer(config), Instant::now());
+    let error = producer.connect().expect_err("the broker is not believed");
+    (error.kind().clone(), begun.elapsed())
+}
+
+/// What is told at once, long before `max.block.ms`.
+fn tls_failure(config: ProducerConfig) -> (String, Option<&'static str>) {
+    let (kind, took) = refusal(config);
+    let SendErrorKind::Security(error) = &kind else { panic!("{kind:?}") };
+    assert_eq!((error.stage(), error.code()), (SecurityStage::TlsHandshake, None::<ErrorCode>));
+    assert!(error.broker().starts_with("localhost:") && !error.is_retriable(), "{error}");
+    assert!(took < LONG, "{took:?}");
+    (error.to_string(), error.advice())
+}
+
+// SE36, SE38
+#[test]
+fn records_are_delivered_over_both_versions_of_tls_by_keys_and_by_typed_calls() {
+    let authority = Authority::new("ours");
+    for version in [&TLS12, &TLS13] {
+        let listener = TlsListener::start(authority.broker("localhost", &[version], false));
+        let by_keys = config(
+            &listener.bootstrap(),
+            &[
+                ("security.protocol", "SSL"),
+                ("ssl.truststore.type", "PEM"),
+                ("ssl.truststore.certificates", &authority.pem()),
+            ],
+        );
+        assert_eq!(delivered(&producer(by_keys)), 0);
+        let tls = Tls::new().trust(Trust::pem(authority.pem()));
+        let typed = config(&listener.bootstrap(), &[]).security(Security::tls(tls));
+        assert_eq!(delivered(&producer(typed)), 1);
+        assert_eq!(listener.records(), 2);
+    }
+}
+
+// H48, H49
+#[test]
+fn a_client_shows_its_certificate_to_a_broker_that_asks() {
+    let authority = Authority::new("ours");
+    let issued = authority.issue("client");
+    for version in [&TLS12, &TLS13] {
+        let listener = TlsListener::start(authority.broker("localhost", &[version], true));
+        let tls = Tls::new().trust(Trust::pem(authority.pem()));
+        let with = |tls| config(&listener.bootstrap(), &[]).security(Security::tls(tls));
+        let known = with(tls.clone().identity(Identity::pem(issued.chain.clone(), issued.key.clone())));
+        assert_eq!(delivered(&producer(known)), 0);
+        let (words, advice) = tls_failure(with(tls.clone()));
+        assert!(words.contains("wants a certificate of this client"), "{words}");
+        assert!(advice.is_some_and(|advice| advice.contains("ssl.keystore.location")), "{advice:?}");
+        let stranger = Authority::new("theirs").issue("client");
+        let (words, _) = tls_failure(with(tls.identity(Identity::pem(stranger.chain, stranger.key))));
+        assert!(words.contains("refused the certificate of this client"), "{words}");
+    }
+}
+
+// H1, SE25, SE26
+#[test]
+fn a_broker_that_is_not_believed_is_told_to_waiting_calls_at_once() {
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+    let listener = TlsListener::start(theirs.broker("localhost", &[&TLS13], false));
+    let trusting = |authority: &Authority| {
+        let tls = Tls::new().trust(Trust::pem(authority.pem()));
+        config(&listener.bootstrap(), &[]).security(Security::tls(tls))
+    };
+    let (words, advice) = tls_failure(trusting(&ours));
+    assert!(
+        words.contains("TLS handshake failed: the broker's certificate is not signed by any of the 1"),
+        "{words}"
+    );
+    assert!(advice.is_some_and(|advice| advice.contains("ssl.truststore.location")), "{advice:?}");
+    assert_eq!(delivered(&producer(trusting(&theirs))), 0);
+}
+
+// SE29, H16
+#[test]
+fn a_listener_without_tls_is_tried_again_and_named_at_the_end() {
+    let broker = kp_sim::tcp::EmbeddedBroker::start(kp_sim::tcp::EmbeddedOptions::new()).expect("a port");
+    let config = config(&broker.bootstrap(), &[("security.protocol", "SSL"), ("max.block.ms", "400")]);
+    let (kind, _) =
+        refusal(config.security(Security::tls(Tls::new().trust(Trust::pem(Authority::new("a").pem())))));
+    let SendErrorKind::MetadataTimeout { reason, .. } = &kind else { panic!("{kind:?}") };
+    assert!(reason.contains("listener without TLS"), "{reason}");
+}
+
+// SE28
+#[test]
+fn files_and_keys_that_cannot_be_used_are_errors_of_the_build() {
+    let error = |pairs: &[(&str, &str)]| {
+        let pairs = [&[("security.protocol", "SSL")], pairs].concat();
+        let built = kp_producer::Producer::builder(config("localhost:1", &pairs)).build();
+        let error = built.map(drop).expect_err("it is refused");
+        assert!(matches!(error, BuildError::Tls(_)), "{error:?}");
+        error.to_string()
+    };
+    let missing = error(&[("ssl.truststore.location", "/nowhere/ca.pem")]);
+    assert!(missing.starts_with("ssl.truststore.location: /nowhere/ca.pem: "), "{missing}");
+    // SE37
+    let unsound = error(&[
+        ("ssl.ca.pem", &Authority::new("a").pem()),
+        ("ssl.cipher.suites", "TLS_RSA_WITH_AES_128_CBC_SHA"),
+    ]);
+    assert!(unsound.starts_with("ssl.cipher.suites: none of"), "{unsound}");
+}
+
+// SE37
+#[test]
+fn a_suite_that_is_left_out_is_warned_about() {
+    let suites = "TLS_AES_128_GCM_SHA256,TLS_RSA_WITH_AES_128_CBC_SHA";
+    let config = config(
+        "localhost:1",
+        &[
+            ("security.protocol", "SSL"),
+            ("ssl.ca.pem", &Authority::new("a").pem()),
+            ("ssl.cipher.suites", suites),
+            ("ssl.endpoint.identification.algorithm", ""),
+        ],
+    );
+    let producer = producer(config);
+    let told: Vec<String> = producer.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("ssl.endpoint.identification.algorithm: the names"), "{told:?}");
+    assert!(told[1].starts_with("ssl.cipher.suites: TLS_RSA_WITH_AES_128_CBC_SHA is left out"), "{told:?}");
+}
