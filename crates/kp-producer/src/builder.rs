@@ -215,6 +215,41 @@ impl ProducerBuilder {
         Ok(producer)
     }
 
+    /// The network that such a producer would have, encrypted and authenticated as the configuration says, and no producer: for a
+    /// program that asks brokers what a producer does not. `adjust` may change its settings. No thread is started, and nothing is
+    /// connected before the client is asked to.
+    ///
+    /// ```no_run
+    /// use kp_producer::{KafkaClient, Producer, ProducerConfig};
+    /// # fn example() -> Result<(), kp_producer::BuildError> {
+    /// let config = ProducerConfig::default().bootstrap_servers("localhost:9092");
+    /// let client: Box<dyn KafkaClient> =
+    ///     Producer::builder(config).network(|settings| settings.connections_max_idle = None)?;
+    /// # let _ = client; Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`BuildError`]: a bad configuration, or a file that cannot be used.
+    #[cfg(feature = "tokio")]
+    pub fn network(
+        self,
+        adjust: impl FnOnce(&mut kp_network::NetworkSettings),
+    ) -> Result<Box<dyn KafkaClient>, BuildError> {
+        let settings = self.choices.config.clone().validate()?.settings;
+        let seed = self.choices.seed.unwrap_or_default();
+        network::adjusted(&self.choices, &settings, seed, &mut Vec::new(), adjust)
+    }
+
+    /// What TLS connections of such a producer begin with: whom they trust, what they show. `None` if they are not encrypted.
+    ///
+    /// # Errors
+    /// [`BuildError`]: a bad configuration, or a file that cannot be used.
+    #[cfg(all(feature = "tokio", feature = "tls-no-provider"))]
+    pub fn tls(&self) -> Result<Option<Arc<crate::rustls::ClientConfig>>, BuildError> {
+        let settings = self.choices.config.validate()?.settings;
+        self.choices.cryptography.begins_with(&self.choices.config, &settings.security)
+    }
+
     /// As [`build`](Self::build), but starts no thread: the owner of the [`Stepper`] makes the producer go, turn by
     /// turn. For simulations in which everything happens on one thread and a seed decides; see [`Stepper`].
     ///

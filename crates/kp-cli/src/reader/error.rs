@@ -1,8 +1,8 @@
 //! What can go wrong while reading.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use kp_network::{DisconnectReason, OtherProtocol, Reached};
+use kp_network::{DisconnectReason, OtherProtocol, Reached, SecurityFailure};
 use kp_protocol::{ApiKey, ErrorCode};
 
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,9 @@ pub(crate) enum ReaderError {
     /// No broker: another protocol answers there.
     #[error("{address}: {}", DisconnectReason::OtherProtocol(*.spoken))]
     OtherProtocol { address: String, spoken: OtherProtocol },
+    /// One end refused to authenticate the other.
+    #[error("{address}: {failure}")]
+    Security { address: String, failure: Arc<SecurityFailure> },
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -81,6 +84,7 @@ impl ReaderError {
             }
             DisconnectReason::OtherProtocol(spoken) => Self::OtherProtocol { address, spoken },
             DisconnectReason::ProtocolError(words) => Self::Protocol { address, why: words.to_string() },
+            DisconnectReason::AuthenticationFailed(failure) => Self::Security { address, failure },
             DisconnectReason::Lost(words) => Self::Broken { address, api, why: words.to_string() },
             reason => Self::Broken { address, api, why: reason.to_string() },
         }
@@ -104,6 +108,7 @@ impl ReaderError {
             | Self::Closed { .. }
             | Self::Silent { .. } => true,
             Self::Refused { code, .. } => code.is_retriable(),
+            Self::Security { failure, .. } => failure.is_retriable(),
             Self::Interrupted
             | Self::OtherProtocol { .. }
             | Self::Protocol { .. }

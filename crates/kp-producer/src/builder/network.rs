@@ -6,7 +6,7 @@ use super::settings::network_settings;
 use super::sockets::Sockets;
 use crate::config::{ConfigWarning, Settings};
 use crate::error::BuildError;
-use kp_network::{KafkaClient, TokioSelector};
+use kp_network::{KafkaClient, NetworkSettings, TokioSelector};
 use std::sync::Arc;
 
 /// The client; what is noticed about the configuration goes to `warnings`.
@@ -16,6 +16,17 @@ pub(super) fn client(
     seed: u64,
     warnings: &mut Vec<ConfigWarning>,
 ) -> Result<Box<dyn KafkaClient>, BuildError> {
+    adjusted(choices, settings, seed, warnings, |_| {})
+}
+
+/// The client, of settings that the caller has changed.
+pub(super) fn adjusted(
+    choices: &Choices,
+    settings: &Settings,
+    seed: u64,
+    warnings: &mut Vec<ConfigWarning>,
+    adjust: impl FnOnce(&mut NetworkSettings),
+) -> Result<Box<dyn KafkaClient>, BuildError> {
     let clock = Arc::clone(&choices.clock);
     let mut network = network_settings(settings, seed);
     if let Some(sasl) = settings.security.sasl.clone() {
@@ -23,6 +34,7 @@ pub(super) fn client(
         network.sasl =
             Some(Arc::new(ProducerLogin::new(sasl, settings.scram_max_iterations, Arc::clone(&clock))));
     }
+    adjust(&mut network);
     let sockets = Sockets { selector: TokioSelector::of(&network), network, clock };
     choices.cryptography.network(&choices.config, &settings.security, sockets, warnings)
 }
