@@ -1,19 +1,44 @@
-//! Settings, read and checked: what each connection of a client begins with. Reads files once, and never again.
+//! What each connection of a client begins with, and how it is changed while the client runs. Reads files when it is made and
+//! when it is told to, never by itself.
 
-use crate::settings::{Identity, TlsSettings};
-use crate::{TlsConfigError, store, suites, verifier::Verifier};
+use crate::settings::TlsSettings;
+use crate::stamps::Stamps;
+use crate::{CertificateFacts, TlsConfigError, reading};
+use arc_swap::ArcSwap;
 use kp_protocol::text::shown;
+use rustls::ClientConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore, client::WantsClientCert};
+use rustls::pki_types::ServerName;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
-/// What the connections of one client share. Sessions are resumed within it.
+/// What the connections of one client share; clones are the same client. Sessions are resumed within it.
+///
+/// What it was made of can change while it runs: [`look`](Self::look) reads the files again when they did. Connections that are
+/// made from then on begin with the new ones, those that are open live on.
 #[derive(Clone)]
-pub struct TlsClient {
-    config: Arc<ClientConfig>,
-    facts: Arc<Facts>,
+pub struct TlsClient(Arc<Shared>);
+
+struct Shared {
+    current: ArcSwap<Current>,
+    /// What it is read from; a configuration of the application is read from nothing.
+    origin: Option<Origin>,
+    /// The files as they were when they were read last. Held while they are read, so that two do not read at once.
+    looked: Mutex<Stamps>,
+    warnings: Vec<String>,
+}
+
+struct Origin {
+    settings: TlsSettings,
+    provider: CryptoProvider,
+}
+
+/// What a connection begins with.
+#[derive(Clone)]
+pub(crate) struct Current {
+    pub(crate) config: Arc<ClientConfig>,
+    pub(crate) facts: Arc<Facts>,
 }
 
 /// What messages say of a client.
@@ -25,12 +50,27 @@ pub(crate) struct Facts {
     pub(crate) versions: &'static str,
     /// Whether it has a certificate to show.
     pub(crate) has_identity: bool,
-    warnings: Vec<String>,
+    /// That certificate.
+    pub(crate) own: Option<CertificateFacts>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// What came of a look at the files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "files that cannot be used are to be told of"]
+pub enum Reload {
+    /// They are as they were, or there are none.
+    Unchanged,
+    /// They were read; new connections use them.
+    Reloaded,
+    /// They changed and cannot be used: new connections go on with what was read before. They are read again when they
+    /// change again.
+    Kept(TlsConfigError),
 }
 
 impl fmt::Debug for TlsClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsClient").field("facts", &self.facts).finish_non_exhaustive()
+        f.debug_struct("TlsClient").field("facts", &self.current().facts).finish_non_exhaustive()
     }
 }
 
@@ -40,47 +80,15 @@ impl TlsClient {
     /// # Errors
     /// A file, a certificate or a key cannot be used, or nothing is left to speak.
     pub fn new(settings: &TlsSettings, provider: &CryptoProvider) -> Result<Self, TlsConfigError> {
-        let mut warnings = Vec::new();
-        let provider = Arc::new(restricted(settings, provider, &mut warnings)?);
-        let Trusted { roots, direct, words } = trusted(settings, &mut warnings)?;
-        let no_combination =
-            |error: rustls::Error| TlsConfigError::NoCombination { cause: error.to_string() };
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(&settings.versions.supported())
-            .map_err(no_combination)?;
-        if !settings.names_are_checked {
-            warnings.push(
-                "ssl.endpoint.identification.algorithm is empty: any certificate of the trusted authorities is taken \
-                 for the broker's"
-                    .into(),
-            );
-        }
-        let algorithms = provider.signature_verification_algorithms;
-        let verifier = Verifier::new(roots, direct, algorithms, settings.names_are_checked);
-        // Ours does what that of `rustls` does, and takes what is trusted itself.
-        let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
-        let mut config = match &settings.identity {
-            None => builder.with_no_client_auth(),
-            Some(identity) => identified(builder, identity)?,
-        };
-        // Records are in order, and a request that arrives twice is written twice.
-        config.enable_early_data = false;
-        let facts = Facts {
-            authorities: words,
-            versions: settings.versions.shown(),
-            has_identity: settings.identity.is_some(),
-            warnings,
-        };
-        Ok(Self { config: Arc::new(config), facts: Arc::new(facts) })
+        // Before they are read: what changes in between is seen by the next look.
+        let stamps = Stamps::of(settings);
+        let current = reading::read(settings, provider)?;
+        let origin = Origin { settings: settings.clone(), provider: provider.clone() };
+        Ok(Self::of(current, Some(origin), stamps))
     }
 
-    /// What is unusual about the settings, to be logged once.
-    #[must_use]
-    pub fn warnings(&self) -> &[String] {
-        &self.facts.warnings
-    }
-
-    /// A client over a configuration of `rustls` that the application made: what it trusts, shows and speaks is its own.
+    /// A client over a configuration of `rustls` that the application made: what it trusts, shows and speaks is its own, and
+    /// is not read again.
     ///
     /// ```
     /// # fn with(config: rustls::ClientConfig) {
@@ -93,20 +101,96 @@ impl TlsClient {
             authorities: "the authorities of the application's rustls::ClientConfig".into(),
             versions: "what the application's rustls::ClientConfig allows",
             has_identity: config.client_auth_cert_resolver.has_certs(),
+            own: None,
             warnings: Vec::new(),
         };
-        Self { config, facts: Arc::new(facts) }
+        Self::of(Current { config, facts: Arc::new(facts) }, None, Stamps::default())
+    }
+
+    fn of(current: Current, origin: Option<Origin>, stamps: Stamps) -> Self {
+        let warnings = current.facts.warnings.clone();
+        let current = ArcSwap::from_pointee(current);
+        Self(Arc::new(Shared { current, origin, looked: Mutex::new(stamps), warnings }))
+    }
+
+    /// What is unusual about the settings as they were first read, to be logged once.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.0.warnings
     }
 
     /// The configuration of `rustls` that new connections begin with, such as for a client of HTTPS that is to trust
     /// and show the same.
     #[must_use]
     pub fn config(&self) -> Arc<ClientConfig> {
-        Arc::clone(&self.config)
+        Arc::clone(&self.current().config)
     }
 
-    pub(crate) fn facts(&self) -> Arc<Facts> {
-        Arc::clone(&self.facts)
+    /// The certificate that new connections show to brokers that ask for one; none, too, if the application has made it.
+    #[must_use]
+    pub fn own_certificate(&self) -> Option<CertificateFacts> {
+        self.current().facts.own.clone()
+    }
+
+    /// Whether it was made from files, so that to [look](Self::look) makes sense.
+    #[must_use]
+    pub fn has_files(&self) -> bool {
+        !self.looked().is_empty()
+    }
+
+    /// Looks whether a file has changed (its time of change, its length), and if so, reads all of them
+    /// (`kp.ssl.reload.interval.ms`). Reads files, and may hash a password for long: not for a thread that others wait for.
+    ///
+    /// `now` is the clock on the wall: a certificate of this client that has expired does not take the place of the one
+    /// that is there.
+    pub fn look(&self, now: SystemTime) -> Reload {
+        let Some(origin) = &self.0.origin else { return Reload::Unchanged };
+        let mut looked = self.looked();
+        let stamps = Stamps::of(&origin.settings);
+        if stamps == *looked {
+            return Reload::Unchanged;
+        }
+        *looked = stamps;
+        self.read(origin, now)
+    }
+
+    /// Reads the files whether they have changed or not; otherwise as [`look`](Self::look).
+    pub fn reload(&self, now: SystemTime) -> Reload {
+        let Some(origin) = &self.0.origin else { return Reload::Unchanged };
+        let mut looked = self.looked();
+        *looked = Stamps::of(&origin.settings);
+        self.read(origin, now)
+    }
+
+    fn read(&self, origin: &Origin, now: SystemTime) -> Reload {
+        let read = reading::read(&origin.settings, &origin.provider);
+        match read.and_then(|current| unexpired(origin, current, now)) {
+            Ok(current) => {
+                self.0.current.store(Arc::new(current));
+                Reload::Reloaded
+            }
+            Err(error) => Reload::Kept(error),
+        }
+    }
+
+    pub(crate) fn current(&self) -> Arc<Current> {
+        self.0.current.load_full()
+    }
+
+    fn looked(&self) -> std::sync::MutexGuard<'_, Stamps> {
+        // What a panic left there is a list of files as they were.
+        self.0.looked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A certificate that has expired is shown to nobody if there was one before it.
+fn unexpired(origin: &Origin, current: Current, now: SystemTime) -> Result<Current, TlsConfigError> {
+    match (&current.facts.own, origin.settings.key_of_identity()) {
+        (Some(own), Some(key)) if own.not_after() < now => Err(TlsConfigError::Identity {
+            key,
+            cause: format!("the certificate expired on {}", own.not_after_shown()),
+        }),
+        _ => Ok(current),
     }
 }
 
@@ -120,76 +204,5 @@ pub(crate) fn server_name(host: &str) -> Result<ServerName<'static>, String> {
             "a certificate has such a name in its ASCII form, which begins with xn--; use that"
         };
         format!("the host name {:?} cannot be checked: {why}", shown(bare))
-    })
-}
-
-/// The provider with the suites that are wanted.
-fn restricted(
-    settings: &TlsSettings,
-    provider: &CryptoProvider,
-    warnings: &mut Vec<String>,
-) -> Result<CryptoProvider, TlsConfigError> {
-    let mut provider = provider.clone();
-    if !settings.suites.is_empty() {
-        let (suites, unknown) = suites::chosen(&settings.suites, &provider)?;
-        provider.cipher_suites = suites;
-        let left_out = |name| format!("ssl.cipher.suites: {name} is left out: it is unknown or not safe");
-        warnings.extend(unknown.into_iter().map(left_out));
-    }
-    Ok(provider)
-}
-
-/// What a broker's certificate is compared with.
-struct Trusted {
-    roots: RootCertStore,
-    /// Certificates that are trusted themselves.
-    direct: Vec<CertificateDer<'static>>,
-    /// Such as "the 2 authorities of ssl.truststore.location=/etc/ca.pem".
-    words: String,
-}
-
-fn trusted(settings: &TlsSettings, warnings: &mut Vec<String>) -> Result<Trusted, TlsConfigError> {
-    let Some(source) = &settings.trusted else { return trusted_by_system(warnings) };
-    let mut roots = RootCertStore::empty();
-    let certificates = store::authorities(source)?;
-    for (at, certificate) in certificates.iter().enumerate() {
-        roots
-            .add(certificate.clone())
-            .map_err(|error| source.wrong(format!("certificate {} of it cannot be used: {error}", at + 1)))?;
-    }
-    let words = format!("the {} authorities of {}", roots.len(), source.shown());
-    let direct = if settings.trusted_directly { certificates } else { Vec::new() };
-    Ok(Trusted { roots, direct, words })
-}
-
-fn trusted_by_system(warnings: &mut Vec<String>) -> Result<Trusted, TlsConfigError> {
-    let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    let (_, ignored) = roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        let cause = found.errors.first().map_or_else(|| "none are there".into(), ToString::to_string);
-        return Err(TlsConfigError::NoSystemRoots { cause });
-    }
-    if ignored > 0 {
-        warnings.push(format!("{ignored} certificate authorities of the system cannot be used"));
-    }
-    let words = format!("the {} authorities of the system", roots.len());
-    Ok(Trusted { roots, direct: Vec::new(), words })
-}
-
-fn identified(
-    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
-    identity: &Identity,
-) -> Result<ClientConfig, TlsConfigError> {
-    let (key, (certificates, private_key)) = match identity {
-        Identity::Parts { chain, key } => (key, (store::chain(chain)?, store::private_key(key)?)),
-        Identity::Store(store) => (store, store::identity(store)?),
-    };
-    builder.with_client_auth_cert(certificates, private_key).map_err(|error| TlsConfigError::Identity {
-        key: key.key(),
-        cause: match error {
-            rustls::Error::InconsistentKeys(_) => "the key is not that of the first certificate".into(),
-            other => other.to_string(),
-        },
     })
 }

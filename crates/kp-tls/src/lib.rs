@@ -4,7 +4,8 @@
 //! |---|---|
 //! | what a client trusts, shows and speaks | [`TlsSettings`], [`StoreSource`], [`TlsVersions`] |
 //! | those, read and checked | [`TlsClient`]; what can be wrong with them: [`TlsConfigError`] |
-//! | the connections | [`TlsSelector`] |
+//! | files that change while the client runs | [`TlsClient::look`], [`TlsSelector::looking`], [`FileLooks`], [`Reload`] |
+//! | the connections | [`TlsSelector`]; how one is encrypted: [`Encryption`], [`CertificateFacts`] |
 //! | why a connection was given up | [`TlsFailure`], [`TlsFailureKind`] |
 //! | cryptography | [`default_provider`], or one of your own |
 //!
@@ -17,24 +18,31 @@ mod certificate;
 mod client;
 mod config_error;
 mod der;
+mod encryption;
 mod failure;
+mod file_looks;
 mod form;
 mod java;
 mod moment;
 mod pem;
 mod provider;
+mod reading;
 mod selector;
 mod session;
 mod settings;
+mod shown_identity;
 mod source;
+mod stamps;
 mod store;
 mod suites;
 mod verifier;
 mod versions;
 
 pub use certificate::CertificateFacts;
-pub use client::TlsClient;
+pub use client::{Reload, TlsClient};
 pub use config_error::TlsConfigError;
+pub use encryption::Encryption;
+pub use file_looks::FileLooks;
 /// Why a connection was given up.
 pub use kp_network::{TlsFailure, TlsFailureKind};
 pub use provider::default_provider;

@@ -1,6 +1,8 @@
 //! A selector that encrypts over another one. Owns the sessions; a connection is told of once its handshake is over.
 
+use crate::Encryption;
 use crate::client::TlsClient;
+use crate::file_looks::{FileLooks, Schedule};
 use crate::session::{READ_SIZE, ReadOutcome, Session};
 use bytes::BytesMut;
 use kp_network::{ConnectionNumber, Dial, Selectable, SelectorEvent, Wait, Work};
@@ -22,6 +24,8 @@ pub struct TlsSelector<S> {
     told: Vec<SelectorEvent>,
     /// Told in the next turn without a word from below.
     due: Vec<SelectorEvent>,
+    /// When the files are looked at.
+    schedule: Option<Schedule>,
 }
 
 impl<S: Selectable> TlsSelector<S> {
@@ -34,7 +38,22 @@ impl<S: Selectable> TlsSelector<S> {
             scratch: BytesMut::with_capacity(READ_SIZE),
             told: Vec::new(),
             due: Vec::new(),
+            schedule: None,
         }
+    }
+
+    /// Looks at the files of its client while it runs, as [`work`](Selectable::work) of the sockets below; connections
+    /// that begin after a change was seen use the new ones.
+    #[must_use]
+    pub fn looking(mut self, looks: FileLooks) -> Self {
+        self.schedule = Schedule::new(looks, &self.client);
+        self
+    }
+
+    /// How this connection is encrypted, once it is made.
+    #[must_use]
+    pub fn encryption(&self, number: ConnectionNumber) -> Option<Encryption> {
+        self.sessions.get(&number)?.encryption()
     }
 
     /// What follows from an event below, for the client above.
@@ -58,9 +77,11 @@ impl<S: Selectable> TlsSelector<S> {
                 self.sessions.remove(&number);
                 Some(event)
             }
-            SelectorEvent::Resolved { .. }
-            | SelectorEvent::Encrypting { .. }
-            | SelectorEvent::Worked { .. } => Some(event),
+            SelectorEvent::Worked { .. } => {
+                let was_look = self.schedule.as_mut().is_some_and(|schedule| schedule.is_over(number));
+                (!was_look).then_some(event)
+            }
+            SelectorEvent::Resolved { .. } | SelectorEvent::Encrypting { .. } => Some(event),
         }
     }
 
@@ -129,7 +150,12 @@ impl<S: Selectable> Selectable for TlsSelector<S> {
     }
 
     fn poll(&mut self, wait: Wait, events: &mut Vec<SelectorEvent>) -> bool {
+        let look = self.schedule.as_mut().and_then(|schedule| schedule.take_due(&self.client));
+        if let Some((number, work)) = look {
+            self.below.work(number, work);
+        }
         let wait = if self.due.is_empty() { wait } else { Wait::Turn };
+        let wait = self.schedule.as_ref().map_or(wait, |schedule| schedule.shortened(wait));
         let mut told = std::mem::take(&mut self.told);
         let woken = self.below.poll(wait, &mut told);
         events.append(&mut self.due);

@@ -4,9 +4,11 @@
 
 use crate::client::{Facts, TlsClient, server_name};
 use crate::failure::{self, Seen};
+use crate::shown_identity::watched;
+use crate::{CertificateFacts, Encryption};
 use bytes::{Buf, BytesMut};
 use kp_network::{ConnectError, ConnectionNumber, Selectable, TlsFailure, TlsFailureKind};
-use rustls::ClientConnection;
+use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 use std::io::{self, IoSlice, Read, Write};
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -38,6 +40,8 @@ pub(crate) struct Session {
     made: bool,
     /// The client's last write answered that it must wait.
     writer_waits: bool,
+    /// The broker asked for a certificate of this client.
+    was_asked: bool,
 }
 
 /// The first bytes that came.
@@ -58,13 +62,14 @@ impl First {
 impl Session {
     pub(crate) fn new(client: &TlsClient, number: ConnectionNumber, host: &str) -> Result<Self, TlsFailure> {
         let name = server_name(host).map_err(|text| TlsFailure::new(TlsFailureKind::Certificate, text))?;
-        let mut connection = ClientConnection::new(client.config(), name)
+        let current = client.current();
+        let mut connection = ClientConnection::new(Arc::clone(&current.config), name)
             .map_err(|error| TlsFailure::new(TlsFailureKind::Protocol, error.to_string()))?;
         connection.set_buffer_limit(Some(SEND_LIMIT));
         Ok(Self {
             number,
             host: host.into(),
-            facts: client.facts(),
+            facts: Arc::clone(&current.facts),
             connection,
             unfed: BytesMut::new(),
             first: First::default(),
@@ -72,12 +77,33 @@ impl Session {
             failure: None,
             made: false,
             writer_waits: false,
+            was_asked: false,
         })
     }
 
     /// Whether the handshake is over and the client has been told.
     pub(crate) fn is_made(&self) -> bool {
         self.made
+    }
+
+    /// How it is encrypted, once it is made.
+    pub(crate) fn encryption(&self) -> Option<Encryption> {
+        let version = match self.connection.protocol_version()? {
+            ProtocolVersion::TLSv1_2 => "TLSv1.2",
+            ProtocolVersion::TLSv1_3 => "TLSv1.3",
+            _ => return None,
+        };
+        let suite = format!("{:?}", self.connection.negotiated_cipher_suite()?.suite());
+        let certificates = self.connection.peer_certificates().unwrap_or_default();
+        self.made.then(|| Encryption {
+            version,
+            // `rustls` tells those of TLS 1.3 apart by a number that they do not have elsewhere.
+            suite: suite.replacen("TLS13_", "TLS_", 1),
+            is_resumed: self.connection.handshake_kind() == Some(HandshakeKind::Resumed),
+            certificates: certificates.iter().filter_map(|der| CertificateFacts::read(der)).collect(),
+            wants_certificate: self.was_asked,
+            shows_certificate: self.was_asked && self.facts.has_identity,
+        })
     }
 
     /// Goes on with the handshake. Ready once it is over, and all of it is written.
@@ -211,7 +237,11 @@ impl Session {
         while !bytes.is_empty() && !self.closed {
             let fed = self.connection.read_tls(&mut Fed(bytes));
             let processed = match fed {
-                Ok(_) => self.connection.process_new_packets(),
+                Ok(_) => {
+                    let (processed, asked) = watched(|| self.connection.process_new_packets());
+                    self.was_asked |= asked;
+                    processed
+                }
                 Err(error) => Err(rustls::Error::General(error.to_string())),
             };
             match processed {

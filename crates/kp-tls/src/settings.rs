@@ -1,6 +1,7 @@
 //! What a client trusts, shows and speaks: plain data, nothing is read yet.
 
 use crate::{StoreSource, TlsVersions};
+use std::path::Path;
 
 /// The settings of TLS. Without a call: the system's authorities, no certificate of one's own, TLS 1.2 and 1.3, the
 /// provider's suites, and the names in certificates are checked.
@@ -95,5 +96,22 @@ impl TlsSettings {
     pub fn trusting_directly(mut self, trusting: bool) -> Self {
         self.trusted_directly = trusting;
         self
+    }
+
+    /// The files that are read.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let of_identity = match &self.identity {
+            Some(Identity::Parts { chain, key }) => [Some(chain), Some(key)],
+            Some(Identity::Store(store)) => [Some(store), None],
+            None => [None, None],
+        };
+        self.trusted.iter().chain(of_identity.into_iter().flatten()).filter_map(StoreSource::path)
+    }
+
+    /// The key of the configuration that the client's certificate has.
+    pub(crate) fn key_of_identity(&self) -> Option<&'static str> {
+        self.identity.as_ref().map(|identity| match identity {
+            Identity::Parts { chain: source, .. } | Identity::Store(source) => source.key(),
+        })
     }
 }

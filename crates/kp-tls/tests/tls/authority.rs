@@ -36,8 +36,13 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
+    /// Its certificate.
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
     pub(crate) fn source(&self) -> StoreSource {
-        StoreSource::inline("ssl.truststore.certificates", Secret::from(self.0.pem().as_str()))
+        StoreSource::inline("ssl.truststore.certificates", Secret::from(self.pem()))
     }
 
     /// Settings that trust it.

@@ -1,6 +1,6 @@
 //! Connections that are made, and what goes over them.
 
-use crate::authority::{Authority, client, showing};
+use crate::authority::{Authority, client, serving, showing};
 use crate::wire::Stage;
 use bytes::BytesMut;
 use kp_network::Secret;
@@ -123,8 +123,30 @@ fn a_certificate_is_shown_to_a_broker_that_asks_in_both_versions() {
     for version in [&TLS12, &TLS13] {
         let settings = showing(authority.trusted(), &own);
         let mut stage = Stage::new(client(&settings), authority.asking_broker(&[version]), "broker");
+        assert_eq!(stage.encryption(), None);
         stage.shake().unwrap();
         assert_eq!(stage.broker.peer_certificates().unwrap(), &own.chain[..]);
+        let encryption = stage.encryption().unwrap();
+        assert!(encryption.wants_certificate() && encryption.shows_certificate());
+    }
+}
+
+// SE36, A17
+#[test]
+fn a_connection_tells_how_it_is_encrypted_and_with_whom() {
+    let authority = Authority::named("ours");
+    for (version, name) in [(&TLS12, "TLSv1.2"), (&TLS13, "TLSv1.3")] {
+        let issued = authority.issue(&["broker", "10.0.0.1"], |_| ());
+        let broker = serving(&issued, &[version], None);
+        let mut stage = Stage::new(client(&authority.trusted()), broker, "broker");
+        stage.shake().unwrap();
+        let encryption = stage.encryption().unwrap();
+        assert_eq!(encryption.version(), name);
+        assert!(encryption.suite().starts_with("TLS_") && encryption.suite().contains("AES_256_GCM"));
+        let [certificate] = encryption.certificates() else { panic!() };
+        assert_eq!(certificate.issuer(), "CN=ours");
+        assert_eq!(certificate.names(), ["DNS:broker", "IP:10.0.0.1"]);
+        assert!(!encryption.wants_certificate() && !encryption.shows_certificate());
     }
 }
 

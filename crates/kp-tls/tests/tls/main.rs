@@ -4,6 +4,7 @@ mod authority;
 mod connections;
 mod directly_trusted;
 mod failures;
+mod reload;
 mod settings;
 #[cfg(feature = "java-stores")]
 mod stores;

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use kp_network::{ConnectError, ConnectionNumber, Dial, Selectable, SelectorEvent, Wait, Work};
-use kp_tls::{TlsClient, TlsFailure, TlsSelector};
+use kp_tls::{Encryption, FileLooks, TlsClient, TlsFailure, TlsSelector};
 use rustls::{ServerConfig, ServerConnection};
 use std::io::{self, IoSlice, Read};
 use std::sync::{Arc, Mutex};
@@ -19,6 +19,9 @@ pub(crate) struct Wire {
     pub(crate) room: usize,
     pub(crate) closed_by_broker: bool,
     pub(crate) closed_by_client: bool,
+    pub(crate) work: Vec<(ConnectionNumber, Work)>,
+    /// What the client last waited for.
+    pub(crate) waited: Option<Wait>,
     events: Vec<SelectorEvent>,
     reader_waits: Option<ConnectionNumber>,
     writer_waits: Option<ConnectionNumber>,
@@ -62,14 +65,17 @@ impl Selectable for Below {
         Poll::Ready(Ok(count))
     }
 
-    fn work(&mut self, _: ConnectionNumber, _: Work) {}
+    fn work(&mut self, number: ConnectionNumber, work: Work) {
+        self.0.lock().unwrap().work.push((number, work));
+    }
 
     fn close(&mut self, _: ConnectionNumber) {
         self.0.lock().unwrap().closed_by_client = true;
     }
 
-    fn poll(&mut self, _: Wait, events: &mut Vec<SelectorEvent>) -> bool {
+    fn poll(&mut self, wait: Wait, events: &mut Vec<SelectorEvent>) -> bool {
         let mut wire = self.0.lock().unwrap();
+        wire.waited = Some(wait);
         events.append(&mut wire.events);
         if !wire.to_client.is_empty() || wire.closed_by_broker {
             events.extend(wire.reader_waits.take().map(|number| SelectorEvent::Readable { number }));
@@ -107,6 +113,8 @@ impl Stage {
             room: usize::MAX,
             closed_by_broker: false,
             closed_by_client: false,
+            work: Vec::new(),
+            waited: None,
             events: Vec::new(),
             reader_waits: None,
             writer_waits: None,
@@ -118,6 +126,39 @@ impl Stage {
         Self { selector, broker, heard: Vec::new(), wire, number }
     }
 
+    /// The client looks at its files from now on.
+    pub(crate) fn looking(mut self, looks: FileLooks) -> Self {
+        self.selector = self.selector.looking(looks);
+        self
+    }
+
+    /// Dials `host` once more, at a new broker.
+    pub(crate) fn dial(&mut self, broker: Arc<ServerConfig>, host: &str) {
+        self.number = ConnectionNumber(self.number.0 + 1);
+        self.broker = ServerConnection::new(broker).unwrap();
+        self.wire(|wire| {
+            wire.to_broker.clear();
+            wire.to_client.clear();
+        });
+        self.selector.connect(Dial::new(self.number, "127.0.0.1:9093".parse().unwrap(), host));
+    }
+
+    /// How the connection is encrypted.
+    pub(crate) fn encryption(&self) -> Option<Encryption> {
+        self.selector.encryption(self.number)
+    }
+
+    /// Does the work that the client asked for, and tells it; how much it was.
+    pub(crate) fn do_work(&mut self) -> usize {
+        let work = self.wire(|wire| std::mem::take(&mut wire.work));
+        let done = work.len();
+        for (number, work) in work {
+            let worked = work.run();
+            self.wire(|wire| wire.events.push(SelectorEvent::Worked { number, worked }));
+        }
+        done
+    }
+
     pub(crate) fn wire<R>(&self, change: impl FnOnce(&mut Wire) -> R) -> R {
         change(&mut self.wire.lock().unwrap())
     }
@@ -127,6 +168,11 @@ impl Stage {
         let mut events = Vec::new();
         self.selector.poll(Wait::Turn, &mut events);
         events
+    }
+
+    /// One turn that may wait as long as it likes.
+    pub(crate) fn wait_forever(&mut self) {
+        self.selector.poll(Wait::Forever, &mut Vec::new());
     }
 
     /// The broker reads what is there and answers.

@@ -1,0 +1,121 @@
+//! Settings as files have them now: the one place where what is configured turns into what `rustls` needs.
+
+use crate::client::{Current, Facts};
+use crate::settings::{Identity, TlsSettings};
+use crate::shown_identity::ShownIdentity;
+use crate::{CertificateFacts, TlsConfigError, store, suites, verifier::Verifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, client::WantsClientCert};
+use std::sync::Arc;
+
+/// Reads what `settings` name, and checks it.
+pub(crate) fn read(settings: &TlsSettings, provider: &CryptoProvider) -> Result<Current, TlsConfigError> {
+    let mut warnings = Vec::new();
+    let provider = Arc::new(restricted(settings, provider, &mut warnings)?);
+    let Trusted { roots, direct, words } = trusted(settings, &mut warnings)?;
+    let no_combination = |error: rustls::Error| TlsConfigError::NoCombination { cause: error.to_string() };
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(&settings.versions.supported())
+        .map_err(no_combination)?;
+    if !settings.names_are_checked {
+        warnings.push(
+            "ssl.endpoint.identification.algorithm is empty: any certificate of the trusted authorities is taken \
+             for the broker's"
+                .into(),
+        );
+    }
+    let algorithms = provider.signature_verification_algorithms;
+    let verifier = Verifier::new(roots, direct, algorithms, settings.names_are_checked);
+    // Ours does what that of `rustls` does, and takes what is trusted itself.
+    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    let (mut config, own) = match &settings.identity {
+        None => (builder.with_no_client_auth(), None),
+        Some(identity) => identified(builder, identity)?,
+    };
+    config.client_auth_cert_resolver = Arc::new(ShownIdentity::new(config.client_auth_cert_resolver));
+    // Records are in order, and a request that arrives twice is written twice.
+    config.enable_early_data = false;
+    let facts = Facts {
+        authorities: words,
+        versions: settings.versions.shown(),
+        has_identity: settings.identity.is_some(),
+        own,
+        warnings,
+    };
+    Ok(Current { config: Arc::new(config), facts: Arc::new(facts) })
+}
+
+/// The provider with the suites that are wanted.
+fn restricted(
+    settings: &TlsSettings,
+    provider: &CryptoProvider,
+    warnings: &mut Vec<String>,
+) -> Result<CryptoProvider, TlsConfigError> {
+    let mut provider = provider.clone();
+    if !settings.suites.is_empty() {
+        let (suites, unknown) = suites::chosen(&settings.suites, &provider)?;
+        provider.cipher_suites = suites;
+        let left_out = |name| format!("ssl.cipher.suites: {name} is left out: it is unknown or not safe");
+        warnings.extend(unknown.into_iter().map(left_out));
+    }
+    Ok(provider)
+}
+
+/// What a broker's certificate is compared with.
+struct Trusted {
+    roots: RootCertStore,
+    /// Certificates that are trusted themselves.
+    direct: Vec<CertificateDer<'static>>,
+    /// Such as "the 2 authorities of ssl.truststore.location=/etc/ca.pem".
+    words: String,
+}
+
+fn trusted(settings: &TlsSettings, warnings: &mut Vec<String>) -> Result<Trusted, TlsConfigError> {
+    let Some(source) = &settings.trusted else { return trusted_by_system(warnings) };
+    let mut roots = RootCertStore::empty();
+    let certificates = store::authorities(source)?;
+    for (at, certificate) in certificates.iter().enumerate() {
+        roots
+            .add(certificate.clone())
+            .map_err(|error| source.wrong(format!("certificate {} of it cannot be used: {error}", at + 1)))?;
+    }
+    let words = format!("the {} authorities of {}", roots.len(), source.shown());
+    let direct = if settings.trusted_directly { certificates } else { Vec::new() };
+    Ok(Trusted { roots, direct, words })
+}
+
+fn trusted_by_system(warnings: &mut Vec<String>) -> Result<Trusted, TlsConfigError> {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    let (_, ignored) = roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let cause = found.errors.first().map_or_else(|| "none are there".into(), ToString::to_string);
+        return Err(TlsConfigError::NoSystemRoots { cause });
+    }
+    if ignored > 0 {
+        warnings.push(format!("{ignored} certificate authorities of the system cannot be used"));
+    }
+    let words = format!("the {} authorities of the system", roots.len());
+    Ok(Trusted { roots, direct: Vec::new(), words })
+}
+
+fn identified(
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    identity: &Identity,
+) -> Result<(ClientConfig, Option<CertificateFacts>), TlsConfigError> {
+    let (key, (certificates, private_key)) = match identity {
+        Identity::Parts { chain, key } => (key, (store::chain(chain)?, store::private_key(key)?)),
+        Identity::Store(store) => (store, store::identity(store)?),
+    };
+    let own = certificates.first().and_then(|own| CertificateFacts::read(own));
+    let config = builder.with_client_auth_cert(certificates, private_key);
+    let config = config.map_err(|error| TlsConfigError::Identity {
+        key: key.key(),
+        cause: match error {
+            rustls::Error::InconsistentKeys(_) => "the key is not that of the first certificate".into(),
+            other => other.to_string(),
+        },
+    })?;
+    Ok((config, own))
+}
