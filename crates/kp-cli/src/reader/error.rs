@@ -78,13 +78,15 @@ impl ReaderError {
     /// Why a connection brings no answer to a request.
     pub(crate) fn unanswered(address: &str, api: ApiKey, reason: DisconnectReason) -> Self {
         let address = address.to_owned();
+        if let Some(failure) = reason.security() {
+            return Self::Security { address, failure: Arc::clone(failure) };
+        }
         match reason {
             DisconnectReason::ClosedByBroker | DisconnectReason::ClosedWithoutAnswer => {
                 Self::Closed { address, api }
             }
             DisconnectReason::OtherProtocol(spoken) => Self::OtherProtocol { address, spoken },
             DisconnectReason::ProtocolError(words) => Self::Protocol { address, why: words.to_string() },
-            DisconnectReason::AuthenticationFailed(failure) => Self::Security { address, failure },
             DisconnectReason::Lost(words) => Self::Broken { address, api, why: words.to_string() },
             reason => Self::Broken { address, api, why: reason.to_string() },
         }

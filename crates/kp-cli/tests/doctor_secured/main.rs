@@ -142,7 +142,7 @@ fn a_token_is_told_by_what_stands_in_it() {
         ],
     );
     assert_eq!(code, 0, "{report}");
-    assert!(steps(&report, "sasl").contains("the token: exp"), "{report}");
+    assert!(steps(&report, "sasl").contains("the token: ends in "), "{report}");
     assert_eq!(details(&report, "sasl")["token"]["sub"], "alice");
 }
 
@@ -157,13 +157,8 @@ fn a_tls_listener_is_told_with_its_version_its_certificates_and_their_names() {
     let (code, report) = examined(&by_name(&broker), &set);
     assert_eq!(code, 0, "{report}");
     let found = steps(&report, "tls");
-    for words in [
-        "ok: ",
-        "speaks TLS 1.3, TLS13_AES_256_GCM_SHA384",
-        "DNS:localhost",
-        "the tests' authority",
-        "valid until 20",
-    ] {
+    for words in ["ok: ", "speaks TLS 1.3, TLS13_", "DNS:localhost", "the tests' authority", "valid until 20"]
+    {
         assert!(found.contains(words), "{words}: {found}");
     }
     assert_eq!(details(&report, "tls")["chain"][0]["names"][0], "DNS:localhost");
@@ -243,5 +238,5 @@ fn what_speaks_in_the_place_of_tls_is_told_apart() {
     });
     let (code, report) = examined(&address, &["security.protocol=SSL"]);
     assert_eq!(code, 1);
-    assert!(report.to_string().contains("is an HTTP server"), "{report}");
+    assert!(report.to_string().contains("an HTTP server"), "{report}");
 }
