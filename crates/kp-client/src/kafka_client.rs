@@ -4,7 +4,9 @@
 //! script, for the simulated cluster of `kp-sim`, or for another network stack. Object-safe, not async, no
 //! sockets and no runtime in this file.
 
-use crate::{NetworkSnapshot, OldKafka, OtherProtocol, SecurityFailure, SetupStage, TlsFailure};
+use crate::{
+    NetworkSnapshot, OldKafka, OtherProtocol, SecurityFailure, SecurityNotice, SetupStage, TlsFailure,
+};
 use bytes::Bytes;
 use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, Segments};
 use std::fmt;
@@ -258,6 +260,15 @@ pub enum Event {
         /// The version whose APIs are used.
         taken_for: OldKafka,
     },
+    /// An operator should know this of a broker's security; each kind is given once by a client.
+    SecurityNoticed {
+        /// The first broker of which it holds.
+        broker: BrokerId,
+        /// Its `host:port`, with the address that the host has.
+        address: Arc<str>,
+        /// What.
+        notice: SecurityNotice,
+    },
     /// A connection ended, or could not be made.
     Disconnected {
         /// The broker at its other end.
@@ -280,6 +291,9 @@ impl Event {
                 "broker {broker} at {address} does not know ApiVersions and is taken for Kafka {taken_for}; asking can \
                  make it lose requests of other clients: set broker.version.fallback={taken_for} to spare it the question"
             )),
+            Self::SecurityNoticed { broker, address, notice } => {
+                Some(format!("broker {broker} at {address} {notice}"))
+            }
             Self::Connected { .. }
             | Self::Answered { .. }
             | Self::Written { .. }

@@ -10,6 +10,7 @@ mod network_counters;
 mod nodes;
 mod other_protocol;
 mod security;
+mod security_notice;
 mod tls_failure;
 
 pub use kafka_client::{
@@ -21,4 +22,5 @@ pub use network_counters::{NetworkCounters, NetworkSnapshot, NodeCounters};
 pub use nodes::{ClientNodes, Nodes};
 pub use other_protocol::OtherProtocol;
 pub use security::{SecurityFailure, SecurityStage, SetupStage};
+pub use security_notice::SecurityNotice;
 pub use tls_failure::{TlsFailure, TlsFailureKind};

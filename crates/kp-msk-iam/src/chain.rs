@@ -2,9 +2,15 @@
 //! Owns: the order. A source that is not there is passed over; one that is there and broken ends the search: the next one may belong
 //! to another user. Never: a key that is kept; see `kept.rs`.
 
+#[cfg(feature = "endpoints")]
+mod remote;
+
 use std::time::SystemTime;
 
 use kp_sasl::{AwsCredentials, Secret};
+
+#[cfg(feature = "endpoints")]
+use crate::endpoints::Endpoints;
 
 use crate::shared_files::{Profile, harmless};
 use crate::{AwsEnvironment, AwsFailure, AwsRegion};
@@ -21,9 +27,30 @@ use crate::{AwsEnvironment, AwsFailure, AwsRegion};
 /// ```
 #[derive(Debug, Clone)]
 pub struct AwsChain {
-    pub(crate) environment: AwsEnvironment,
+    environment: AwsEnvironment,
     profile: Option<String>,
+    #[cfg(feature = "endpoints")]
+    endpoints: Endpoints,
+    #[cfg(feature = "endpoints")]
+    sts_region: Option<AwsRegion>,
+    /// How many profiles refer to one another, down to where the search stands.
+    #[cfg(feature = "endpoints")]
+    depth: usize,
 }
+
+type Source = fn(&AwsChain, SystemTime) -> Result<Found, AwsFailure>;
+
+/// The order of AWS's own libraries.
+const SOURCES: &[Source] = &[
+    AwsChain::in_environment,
+    #[cfg(feature = "endpoints")]
+    AwsChain::of_web_identity,
+    AwsChain::in_files,
+    #[cfg(feature = "endpoints")]
+    AwsChain::of_container,
+    #[cfg(feature = "endpoints")]
+    AwsChain::of_instance,
+];
 
 /// What a source has.
 pub(crate) enum Found {
@@ -36,7 +63,16 @@ impl AwsChain {
     /// All sources.
     #[must_use]
     pub fn new(environment: AwsEnvironment) -> Self {
-        Self { environment, profile: None }
+        Self {
+            environment,
+            profile: None,
+            #[cfg(feature = "endpoints")]
+            endpoints: Endpoints::default(),
+            #[cfg(feature = "endpoints")]
+            sts_region: None,
+            #[cfg(feature = "endpoints")]
+            depth: 0,
+        }
     }
 
     /// The profile of this name and no other source: another key in its place would be another user.
@@ -50,21 +86,15 @@ impl AwsChain {
     /// # Errors
     /// [`AwsFailure::NothingFound`], or what is wrong with the first source that there is.
     pub fn find(&self, now: SystemTime) -> Result<AwsCredentials, AwsFailure> {
+        let sources: &[Source] = if self.profile.is_some() { &[Self::in_files] } else { SOURCES };
         let mut looked_at = Vec::new();
-        let mut next = |found| match found {
-            Ok(Found::Key(key)) => Some(Ok(key)),
-            Ok(Found::Nothing(what)) => {
-                looked_at.push(what);
-                None
+        for source in sources {
+            match source(self, now)? {
+                Found::Key(key) => return Ok(key),
+                Found::Nothing(what) => looked_at.push(what),
             }
-            Err(failure) => Some(Err(failure)),
-        };
-        let _ = now;
-        let found = match &self.profile {
-            Some(_) => next(self.in_files()),
-            None => next(self.in_environment()).or_else(|| next(self.in_files())),
-        };
-        found.unwrap_or(Err(AwsFailure::NothingFound { looked_at }))
+        }
+        Err(AwsFailure::NothingFound { looked_at })
     }
 
     /// The region to sign for: the one that was `named`, else that of the broker's name, else that of the environment, else that
@@ -86,7 +116,7 @@ impl AwsChain {
             .ok_or_else(|| AwsFailure::NoRegion { host: harmless(host) })
     }
 
-    fn in_environment(&self) -> Result<Found, AwsFailure> {
+    fn in_environment(&self, _: SystemTime) -> Result<Found, AwsFailure> {
         let get = |name| self.environment.get(name).map(Secret::from);
         let (id, secret) = (self.environment.get("AWS_ACCESS_KEY_ID"), get("AWS_SECRET_ACCESS_KEY"));
         let lacks = |missing| AwsFailure::Incomplete { place: "the environment".to_owned(), missing };
@@ -108,7 +138,7 @@ impl AwsChain {
         Profile::read(&self.environment, &self.profile_name())
     }
 
-    fn in_files(&self) -> Result<Found, AwsFailure> {
+    fn in_files(&self, now: SystemTime) -> Result<Found, AwsFailure> {
         let Some(profile) = self.read_profile()? else {
             let name = harmless(&self.profile_name());
             return Ok(Found::Nothing(format!("no profile {name} in ~/.aws/credentials and ~/.aws/config")));
@@ -119,7 +149,20 @@ impl AwsChain {
         {
             return Err(AwsFailure::OtherWay { profile: harmless(profile.name()), by });
         }
+        if let Some(arn) = profile.text("role_arn") {
+            return self.role(&profile, arn, now);
+        }
         key_of(&profile)
+    }
+
+    #[cfg(feature = "endpoints")]
+    fn role(&self, profile: &Profile, arn: &str, now: SystemTime) -> Result<Found, AwsFailure> {
+        self.role_of(profile, arn, now).map(Found::Key)
+    }
+
+    #[cfg(not(feature = "endpoints"))]
+    fn role(&self, profile: &Profile, _: &str, _: SystemTime) -> Result<Found, AwsFailure> {
+        Err(AwsFailure::OtherWay { profile: harmless(profile.name()), by: "role_arn" })
     }
 }
 

@@ -1,32 +1,18 @@
 //! The request that a client of MSK signs, and never sends to AWS: `GET /?Action=kafka-cluster:Connect`.
-//! Owns: Signature Version 4 of this one request, its parts in the query. Never: the form in which a broker gets them.
-//!
-//! ```text
-//!  request ── SHA-256 ──┐
-//!  moment, scope ───────┴── text ── HMAC ── signature
-//!  secret ─ day ─ region ─ service ─ key ──┘
-//! ```
+//! Owns: what is in it, and what may be. Never: the signature itself, see `sigv4.rs`, and the form in which a broker gets it.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use hmac::{Hmac, KeyInit, Mac};
 use kp_sasl::{AwsCredentials, SaslFailure, Secret};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use sha2::{Digest, Sha256};
-use zeroize::{Zeroize, Zeroizing};
 
 use crate::AwsRegion;
 use crate::amz_date::AmzDate;
+use crate::sigv4::{Signed, Unsigned};
 
 pub(crate) const MECHANISM: &str = "AWS_MSK_IAM";
 pub(crate) const ACTION: &str = "kafka-cluster:Connect";
-pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-pub(crate) const SIGNED_HEADERS: &str = "host";
 const SERVICE: &str = "kafka-cluster";
-const TERMINATOR: &str = "aws4_request";
-/// Of everything but these, AWS wants the code.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 /// The longest part of a key, in bytes: session tokens have some 1000.
 const LONGEST: usize = 64 * 1024;
 
@@ -38,6 +24,8 @@ pub struct SignedConnect {
     date: AmzDate,
     expires_seconds: u64,
     token: Option<Secret>,
+    /// The parts in the order of their names, encoded, without the signature.
+    query: Secret,
     signature: Secret,
 }
 
@@ -62,18 +50,12 @@ impl SignedConnect {
         if let Some(late) = key.end().and_then(|end| now.duration_since(end).ok()) {
             return Err(failed(format!("the credentials ended {} seconds ago", late.as_secs())));
         }
-        let scope = format!("{}/{region}/{SERVICE}/{TERMINATOR}", date.day());
-        let mut signed = Self {
-            host: host.to_owned(),
-            credential: format!("{}/{scope}", key.access_key_id()),
-            date,
-            expires_seconds: good_for.as_secs(),
-            token: key.token().cloned(),
-            signature: Secret::from(""),
-        };
-        let text = signed.text_to_sign(&scope);
-        signed.signature = signature(key.secret_access_key(), &scope, &text);
-        Ok(signed)
+        let expires_seconds = good_for.as_secs();
+        let parameters = vec![("Action", ACTION)];
+        let request = Unsigned { service: SERVICE, host, region, date, expires_seconds, parameters };
+        let Signed { credential, query, signature } = request.sign(key);
+        let (host, token) = (host.to_owned(), key.token().cloned());
+        Ok(Self { host, credential, date, expires_seconds, token, query, signature })
     }
 
     /// The host that it is for.
@@ -124,32 +106,8 @@ impl SignedConnect {
         self.date.moment() + Duration::from_secs(self.expires_seconds)
     }
 
-    /// The parts in the order of their names, encoded, without the signature.
-    pub(crate) fn query(&self) -> Zeroizing<String> {
-        let token = self.token.as_ref().and_then(Secret::expose_text);
-        // Its capacity is right from the start: a buffer that grows leaves copies of its contents behind.
-        let mut query = Zeroizing::new(String::with_capacity(512 + 3 * token.map_or(0, str::len)));
-        push_pair(&mut query, "Action", ACTION);
-        push_pair(&mut query, "X-Amz-Algorithm", ALGORITHM);
-        push_pair(&mut query, "X-Amz-Credential", &self.credential);
-        push_pair(&mut query, "X-Amz-Date", &self.date());
-        push_pair(&mut query, "X-Amz-Expires", &self.expires_seconds.to_string());
-        if let Some(token) = token {
-            push_pair(&mut query, "X-Amz-Security-Token", token);
-        }
-        push_pair(&mut query, "X-Amz-SignedHeaders", SIGNED_HEADERS);
-        query
-    }
-
-    fn text_to_sign(&self, scope: &str) -> String {
-        let request = Sha256::new()
-            .chain_update("GET\n/\n")
-            .chain_update(self.query().as_bytes())
-            .chain_update(format!("\nhost:{}\n\n{SIGNED_HEADERS}\n", self.host))
-            // The request has no body.
-            .chain_update(hex(&Sha256::digest("")))
-            .finalize();
-        format!("{ALGORITHM}\n{}\n{scope}\n{}", self.date, hex(&request))
+    pub(crate) fn query(&self) -> &str {
+        self.query.expose_text().unwrap_or_default()
     }
 }
 
@@ -163,40 +121,6 @@ impl fmt::Debug for SignedConnect {
             .field("expires_seconds", &self.expires_seconds)
             .finish_non_exhaustive()
     }
-}
-
-pub(crate) fn push_pair(query: &mut String, name: &str, value: &str) {
-    if !query.is_empty() {
-        query.push('&');
-    }
-    query.push_str(name);
-    query.push('=');
-    query.extend(utf8_percent_encode(value, ENCODED));
-}
-
-/// The key is bound to the day, the region and the service, one after the other.
-fn signature(secret: &Secret, scope: &str, text: &str) -> Secret {
-    let mut first = Zeroizing::new(Vec::with_capacity(4 + secret.expose().len()));
-    first.extend_from_slice(b"AWS4");
-    first.extend_from_slice(secret.expose());
-    let key = scope.split('/').fold(first, |key, part| hmac(&key, part));
-    Secret::from(hex(&hmac(&key, text)))
-}
-
-fn hmac(key: &[u8], text: &str) -> Zeroizing<Vec<u8>> {
-    let keyed = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-    let mut sum = keyed.chain_update(text).finalize().into_bytes();
-    let kept = Zeroizing::new(sum.to_vec());
-    sum.zeroize();
-    kept
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |four_bits: u8| char::from(DIGITS[usize::from(four_bits)]);
-    let mut text = String::with_capacity(2 * bytes.len());
-    bytes.iter().for_each(|byte| text.extend([digit(byte >> 4), digit(byte & 15)]));
-    text
 }
 
 /// What is signed is text with meanings of its own: a line feed in a host would be another request.

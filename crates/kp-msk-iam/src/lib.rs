@@ -17,12 +17,17 @@
 mod amz_date;
 mod chain;
 mod connect;
+#[cfg(feature = "endpoints")]
+mod endpoints;
 mod environment;
 mod failure;
 mod kept;
 mod mechanism;
 mod region;
+#[cfg(feature = "endpoints")]
+mod role;
 mod shared_files;
+mod sigv4;
 mod token;
 
 pub use chain::AwsChain;
@@ -32,6 +37,8 @@ pub use failure::AwsFailure;
 pub use kept::KeptKey;
 pub use mechanism::AwsMskIam;
 pub use region::AwsRegion;
+#[cfg(feature = "endpoints")]
+pub use role::RoleToAssume;
 pub use token::bearer_token;
 
 /// What brokers are told of the client: it stands in their logs, and in CloudTrail.

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 use kp_sasl::{AwsCredentials, SaslFailure, SaslMechanism, SaslStep, Secret};
 use serde_json::Value;
 
-use crate::connect::{ACTION, ALGORITHM, MECHANISM, SIGNED_HEADERS};
+use crate::connect::{ACTION, MECHANISM};
+use crate::sigv4::{ALGORITHM, SIGNED_HEADERS};
 use crate::{AwsRegion, SignedConnect, USER_AGENT};
 
 /// The version of both messages.

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kp_sasl::{AwsCredentials, SaslFailure, Secret, Token};
 use zeroize::Zeroizing;
 
-use crate::connect::push_pair;
+use crate::sigv4::push_pair;
 use crate::{AwsRegion, SignedConnect, USER_AGENT};
 
 /// A token of OAUTHBEARER for any broker of MSK in `region`, signed at the moment `now`: good for 15 minutes.
@@ -29,7 +29,7 @@ fn url(signed: &SignedConnect) -> Zeroizing<String> {
     url.push_str("https://");
     url.push_str(signed.host());
     url.push_str("/?");
-    url.push_str(&query);
+    url.push_str(query);
     push_pair(&mut url, "X-Amz-Signature", signature);
     // Behind the signature, which does not cover it.
     push_pair(&mut url, "User-Agent", USER_AGENT);

@@ -3,7 +3,10 @@
 
 use crate::NetworkSettings;
 use kp_time::{Deadline, Jitter};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// A connection that lived so long is no part of a circle.
+const OLD_ENOUGH: Duration = Duration::from_secs(1);
 
 /// The history of attempts to reach one broker, as far as it decides about the next one.
 #[derive(Debug, Default)]
@@ -50,6 +53,13 @@ impl Attempts {
     pub(crate) fn ready(&mut self) {
         self.failures = 0;
         self.allowed_at = None;
+    }
+
+    /// The connection that the last attempt made was not authenticated again: the next one may be made at once, with newer
+    /// credentials (H44). Not if this one is younger than a second: two brokers that disagree would make it a circle.
+    pub(crate) fn not_renewed(&mut self, now: Instant) {
+        let is_old = self.last_begun.is_some_and(|begun| now.saturating_duration_since(begun) >= OLD_ENOUGH);
+        self.allowed_at = self.allowed_at.filter(|_| !is_old);
     }
 
     /// The attempt, or the connection it made, ended.

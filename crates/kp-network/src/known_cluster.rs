@@ -3,8 +3,10 @@
 
 mod age;
 mod listeners;
+mod notices;
 
 pub(crate) use age::{ClusterAge, Greeting};
+pub(crate) use notices::SecurityNotices;
 
 use crate::{NetworkSettings, OldKafka};
 use kp_protocol::BrokerAddress;
@@ -30,6 +32,8 @@ pub(crate) struct KnownCluster {
     listeners: KafkaListeners,
     /// Whether the caller was told that the cluster is an old one.
     old_told: bool,
+    /// What the caller was told of its security.
+    pub(crate) notices: SecurityNotices,
 }
 
 impl KnownCluster {

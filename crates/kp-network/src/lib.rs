@@ -25,7 +25,8 @@ pub use self::tokio::{TokioClient, TokioSelector};
 pub use kp_client::{
     ClientNodes, ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkCounters,
     NetworkSnapshot, NodeCounters, Nodes, OldKafka, OtherProtocol, Reached, Readiness, Refused,
-    SecurityFailure, SecurityStage, SetupStage, TlsFailure, TlsFailureKind, WaitReason, Written,
+    SecurityFailure, SecurityNotice, SecurityStage, SetupStage, TlsFailure, TlsFailureKind, WaitReason,
+    Written,
 };
 /// What a set-up with SASL is made of.
 pub use kp_sasl::{

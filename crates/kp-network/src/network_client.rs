@@ -5,6 +5,7 @@
 
 mod least_loaded;
 mod life;
+mod notices;
 mod numbers;
 mod renewal;
 mod turn;

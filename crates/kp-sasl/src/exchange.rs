@@ -117,6 +117,12 @@ impl SaslExchange {
         self.mechanism.name()
     }
 
+    /// How tokens travel.
+    #[must_use]
+    pub fn dialect(&self) -> SaslDialect {
+        self.dialect
+    }
+
     /// Where the exchange stands.
     #[must_use]
     pub fn stage(&self) -> SaslStage {

@@ -62,7 +62,8 @@ pub trait CredentialsProvider: Send + Sync {
 /// Gives the tokens of OAUTHBEARER.
 ///
 /// It is asked on a thread for such work, one question after another; it may block there, and holds up nothing but
-/// connections that wait for a token. No runtime is entered there: a future that needs one spawns on its handle.
+/// connections that wait for a token. When the connection that it is asked for is given up (its set-up took too long), that
+/// call goes on, what it gives serves later connections, and others may be made beside it. A panic is an error. No runtime is entered there: a future that needs one spawns on its handle.
 pub trait TokenProvider: Send + Sync {
     /// A token that is good now.
     fn token<'a>(&'a self, request: TokenRequest<'a>) -> Provided<'a, Token>;

@@ -54,7 +54,7 @@ fn on_event(cx: &mut Context<'_>, rooms: &mut Rooms, event: Event) {
                 rooms.cluster.brokers.event(broker);
             }
         }
-        // Every broker that is needed is asked again at the beginning of a turn; the other is for people.
-        Event::Writable { .. } | Event::OldCluster { .. } => {}
+        // Every broker that is needed is asked again at the beginning of a turn; the others are for people.
+        Event::Writable { .. } | Event::OldCluster { .. } | Event::SecurityNoticed { .. } => {}
     }
 }

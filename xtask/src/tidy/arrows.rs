@@ -44,6 +44,7 @@ const HEAP: &str = "counting-allocator";
 const FEATURES: &[(&str, &[&str])] = &[
     ("kp-cli", &["default", "sasl-msk-iam", "tls", "tls-graviola", "zstd"]),
     ("kp-config", &["serde"]),
+    ("kp-msk-iam", &["endpoints"]),
     ("kp-network", &["default", "tokio"]),
     (
         "kp-producer",

@@ -22,7 +22,7 @@ impl Home {
 
     fn chain(&self, variables: &[(&str, &str)]) -> AwsChain {
         let home = self.0.display().to_string();
-        let all = [&[("HOME", home.as_str())], variables].concat();
+        let all = [&[("HOME", home.as_str()), ("AWS_EC2_METADATA_DISABLED", "true")], variables].concat();
         AwsChain::new(AwsEnvironment::of(all))
     }
 }
@@ -113,12 +113,11 @@ fn a_source_that_is_there_and_broken_ends_the_search() {
 
 #[test]
 fn where_there_is_no_key_the_places_are_named() {
-    let chain = AwsChain::new(AwsEnvironment::of([("HOME", "/nonexistent")]));
+    let variables = [("HOME", "/nonexistent"), ("AWS_EC2_METADATA_DISABLED", "true")];
+    let chain = AwsChain::new(AwsEnvironment::of(variables));
     let said = found(&chain).expect_err("there is none");
-    assert!(
-        said.starts_with("no credentials of AWS: AWS_ACCESS_KEY_ID is not set; no profile default in "),
-        "{said}"
-    );
+    assert!(said.starts_with("no credentials of AWS: AWS_ACCESS_KEY_ID is not set; "), "{said}");
+    assert!(said.contains("; no profile default in ~/.aws/credentials"), "{said}");
 }
 
 // C18

@@ -146,6 +146,11 @@ impl Ready {
         self.session.as_ref()?.renewing()
     }
 
+    /// How long its session lasts; `None`: as long as the connection.
+    pub(crate) fn session_lifetime(&self) -> Option<Duration> {
+        self.session.as_ref()?.lifetime()
+    }
+
     /// Whether it would take a request, and is to authenticate again before (SE19).
     pub(crate) fn is_to_be_renewed(&self, now: Instant, max_in_flight: usize) -> bool {
         self.session.as_ref().is_some_and(|session| session.is_due(now))

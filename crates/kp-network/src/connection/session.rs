@@ -14,7 +14,7 @@ use super::{Broken, sasl_messages};
 use bytes::Bytes;
 use kp_protocol::ApiKey;
 use kp_sasl::{SaslDialect, SaslExchange, SaslMechanism, SaslOutput, SaslSession, Worked};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// See the module.
 #[derive(Debug)]
@@ -25,17 +25,24 @@ pub(crate) struct Session {
     /// When the last renewal began, if there was one.
     began: Option<Instant>,
     renewing: Option<SaslExchange>,
+    lifetime: Option<Duration>,
 }
 
 impl Session {
     /// Of a connection that has just been authenticated. `chance` (0 to 1) spreads the renewals of many clients.
     pub(super) fn new(dialect: SaslDialect, now: Instant, session: SaslSession, chance: f64) -> Self {
-        Self { dialect, renew_at: session.renew_at(now, None, chance), began: None, renewing: None }
+        let (renew_at, lifetime) = (session.renew_at(now, None, chance), session.lifetime());
+        Self { dialect, renew_at, began: None, renewing: None, lifetime }
     }
 
     /// Whether it is to be renewed before the next request.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.renewing.is_none() && self.renew_at.is_some_and(|at| at <= now)
+    }
+
+    /// How long it lasts; `None`: as long as its connection.
+    pub(super) fn lifetime(&self) -> Option<Duration> {
+        self.lifetime
     }
 
     pub(super) fn is_renewing(&self) -> bool {
@@ -68,6 +75,7 @@ impl Session {
     /// The broker has agreed. Answers when the renewal began.
     pub(super) fn renewed(&mut self, now: Instant, session: SaslSession, chance: f64) -> Instant {
         self.renewing = None;
+        self.lifetime = session.lifetime();
         self.renew_at = session.renew_at(now, self.began, chance);
         self.began.unwrap_or(now)
     }

@@ -147,6 +147,7 @@ impl<S: Selectable> NetworkClient<S> {
                     self.known.answers_api_versions(&broker.address);
                 }
                 broker.link = Link::Setup(setup);
+                self.notice_bare_tokens(id);
                 self.write(now, id);
             }
             Step::Work(setup, work) => {
@@ -163,6 +164,7 @@ impl<S: Selectable> NetworkClient<S> {
                 let is_authentic = self.settings.sasl.is_some() || self.selectable.is_encrypted();
                 self.counters.totals.authentications += u64::from(is_authentic);
                 self.learn(now, id, found);
+                self.notice_short_session(id);
                 self.became_ready(now, id);
             }
             Step::Broken(setup, reason) => {
@@ -238,6 +240,9 @@ impl<S: Selectable> NetworkClient<S> {
         }
         self.counters.totals.connections_closed += u64::from(link.was_connected());
         broker.attempts.ended(now, link.was_connected(), &self.settings, &mut self.jitter);
+        if sasl::is_not_renewed(&reason) {
+            broker.attempts.not_renewed(now);
+        }
         if link.was_connected() {
             broker.addresses.forget();
         }

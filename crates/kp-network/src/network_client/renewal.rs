@@ -117,5 +117,6 @@ impl<S: Selectable> NetworkClient<S> {
         totals.reauthentication_time += took;
         totals.reauthentication_time_max = totals.reauthentication_time_max.max(took);
         self.pending.extend(is_awaited.then_some(Event::Writable { broker: id }));
+        self.notice_short_session(id);
     }
 }

@@ -17,7 +17,7 @@ use super::scripted::{Net, Scripted};
 use crate::known_cluster::{ClusterAge, KnownCluster};
 use crate::{
     ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkSettings, Reached,
-    Readiness, WaitReason, Written,
+    Readiness, SecurityNotice, WaitReason, Written,
 };
 use bytes::Bytes;
 use kp_protocol::api::{ApiVersion, ApiVersionsResponse};
@@ -39,6 +39,8 @@ struct Stage {
     client: NetworkClient<Scripted>,
     net: Net,
     clock: ManualClock,
+    /// What it said to people; the events of a poll are without it.
+    notices: Vec<SecurityNotice>,
 }
 
 fn settings() -> NetworkSettings {
@@ -79,7 +81,7 @@ impl Stage {
         let scripted = Scripted::new(clock.clone(), net.clone());
         let mut client = NetworkClient::over(scripted, settings, Arc::new(clock.clone()));
         client.set_brokers(clock.now(), &two_brokers());
-        Self { client, net, clock }
+        Self { client, net, clock, notices: Vec::new() }
     }
 
     fn now(&self) -> Instant {
@@ -107,6 +109,13 @@ impl Stage {
     fn poll(&mut self, until: Option<Instant>) -> Vec<Event> {
         let mut events = Vec::new();
         self.client.poll(until, &mut events);
+        for event in events.extract_if(.., |event| matches!(event, Event::SecurityNoticed { .. })) {
+            assert!(event.advice().is_some_and(|words| words.starts_with("broker 1 at 10.0.0.1:9092 ")));
+            self.notices.extend(match event {
+                Event::SecurityNoticed { notice, .. } => Some(notice),
+                _ => None,
+            });
+        }
         events
     }
 

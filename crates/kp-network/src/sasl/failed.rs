@@ -30,6 +30,11 @@ pub(crate) fn not_renewed(failure: &SaslFailure) -> DisconnectReason {
     told(SecurityStage::Reauthentication, failure)
 }
 
+/// Whether a connection ended since it could not be authenticated again.
+pub(crate) fn is_not_renewed(reason: &DisconnectReason) -> bool {
+    reason.security().is_some_and(|failure| failure.stage() == SecurityStage::Reauthentication)
+}
+
 fn told(stage: SecurityStage, failure: &SaslFailure) -> DisconnectReason {
     let told = SecurityFailure::new(stage, failure.to_string())
         .with_code(failure.code())

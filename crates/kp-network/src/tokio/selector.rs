@@ -337,6 +337,7 @@ impl Selectable for TokioSelector {
 
     fn close(&mut self, number: ConnectionNumber) {
         self.resolver.forget(number);
+        self.work_thread.forget(number);
         if let Some(host) = &mut self.host {
             host.sockets.remove(&number);
         }

@@ -3,12 +3,13 @@
 //! `kp-msk-iam`'s.
 
 use super::{Mechanism, not_given};
-use crate::config::{AwsCredentials, AwsSource, MskIam};
+use crate::config::{AwsCredentials, AwsRole, AwsSource, MskIam};
 use crate::drive::parker::block_on;
-use kp_msk_iam::{AwsChain, AwsEnvironment, AwsMskIam, KeptKey, bearer_token};
+use kp_msk_iam::{AwsChain, AwsEnvironment, AwsMskIam, AwsRegion, KeptKey, RoleToAssume, bearer_token};
 use kp_sasl::{Deferred, OAuthBearer, SaslFailure};
 use kp_time::Clock;
 use parking_lot::Mutex;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -41,9 +42,8 @@ impl MskIamLogin {
             AwsSource::Profile(name) => AwsChain::new(AwsEnvironment::of_the_process()).profile(name),
             _ => AwsChain::new(AwsEnvironment::of_the_process()),
         };
-        let region = chain.region(iam.named_region(), host);
-        let region = region.map_err(|failure| not_given(LOOKING_FOR_A_KEY, failure))?;
-        let key = self.key(iam, &chain, &now)?;
+        let region = chain.region(iam.named_region(), host).map_err(not_found)?;
+        let key = self.key(iam, chain.sts_region(region.clone()), &now)?;
         if iam.is_token() {
             let token = bearer_token(&region, &key, now())?;
             return Ok(Box::new(OAuthBearer::new(token.value())?));
@@ -54,7 +54,7 @@ impl MskIamLogin {
     fn key(
         &self,
         iam: &MskIam,
-        chain: &AwsChain,
+        chain: AwsChain,
         now: impl Fn() -> SystemTime,
     ) -> Result<AwsCredentials, SaslFailure> {
         let asked_at = now();
@@ -62,14 +62,38 @@ impl MskIamLogin {
             return Ok(key.clone());
         }
         let key = match iam.source() {
-            AwsSource::Provided(provider) => {
-                block_on(provider.aws_credentials()).map_err(|error| not_given(LOOKING_FOR_A_KEY, error))?
-            }
-            _ => chain.find(asked_at).map_err(|failure| not_given(LOOKING_FOR_A_KEY, failure))?,
+            AwsSource::Provided(provider) => block_on(provider.aws_credentials()).map_err(not_found)?,
+            _ => chain.find(asked_at).map_err(not_found)?,
+        };
+        let key = match iam.assumed_role() {
+            Some(role) => of_role(role, chain, &key, now())?,
+            None => key,
         };
         self.kept.lock().keep(&key, asked_at);
         Ok(key)
     }
+}
+
+fn of_role(
+    role: &AwsRole,
+    chain: AwsChain,
+    key: &AwsCredentials,
+    now: SystemTime,
+) -> Result<AwsCredentials, SaslFailure> {
+    let chain = match role.named_sts_region().and_then(AwsRegion::new) {
+        Some(region) => chain.sts_region(region),
+        None => chain,
+    };
+    let to_assume = RoleToAssume::new(role.arn(), role.session());
+    let to_assume = match role.external() {
+        Some(id) => to_assume.external_id(id),
+        None => to_assume,
+    };
+    chain.assume(&to_assume, key, now).map_err(not_found)
+}
+
+fn not_found(why: impl fmt::Display) -> SaslFailure {
+    not_given(LOOKING_FOR_A_KEY, why)
 }
 
 fn now(clock: &dyn Clock) -> SystemTime {

@@ -53,6 +53,7 @@ impl Tracer {
             Event::Connected { .. }
             | Event::Writable { .. }
             | Event::OldCluster { .. }
+            | Event::SecurityNoticed { .. }
             | Event::Disconnected { .. } => {}
         }
     }

@@ -80,6 +80,48 @@ fn a_close_in_place_of_a_bare_answer_is_told_as_a_refusal() {
     assert_eq!(told.refused(), ["alice-secret"]);
 }
 
+/// The bare handshake of a broker that does not list SaslAuthenticate.
+fn bare(stage: &mut Stage, mechanism: &str) -> ConnectionNumber {
+    let number = stage.versions_told(&speaks_bare_sasl());
+    let (header, _) = stage.request(number);
+    stage.give(number, &header, &offers(&[mechanism]));
+    assert!(stage.turn().is_empty());
+    number
+}
+
+/// H25
+#[test]
+fn a_secret_that_goes_bare_and_in_the_clear_is_told_once() {
+    let notice = |mechanism: &str| SecurityNotice::BareTokens { mechanism: mechanism.to_owned() };
+    let mut stage = Stage::with(with(plain()));
+    for _ in 0..2 {
+        let number = bare(&mut stage, "PLAIN");
+        assert_eq!(stage.notices, [notice("PLAIN")]);
+        stage.net.give(number, Vec::new());
+        stage.turn();
+        stage.clock.advance(MS(100));
+    }
+    let mut stage = Stage::with(with(SaslCredentials::oauth_bearer(Secret::from("a-token"))));
+    bare(&mut stage, "OAUTHBEARER");
+    assert_eq!(stage.notices, [notice("OAUTHBEARER")]);
+}
+
+/// H25
+#[test]
+fn nothing_is_told_where_no_secret_can_be_read_or_the_broker_lists_what_it_should() {
+    let scram = SaslCredentials::scram(ScramHash::Sha256, "alice", Secret::from("alice-secret"));
+    let mut stage = Stage::with(with(scram));
+    bare(&mut stage, "SCRAM-SHA-256");
+    assert_eq!(stage.notices, []);
+    let mut stage = Stage::with(with(plain()));
+    stage.net.encrypts();
+    bare(&mut stage, "PLAIN");
+    assert_eq!(stage.notices, []);
+    let mut stage = Stage::with(with(plain()));
+    stage.shaken("PLAIN");
+    assert_eq!(stage.notices, []);
+}
+
 // H44
 #[test]
 fn credentials_that_are_refused_for_a_renewal_are_told_too() {

@@ -188,6 +188,63 @@ fn a_refused_renewal_ends_the_connection_and_its_requests_may_have_been_seen() {
     authenticated(&mut stage, 0);
 }
 
+/// The broker refuses a renewal; what is told then.
+fn refuse_renewal(stage: &mut Stage, number: ConnectionNumber) -> Vec<Event> {
+    let handshake = stage.handshake(number, "PLAIN");
+    stage.give(number, &handshake, &offers(&["PLAIN"]));
+    assert!(stage.turn().is_empty());
+    stage.judged(number, &refusal(ErrorCode::SASL_AUTHENTICATION_FAILED, "no"))
+}
+
+// H41
+#[test]
+fn sessions_that_are_too_short_are_told_once() {
+    let mut stage = Stage::with(with(plain()));
+    let number = authenticated(&mut stage, 1_000);
+    assert_eq!(stage.notices, []);
+    stage.clock.advance(MS(1_000));
+    assert_eq!(stage.why(A), Some(WaitReason::Authenticating));
+    let short = SecurityNotice::ShortSessions { lifetime: MS(999) };
+    for _ in 0..3 {
+        assert!(is_writable(&agree(&mut stage, number, 999)));
+        assert_eq!(&*stage.notices, std::slice::from_ref(&short));
+        stage.clock.advance(MS(1_000));
+        assert_eq!(stage.why(A), Some(WaitReason::Authenticating));
+    }
+}
+
+// H44
+#[test]
+fn after_a_refused_renewal_the_newest_credentials_are_tried_at_once_and_only_then_with_a_pause() {
+    let login = Arc::new(SaslLogin::new(plain()).unwrap());
+    let mut stage = Stage::with(NetworkSettings { sasl: Some(Arc::clone(&login) as _), ..settings() });
+    let number = renewing(&mut stage, 10_000);
+    let failure = security(&refuse_renewal(&mut stage, number));
+    assert_eq!(failure.stage(), SecurityStage::Reauthentication);
+    login.replace(SaslCredentials::plain("alice", Secret::from("newer"))).unwrap();
+    assert_eq!(stage.why(A), Some(WaitReason::Connecting), "no pause");
+    let number = stage.shaken("PLAIN");
+    assert!(stage.token(number).1.ends_with(b"newer"));
+    stage.net.give(number, Vec::new());
+    stage.turn();
+    stage.clock.advance(MS(1000));
+    let number = stage.shaken("PLAIN");
+    let failure = security(&stage.judged(number, &refusal(ErrorCode::SASL_AUTHENTICATION_FAILED, "no")));
+    assert_eq!(failure.stage(), SecurityStage::SaslToken);
+    assert_eq!(stage.why(A), Some(WaitReason::BackingOff));
+}
+
+// H41, H44
+#[test]
+fn a_broker_that_lets_in_and_refuses_to_renew_does_not_make_a_circle_without_a_pause() {
+    let mut stage = Stage::with(with(plain()));
+    let number = authenticated(&mut stage, 1);
+    stage.clock.advance(MS(1));
+    assert_eq!(stage.why(A), Some(WaitReason::Authenticating));
+    security(&refuse_renewal(&mut stage, number));
+    assert_eq!(stage.why(A), Some(WaitReason::BackingOff));
+}
+
 // H45
 #[test]
 fn a_renewal_that_is_not_answered_ends_the_connection_as_a_late_request_does() {
