@@ -29,6 +29,7 @@ pages! {
     Security "docs/security.md";
     SecuritySasl "docs/security/sasl.md";
     SecurityTls "docs/security/tls.md";
+    Kerberos "docs/security/kerberos.md";
     SendingWell "docs/sending-well.md";
     TestingYourApplication "docs/testing-your-application.md";
     Tuning "docs/tuning.md";

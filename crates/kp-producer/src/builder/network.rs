@@ -31,8 +31,9 @@ pub(super) fn adjusted(
     let mut network = network_settings(settings, seed);
     if let Some(sasl) = settings.security.sasl.clone() {
         check_features(&sasl)?;
-        network.sasl =
-            Some(Arc::new(ProducerLogin::new(sasl, settings.scram_max_iterations, Arc::clone(&clock))));
+        network.sasl = Some(Arc::new(
+            ProducerLogin::new(sasl, settings.scram_max_iterations, Arc::clone(&clock)).with_files()?,
+        ));
     }
     adjust(&mut network);
     let sockets = Sockets { selector: TokioSelector::of(&network), network, clock };
