@@ -27,6 +27,8 @@ pages! {
     FromRustRdkafka "docs/migrating/rust-rdkafka.md";
     OldBrokers "docs/old-brokers.md";
     Security "docs/security.md";
+    SecuritySasl "docs/security/sasl.md";
+    SecurityTls "docs/security/tls.md";
     Kerberos "docs/security/kerberos.md";
     SendingWell "docs/sending-well.md";
     TestingYourApplication "docs/testing-your-application.md";

@@ -3,24 +3,34 @@
 
 mod cluster;
 mod listener;
+mod login;
+#[cfg(not(any(feature = "tls", feature = "tls-graviola")))]
+mod no_tls;
 mod partitions;
 mod produce;
 mod release;
 mod report;
 mod sockets;
+#[cfg(any(feature = "tls", feature = "tls-graviola"))]
+mod tls;
 mod topic;
+mod way;
 
-use std::io;
+#[cfg(not(any(feature = "tls", feature = "tls-graviola")))]
+use no_tls as tls;
+
+use std::{io, net::SocketAddr};
 
 use kp_network::OldKafka;
 use kp_producer::config::Settings;
 use kp_protocol::{ApiKey, api::MetadataResponse, text::shown};
 
 use self::{
-    listener::{Source, Spoken},
+    listener::{Source, Spoken, Unspoken},
     report::{Ailment, Report},
     sockets::Sockets,
     topic::Asked,
+    way::Way,
 };
 use crate::{
     Failure,
@@ -33,12 +43,13 @@ use crate::{
 pub(crate) fn run(args: &DoctorArgs, output: &OutputArgs) -> Result<u8, Failure> {
     let config = producer_config(&args.config).map_err(Failure::usage)?;
     let validated = config.validate().map_err(Failure::usage)?;
+    let way = Way::new(&config, &validated.settings).map_err(Failure::usage)?;
     let mut report = Report::new(output.json);
     for warning in &validated.warnings {
         let remedy = "`kp config KEY` says what the key may be";
         report.warning("config", Ailment::new(warning.to_string(), remedy));
     }
-    let done = visit(&mut report, args, &config, &validated.settings).and_then(|()| report.conclude());
+    let done = visit(&mut report, args, &way).and_then(|()| report.conclude());
     match done {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::failed(format!("stdout: {error}")))
@@ -49,14 +60,10 @@ pub(crate) fn run(args: &DoctorArgs, output: &OutputArgs) -> Result<u8, Failure>
 
 /// # Errors
 /// Stdout is gone.
-fn visit(
-    report: &mut Report,
-    args: &DoctorArgs,
-    config: &kp_producer::ProducerConfig,
-    settings: &Settings,
-) -> io::Result<()> {
+fn visit(report: &mut Report, args: &DoctorArgs, way: &Way<'_>) -> io::Result<()> {
+    let settings = way.settings;
     let mut sockets = Sockets::new();
-    let first = knock_at_each(report, &mut sockets, settings);
+    let first = knock_at_each(report, way, &mut sockets);
     report.tell()?;
     let Some(mut spoken) = first else {
         report.skipped("listeners", "no broker answers as one");
@@ -66,8 +73,7 @@ fn visit(
     // Its fellows are as old: asking each would only cost time.
     let is_old = spoken.versions_known_by == Source::TakenFor09;
     let known = if is_old { Some(OldKafka::V0_9_0) } else { settings.broker_version_fallback };
-    let works =
-        cluster::try_advertised(report, &mut sockets, &settings.bootstrap_servers, &spoken.metadata, known);
+    let works = cluster::try_advertised(report, way, &mut sockets, &spoken.metadata, known);
     report.tell()?;
     if let Some(name) = &args.topic {
         let (broker, (host, port)) = match works.first_key_value() {
@@ -75,7 +81,7 @@ fn visit(
             None => (-1, &settings.bootstrap_servers[0]),
         };
         let tells_configs = spoken.connection.version(ApiKey::DescribeConfigs).is_ok();
-        let asked = Asked { broker, host, port: *port, tells_configs };
+        let asked = Asked { way, broker, host, port: *port, tells_configs };
         topic::examine(report, &asked, &mut spoken, name, &works, settings);
         report.tell()?;
     }
@@ -83,7 +89,7 @@ fn visit(
     report.tell()?;
     if let (Some(name), true) = (&args.topic, args.write) {
         if report.is_healthy() {
-            produce::write_one(report, config, name);
+            produce::write_one(report, way.config, name);
         } else {
             report.skipped("produce", "no record is written before the rest works");
         }
@@ -92,10 +98,10 @@ fn visit(
 }
 
 /// Knocks at each entry of the bootstrap list; the first that answers as a broker.
-fn knock_at_each(report: &mut Report, sockets: &mut Sockets, settings: &Settings) -> Option<Spoken> {
+fn knock_at_each(report: &mut Report, way: &Way<'_>, sockets: &mut Sockets) -> Option<Spoken> {
     let mut first: Option<Spoken> = None;
-    for (host, port) in &settings.bootstrap_servers {
-        if let Some(spoken) = knock(report, sockets, host, *port, settings.broker_version_fallback) {
+    for (host, port) in &way.settings.bootstrap_servers {
+        if let Some(spoken) = knock(report, way, sockets, host, *port) {
             match &first {
                 None => first = Some(spoken),
                 Some(first) => same_cluster(report, &first.metadata, &spoken, host, *port),
@@ -110,13 +116,7 @@ fn knock_at_each(report: &mut Report, sockets: &mut Sockets, settings: &Settings
 }
 
 /// Name, address, and the first words with one entry of the bootstrap list.
-fn knock(
-    report: &mut Report,
-    sockets: &mut Sockets,
-    host: &str,
-    port: u16,
-    known: Option<OldKafka>,
-) -> Option<Spoken> {
+fn knock(report: &mut Report, way: &Way<'_>, sockets: &mut Sockets, host: &str, port: u16) -> Option<Spoken> {
     let addresses = match sockets.resolve(host, port) {
         Ok(addresses) => addresses,
         Err(error) => {
@@ -142,7 +142,35 @@ fn knock(
             return None;
         }
     }
-    listener::speak(sockets, host, port, known).map_err(|ailment| report.failed("kafka", ailment)).ok()
+    let known = way.settings.broker_version_fallback;
+    introduce(report, way, sockets, host, port, &addresses)
+        .and_then(|()| listener::speak(way, sockets, host, port, known))
+        .map_err(|unspoken| report.failed(unspoken.step, unspoken.ailment))
+        .ok()
+}
+
+/// What comes before the first words: TLS, and the login.
+fn introduce(
+    report: &mut Report,
+    way: &Way<'_>,
+    sockets: &mut Sockets,
+    host: &str,
+    port: u16,
+    addresses: &[SocketAddr],
+) -> Result<(), Unspoken> {
+    if let Some(look) = tls::look(way, host, addresses) {
+        report.ok_with("tls", look.to_text(host, port), look.to_json());
+        if let Some(ailment) = look.ailment(&listener::written(host, port)) {
+            report.warning("tls", ailment);
+        }
+    }
+    if way.has_login()
+        && way.settings.broker_version_fallback.is_none()
+        && let Some(logged_in) = listener::log_in(way, sockets, host, port)?
+    {
+        report.ok_with("sasl", logged_in.to_text(), logged_in.to_json());
+    }
+    Ok(())
 }
 
 /// Two entries of one list lead to one cluster.

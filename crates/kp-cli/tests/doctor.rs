@@ -109,7 +109,7 @@ fn with_one_good_entry_of_the_list_the_others_are_warnings() {
 fn listeners_of_other_protocols_are_named() {
     const ALERT: &[u8] = &[0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28];
     for (answer, name) in [
-        (ALERT, "speaks TLS, which kp cannot do yet"),
+        (ALERT, "speaks TLS, and security.protocol says that nothing is encrypted"),
         (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "is an HTTP server, not a Kafka broker"),
     ] {
         let server = Server::start(move |mut stream| {
@@ -292,9 +292,12 @@ fn what_a_cluster_tells_of_its_settings_and_rights_is_used() {
 
 #[test]
 fn a_bad_configuration_is_wrong_usage() {
-    for args in
-        [&["-b", "h"][..], &["-b", "h:1", "-X", "security.protocol=SSL"], &["-b", "h:1", "--write"], &[]]
-    {
+    for args in [
+        &["-b", "h"][..],
+        &["-b", "h:1", "-X", "security.protocol=SASL_SSL", "-X", "sasl.mechanism=PLAIN"],
+        &["-b", "h:1", "--write"],
+        &[],
+    ] {
         assert_eq!(doctor(args).status.code(), Some(2), "{args:?}");
     }
 }

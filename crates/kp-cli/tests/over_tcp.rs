@@ -162,7 +162,7 @@ fn wrong_usage_is_exit_code_2() {
         (&["produce", "-t", "t"], "bootstrap.servers"),
         (&["produce", "-b", "h:1", "-t", "t", "--config", "no/such.properties"], "no/such.properties"),
         (&["produce", "-b", "h:1", "-t", "t", "-K", ":", "--format", "ndjson"], "--key-separator"),
-        (&["produce", "-b", "h:1", "-t", "t", "-X", "security.protocol=SSL"], "security.protocol"),
+        (&["produce", "-b", "h:1", "-t", "t", "-X", "security.protocol=TLS"], "security.protocol"),
         (&["produce", "-b", "h:1"], "--topic"),
         (&["produce", "-b", "h:1", "-t", "t", "--outcomes", "-"], "--outcomes needs a file"),
         (&["fly"], "fly"),

@@ -31,6 +31,8 @@ use crate::drive::stepper::Stepper;
 use crate::drive::system_clock::SystemClock;
 use crate::error::BuildError;
 use crate::extend::interceptor::ProducerInterceptor;
+#[cfg(feature = "tokio")]
+use crate::observe::notes::Notes;
 use crate::outcome::acks::{AckStream, acks};
 use crate::outcome::delivery_report::DeliveryReport;
 use crate::outcome::listener::Listener;
@@ -213,6 +215,42 @@ impl ProducerBuilder {
             })
             .map_err(no_thread)?;
         Ok(producer)
+    }
+
+    /// The network that such a producer would have, encrypted and authenticated as the configuration says, and no producer: for a
+    /// program that asks brokers what a producer does not. `adjust` may change its settings. No thread is started, and nothing is
+    /// connected before the client is asked to.
+    ///
+    /// ```no_run
+    /// use kp_producer::{KafkaClient, Producer, ProducerConfig};
+    /// # fn example() -> Result<(), kp_producer::BuildError> {
+    /// let config = ProducerConfig::default().bootstrap_servers("localhost:9092");
+    /// let client: Box<dyn KafkaClient> =
+    ///     Producer::builder(config).network(|settings| settings.connections_max_idle = None)?;
+    /// # let _ = client; Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`BuildError`]: a bad configuration, or a file that cannot be used.
+    #[cfg(feature = "tokio")]
+    pub fn network(
+        self,
+        adjust: impl FnOnce(&mut kp_network::NetworkSettings),
+    ) -> Result<Box<dyn KafkaClient>, BuildError> {
+        let settings = self.choices.config.clone().validate()?.settings;
+        let seed = self.choices.seed.unwrap_or_default();
+        let notes = Arc::new(Notes::new(Arc::from(settings.client_id.as_str())));
+        network::adjusted(&self.choices, &settings, seed, &notes, &mut Vec::new(), adjust)
+    }
+
+    /// What TLS connections of such a producer begin with: whom they trust, what they show. `None` if they are not encrypted.
+    ///
+    /// # Errors
+    /// [`BuildError`]: a bad configuration, or a file that cannot be used.
+    #[cfg(all(feature = "tokio", feature = "tls-no-provider"))]
+    pub fn tls(&self) -> Result<Option<Arc<crate::rustls::ClientConfig>>, BuildError> {
+        let settings = self.choices.config.validate()?.settings;
+        self.choices.cryptography.begins_with(&self.choices.config, &settings.security)
     }
 
     /// As [`build`](Self::build), but starts no thread: the owner of the [`Stepper`] makes the producer go, turn by

@@ -100,11 +100,11 @@ pub use kp_record::{
     ShortSerializer, StringSerializer, UuidSerializer, VoidSerializer,
 };
 pub use kp_time::Clock;
-#[cfg(feature = "tls-no-provider")]
-pub use kp_tls::TlsConfigError;
 /// The version of `rustls` in the signatures here.
 #[cfg(feature = "tls-no-provider")]
 pub use kp_tls::rustls;
+#[cfg(feature = "tls-no-provider")]
+pub use kp_tls::{CertificateFacts, TlsConfigError};
 pub use observe::explain::{Explanation, NetworkThread, PartitionExplanation, WhyWaiting};
 pub use observe::guarantees::Guarantees;
 pub use observe::metrics;

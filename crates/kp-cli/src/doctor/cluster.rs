@@ -10,26 +10,28 @@ use super::{
     listener,
     report::{Ailment, Report},
     sockets::Sockets,
+    tls,
+    way::Way,
 };
-use crate::reader::Bootstrap;
 
 const STEP: &str = "listeners";
 
 /// Tries every broker where it wants to be found. Answers host and port of those that work, by their number.
 pub(super) fn try_advertised(
     report: &mut Report,
+    way: &Way<'_>,
     sockets: &mut Sockets,
-    bootstrap: &Bootstrap,
     metadata: &MetadataResponse,
     known: Option<OldKafka>,
 ) -> BTreeMap<i32, (String, u16)> {
     let mut works = BTreeMap::new();
+    let bootstrap = &way.settings.bootstrap_servers;
     let asked_elsewhere = !bootstrap.iter().all(|(host, _)| is_loopback(host));
     for broker in &metadata.brokers {
         let (id, host) = (broker.node_id, broker.host.as_str());
         let port = u16::try_from(broker.port).unwrap_or_default();
         let at = listener::written(host, port);
-        match try_one(sockets, host, port, known) {
+        match try_one(report, way, sockets, host, port, known) {
             Ok(()) if is_loopback(host) && asked_elsewhere => {
                 report.warning(STEP, Ailment::new(
                     format!("broker {id} tells clients to use {at}, which is this machine; something answers here, but is it that broker?"),
@@ -66,7 +68,14 @@ fn remedy(id: i32) -> String {
     format!("set advertised.listeners of broker {id} to a host and port that its clients can reach")
 }
 
-fn try_one(sockets: &mut Sockets, host: &str, port: u16, known: Option<OldKafka>) -> Result<(), Ailment> {
+fn try_one(
+    report: &mut Report,
+    way: &Way<'_>,
+    sockets: &mut Sockets,
+    host: &str,
+    port: u16,
+    known: Option<OldKafka>,
+) -> Result<(), Ailment> {
     let addresses = sockets.resolve(host, port).map_err(|error| {
         Ailment::new(
             format!("the name {} cannot be resolved ({error})", shown(host)),
@@ -74,7 +83,14 @@ fn try_one(sockets: &mut Sockets, host: &str, port: u16, known: Option<OldKafka>
         )
     })?;
     listener::connect(sockets, host, &addresses)?;
-    listener::speak(sockets, host, port, known).map(drop)
+    if let Some(look) = tls::look(way, host, &addresses) {
+        let at = listener::written(host, port);
+        report.ok_with("tls", look.to_text(host, port), look.to_json());
+        if let Some(ailment) = look.ailment(&at) {
+            report.warning("tls", ailment);
+        }
+    }
+    listener::speak(way, sockets, host, port, known).map(drop).map_err(|unspoken| unspoken.ailment)
 }
 
 /// Whether a host is the machine itself, by name or by number.

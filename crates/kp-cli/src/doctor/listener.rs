@@ -3,14 +3,19 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use kp_network::{OldKafka, OtherProtocol};
+use kp_network::{OldKafka, OtherProtocol, SecurityStage};
 use kp_protocol::{
-    ApiKey, ErrorCode,
-    api::{MetadataRequest, MetadataResponse, SaslHandshakeRequest},
+    ApiKey,
+    api::{MetadataRequest, MetadataResponse},
     text::shown,
 };
 
-use super::{report::Ailment, sockets::Sockets};
+use super::{
+    login::{self, LoggedIn},
+    report::Ailment,
+    sockets::Sockets,
+    way::Way,
+};
 use crate::reader::{BlockingCaller, Connection, ReaderError};
 
 /// A broker that talks to us, and how its versions are known.
@@ -21,6 +26,27 @@ pub(super) struct Spoken {
     /// What it says about the cluster, without any topic (0.9: with all).
     pub(super) metadata: MetadataResponse,
 }
+
+/// Why a listener does not talk to us as a broker, and the step at which that showed.
+pub(super) struct Unspoken {
+    pub(super) step: &'static str,
+    pub(super) ailment: Ailment,
+    /// Whether all that is known is that it does not answer.
+    is_open: bool,
+}
+
+impl Unspoken {
+    pub(super) fn new(step: &'static str, ailment: Ailment) -> Self {
+        Self { step, ailment, is_open: false }
+    }
+
+    fn kafka(ailment: Ailment) -> Self {
+        Self::new(KAFKA, ailment)
+    }
+}
+
+/// The step of the first words.
+const KAFKA: &str = "kafka";
 
 /// Where the versions that a broker speaks are known from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,50 +101,120 @@ pub(super) fn connect(
 
 /// The first words with a broker: what it speaks, and what its cluster is. With a version that is `known` it is not asked.
 pub(super) fn speak(
+    way: &Way<'_>,
     sockets: &mut Sockets,
     host: &str,
     port: u16,
     known: Option<OldKafka>,
-) -> Result<Spoken, Ailment> {
+) -> Result<Spoken, Unspoken> {
     if let Some(old) = known {
-        return take_for(host, port, old, Source::Configured)
-            .map_err(|error| Ailment::new(error.to_string(), "is broker.version.fallback right?"));
+        return take_for(way, host, port, old, Source::Configured).map_err(|error| match error {
+            ReaderError::Security { .. } => why_not(way, sockets, host, port, &error),
+            error => Unspoken::kafka(Ailment::new(error.to_string(), "is broker.version.fallback right?")),
+        });
     }
-    let mut caller = BlockingCaller::new(None);
+    let mut caller = way.caller(None).map_err(Unspoken::kafka)?;
     let connection = match caller.connect(host, port) {
         Ok(connection) => connection,
-        Err(error) => return not_versed(sockets, host, port, &error),
+        Err(error) => return not_versed(way, sockets, host, port, &error),
     };
     match cluster(&mut caller, &connection) {
         Ok(metadata) => {
             let versions_known_by = caller.taken_for().map_or(Source::Asked, |_| Source::TakenFor09);
             Ok(Spoken { caller, connection, versions_known_by, metadata })
         }
-        Err(error) => Err(refused_after_versions(host, port, &error)),
+        Err(error) => Err(Unspoken::kafka(refused_after_versions(way, host, port, &error))),
     }
 }
 
+/// The login by itself, on a connection of its own, for all that there is to say about it. `None` if there is nothing to log in with.
+pub(super) fn log_in(
+    way: &Way<'_>,
+    sockets: &mut Sockets,
+    host: &str,
+    port: u16,
+) -> Result<Option<LoggedIn>, Unspoken> {
+    let (mut caller, provider) = way.stranger().map_err(Unspoken::kafka)?;
+    let Some(provider) = provider else { return Ok(None) };
+    let connection = caller.connect(host, port).map_err(|error| why_not(way, sockets, host, port, &error))?;
+    // Brokers before 1.0 take tokens without a request around them: the producer's own connection tells.
+    if connection.version(ApiKey::SaslAuthenticate).is_err() {
+        return Ok(None);
+    }
+    let mechanism = provider.begin(host).map_err(|failure| {
+        Unspoken::new("sasl", Ailment::new(failure.to_string(), "the credentials of this client (sasl.*)"))
+    })?;
+    let logged_in = login::log_in(&mut caller, &connection, mechanism);
+    logged_in.map(Some).map_err(|ailment| Unspoken::new("sasl", ailment))
+}
+
 /// A broker whose version is taken to be known.
-fn take_for(host: &str, port: u16, old: OldKafka, versions_known_by: Source) -> Result<Spoken, ReaderError> {
-    let mut caller = BlockingCaller::new(Some(old));
+fn take_for(
+    way: &Way<'_>,
+    host: &str,
+    port: u16,
+    old: OldKafka,
+    versions_known_by: Source,
+) -> Result<Spoken, ReaderError> {
+    let mut caller = way
+        .caller(Some(old))
+        .map_err(|ailment| ReaderError::Connect { address: written(host, port), why: ailment.found })?;
     let connection = caller.connect(host, port)?;
     let metadata = cluster(&mut caller, &connection)?;
     Ok(Spoken { caller, connection, versions_known_by, metadata })
 }
 
 /// A listener that does not answer ApiVersions: another protocol, or a broker that hangs up on what it does not know.
-fn not_versed(sockets: &mut Sockets, host: &str, port: u16, error: &ReaderError) -> Result<Spoken, Ailment> {
-    let spoken = match error {
-        ReaderError::OtherProtocol { spoken, .. } => Some(*spoken),
-        _ => other_protocol(sockets, host, port),
-    };
-    if let Some(spoken) = spoken {
-        return Err(speaks_another(&written(host, port), spoken));
-    }
+fn not_versed(
+    way: &Way<'_>,
+    sockets: &mut Sockets,
+    host: &str,
+    port: u16,
+    error: &ReaderError,
+) -> Result<Spoken, Unspoken> {
+    let why = why_not(way, sockets, host, port, error);
     let is_mute =
         matches!(error, ReaderError::Silent { .. } | ReaderError::Closed { .. } | ReaderError::Broken { .. });
-    let old = is_mute.then(|| take_for(host, port, OldKafka::V0_9_0, Source::TakenFor09));
-    old.and_then(Result::ok).ok_or_else(|| no_broker(host, port, error))
+    let is_old = is_mute && why.is_open && !way.has_login();
+    let old = is_old.then(|| take_for(way, host, port, OldKafka::V0_9_0, Source::TakenFor09));
+    old.and_then(Result::ok).ok_or(why)
+}
+
+/// Why a connection does not come to its first answer.
+fn why_not(way: &Way<'_>, sockets: &mut Sockets, host: &str, port: u16, error: &ReaderError) -> Unspoken {
+    if let ReaderError::Security { failure, .. } = error {
+        let step = if failure.stage() == SecurityStage::TlsHandshake { "tls" } else { "sasl" };
+        let remedy =
+            failure.advice().unwrap_or("the text says what to change; docs/security/errors.md has more");
+        return Unspoken::new(step, Ailment::new(error.to_string(), remedy));
+    }
+    let spoken = match error {
+        ReaderError::OtherProtocol { spoken, .. } => Some(*spoken),
+        _ => other_protocol(way, sockets, host, port),
+    };
+    match spoken {
+        Some(spoken) => Unspoken::kafka(speaks_another(&written(host, port), spoken)),
+        None if way.is_encrypted() && speaks_in_plain(host, port) => {
+            Unspoken::new("tls", speaks_without_tls(&written(host, port), way))
+        }
+        None => Unspoken { is_open: true, ..Unspoken::kafka(no_broker(host, port, error)) },
+    }
+}
+
+/// Whether a broker answers there without TLS.
+fn speaks_in_plain(host: &str, port: u16) -> bool {
+    BlockingCaller::new(None).connect(host, port).is_ok()
+}
+
+fn speaks_without_tls(at: &str, way: &Way<'_>) -> Ailment {
+    let protocol = way.settings.security.protocol;
+    let without = if way.has_login() { "SASL_PLAINTEXT" } else { "PLAINTEXT" };
+    Ailment::new(
+        format!("{at} is a Kafka listener without TLS, and security.protocol={protocol}"),
+        format!(
+            "give the port of the TLS listener; or set security.protocol={without}, and nothing is encrypted"
+        ),
+    )
 }
 
 /// The brokers, and no topic: an empty list is none of them, but all in version 0.
@@ -135,10 +231,15 @@ fn cluster(caller: &mut BlockingCaller, connection: &Connection) -> Result<Metad
 }
 
 /// What answers to the first words of another protocol.
-fn other_protocol(sockets: &mut Sockets, host: &str, port: u16) -> Option<OtherProtocol> {
+fn other_protocol(way: &Way<'_>, sockets: &mut Sockets, host: &str, port: u16) -> Option<OtherProtocol> {
     let addresses = sockets.resolve(host, port).ok()?;
     let hellos = [&CLIENT_HELLO[..], b"GET / HTTP/1.0\r\n\r\n"];
-    hellos.iter().find_map(|hello| OtherProtocol::recognise(&sockets.first_bytes(host, &addresses, hello)))
+    // That it speaks TLS is well if it is asked to.
+    let hellos = if way.is_encrypted() { &hellos[1..] } else { &hellos[..] };
+    let recognised = hellos
+        .iter()
+        .find_map(|hello| OtherProtocol::recognise(&sockets.first_bytes(host, &addresses, hello)));
+    recognised.filter(|spoken| !(way.is_encrypted() && *spoken == OtherProtocol::Tls))
 }
 
 /// Something takes connections, and does not answer as a broker does, nor as anything else that is known here.
@@ -170,13 +271,13 @@ fn speaks_another(at: &str, spoken: OtherProtocol) -> Ailment {
 
 fn speaks_tls(at: &str) -> Ailment {
     Ailment::new(
-        format!("{at} speaks TLS, which kp cannot do yet"),
-        "give the port of a PLAINTEXT listener, or put a TLS tunnel (stunnel) between kp and the broker",
+        format!("{at} speaks TLS, and security.protocol says that nothing is encrypted"),
+        "set security.protocol=SSL, or SASL_SSL if it wants a login; or give the port of a PLAINTEXT listener",
     )
 }
 
 /// ApiVersions is answered before a client has authenticated; nothing else is.
-fn refused_after_versions(host: &str, port: u16, error: &ReaderError) -> Ailment {
+fn refused_after_versions(way: &Way<'_>, host: &str, port: u16, error: &ReaderError) -> Ailment {
     let at = written(host, port);
     if matches!(error, ReaderError::NoVersion { .. }) {
         return Ailment::new(
@@ -184,10 +285,13 @@ fn refused_after_versions(host: &str, port: u16, error: &ReaderError) -> Ailment
             "give the port of a broker's listener for clients, not that of `controller.listener.names`",
         );
     }
-    match sasl_mechanisms(host, port) {
+    match sasl_mechanisms(way, host, port) {
         Some(mechanisms) => Ailment::new(
-            format!("{at} wants SASL authentication ({}), which kp cannot do yet", mechanisms.join(", ")),
-            "give the port of a PLAINTEXT listener",
+            format!("{at} wants SASL authentication ({})", mechanisms.join(", ")),
+            format!(
+                "set security.protocol={}, sasl.mechanism to one of these, and its credentials; `kp config skeleton` has an example",
+                if way.is_encrypted() { "SASL_SSL" } else { "SASL_PLAINTEXT" }
+            ),
         ),
         None => Ailment::new(
             error.to_string(),
@@ -197,14 +301,10 @@ fn refused_after_versions(host: &str, port: u16, error: &ReaderError) -> Ailment
 }
 
 /// The mechanisms of a SASL listener; others refuse the question itself.
-fn sasl_mechanisms(host: &str, port: u16) -> Option<Vec<String>> {
-    let mut caller = BlockingCaller::new(None);
+fn sasl_mechanisms(way: &Way<'_>, host: &str, port: u16) -> Option<Vec<String>> {
+    let (mut caller, _) = way.stranger().ok()?;
     let connection = caller.connect(host, port).ok()?;
-    let version = connection.version(ApiKey::SaslHandshake).ok()?;
-    let request = SaslHandshakeRequest { mechanism: "KP-DOCTOR".into(), ..Default::default() };
-    let answer = caller.call(&connection, version, &request).ok()?;
-    let is_sasl = answer.error_code == ErrorCode::UNSUPPORTED_SASL_MECHANISM && !answer.mechanisms.is_empty();
-    is_sasl.then(|| answer.mechanisms.iter().map(|name| shown(name).to_string()).collect())
+    login::offered(&mut caller, &connection)
 }
 
 /// A TLS 1.2 ClientHello that any server answers: with its own hello, or with an alert.

@@ -46,6 +46,8 @@ struct Step {
     verdict: Verdict,
     found: String,
     remedy: Option<String>,
+    /// The same for a program, in parts.
+    details: Option<Value>,
 }
 
 /// The steps so far.
@@ -65,6 +67,14 @@ impl Report {
         self.add(name, Verdict::Ok, found.into(), None);
     }
 
+    /// What is well, and for a program in parts.
+    pub(super) fn ok_with(&mut self, name: &'static str, found: impl Into<String>, details: Value) {
+        self.add(name, Verdict::Ok, found.into(), None);
+        if let Some(step) = self.steps.last_mut() {
+            step.details = Some(details);
+        }
+    }
+
     pub(super) fn skipped(&mut self, name: &'static str, why: impl Into<String>) {
         self.add(name, Verdict::Skipped, why.into(), None);
     }
@@ -78,7 +88,7 @@ impl Report {
     }
 
     fn add(&mut self, name: &'static str, verdict: Verdict, found: String, remedy: Option<String>) {
-        self.steps.push(Step { name, verdict, found, remedy });
+        self.steps.push(Step { name, verdict, found, remedy, details: None });
     }
 
     /// What failed so far does not keep a producer from working after all.
@@ -137,6 +147,7 @@ impl Report {
             .map(|step| {
                 json!({
                     "step": step.name, "verdict": step.verdict.name(), "found": step.found, "remedy": step.remedy,
+                    "details": step.details,
                 })
             })
             .collect();

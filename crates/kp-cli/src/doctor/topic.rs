@@ -13,11 +13,12 @@ use kp_protocol::{
 };
 
 use super::{
-    listener::Spoken,
+    listener::{Spoken, written},
     partitions::{Partitions, STEP},
     report::{Ailment, Report},
+    way::Way,
 };
-use crate::reader::{BlockingCaller, ReaderError};
+use crate::reader::ReaderError;
 
 /// From this version on, Metadata says whether asking may create.
 const ASKS_WITHOUT_CREATING: i16 = 4;
@@ -31,6 +32,7 @@ const WRITE: i32 = 1 << 4;
 
 /// A broker to ask, and its number.
 pub(super) struct Asked<'a> {
+    pub(super) way: &'a Way<'a>,
     pub(super) broker: i32,
     pub(super) host: &'a str,
     pub(super) port: u16,
@@ -156,7 +158,10 @@ fn configs(asked: &Asked<'_>, resource_type: i8, name: &str, keys: &[&str]) -> B
         return BTreeMap::new();
     }
     let ask = || -> Result<BTreeMap<String, String>, ReaderError> {
-        let mut caller = BlockingCaller::new(None);
+        let (host, port) = (asked.host, asked.port);
+        let changed =
+            |ailment: Ailment| ReaderError::Connect { address: written(host, port), why: ailment.found };
+        let mut caller = asked.way.caller(None).map_err(changed)?;
         let connection = caller.connect(asked.host, asked.port)?;
         let version = connection.version(ApiKey::DescribeConfigs)?;
         let resource = DescribeConfigsResource {

@@ -12,8 +12,9 @@ use std::{
 use bytes::Bytes;
 use kp_network::{
     ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkSettings, OldKafka,
-    Reached, Readiness, TokioClient,
+    Reached, Readiness, SaslProvider, TokioClient,
 };
+use kp_producer::{BuildError, Producer, ProducerConfig};
 use kp_protocol::{BrokerAddress, BrokerId, BrokerVersions, Message as _, Request, encode_body};
 use kp_time::{Backoff, Clock};
 
@@ -59,6 +60,25 @@ impl BlockingCaller {
     pub(crate) fn new(fallback: Option<OldKafka>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Self::over(Box::new(TokioClient::new(settings(fallback), Arc::clone(&clock))), clock)
+    }
+
+    /// A caller over the network of a producer with this configuration: encrypted as it says, and, `with_login`, authenticated. And
+    /// what would authenticate it.
+    ///
+    /// # Errors
+    /// A file that the configuration names, or what the build lacks.
+    pub(crate) fn secured(
+        config: &ProducerConfig,
+        fallback: Option<OldKafka>,
+        with_login: bool,
+    ) -> Result<(Self, Option<Arc<dyn SaslProvider>>), BuildError> {
+        let mut login = None;
+        let client = Producer::builder(config.clone()).network(|network| {
+            login = network.sasl.take();
+            *network = settings(fallback);
+            network.sasl = login.clone().filter(|_| with_login);
+        })?;
+        Ok((Self::over(client, Arc::new(SystemClock)), login))
     }
 
     /// A caller over a client that has [`settings`].

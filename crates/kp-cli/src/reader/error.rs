@@ -1,8 +1,8 @@
 //! What can go wrong while reading.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use kp_network::{DisconnectReason, OtherProtocol, Reached};
+use kp_network::{DisconnectReason, OtherProtocol, Reached, SecurityFailure};
 use kp_protocol::{ApiKey, ErrorCode};
 
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,9 @@ pub(crate) enum ReaderError {
     /// No broker: another protocol answers there.
     #[error("{address}: {}", DisconnectReason::OtherProtocol(*.spoken))]
     OtherProtocol { address: String, spoken: OtherProtocol },
+    /// One end refused to authenticate the other.
+    #[error("{address}: {failure}")]
+    Security { address: String, failure: Arc<SecurityFailure> },
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -75,6 +78,9 @@ impl ReaderError {
     /// Why a connection brings no answer to a request.
     pub(crate) fn unanswered(address: &str, api: ApiKey, reason: DisconnectReason) -> Self {
         let address = address.to_owned();
+        if let Some(failure) = reason.security() {
+            return Self::Security { address, failure: Arc::clone(failure) };
+        }
         match reason {
             DisconnectReason::ClosedByBroker | DisconnectReason::ClosedWithoutAnswer => {
                 Self::Closed { address, api }
@@ -104,6 +110,7 @@ impl ReaderError {
             | Self::Closed { .. }
             | Self::Silent { .. } => true,
             Self::Refused { code, .. } => code.is_retriable(),
+            Self::Security { failure, .. } => failure.is_retriable(),
             Self::Interrupted
             | Self::OtherProtocol { .. }
             | Self::Protocol { .. }

@@ -46,6 +46,16 @@ impl Cryptography {
         Ok(Box::new(NetworkClient::over(TlsSelector::new(selector, client).looking(looks), network, clock)))
     }
 
+    /// What connections begin with; `None` if they are not to be encrypted.
+    pub(super) fn begins_with(
+        &self,
+        config: &ProducerConfig,
+        security: &SecurityConfig,
+    ) -> Result<Option<Arc<ClientConfig>>, BuildError> {
+        let tls = security.tls.as_ref();
+        tls.map(|tls| Ok(self.client(config, security, tls)?.config())).transpose()
+    }
+
     fn client(
         &self,
         config: &ProducerConfig,
