@@ -58,6 +58,7 @@ const FEATURES: &[(&str, &[&str])] = &[
             "snappy",
             "tls",
             "tls-graviola",
+            "tls-java-stores",
             "tls-no-provider",
             "tokio",
             "tracing",
