@@ -123,6 +123,11 @@ fn steps(args: &FullArgs) -> Vec<Step> {
             "test --quiet --release --package kp-tests --test real_broker_secured -- --nocapture",
         )
         .with("KP_FULL", 1),
+        Step::new(
+            "Kerberos",
+            "test --quiet --release --package kp-tests --test real_broker_kerberos -- --nocapture",
+        )
+        .with("KP_FULL", 1),
         Step::new("chaos", &chaos),
         Step::new("kp perf's report in a browser", "xtask report"),
     ];

@@ -6,6 +6,7 @@
 //! process that started it dies in any way.
 
 mod java;
+mod kdc;
 mod new_cluster;
 mod options;
 mod ports;
@@ -32,6 +33,7 @@ use self::process::Keeper;
 use self::settings::{Listener, NodeSettings};
 
 pub use self::java::available;
+pub use self::kdc::Kdc;
 pub use self::options::{ClientListener, Options, SecuredOptions};
 pub use self::ports::pick as free_ports;
 pub use self::process::{ProcessId, Signal};
@@ -323,15 +325,18 @@ impl KafkaCluster {
 
     /// Starts the broker's process and writes its id down.
     fn launch(&self, id: i32) -> Result<(), XtaskError> {
-        let (heap, watched, dir) = {
+        let (heap, flags, watched, dir) = {
             let state = self.state();
-            (state.heap_mib, state.lifetime == Lifetime::WithProcess, state.broker_directory(id))
+            let watched = state.lifetime == Lifetime::WithProcess;
+            (state.heap_mib, state.java_flags.clone(), watched, state.broker_directory(id))
         };
         let log_path = self.log_file(id);
         let log = File::options().create(true).append(true).open(&log_path);
         let log = log.doing(|| format!("opening {}", log_path.display()))?;
         let heap = format!("-Xmx{heap}m");
-        let mut command = self.java.command(&[&heap, "-Dorg.slf4j.simpleLogger.showDateTime=true"]);
+        let fixed = [heap.as_str(), "-Dorg.slf4j.simpleLogger.showDateTime=true"];
+        let flags: Vec<&str> = fixed.into_iter().chain(flags.iter().map(String::as_str)).collect();
+        let mut command = self.java.command(&flags);
         command
             .args(self.logging())
             .arg(self.version.broker)

@@ -138,6 +138,7 @@ fn up(args: UpArgs) -> Result<(), XtaskError> {
         client_listeners: Vec::new(),
         secured: args.secure.then_some(SecuredOptions::All),
         heap_mib: args.heap,
+        java_flags: Vec::new(),
     };
     for line in &args.settings {
         let (key, value) =

@@ -45,6 +45,7 @@ pub(super) fn state(options: &Options) -> Result<ClusterState, XtaskError> {
         lifetime: options.lifetime,
         owner: ProcessId::of(std::process::id() as i32),
         heap_mib: options.heap_mib,
+        java_flags: options.java_flags.clone(),
         is_secured: options.secured.is_some(),
         zookeeper: match version.quorum {
             Quorum::ZooKeeper { .. } => {

@@ -24,6 +24,8 @@ pub struct Options {
     pub secured: Option<SecuredOptions>,
     /// Heap of each broker, in MiB.
     pub heap_mib: u32,
+    /// Further flags of the Java that runs each broker.
+    pub java_flags: Vec<String>,
 }
 
 /// Which listeners of [`super::LISTENERS`] a secured broker has.
@@ -56,6 +58,7 @@ impl Default for Options {
             client_listeners: Vec::new(),
             secured: None,
             heap_mib: 512,
+            java_flags: Vec::new(),
         }
     }
 }
@@ -84,6 +87,13 @@ impl Options {
     #[must_use]
     pub fn setting(mut self, key: &str, value: &str) -> Self {
         self.settings.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds a flag of the Java that runs each broker, e.g. `-Djava.security.krb5.conf=…`.
+    #[must_use]
+    pub fn java_flag(mut self, flag: &str) -> Self {
+        self.java_flags.push(flag.to_owned());
         self
     }
 

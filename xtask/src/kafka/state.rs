@@ -40,6 +40,9 @@ pub struct ClusterState {
     pub owner: Option<ProcessId>,
     /// Heap of each broker, in MiB.
     pub heap_mib: u32,
+    /// Further flags of the Java that runs each broker.
+    #[serde(default)]
+    pub java_flags: Vec<String>,
     /// Its nodes, ids from 1.
     pub brokers: Vec<BrokerState>,
     /// Whether it has certificates and users.

@@ -71,6 +71,38 @@ fn a_login_asks_for_the_types_of_its_keytab_first_and_for_the_others_too() {
     assert!(failure.to_string().contains("none of a type that is in the keytab"), "{failure}");
 }
 
+#[test]
+fn an_exchange_with_the_kdc_of_mit_is_asked_and_read_as_when_it_was_recorded() {
+    /// What MIT's krb5kdc 1.20 answered, with `testdata/mit.keytab` and the moment and the chance of the test.
+    struct Recorded(std::sync::Mutex<Vec<(Vec<u8>, Vec<u8>)>>);
+    impl Kdc for Recorded {
+        fn ask(&self, realm: &str, request: &[u8]) -> Result<Vec<u8>, KerberosFailure> {
+            assert_eq!(realm, "KP.TEST");
+            let (asked, answered) = self.0.lock().expect("no panic").remove(0);
+            assert_eq!(request, asked);
+            Ok(answered)
+        }
+    }
+    let hex = |text: &str| {
+        let digit = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal");
+        (0..text.len()).step_by(2).map(digit).collect::<Vec<u8>>()
+    };
+    let mut lines = include_str!("../../testdata/mit-exchange.txt").lines();
+    let seconds = lines.next().and_then(|line| line.parse().ok()).expect("the moment");
+    let now = Moment { seconds, ..MOMENT };
+    let pairs = lines.map(|line| line.split_once(' ').map(|(asked, answered)| (hex(asked), hex(answered))));
+    let kdc = Recorded(std::sync::Mutex::new(pairs.collect::<Option<_>>().expect("pairs")));
+    let keytab = include_bytes!("../../testdata/mit.keytab");
+    let keytab = Keytab::parse(&File::of_bytes(keytab)).expect("a keytab");
+    let kp = "kp@KP.TEST".parse().expect("a name");
+    let granting = log_in(&kdc, &keytab, &kp, 36_000, now, CHANCE).expect("a login");
+    assert_eq!((granting.key.enctype().to_i32(), granting.life.end), (18, seconds + 36_000));
+    let service = Principal::service("kafka", "localhost", "KP.TEST");
+    let ticket = Asking { kdc: &kdc, now, chance: CHANCE }.ticket_for(&service, &granting).expect("a ticket");
+    assert_eq!(ticket.service, service);
+    assert!(kdc.0.lock().expect("no panic").is_empty());
+}
+
 // H62
 #[test]
 fn an_answer_that_does_not_belong_to_the_question_is_refused() {
