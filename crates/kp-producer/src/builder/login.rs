@@ -109,6 +109,12 @@ impl SaslProvider for ProducerLogin {
         }
     }
 
+    fn reload(&self) {
+        self.token.forget();
+        #[cfg(feature = "sasl-msk-iam")]
+        self.msk_iam.refused();
+    }
+
     fn refused(&self, mechanism: &dyn SaslMechanism) {
         self.token.refuse_if(|token| mechanism.is_secret_in(token));
         #[cfg(feature = "sasl-msk-iam")]
@@ -196,6 +202,11 @@ impl KeptToken {
         {
             *kept = Kept::Refused(token.clone());
         }
+    }
+
+    /// The token that is kept is shown no more.
+    fn forget(&self) {
+        *self.0.lock() = Kept::Nothing;
     }
 
     /// The token that was refused since a token was asked for the last time.
