@@ -6,6 +6,8 @@
 
 pub mod delay;
 pub mod sink;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 use clap::Parser;
 use hdrhistogram::Histogram;
@@ -20,6 +22,9 @@ pub struct Args {
     /// Start a broker double in this process instead, for trying the program out: it takes its share of the CPU.
     #[arg(long)]
     pub embedded: bool,
+    /// Speak TLS and trust this certificate in PEM, as kp-sink writes it.
+    #[arg(long, value_name = "FILE")]
+    pub tls: Option<std::path::PathBuf>,
     /// Where to.
     #[arg(long, default_value = "bench")]
     pub topic: String,

@@ -14,7 +14,6 @@ use kp_protocol::{
     ApiKey, ErrorCode, Message, ProtocolError, Segments, decode_request_header, encode_response,
 };
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// What the sink speaks. Neither Produce nor Metadata has topic ids in these versions.
@@ -53,8 +52,7 @@ impl Sink {
     ///
     /// # Errors
     /// The connection breaks, or the client sends what the sink does not speak.
-    pub fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
-        stream.set_nodelay(true)?;
+    pub fn serve(&self, mut stream: impl Read + Write) -> io::Result<()> {
         let mut connection = Connection { sink: *self, next_offset: 0 };
         let (mut buffer, mut start, mut end) = (vec![0; 2 * READ], 0, 0);
         let mut answers = Vec::new();

@@ -176,7 +176,17 @@ impl CompareArgs {
 
     fn scenarios(&self) -> Result<Vec<&'static Scenario>, XtaskError> {
         if self.smoke {
-            let quick = ["small", "idem", "keyed", "zstd", "rate", "topics-1000", "await-10000", "rtt-2-1"];
+            let quick = [
+                "small",
+                "small-tls",
+                "idem",
+                "keyed",
+                "zstd",
+                "rate",
+                "topics-1000",
+                "await-10000",
+                "rtt-2-1",
+            ];
             return Ok(SCENARIOS.iter().filter(|scenario| quick.contains(&scenario.name)).collect());
         }
         scenarios::named(&self.scenario)
@@ -241,6 +251,9 @@ impl CompareArgs {
                 let mut command = producer.command(scenario);
                 command.args(["--bootstrap", &bootstrap, "--topic", &self.topic]);
                 command.args(["--records", &self.records_of(scenario).to_string()]);
+                if scenario.tls {
+                    command.arg("--tls").arg(sinks_certificate());
+                }
                 match run_for_line(&command, RUN_LIMIT).and_then(|line| Measured::read(&line)) {
                     Ok(measured) => results.rounds.push(measured),
                     Err(error) => {
@@ -262,7 +275,12 @@ fn start_sink(sink: &Path, delay: &Path, scenario: &Scenario) -> Result<(String,
         scenario.topics.to_string(),
     ];
     let Some(rtt) = scenario.rtt_ms else {
-        let (sink, port) = Watched::start_on_a_port(std::process::Command::new(sink).args(shape))?;
+        let mut command = std::process::Command::new(sink);
+        command.args(shape);
+        if scenario.tls {
+            command.arg("--tls").arg(sinks_certificate());
+        }
+        let (sink, port) = Watched::start_on_a_port(&command)?;
         return Ok((format!("127.0.0.1:{port}"), vec![sink]));
     };
     // Each names the other's port: both are picked before either starts.
@@ -279,6 +297,11 @@ fn start_sink(sink: &Path, delay: &Path, scenario: &Scenario) -> Result<(String,
         std::process::Command::new(delay).args(["--listen", &listen, "--to", &to, "--rtt-ms", rtt]),
     )?;
     Ok((listen, vec![sink, delay]))
+}
+
+/// Where a sink that speaks TLS writes its certificate.
+fn sinks_certificate() -> PathBuf {
+    workspace::target_dir().join("sink.pem")
 }
 
 fn real_cluster(version: &str) -> Result<KafkaCluster, XtaskError> {

@@ -3,6 +3,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"flag"
 	"fmt"
@@ -19,6 +21,7 @@ import (
 
 var (
 	bootstrap   = flag.String("bootstrap", "localhost:19092", "brokers to start from")
+	trusted     = flag.String("tls", "", "speak TLS and trust this certificate in PEM")
 	topic       = flag.String("topic", "bench", "where to")
 	topics      = flag.Int64("topics", 1, "topics TOPIC-0, TOPIC-1, … instead of TOPIC if more than one")
 	records     = flag.Int64("records", 1_000_000, "how many records")
@@ -61,6 +64,17 @@ func options() ([]kgo.Opt, error) {
 		kgo.MaxBufferedBytes(*buffer),
 		kgo.MaxBufferedRecords(400_000),
 		kgo.AllowAutoTopicCreation(),
+	}
+	if *trusted != "" {
+		pem, err := os.ReadFile(*trusted)
+		if err != nil {
+			return nil, err
+		}
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("no certificate in %s", *trusted)
+		}
+		opts = append(opts, kgo.DialTLSConfig(&tls.Config{RootCAs: roots}))
 	}
 	switch *acks {
 	case "0":

@@ -72,6 +72,11 @@ fn config(args: &Args) -> Result<ProducerConfig, Failure> {
         ("compression.type", args.compression.clone()),
     ];
     let mut config = ProducerConfig::from_map(pairs)?;
+    if let Some(certificate) = &args.tls {
+        config.set("security.protocol", "SSL")?;
+        config.set("ssl.truststore.type", "PEM")?;
+        config.set("ssl.truststore.location", certificate.display().to_string())?;
+    }
     if args.idempotence {
         config.set("enable.idempotence", "true")?;
     }

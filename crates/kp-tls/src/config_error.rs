@@ -28,7 +28,7 @@ pub enum TlsConfigError {
     /// The system has no authorities that can be read.
     #[error(
         "no certificate authorities of the system were found ({cause}): name some with ssl.truststore.location or \
-         ssl.truststore.certificates"
+         ssl.truststore.certificates, or build with the feature `webpki-roots`"
     )]
     NoSystemRoots {
         /// What the system said.

@@ -45,6 +45,8 @@ pub use encryption::Encryption;
 pub use file_looks::FileLooks;
 /// Why a connection was given up.
 pub use kp_network::{TlsFailure, TlsFailureKind};
+#[cfg(feature = "aws-lc")]
+pub use provider::aws_lc;
 pub use provider::default_provider;
 #[cfg(feature = "graviola")]
 pub use provider::graviola;

@@ -4,20 +4,29 @@ use crate::TlsConfigError;
 use rustls::crypto::CryptoProvider;
 use std::sync::Arc;
 
-/// The provider that was built in: that of the feature `ring`, else that of `graviola`.
+/// The provider that was built in: that of the feature `aws-lc`, else that of `ring`, else that of `graviola`.
 ///
 /// # Errors
 /// None was built in, or this processor cannot run it.
 pub fn default_provider() -> Result<Arc<CryptoProvider>, TlsConfigError> {
-    #[cfg(feature = "ring")]
+    #[cfg(feature = "aws-lc")]
+    let provider = Ok(aws_lc());
+    #[cfg(all(feature = "ring", not(feature = "aws-lc")))]
     let provider = Ok(ring());
-    #[cfg(all(feature = "graviola", not(feature = "ring")))]
+    #[cfg(all(feature = "graviola", not(any(feature = "aws-lc", feature = "ring"))))]
     let provider = graviola();
-    #[cfg(not(any(feature = "ring", feature = "graviola")))]
+    #[cfg(not(any(feature = "aws-lc", feature = "ring", feature = "graviola")))]
     let provider = Err(TlsConfigError::Provider(
-        "this program was built without cryptography for TLS: build it with the feature `ring` or `graviola`",
+        "this program was built without cryptography for TLS: build it with the feature `ring`, `graviola` or `aws-lc`",
     ));
     provider
+}
+
+/// The provider `aws-lc-rs`, whose key exchange can be safe from quantum computers.
+#[cfg(feature = "aws-lc")]
+#[must_use]
+pub fn aws_lc() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
 /// The provider `ring`.

@@ -36,6 +36,8 @@ pub(crate) fn read(settings: &TlsSettings, provider: &CryptoProvider) -> Result<
     config.client_auth_cert_resolver = Arc::new(ShownIdentity::new(config.client_auth_cert_resolver));
     // Records are in order, and a request that arrives twice is written twice.
     config.enable_early_data = false;
+    #[cfg(feature = "keylog")]
+    log_keys(&mut config, &mut warnings);
     let facts = Facts {
         authorities: words,
         versions: settings.versions.shown(),
@@ -44,6 +46,15 @@ pub(crate) fn read(settings: &TlsSettings, provider: &CryptoProvider) -> Result<
         warnings,
     };
     Ok(Current { config: Arc::new(config), facts: Arc::new(facts) })
+}
+
+/// Writes the keys of every connection to the file that `SSLKEYLOGFILE` names, if it is set.
+#[cfg(feature = "keylog")]
+fn log_keys(config: &mut ClientConfig, warnings: &mut Vec<String>) {
+    if std::env::var_os("SSLKEYLOGFILE").is_some() {
+        config.key_log = Arc::new(rustls::KeyLogFile::new());
+        warnings.push("SSLKEYLOGFILE is set: whoever reads that file can read all that is sent".into());
+    }
 }
 
 /// The provider with the suites that are wanted.
@@ -72,7 +83,7 @@ struct Trusted {
 }
 
 fn trusted(settings: &TlsSettings, warnings: &mut Vec<String>) -> Result<Trusted, TlsConfigError> {
-    let Some(source) = &settings.trusted else { return trusted_by_system(warnings) };
+    let Some(source) = &settings.trusted else { return trusted_without_store(settings, warnings) };
     let mut roots = RootCertStore::empty();
     let certificates = store::authorities(source)?;
     for (at, certificate) in certificates.iter().enumerate() {
@@ -85,19 +96,46 @@ fn trusted(settings: &TlsSettings, warnings: &mut Vec<String>) -> Result<Trusted
     Ok(Trusted { roots, direct, words })
 }
 
-fn trusted_by_system(warnings: &mut Vec<String>) -> Result<Trusted, TlsConfigError> {
+/// The authorities of the system; those that are built in, if that is wished, or if the system has none.
+fn trusted_without_store(
+    settings: &TlsSettings,
+    warnings: &mut Vec<String>,
+) -> Result<Trusted, TlsConfigError> {
     let mut roots = RootCertStore::empty();
+    if settings.built_in && add_built_in(&mut roots) {
+        return Ok(Trusted::of_roots(roots, "that are built in (webpki-roots)"));
+    }
     let found = rustls_native_certs::load_native_certs();
     let (_, ignored) = roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
         let cause = found.errors.first().map_or_else(|| "none are there".into(), ToString::to_string);
-        return Err(TlsConfigError::NoSystemRoots { cause });
+        if !add_built_in(&mut roots) {
+            return Err(TlsConfigError::NoSystemRoots { cause });
+        }
+        warnings.push(format!(
+            "no certificate authorities of the system were found ({cause}): those that are built in are trusted, which \
+             are as old as this program"
+        ));
+        return Ok(Trusted::of_roots(roots, "that are built in (webpki-roots)"));
     }
     if ignored > 0 {
         warnings.push(format!("{ignored} certificate authorities of the system cannot be used"));
     }
-    let words = format!("the {} authorities of the system", roots.len());
-    Ok(Trusted { roots, direct: Vec::new(), words })
+    Ok(Trusted::of_roots(roots, "of the system"))
+}
+
+/// Whether some are built in.
+fn add_built_in(roots: &mut RootCertStore) -> bool {
+    #[cfg(feature = "webpki-roots")]
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    !roots.is_empty()
+}
+
+impl Trusted {
+    fn of_roots(roots: RootCertStore, whose: &str) -> Self {
+        let words = format!("the {} authorities {whose}", roots.len());
+        Self { roots, direct: Vec::new(), words }
+    }
 }
 
 fn identified(

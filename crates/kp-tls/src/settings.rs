@@ -8,6 +8,8 @@ use std::path::Path;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsSettings {
     pub(crate) trusted: Option<StoreSource>,
+    /// Mozilla's authorities in the place of the system's.
+    pub(crate) built_in: bool,
     pub(crate) identity: Option<Identity>,
     pub(crate) versions: TlsVersions,
     pub(crate) suites: Vec<String>,
@@ -28,6 +30,7 @@ impl Default for TlsSettings {
     fn default() -> Self {
         Self {
             trusted: None,
+            built_in: false,
             identity: None,
             versions: TlsVersions::default(),
             suites: Vec::new(),
@@ -48,6 +51,15 @@ impl TlsSettings {
     #[must_use]
     pub fn trusting(mut self, authorities: StoreSource) -> Self {
         self.trusted = Some(authorities);
+        self
+    }
+
+    /// Trusts the authorities of Mozilla that are built in (`webpki-roots`) instead of the system's. They are as old as this
+    /// program.
+    #[cfg(feature = "webpki-roots")]
+    #[must_use]
+    pub fn trusting_built_in(mut self) -> Self {
+        self.built_in = true;
         self
     }
 

@@ -85,6 +85,8 @@ impl Producer {
     pub(super) fn can(&self, scenario: &Scenario) -> bool {
         match self.peer {
             None => true,
+            // The others have no certificate that they could be told to trust.
+            Some(peer) if scenario.tls && peer != Peer::FranzGo => false,
             Some(Peer::FranzGo | Peer::Java) => !scenario.tasks,
             Some(Peer::Librdkafka) => true,
             Some(Peer::Krafka) => scenario.threads == 1,

@@ -19,12 +19,18 @@ pub(super) struct Scenario {
     pub(super) rtt_ms: Option<&'static str>,
     /// Many tasks, each awaiting its record.
     pub(super) tasks: bool,
+    /// Encrypted: TLS 1.3, AES-256.
+    pub(super) tls: bool,
 }
 
 impl Scenario {
     const fn new(name: &'static str, records: u64, args: &'static str, says: &'static str) -> Self {
-        let (partitions, topics, threads, rtt_ms, tasks) = (6, 1, 1, None, false);
-        Self { name, says, records, args, partitions, topics, threads, rtt_ms, tasks }
+        let (partitions, topics, threads, rtt_ms, tasks, tls) = (6, 1, 1, None, false, false);
+        Self { name, says, records, args, partitions, topics, threads, rtt_ms, tasks, tls }
+    }
+
+    const fn encrypted(self) -> Self {
+        Self { tls: true, ..self }
     }
 
     const fn partitions(self, partitions: u32) -> Self {
@@ -48,7 +54,7 @@ impl Scenario {
 
     /// Whether it can be run against a cluster as it is.
     pub(super) fn fits_a_cluster(&self) -> bool {
-        self.partitions == 6 && self.topics == 1 && self.rtt_ms.is_none()
+        self.partitions == 6 && self.topics == 1 && self.rtt_ms.is_none() && !self.tls
     }
 }
 
@@ -96,6 +102,20 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "--size 10240 --linger 5 --batch 131072 --no-latency",
         "10 KiB, batches of 128 KiB",
     ),
+    Scenario::new(
+        "small-tls",
+        4_000_000,
+        "--size 100 --linger 5 --no-latency",
+        "100 B, batches of 16 KiB, acks=1, over TLS 1.3 with AES-256",
+    )
+    .encrypted(),
+    Scenario::new(
+        "tenk-tls",
+        300_000,
+        "--size 10240 --linger 5 --batch 131072 --no-latency",
+        "10 KiB, batches of 128 KiB, over TLS 1.3 with AES-256",
+    )
+    .encrypted(),
     Scenario::new(
         "lz4",
         1_000_000,

@@ -17,7 +17,6 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-metadata", &["kp-time", "kp-protocol"]),
     ("kp-sasl", &["kp-protocol"]),
     ("kp-gssapi", &["kp-protocol", "kp-sasl", "kp-time"]),
-    ("kp-msk-iam", &["kp-sasl"]),
     ("kp-msk-iam", &["kp-http", "kp-sasl"]),
     ("kp-accumulator", &["kp-memory", "kp-metadata", "kp-protocol", "kp-time"]),
     ("kp-client", &["kp-protocol"]),
@@ -26,7 +25,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-network", &["kp-client", "kp-protocol", "kp-sasl", "kp-time"]),
     ("kp-tls", &["kp-network"]),
     ("kp-http", &[]),
-    ("kp-producer", &["kp-record", "kp-metrics", "kp-msk-iam", "kp-network", "kp-tls"]),
+    ("kp-producer", &["kp-record", "kp-metrics", "kp-gssapi", "kp-msk-iam", "kp-network", "kp-tls"]),
     ("kp-sim", &["kp-msk-iam", "kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),
     (HEAP, &[]),
@@ -42,7 +41,7 @@ const HEAP: &str = "counting-allocator";
 
 /// The features of each crate that has any. A new one is added here on purpose, with its entry in the docs.
 const FEATURES: &[(&str, &[&str])] = &[
-    ("kp-cli", &["default", "sasl-msk-iam", "tls", "tls-graviola", "zstd"]),
+    ("kp-cli", &["default", "sasl-gssapi", "sasl-msk-iam", "tls", "tls-graviola", "zstd"]),
     ("kp-config", &["serde"]),
     ("kp-msk-iam", &["endpoints"]),
     ("kp-network", &["default", "tokio"]),
@@ -53,11 +52,13 @@ const FEATURES: &[(&str, &[&str])] = &[
             "futures",
             "gzip",
             "lz4",
+            "sasl-gssapi",
             "sasl-msk-iam",
             "serde",
             "snappy",
             "tls",
             "tls-graviola",
+            "tls-java-stores",
             "tls-no-provider",
             "tokio",
             "tracing",
@@ -66,7 +67,7 @@ const FEATURES: &[(&str, &[&str])] = &[
     ),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
     ("kp-sim", &["default", "tcp", "tls"]),
-    ("kp-tls", &["graviola", "java-stores", "ring"]),
+    ("kp-tls", &["aws-lc", "graviola", "java-stores", "keylog", "ring", "webpki-roots"]),
 ];
 
 /// Crates whose normal tree, without default features, holds no runtime and no socket.

@@ -64,6 +64,11 @@ impl Authority {
         serving(&self.issue(names, |_| ()), rustls::DEFAULT_VERSIONS, None)
     }
 
+    /// A broker of one version.
+    pub(crate) fn broker_of(&self, version: &'static SupportedProtocolVersion) -> Arc<ServerConfig> {
+        serving(&self.issue(&["broker"], |_| ()), &[version], None)
+    }
+
     /// A broker that wants certificates of this authority.
     pub(crate) fn asking_broker(&self, versions: &[&'static SupportedProtocolVersion]) -> Arc<ServerConfig> {
         serving(&self.issue(&["broker"], |_| ()), versions, Some(self))

@@ -4,6 +4,8 @@ mod authority;
 mod connections;
 mod directly_trusted;
 mod failures;
+mod hostile;
+mod providers;
 mod reload;
 mod settings;
 #[cfg(feature = "java-stores")]
