@@ -1,7 +1,7 @@
 //! Every way into a secured Apache Kafka, with the files of client properties that a Java client takes as well: records are
 //! read back by Java's consumer, who came in is judged by the broker's own authorizer. Needs Java 17, Maven and openssl.
 //!
-//! Kafka 4.3.0 unless `KP_FULL=1`: then 3.9.1 too.
+//! Kafka 4.3.0 unless `KP_FULL=1`: then 3.9.1 too, and 0.9.0.1 over TLS.
 
 #![allow(
     clippy::disallowed_methods,
@@ -16,7 +16,7 @@ use kp_producer::blocking::Producer;
 use kp_producer::{ProducerConfig, ProducerRecord};
 use kp_sim::conformance::{self, Door};
 use kp_tests::java_reader::{ReadRecord, read_topics};
-use xtask::kafka::{KafkaCluster, Options, SecuredOptions};
+use xtask::kafka::{KafkaCluster, Options, STORE_PASSWORD, SecuredOptions};
 
 /// Those of whom no certificate is asked are taken for the broker's super user here, so that anyone may write.
 const TLS: &[Way] = &[
@@ -236,6 +236,83 @@ fn a_client_with_a_login_at_a_listener_of_another_kind_is_told_to_look_at_securi
     }
 }
 
+/// The files that services hand to their customers, as kp's own tests read them, and whom the broker takes such a client for.
+const SERVICES: [(&str, &str, &str); 5] = [
+    (
+        "confluent-cloud",
+        include_str!("../../crates/kp-config/testdata/vendors/confluent-cloud.properties"),
+        "User:CLUSTERAPIKEY",
+    ),
+    (
+        "event-hubs",
+        include_str!("../../crates/kp-config/testdata/vendors/event-hubs.properties"),
+        "User:$ConnectionString",
+    ),
+    ("msk-scram", include_str!("../../crates/kp-config/testdata/vendors/msk-scram.properties"), "User:alice"),
+    (
+        "aiven-scram",
+        include_str!("../../crates/kp-config/testdata/vendors/aiven-scram.properties"),
+        "User:avnadmin",
+    ),
+    ("redpanda", include_str!("../../crates/kp-config/testdata/vendors/redpanda.properties"), "User:alice"),
+];
+
+// A6
+#[test]
+fn the_files_of_services_get_in_with_nothing_changed_but_where_the_brokers_and_stores_are() {
+    for cluster in CLUSTERS.iter() {
+        let store = cluster.certificates().join("truststore.jks");
+        let bootstrap = cluster.bootstrap_at("SASL_SSL").expect("a listener");
+        let mut topics = Vec::new();
+        for (service, text, principal) in SERVICES {
+            let topic = format!("of-{service}");
+            cluster.create_topic(&topic, 3, 1).expect("a topic");
+            cluster.let_only(principal, &topic).expect("a rule");
+            // Our authority is none of the system's, so each names a trust store; a line further down wins.
+            let here = format!(
+                "\nbootstrap.servers={bootstrap}\nssl.truststore.location={}\nssl.truststore.password={STORE_PASSWORD}\n",
+                store.display()
+            );
+            let config = ProducerConfig::from_properties_str(&(text.to_owned() + &here));
+            deliver(config.unwrap_or_else(|error| panic!("{service}: {error}")), &topic);
+            topics.push(topic);
+        }
+        for (topic, records) in &read_topics(cluster, &topics) {
+            assert_whole(topic, records);
+        }
+    }
+}
+
+// SE17
+#[test]
+fn a_delegation_token_logs_in_as_the_user_that_it_was_made_for() {
+    for cluster in CLUSTERS.iter() {
+        let file = cluster.client_file("sasl_plaintext-scram-sha-256").expect("a file");
+        let bootstrap = cluster.bootstrap_at("SASL_PLAINTEXT").expect("a listener");
+        let file = file.display().to_string();
+        let args = ["--bootstrap-server", &bootstrap, "--command-config", &file, "--create"];
+        let args =
+            [&args[..], &["--max-life-time-period", "-1", "--renewer-principal", "User:alice"]].concat();
+        let said = cluster.tool("org.apache.kafka.tools.DelegationTokenCommand", &args).expect("a token");
+        let said = String::from_utf8_lossy(&said).into_owned();
+        let lines = said.lines().skip_while(|line| !line.starts_with("TOKENID"));
+        let made: Vec<&str> = lines.skip(1).flat_map(str::split_whitespace).take(2).collect();
+        let [id, hmac] = made[..] else { panic!("no token: {said}") };
+        let login = jaas("scram.ScramLoginModule", id, hmac).replace(';', " tokenauth=\"true\";");
+        for (way, topic) in
+            [("sasl_plaintext-scram-sha-256", "by-token-256"), ("sasl_ssl-scram-sha-512", "by-token-512")]
+        {
+            cluster.create_topic(topic, 3, 1).expect("a topic");
+            cluster.let_only("User:alice", topic).expect("a rule");
+            deliver(config(cluster, way, &[("sasl.jaas.config", &login)]), topic);
+        }
+        // Without the extension it is a user that there is not.
+        let without = login.replace(" tokenauth=\"true\"", "");
+        let words = ["(58)", "SCRAM-SHA-256"];
+        assert_told(cluster, "sasl_plaintext-scram-sha-256", &[("sasl.jaas.config", &without)], &words);
+    }
+}
+
 // SE50
 #[test]
 fn who_may_not_write_to_a_topic_is_told_at_once_and_the_topic_is_named() {
@@ -334,4 +411,22 @@ fn a_client_of_tls_at_a_listener_without_tls_is_told_to_look_at_security_protoco
             assert_told(cluster, "ssl", &[("bootstrap.servers", &bootstrap)], &words);
         }
     }
+}
+
+// SE5, SE36
+#[test]
+fn a_broker_of_0_9_is_reached_over_tls() {
+    if std::env::var_os("KP_FULL").is_none() {
+        return;
+    }
+    let cluster = start("0.9.0.1");
+    cluster.create_topic("old", 1, 1).expect("a topic");
+    // It takes no ApiVersions and is silent then, so the client says what it meets.
+    let old = [("broker.version.fallback", "0.9.0"), ("enable.idempotence", "false")];
+    deliver(config(&cluster, "ssl", &old), "old");
+    let read = cluster.consume("old", RECORDS as u64, &["print.key=true", "key.separator=\t"]);
+    let read = String::from_utf8(read.expect("the console consumer runs")).expect("text");
+    let expected: String = sent().iter().map(|(key, value)| format!("{key}\t{value}\n")).collect();
+    assert_eq!(read, expected);
+    cluster.stop().expect("Kafka stops");
 }

@@ -36,7 +36,8 @@ pub use self::options::{ClientListener, Options, SecuredOptions};
 pub use self::ports::pick as free_ports;
 pub use self::process::{ProcessId, Signal};
 pub use self::secured::{
-    HOST, LISTENERS, Login, Protocol, STORE_PASSWORD, SecuredListener, USERS, make_certificates,
+    HOST, LISTENERS, Login, Protocol, SERVICE_USERS, STORE_PASSWORD, SecuredListener, USERS,
+    make_certificates,
 };
 pub use self::state::{BrokerState, ClusterState, Lifetime, ZooKeeperState};
 pub(crate) use self::tools::{run, shown};

@@ -30,7 +30,16 @@ use crate::error::{Doing, XtaskError};
 /// The password of every key store and trust store.
 pub const STORE_PASSWORD: &str = "changeit";
 /// The users of PLAIN and SCRAM, with their passwords.
-pub const USERS: [(&str, &str); 2] = [("alice", "alice-secret"), ("bob", "bob-secret")];
+pub const USERS: [(&str, &str); 3] =
+    [("alice", "alice-secret"), ("bob", "bob-secret"), ("avnadmin", "AVNS_alice-secret")];
+/// Users of PLAIN alone: as services of the cloud name theirs, with what stands in passwords there.
+pub const SERVICE_USERS: [(&str, &str); 2] = [
+    ("CLUSTERAPIKEY", "cluster/api+secret=="),
+    (
+        "$ConnectionString",
+        "Endpoint=sb://example.servicebus.windows.net/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=a/b+c=",
+    ),
+];
 /// How clients call a secured broker: the name in its certificates.
 pub const HOST: &str = "localhost";
 /// The listener of clients that reach a broker through a relay.

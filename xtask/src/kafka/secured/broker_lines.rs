@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::listeners::{Login, SecuredListener};
-use super::{STORE_PASSWORD, USERS};
+use super::{SERVICE_USERS, STORE_PASSWORD, USERS};
 
 const MODULES: &str = "org.apache.kafka.common.security";
 
@@ -74,8 +74,8 @@ fn lines_of(row: SecuredListener, store: &impl Fn(&str) -> String) -> Vec<(Strin
 fn login_lines(login: Login) -> Vec<(&'static str, String)> {
     match login {
         Login::Plain => {
-            let users: Vec<_> =
-                USERS.iter().map(|(name, password)| format!("user_{name}=\"{password}\"")).collect();
+            let all = USERS.iter().chain(&SERVICE_USERS);
+            let users: Vec<_> = all.map(|(name, password)| format!("user_{name}=\"{password}\"")).collect();
             let users = users.join(" ");
             vec![("sasl.jaas.config", format!("{MODULES}.plain.PlainLoginModule required {users};"))]
         }
