@@ -11,7 +11,8 @@ use kp_network::{
     NetworkClient, NetworkSettings, SaslCredentials, SaslLogin, ScramHash, Secret, SecurityStage,
 };
 use kp_producer::{
-    Certainty, FailureKind, Producer, ProducerConfig, ProducerRecord, SecurityError, SendErrorKind, Stepper,
+    Certainty, FailureKind, Producer, ProducerConfig, ProducerRecord, Reconnect, SecurityError,
+    SendErrorKind, Stepper,
 };
 use kp_protocol::{ApiKey, BrokerId, ErrorCode, TopicPartition};
 use kp_sim::{
@@ -298,4 +299,30 @@ fn a_password_that_changes_under_sessions_costs_no_record() {
         stage.run(delivery).expect("it is acknowledged");
     }
     assert_eq!(stage.network.with_cluster(|cluster| cluster.record_count("t")), 100);
+}
+
+// A13
+#[test]
+fn credentials_are_reloaded_under_load_and_each_record_arrives_once() {
+    let mut stage = Stage::new(plain(PASSWORD), &[("linger.ms", "5")]);
+    stage.knows("t");
+    let (mut deliveries, mut before) = (Vec::new(), 0);
+    for round in 0..120 {
+        let (producer, record) = (stage.producer.clone(), ProducerRecord::to("t").partition(round % 6));
+        deliveries.push(stage.run(producer.send(record.value("v"))).expect("it is accepted"));
+        if round == 60 {
+            stage.set_password("newer");
+            stage.login.replace(plain("newer")).expect("legal");
+            before = stage.asked(ApiKey::SaslAuthenticate);
+            stage.producer.reload_credentials(Reconnect::Yes);
+        }
+        stage.pass(MS(10));
+    }
+    for delivery in deliveries {
+        stage.run(delivery).expect("it is acknowledged");
+    }
+    let records = stage.network.with_cluster(|cluster| cluster.record_count("t"));
+    let anew = stage.asked(ApiKey::SaslAuthenticate) - before;
+    assert_eq!((records, anew), (120, 3), "each connection, once");
+    assert!(stage.producer.unreachable().is_empty());
 }

@@ -14,6 +14,15 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+/// What becomes of connections that were made with earlier credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reconnect {
+    /// They live on: until they are idle, lost, or authenticated again.
+    No,
+    /// They are made anew, one after the other, each when its requests are answered. No request is lost by it.
+    Yes,
+}
+
 /// Which connection to a broker: a new one has a new number, and perhaps other API versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionNumber(pub u64);
@@ -60,6 +69,8 @@ pub enum WaitReason {
     InFlightFull,
     /// The previous request is not completely written yet.
     Writing,
+    /// The connection is about to be made anew, with newer credentials.
+    Replacing,
 }
 
 /// A request whose body is already encoded; the client adds the size, the header and the correlation id.
@@ -336,6 +347,12 @@ pub trait KafkaClient: Send {
 
     /// Closes the connection to a broker; its unanswered requests fail. The reason is for the events.
     fn disconnect(&mut self, now: Instant, broker: BrokerId, reason: &str);
+
+    /// Credentials and certificates may have changed: whatever is kept of them is forgotten, and read again for the next
+    /// connections. Does nothing unless a client has something of that kind.
+    fn reload_credentials(&mut self, now: Instant, reconnect: Reconnect) {
+        let _ = (now, reconnect);
+    }
 
     /// Does network work. Blocks until there is an event, the waker is woken, or `until` (`None` = no limit) has
     /// come; late by at most 2 ms. A past `until` makes one turn without blocking. Appends to `events`.

@@ -14,8 +14,8 @@ mod security_notice;
 mod tls_failure;
 
 pub use kafka_client::{
-    ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Reached, Readiness, Refused,
-    WaitReason, Written,
+    ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Reached, Readiness, Reconnect,
+    Refused, WaitReason, Written,
 };
 pub use kp_protocol::OldKafka;
 pub use network_counters::{NetworkCounters, NetworkSnapshot, NodeCounters};

@@ -62,6 +62,12 @@ impl Attempts {
         self.allowed_at = self.allowed_at.filter(|_| !is_old);
     }
 
+    /// The next attempt may be made at once: the connection before it did not fail.
+    pub(crate) fn allow(&mut self) {
+        self.failures = 0;
+        self.allowed_at = None;
+    }
+
     /// The attempt, or the connection it made, ended.
     pub(crate) fn ended(
         &mut self,

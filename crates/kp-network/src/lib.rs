@@ -24,7 +24,7 @@ mod tokio;
 pub use self::tokio::{TokioClient, TokioSelector};
 pub use kp_client::{
     ClientNodes, ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkCounters,
-    NetworkSnapshot, NodeCounters, Nodes, OldKafka, OtherProtocol, Reached, Readiness, Refused,
+    NetworkSnapshot, NodeCounters, Nodes, OldKafka, OtherProtocol, Reached, Readiness, Reconnect, Refused,
     SecurityFailure, SecurityNotice, SecurityStage, SetupStage, TlsFailure, TlsFailureKind, WaitReason,
     Written,
 };

@@ -8,6 +8,7 @@ mod life;
 mod notices;
 mod numbers;
 mod renewal;
+mod replacement;
 mod turn;
 mod turns;
 
@@ -23,7 +24,7 @@ use crate::counters::Counters;
 use crate::known_cluster::KnownCluster;
 use crate::{
     ClientRequest, DisconnectReason, Event, KafkaClient, NetworkCounters, NetworkSettings, NetworkSnapshot,
-    Readiness, Refused, Selectable, Wait, WaitReason,
+    Readiness, Reconnect, Refused, Selectable, Wait, WaitReason,
 };
 use kp_protocol::{BrokerAddress, BrokerId};
 use kp_time::{Clock, Deadline, Jitter, TimerTable};
@@ -169,6 +170,9 @@ impl<S: Selectable> KafkaClient for NetworkClient<S> {
             };
         };
         match &mut broker.link {
+            Link::Ready(ready) if self.turns.replacement.is_draining(ready.number()) => {
+                Readiness::Wait { until: None, why: WaitReason::Replacing }
+            }
             Link::Ready(ready) if ready.is_to_be_renewed(now, self.settings.max_in_flight) => {
                 self.renew(now, id)
             }
@@ -228,10 +232,21 @@ impl<S: Selectable> KafkaClient for NetworkClient<S> {
         self.end(now, broker, DisconnectReason::Asked(reason.into()));
     }
 
+    fn reload_credentials(&mut self, _now: Instant, reconnect: Reconnect) {
+        if let Some(provider) = &self.settings.sasl {
+            provider.reload();
+        }
+        self.selectable.reload();
+        if reconnect == Reconnect::Yes {
+            self.replace_connections();
+        }
+    }
+
     fn poll(&mut self, until: Option<Instant>, events: &mut Vec<Event>) {
         let before = events.len();
         loop {
             let now = self.clock.now();
+            self.go_on_replacing(now);
             self.start_attempts(now);
             let wait = self.wait(now, until);
             let (now, woken) = self.turn(now, wait);

@@ -26,6 +26,9 @@ pub trait SaslProvider: fmt::Debug + Send + Sync {
         let _ = worked;
     }
 
+    /// Credentials may have changed: what is kept of them is not to be shown again. Called on the network thread.
+    fn reload(&self) {}
+
     /// A broker has refused what this mechanism, which came out of [`begin`](Self::begin), showed it: credentials that are
     /// kept and are the mechanism's ([`SaslMechanism::is_secret_in`]) are not to be shown again. Called on the network
     /// thread, before the next attempt.

@@ -174,6 +174,14 @@ pub trait Selectable: Send {
     /// May return early with nothing; may be late by 2 ms.
     fn poll(&mut self, wait: Wait, events: &mut Vec<SelectorEvent>) -> bool;
 
+    /// What connections are made with, certificates and keys, is read again; without blocking, and for later connections.
+    fn reload(&mut self) {}
+
+    /// Whether that is still under way.
+    fn is_reloading(&self) -> bool {
+        false
+    }
+
     /// Whether its connections are encrypted.
     fn is_encrypted(&self) -> bool {
         false

@@ -158,6 +158,11 @@ impl Producer {
         self.0.metrics()
     }
 
+    /// As [`Producer::reload_credentials`](crate::Producer::reload_credentials).
+    pub fn reload_credentials(&self, reconnect: crate::Reconnect) {
+        self.0.reload_credentials(reconnect);
+    }
+
     /// What waits for each partition and why; see [`Producer::explain`](crate::Producer::explain).
     #[must_use]
     pub fn explain(&self) -> crate::Explanation {

@@ -90,7 +90,7 @@ pub use kp_config::{
     ConfigError, ConfigWarning, Credentials, CredentialsProvider, DangerousTls, Identity, ProducerConfig,
     Sasl, Secret, Security, Tls, TlsVersion, Token, TokenProvider, Trust,
 };
-pub use kp_network::{KafkaClient, SecurityStage};
+pub use kp_network::{KafkaClient, Reconnect, SecurityStage};
 pub use kp_protocol::compression::Compression;
 pub use kp_protocol::{Acks, BrokerId, ErrorCode, PartitionId, TopicPartition};
 #[doc(inline)]

@@ -2,6 +2,7 @@
 
 use crate::config::ConfigWarning;
 use crate::drive::ended::{Closed, Standing};
+use crate::drive::link::Command;
 use crate::error::{ConnectError, SendError, WaitError};
 use crate::observe::explain::{self, Explanation};
 use crate::observe::guarantees::Guarantees;
@@ -10,6 +11,7 @@ use crate::send::Waited;
 use crate::send::metadata_wait::Wanted;
 use crate::shared::Shared;
 use kp_metrics::ProducerMetrics;
+use kp_network::Reconnect;
 use kp_protocol::{PartitionId, TopicName};
 use kp_time::Deadline;
 use std::fmt;
@@ -177,6 +179,23 @@ impl Producer {
             return Guarantees { no_duplicates: false, ..configured };
         }
         configured
+    }
+
+    /// Credentials, tokens and certificates may have changed: the next connections ask their providers and read their files
+    /// anew, without waiting for `kp.ssl.reload.interval.ms` or the end of a token. Returns at once; no record is lost.
+    ///
+    /// With [`Reconnect::Yes`] the connections that there are follow, one after the other, each when its requests are answered;
+    /// if a broker refuses the newer credentials, the others live on with the earlier ones. A network that was handed to the
+    /// builder decides by itself what this means ([`KafkaClient::reload_credentials`](crate::KafkaClient::reload_credentials)).
+    ///
+    /// ```no_run
+    /// # fn example(producer: &kp_producer::Producer) {
+    /// use kp_producer::Reconnect;
+    /// producer.reload_credentials(Reconnect::Yes);
+    /// # }
+    /// ```
+    pub fn reload_credentials(&self, reconnect: Reconnect) {
+        self.shared().link.tell(Command::ReloadCredentials(reconnect));
     }
 
     /// What was noticed about the configuration when the producer was built. Nothing is printed by itself.

@@ -63,6 +63,16 @@ impl Schedule {
         (client.has_files() && !looks.interval.is_zero()).then_some(Self { looks, next, is_under_way: false })
     }
 
+    /// The next look is due now.
+    pub(crate) fn hurry(&mut self) {
+        self.next = self.looks.clock.now();
+    }
+
+    /// Whether there is a look to wait for.
+    pub(crate) fn is_hurried(&self) -> bool {
+        self.is_under_way || self.next <= self.looks.clock.now()
+    }
+
     /// A look that is due; the next is due an interval from now. One that is slow is not overtaken.
     pub(crate) fn take_due(&mut self, client: &TlsClient) -> Option<(ConnectionNumber, Work)> {
         let now = self.looks.clock.now();

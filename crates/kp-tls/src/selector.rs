@@ -166,6 +166,16 @@ impl<S: Selectable> Selectable for TlsSelector<S> {
         woken
     }
 
+    fn reload(&mut self) {
+        if let Some(schedule) = &mut self.schedule {
+            schedule.hurry();
+        }
+    }
+
+    fn is_reloading(&self) -> bool {
+        self.schedule.as_ref().is_some_and(Schedule::is_hurried)
+    }
+
     fn is_encrypted(&self) -> bool {
         true
     }

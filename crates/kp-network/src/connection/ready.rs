@@ -146,6 +146,11 @@ impl Ready {
         self.session.as_ref()?.renewing()
     }
 
+    /// Whether nothing is written, answered or renewed.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.unanswered() == 0 && !self.is_renewing() && !self.channel.is_writing()
+    }
+
     /// How long its session lasts; `None`: as long as the connection.
     pub(crate) fn session_lifetime(&self) -> Option<Duration> {
         self.session.as_ref()?.lifetime()

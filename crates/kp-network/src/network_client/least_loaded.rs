@@ -26,7 +26,10 @@ impl<S> NetworkClient<S> {
         let mut best: Option<(Rank, BrokerId)> = None;
         for (id, broker) in brokers.filter(|(_, broker)| broker.listed) {
             let rank = match &broker.link {
-                Link::Ready(ready) if ready.busy(now, self.settings.max_in_flight).is_none() => {
+                Link::Ready(ready)
+                    if ready.busy(now, self.settings.max_in_flight).is_none()
+                        && !self.turns.replacement.is_draining(ready.number()) =>
+                {
                     Rank::Ready(ready.unanswered())
                 }
                 Link::Ready(ready) => Rank::Busy(ready.unanswered()),

@@ -234,6 +234,9 @@ impl<S: Selectable> NetworkClient<S> {
         self.selectable.close(number);
         self.counters.totals.connections_ended += 1;
         self.counters.security_failed(&reason);
+        if reason.is_security() {
+            self.turns.replacement.refused(number);
+        }
         let refused = link.exchange().and_then(SaslExchange::refused);
         if let (Some(provider), Some(mechanism)) = (&self.settings.sasl, refused) {
             provider.refused(mechanism);

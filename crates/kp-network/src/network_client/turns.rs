@@ -1,5 +1,6 @@
 //! What one turn leaves to the next. Owned by the client.
 
+use super::replacement::Replacement;
 use crate::{ConnectionNumber, SelectorEvent};
 use kp_protocol::BrokerId;
 use std::mem;
@@ -11,6 +12,8 @@ pub(super) struct Turns {
     to_start: Vec<(BrokerId, ConnectionNumber)>,
     /// Connections that had more to read than one turn takes.
     unread: Vec<(BrokerId, ConnectionNumber)>,
+    /// Connections to make anew.
+    pub(super) replacement: Replacement,
     /// The list that the selector fills, kept for its memory.
     found: Vec<SelectorEvent>,
 }

@@ -152,6 +152,14 @@ impl SaslProvider for ProducerLogin {
         }
     }
 
+    fn reload(&self) {
+        if let Some(tokens) = &self.tokens {
+            tokens.forget();
+        }
+        #[cfg(feature = "sasl-msk-iam")]
+        self.msk_iam.refused();
+    }
+
     fn refused(&self, mechanism: &dyn SaslMechanism) {
         if let Some(tokens) = &self.tokens {
             tokens.refuse_if(|token| mechanism.is_secret_in(token));

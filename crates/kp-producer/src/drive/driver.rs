@@ -136,6 +136,10 @@ impl Driver {
                 Command::WantTopic(topic) => Input::WantTopic(topic),
                 Command::RefreshTopic(topic) => Input::RefreshTopic(topic),
                 Command::WantMetadata => Input::WantMetadata,
+                Command::ReloadCredentials(reconnect) => {
+                    self.client.reload_credentials(now, reconnect);
+                    continue;
+                }
                 Command::Close(deadline) => Input::Close { deadline },
                 Command::Explain(question) => {
                     let cluster = Arc::clone(&self.shared.views.load().cluster);

@@ -5,6 +5,7 @@
 use crate::drive::forked::Origin;
 use crate::drive::parker;
 use crate::observe::question::Question;
+use kp_network::Reconnect;
 use kp_protocol::TopicName;
 use kp_time::Deadline;
 use parking_lot::Mutex;
@@ -23,6 +24,8 @@ pub(crate) enum Command {
     WantMetadata,
     /// A call wants to know why nothing goes out.
     Explain(Arc<Question>),
+    /// Credentials may have changed.
+    ReloadCredentials(Reconnect),
     /// Finish what was accepted by then, fail the rest, end.
     Close(Deadline),
 }

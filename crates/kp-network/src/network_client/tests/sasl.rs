@@ -11,6 +11,7 @@ use kp_sasl::{SaslFailure, SaslMechanism, SaslStep, Work, Worked};
 mod failures;
 mod order;
 mod refused;
+mod reloaded;
 mod renewal;
 mod scram;
 

@@ -199,6 +199,11 @@ impl TokenKeeper {
             state.kept = Kept::Refused(token.clone());
         }
     }
+
+    /// The token that is kept is shown no more: the next connection asks.
+    pub(super) fn forget(&self) {
+        self.state.lock().kept = Kept::Nothing;
+    }
 }
 
 impl State {

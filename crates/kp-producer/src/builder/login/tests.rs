@@ -235,6 +235,17 @@ fn a_token_that_a_broker_refuses_is_not_shown_again_and_its_provider_is_told() {
     assert_eq!(*provider.0.lock(), [None, Some(Secret::from("token1"))]);
 }
 
+// A13
+#[test]
+fn a_token_is_asked_for_anew_after_a_reload() {
+    let provider = Arc::new(Stubborn::default());
+    let (login, _) = login(Sasl::oauth(Arc::clone(&provider)));
+    assert!(shown(&login).is_secret_in("token1"));
+    login.reload();
+    assert!(shown(&login).is_secret_in("token2") && shown(&login).is_secret_in("token2"));
+    assert_eq!(*provider.0.lock(), [None, None], "none was refused");
+}
+
 #[test]
 fn no_text_of_a_builder_has_a_secret_in_it() {
     let secret = "hunter2-planted";
