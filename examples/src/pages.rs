@@ -27,6 +27,7 @@ pages! {
     FromRustRdkafka "docs/migrating/rust-rdkafka.md";
     OldBrokers "docs/old-brokers.md";
     Security "docs/security.md";
+    Kerberos "docs/security/kerberos.md";
     SendingWell "docs/sending-well.md";
     TestingYourApplication "docs/testing-your-application.md";
     Tuning "docs/tuning.md";

@@ -18,6 +18,31 @@ use kp_sim::conformance::{self, Door};
 use kp_tests::java_reader::{ReadRecord, read_topics};
 use xtask::kafka::{KafkaCluster, Options, SecuredOptions};
 
+/// Those of whom no certificate is asked are taken for the broker's super user here, so that anyone may write.
+const TLS: &[Way] = &[
+    ("ssl", "User:ANONYMOUS"),
+    ("tls12", "User:ANONYMOUS"),
+    ("ec", "User:ANONYMOUS"),
+    ("chain", "User:ANONYMOUS"),
+    ("self_signed", "User:ANONYMOUS"),
+    ("mtls", "User:CN=kp-client"),
+    ("mtls-stores", "User:CN=kp-client"),
+    ("mtls_asked", "User:CN=kp-client"),
+];
+
+const LOGINS_OVER_TLS: &[Way] = &[
+    ("sasl_ssl-plain", "User:alice"),
+    ("sasl_ssl-plain-stores", "User:alice"),
+    ("sasl_ssl-scram-sha-256", "User:alice"),
+    ("sasl_ssl-scram-sha-512", "User:alice"),
+    ("sasl_ssl-scram-sha-512-stores", "User:alice"),
+    ("sasl_ssl-oauthbearer", "User:alice"),
+    ("reauth_ssl-plain", "User:alice"),
+    ("reauth_ssl-scram-sha-256", "User:alice"),
+    ("reauth_ssl-scram-sha-512", "User:alice"),
+    ("reauth_ssl-oauthbearer", "User:alice"),
+];
+
 /// One broker of each version for all tests of this file; they end with this process.
 static CLUSTERS: LazyLock<Vec<KafkaCluster>> = LazyLock::new(|| {
     let older: &[&str] = if std::env::var_os("KP_FULL").is_some() { &["3.9.1"] } else { &[] };
@@ -117,6 +142,22 @@ fn deliver_and_read_back(cluster: &KafkaCluster, ways: &[Way]) {
     );
 }
 
+// SE33, SE36, SE39, H8
+#[test]
+fn each_way_over_tls_delivers_with_each_codec_and_shows_its_certificate_where_it_is_asked_for() {
+    for cluster in CLUSTERS.iter() {
+        deliver_and_read_back(cluster, TLS);
+    }
+}
+
+// SE9, SE10, SE11, SE14, SE18, SE39
+#[test]
+fn each_login_over_tls_delivers_with_each_codec_as_the_user_it_names() {
+    for cluster in CLUSTERS.iter() {
+        deliver_and_read_back(cluster, LOGINS_OVER_TLS);
+    }
+}
+
 // SE9, SE10, SE11, SE14, SE18
 #[test]
 fn each_login_without_tls_delivers_with_each_codec_as_the_user_it_names() {
@@ -124,6 +165,9 @@ fn each_login_without_tls_delivers_with_each_codec_as_the_user_it_names() {
         deliver_and_read_back(cluster, LOGINS_WITHOUT_TLS);
     }
 }
+
+/// A way in that is refused: its file, further lines, and words of what is told.
+type Refusal<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
 
 /// A login line of Kafka's own modules.
 fn jaas(module: &str, user: &str, password: &str) -> String {
@@ -234,5 +278,60 @@ fn the_broker_answers_every_case_about_logins_as_the_double_does() {
             assert!(different.is_empty(), "{}", different.join("\n"));
         }
         eprintln!("    {asked} cases about logins");
+    }
+}
+
+// SE33, H1, H2, H3, H4, H5, H6, H7, H8
+#[test]
+fn a_certificate_that_is_not_good_is_told_at_once_with_what_is_wrong_with_it() {
+    for cluster in CLUSTERS.iter() {
+        let by_address =
+            cluster.bootstrap_at("DNS_ONLY").expect("a listener").replace("localhost", "127.0.0.1");
+        let by_address = [("bootstrap.servers", by_address.as_str())];
+        let rows: [Refusal<'_>; 9] = [
+            ("expired", &[], &["expired on 2021-01-01", "the clock of this machine"]),
+            ("not_yet", &[], &["not valid before 2045-01-01", "the clock of this machine"]),
+            ("wrong_host", &[], &["not for localhost", "other.example", "subjectAltName"]),
+            ("cn_only", &[], &["no subjectAltName", "CN=localhost"]),
+            ("dns_only", &by_address, &["not for 127.0.0.1", "localhost", "subjectAltName"]),
+            (
+                "other_ca",
+                &[],
+                &["not signed by any of the 1 authorities", "ssl.truststore.location", "otherca"],
+            ),
+            ("client_eku", &[], &["not for servers", "serverAuth"]),
+            ("no_chain", &[], &["issued by CN=between", "sent no certificate of its issuer"]),
+            ("v1", &[], &["version 1", "subjectAltName"]),
+        ];
+        let started = Instant::now();
+        for (file, more, words) in rows {
+            assert_told(cluster, file, more, words);
+        }
+        // Waiting for `max.block.ms` would take 54 s.
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    }
+}
+
+// SE31, H48, H49
+#[test]
+fn a_broker_that_refuses_the_clients_certificate_is_told_with_the_keys_of_the_key_store() {
+    for cluster in CLUSTERS.iter() {
+        let words = ["the broker wants a certificate of this client", "ssl.keystore.location"];
+        let mtls = cluster.bootstrap_at("MTLS").expect("a listener");
+        assert_told(cluster, "ssl", &[("bootstrap.servers", &mtls)], &words);
+        let other = cluster.certificates().join("client-otherca-all.pem").display().to_string();
+        let words = ["the broker refused", "certificate"];
+        assert_told(cluster, "mtls", &[("ssl.keystore.location", &other)], &words);
+    }
+}
+
+// SE30, H16
+#[test]
+fn a_client_of_tls_at_a_listener_without_tls_is_told_to_look_at_security_protocol() {
+    for cluster in CLUSTERS.iter() {
+        for bootstrap in [cluster.bootstrap(), cluster.bootstrap_at("SASL_PLAINTEXT").expect("a listener")] {
+            let words = ["a listener without TLS", "security.protocol"];
+            assert_told(cluster, "ssl", &[("bootstrap.servers", &bootstrap)], &words);
+        }
     }
 }

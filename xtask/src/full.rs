@@ -147,7 +147,7 @@ fn features() -> [Step; 2] {
         powerset("features", "--package kp-protocol --package kp-network --package kp-sim --package kp-cli"),
         powerset(
             "features of the facade",
-            "--package kp-producer --group-features gzip,snappy,lz4 --exclude-features tls,tls-graviola",
+            "--package kp-producer --group-features gzip,snappy,lz4 --exclude-features tls,tls-graviola,tls-java-stores",
         ),
     ]
 }

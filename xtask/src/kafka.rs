@@ -35,7 +35,9 @@ pub use self::java::available;
 pub use self::options::{ClientListener, Options, SecuredOptions};
 pub use self::ports::pick as free_ports;
 pub use self::process::{ProcessId, Signal};
-pub use self::secured::{HOST, LISTENERS, Login, Protocol, STORE_PASSWORD, SecuredListener, USERS};
+pub use self::secured::{
+    HOST, LISTENERS, Login, Protocol, STORE_PASSWORD, SecuredListener, USERS, make_certificates,
+};
 pub use self::state::{BrokerState, ClusterState, Lifetime, ZooKeeperState};
 pub(crate) use self::tools::{run, shown};
 use self::versions::Quorum;

@@ -10,7 +10,7 @@ use crate::{
 /// The rules over several keys, by the numbers that errors and warnings name.
 const RULES: &[(&str, &str)] = &[
     ("V1", "`bootstrap.servers` has at least one entry, each `host:port` with a port from 1 to 65535"),
-    ("V2", "`security.protocol=SASL_…` needs a `sasl.mechanism`; its default, Kerberos, comes later"),
+    ("V2", "`security.protocol=SASL_…` needs a `sasl.mechanism`; its default is `GSSAPI`, Kerberos"),
     (
         "V3a",
         "`acks` other than `all`, or `retries=0`, turn off idempotence that is only the default: a warning",

@@ -60,8 +60,8 @@ pub use partitioning::PartitionerClass;
 pub use producer_config::ProducerConfig;
 pub use recording_level::RecordingLevel;
 pub use security::{
-    AwsRole, AwsSource, Identity, Login, MskIam, Sasl, Security, SecurityConfig, SecurityProtocol, Store,
-    StoreContent, Tls, TlsVersion, TokenSource, Trust,
+    AwsRole, AwsSource, Identity, Kerberos, KerberosSource, Login, MskIam, Sasl, Security, SecurityConfig,
+    SecurityProtocol, Store, StoreContent, Tls, TlsVersion, TokenSource, Trust,
 };
 pub use suggest::nearest_keys;
 pub use table::{KEYS, Settings};

@@ -4,6 +4,8 @@
 
 mod aws_options;
 mod encryption;
+mod kerberos;
+mod kerberos_options;
 mod login;
 mod mechanism;
 mod msk_iam;
@@ -13,6 +15,7 @@ mod rules;
 mod sasl;
 mod tls;
 
+pub use kerberos::{Kerberos, KerberosSource};
 pub use msk_iam::{AwsRole, AwsSource, MskIam};
 pub use protocol::{Security, SecurityProtocol};
 pub use sasl::{Login, Sasl, TokenSource};
@@ -87,7 +90,7 @@ impl SecurityConfig {
             Some(Sasl::UnsecuredTokens(_) | Sasl::Tokens(_)) => "the token",
             // What is signed is good for 15 minutes, and for its broker or cluster alone; a listener of it has TLS.
             Some(Sasl::MskIam(_)) => "the signature",
-            Some(Sasl::Scram { .. }) | None => return,
+            Some(Sasl::Scram { .. } | Sasl::Kerberos(_)) | None => return,
         };
         if !self.protocol.has_tls() {
             warnings.push(ConfigWarning::Odd {
@@ -114,6 +117,8 @@ impl SecurityConfig {
             Some("sasl.mechanism is not OAUTHBEARER")
         } else if key == "kp.scram.max.iterations" && !matches!(self.sasl, Some(Sasl::Scram { .. })) {
             Some("sasl.mechanism is not SCRAM")
+        } else if key.contains(".kerberos.") && !matches!(self.sasl, Some(Sasl::Kerberos(_))) {
+            Some("sasl.mechanism is not GSSAPI")
         } else {
             None
         }

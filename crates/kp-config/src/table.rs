@@ -24,7 +24,6 @@ const TRANSACTIONS: &str = "transactions come with a later version";
 const TLS: &str = "rustls is what encrypts";
 const ENDPOINT: &str = "asking a token endpoint comes with a later version";
 const TOKENS: &str = "each connection gets a token of its own; nothing is refreshed";
-const KERBEROS: &str = "Kerberos comes with a later version";
 const HANDLER: &str = "with SASL it is refused: ignoring it would be to log in as another";
 const BROKER_SIDE: &str = "only brokers use it";
 const METRICS: &str = "Java's windowed metrics are not planned";
@@ -263,16 +262,16 @@ config! {
         "ssl.truststore.certificates", Password, Null, Absent, Any, Tls, "The authorities themselves, as PEM.";
     }
     "Security: SASL" {
-        "sasl.mechanism", Text, Is("GSSAPI"), Absent, Any, Sasl, "How the client proves who it is: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, AWS_MSK_IAM.";
-        "sasl.jaas.config", Password, Null, Absent, Any, Sasl, "A login line of a JVM, with the credentials: the login modules of PLAIN, SCRAM (`tokenauth=\"true\"` is a delegation token), OAUTHBEARER (`unsecuredLogin…`) and Amazon MSK (IAM).";
+        "sasl.mechanism", Text, Is("GSSAPI"), Absent, Any, Sasl, "How the client proves who it is: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, AWS_MSK_IAM, GSSAPI (Kerberos).";
+        "sasl.jaas.config", Password, Null, Absent, Any, Sasl, "A login line of a JVM, with the credentials: the login modules of PLAIN, SCRAM (`tokenauth=\"true\"` is a delegation token), OAUTHBEARER (`unsecuredLogin…`), Amazon MSK (IAM) and Kerberos (`useKeyTab`, `keyTab`, `principal`, `useTicketCache`, `ticketCache`, `serviceName`).";
         "sasl.client.callback.handler.class", Class, Null, Absent, Any, Jvm(HANDLER), "Code of a JVM that answers the broker's challenges. kp does what AWS's classes for Amazon MSK do, and refuses any other.";
         "sasl.login.callback.handler.class", Class, Null, Absent, Any, Jvm(HANDLER), "Code of a JVM that fetches credentials. kp does what Kafka's own classes and AWS's for Amazon MSK do, and refuses any other.";
         "sasl.login.class", Class, Null, Absent, Any, Jvm(HANDLER), "Code that logs in.";
-        "sasl.kerberos.service.name", Text, Null, Same, Any, NotYet(KERBEROS), "The principal brokers run under.";
-        "sasl.kerberos.kinit.cmd", Text, Is("/usr/bin/kinit"), Same, Any, NotYet(KERBEROS), "The program that renews tickets.";
-        "sasl.kerberos.ticket.renew.window.factor", Double, Is("0.8"), Same, Any, NotYet(KERBEROS), "The part of a ticket's life after which it is renewed.";
-        "sasl.kerberos.ticket.renew.jitter", Double, Is("0.05"), Same, Any, NotYet(KERBEROS), "Chance added to that moment.";
-        "sasl.kerberos.min.time.before.relogin", Long, Is("60000"), Same, Any, NotYet(KERBEROS), "The least time between renewals.";
+        "sasl.kerberos.service.name", Text, Null, Same, Any, Sasl, "The name that brokers run under, before the `/` of their principals: mostly `kafka`. GSSAPI needs it.";
+        "sasl.kerberos.kinit.cmd", Text, Is("/usr/bin/kinit"), Same, Any, NotPlanned("kp logs in and renews tickets itself, and runs no program"), "The program that renews tickets.";
+        "sasl.kerberos.ticket.renew.window.factor", Double, Is("0.8"), Same, Any, Sasl, "The part of a ticket's life after which it is renewed.";
+        "sasl.kerberos.ticket.renew.jitter", Double, Is("0.05"), Same, Any, Sasl, "Chance added to that moment.";
+        "sasl.kerberos.min.time.before.relogin", Long, Is("60000"), Same, Any, Sasl, "The least time between renewals.";
         "sasl.login.refresh.window.factor", Double, Is("0.8"), Absent, Fraction(0.5, 1.0), NotYet(TOKENS), "The part of a token's life after which a new one is fetched.";
         "sasl.login.refresh.window.jitter", Double, Is("0.05"), Absent, Fraction(0.0, 0.25), NotYet(TOKENS), "Chance added to that moment.";
         "sasl.login.refresh.min.period.seconds", Short, Is("60"), Absent, Between(0, 900), NotYet(TOKENS), "The least time between two fetches.";
@@ -328,6 +327,9 @@ config! {
     "kp's own keys, and those it shares with librdkafka" {
         "sasl.username", Text, Null, Absent, Any, Sasl, "The user of PLAIN and SCRAM, in place of `sasl.jaas.config`.";
         "sasl.password", Password, Null, Absent, Any, Sasl, "The password of PLAIN and SCRAM, in place of `sasl.jaas.config`.";
+        "kp.kerberos.keytab", Text, Null, Absent, Any, Sasl, "The keytab with this client's key, in place of `keyTab` in `sasl.jaas.config`.";
+        "kp.kerberos.principal", Text, Null, Absent, Any, Sasl, "Whose key of it, in place of `principal`; unset: that of the first.";
+        "kp.kerberos.config", Text, Null, Absent, Any, Sasl, "The `krb5.conf` to read; unset: those of `KRB5_CONFIG`, else `/etc/krb5.conf`.";
         "sasl.mechanisms", Text, Null, Absent, Any, Sasl, "librdkafka's name of `sasl.mechanism`.";
         "ssl.ca.location", Text, Null, Absent, Any, Tls, "PEM file with the authorities to trust.";
         "ssl.certificate.location", Text, Null, Absent, Any, Tls, "PEM file with this client's certificates.";

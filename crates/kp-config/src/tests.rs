@@ -2,6 +2,7 @@
 
 mod examine;
 mod files;
+mod kerberos;
 mod msk_iam;
 mod rules;
 mod secrets;

@@ -7,6 +7,8 @@ mod container;
 mod instance;
 mod sts;
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kp_http::{HttpAnswer, HttpClient, HttpError, HttpRequest, HttpUrl};
@@ -20,24 +22,34 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Who sends the requests.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Endpoints {
     /// To endpoints of this machine, whose addresses are known. No proxy is on the way.
     near: HttpClient,
-    /// To all others.
-    far: HttpClient,
+    /// To all others: made when one is asked, since it may have to read the authorities of the system.
+    far: Arc<dyn Fn() -> Result<HttpClient, String> + Send + Sync>,
 }
 
 impl Default for Endpoints {
     fn default() -> Self {
-        Self::over(HttpClient::new())
+        Self::over(|| Ok(HttpClient::new()))
     }
 }
 
 impl Endpoints {
-    pub(crate) fn over(far: HttpClient) -> Self {
+    pub(crate) fn over(far: impl Fn() -> Result<HttpClient, String> + Send + Sync + 'static) -> Self {
         let near = HttpClient::new().http_to_others(true).connect_limit(CONNECT_LIMIT).deadline(DEADLINE);
-        Self { near, far }
+        Self { near, far: Arc::new(far) }
+    }
+
+    fn far(&self, endpoint: Endpoint) -> Result<HttpClient, AwsFailure> {
+        (self.far)().map_err(|problem| endpoint.failed(problem))
+    }
+}
+
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoints").field("near", &self.near).finish_non_exhaustive()
     }
 }
 

@@ -49,9 +49,9 @@
 //! # Features
 //! `tokio` (default): the network over sockets; without it a client is handed to [`ProducerBuilder::client`], and
 //! neither a runtime nor a socket is in the tree. `gzip`, `snappy`, `lz4` (default) and `zstd` (needs a C compiler):
-//! codecs. `sasl-msk-iam`: the login to Amazon MSK. `serde`: a configuration from a map. `futures`: [`AckStream`] as a `Stream`, and a
+//! codecs. `sasl-msk-iam`: the login to Amazon MSK. `sasl-gssapi`: Kerberos, experimental. `serde`: a configuration from a map. `futures`: [`AckStream`] as a `Stream`, and a
 //! `Sink` of records (`Producer::sink`). `tls`, `tls-graviola`, `tls-no-provider`: connections with TLS, by cryptography from ring (needs a
-//! C compiler), from graviola (needs none; x86-64 and aarch64), or of your own (`ProducerBuilder::crypto_provider`). `tracing`: a span for each
+//! C compiler), from graviola (needs none; x86-64 and aarch64), or of your own (`ProducerBuilder::crypto_provider`). `tls-java-stores` (part of the first two): Java's stores. `tracing`: a span for each
 //! request and an event for each
 //! batch (level DEBUG, never for a record), and each of [`Producer::notices`] once (WARN); target `kp`.
 

@@ -20,7 +20,7 @@ pub struct Options {
     /// A listener of its own for clients, broker by broker; empty for none.
     pub client_listeners: Vec<ClientListener>,
     /// The secured listeners of every broker, of [`super::LISTENERS`]; `None` for a cluster without security. A listener of
-    /// `client_listeners` is `SASL_SSL` in a secured one.
+    /// `client_listeners` is like `REAUTH_SSL` then.
     pub secured: Option<SecuredOptions>,
     /// Heap of each broker, in MiB.
     pub heap_mib: u32,

@@ -11,7 +11,7 @@ mod listeners;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use self::certificates::Certificates;
 use self::clients::ClientFile;
 pub use self::listeners::{LISTENERS, Login, Protocol, SecuredListener};
+use super::java::Java;
 use super::options::SecuredOptions;
 use super::settings::Listener;
 use super::state::{BrokerState, ClusterState};
@@ -79,6 +80,14 @@ pub(super) fn open_listeners(broker: &BrokerState, is_old: bool) -> Vec<Listener
     .collect()
 }
 
+/// Makes the certificates, keys and stores of a secured cluster in `dir`, for a test of its own.
+///
+/// # Errors
+/// openssl or Java is missing, or one of them refuses.
+pub fn make_certificates(dir: &Path) -> Result<(), XtaskError> {
+    Certificates::make(dir, &Java::with_jars_of(Version::newest())?)
+}
+
 impl KafkaCluster {
     /// Makes what a secured cluster needs before its first broker starts. Nothing for one without security.
     pub(super) fn prepare_security(&self) -> Result<(), XtaskError> {
@@ -104,7 +113,7 @@ impl KafkaCluster {
         let mut rows: Vec<_> =
             broker.listeners.iter().filter_map(|open| SecuredListener::find(&open.name)).copied().collect();
         if is_relayed {
-            rows.extend(SecuredListener::find("SASL_SSL").map(|row| row.called(RELAYED)));
+            rows.extend(SecuredListener::find("REAUTH_SSL").map(|row| row.called(RELAYED)));
         }
         broker_lines::lines(&rows, &self.certificates(), self.is_old())
     }

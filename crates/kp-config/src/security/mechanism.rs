@@ -1,19 +1,34 @@
 //! `sasl.mechanism`: which there are, and where each has its credentials from.
 
+use kp_protocol::OldKafka;
 use kp_sasl::{ScramHash, UnsecuredJwt};
 
-use super::{Login, Sasl, SecurityProtocol};
+use super::{Kerberos, Login, Sasl, SecurityProtocol};
 use crate::{ConfigError, ProducerConfig, State};
 
 /// The mechanisms that kp has.
-const MECHANISMS: [&str; 5] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"];
-
-const KERBEROS: &str =
-    "Kerberos comes with a later version; it is what SASL means when sasl.mechanism is not set (V2)";
+const MECHANISMS: [&str; 6] =
+    ["GSSAPI", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"];
 
 impl ProducerConfig {
     /// V2: a mechanism, and what it needs.
     pub(super) fn check_sasl(&self, protocol: SecurityProtocol) -> Result<Sasl, ConfigError> {
+        let sasl = self.sasl_of_any_age(protocol)?;
+        let fallback = self.text("broker.version.fallback").and_then(|text| OldKafka::named(&text));
+        if fallback == Some(OldKafka::V0_9_0) && !matches!(sasl, Sasl::Kerberos(_)) {
+            return Err(ConfigError::conflict(
+                "V2",
+                "broker.version.fallback",
+                format!(
+                    "Kafka 0.9 (broker.version.fallback) knows no sasl.mechanism but GSSAPI, and not {}",
+                    sasl.mechanism()
+                ),
+            ));
+        }
+        Ok(sasl)
+    }
+
+    fn sasl_of_any_age(&self, protocol: SecurityProtocol) -> Result<Sasl, ConfigError> {
         if let Some(typed) = self.typed_sasl() {
             self.check_only_typed(typed)?;
             typed
@@ -40,6 +55,7 @@ impl ProducerConfig {
             "OAUTHBEARER" if self.has_handler_of_aws() => Sasl::MskIam(self.msk_iam_token()?),
             "OAUTHBEARER" => Sasl::UnsecuredTokens(self.unsecured_tokens()?),
             "AWS_MSK_IAM" => Sasl::MskIam(self.msk_iam()?),
+            "GSSAPI" => Sasl::Kerberos(self.kerberos_without_handlers()?),
             _ => return Err(no_mechanism(mechanism)),
         };
         sasl.check()
@@ -97,6 +113,11 @@ impl ProducerConfig {
         self.login()
     }
 
+    fn kerberos_without_handlers(&self) -> Result<Kerberos, ConfigError> {
+        self.no_handlers("kp reads keytabs and ticket caches itself: leave it out")?;
+        self.kerberos()
+    }
+
     /// Java's default source of tokens: the options of the login module.
     fn unsecured_tokens(&self) -> Result<UnsecuredJwt, ConfigError> {
         const HANDLER: &str = "sasl.login.callback.handler.class";
@@ -136,13 +157,9 @@ impl ProducerConfig {
 }
 
 fn no_mechanism(mechanism: String) -> ConfigError {
-    let key = "sasl.mechanism";
-    match mechanism.as_str() {
-        "GSSAPI" => ConfigError::NotImplemented { key, value: mechanism, note: KERBEROS },
-        _ => ConfigError::InvalidValue {
-            key,
-            value: mechanism,
-            allowed: format!("one of {}, in capitals", MECHANISMS.join(", ")),
-        },
+    ConfigError::InvalidValue {
+        key: "sasl.mechanism",
+        value: mechanism,
+        allowed: format!("one of {}, in capitals", MECHANISMS.join(", ")),
     }
 }

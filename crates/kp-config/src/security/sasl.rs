@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use super::kerberos::Kerberos;
 use super::msk_iam::MskIam;
 use kp_sasl::{
     Credentials, CredentialsProvider, Plain, SaslFailure, Scram, ScramHash, ScramNonce, Secret,
@@ -38,6 +39,8 @@ pub enum Sasl {
     Tokens(TokenSource),
     /// `AWS_MSK_IAM`, or `OAUTHBEARER` with tokens that are signed likewise: credentials of AWS, for brokers of Amazon MSK.
     MskIam(MskIam),
+    /// `GSSAPI`: Kerberos.
+    Kerberos(Kerberos),
 }
 
 /// User and password: these, or whatever a provider gives at the time.
@@ -143,11 +146,18 @@ impl Sasl {
         Self::Scram { hash, login, delegation_token: false }
     }
 
+    /// `GSSAPI`: Kerberos.
+    #[must_use]
+    pub fn kerberos(kerberos: Kerberos) -> Self {
+        Self::Kerberos(kerberos)
+    }
+
     /// Kafka's name of the mechanism.
     #[must_use]
     pub fn mechanism(&self) -> &'static str {
         match self {
             Self::Plain(_) => "PLAIN",
+            Self::Kerberos(_) => "GSSAPI",
             Self::Scram { hash, .. } => hash.mechanism(),
             Self::MskIam(iam) if !iam.is_token() => "AWS_MSK_IAM",
             Self::UnsecuredTokens(_) | Self::Tokens(_) | Self::MskIam(_) => "OAUTHBEARER",
@@ -171,6 +181,7 @@ impl Sasl {
             | Self::Scram { .. }
             | Self::UnsecuredTokens(_)
             | Self::Tokens(_) => Ok(()),
+            Self::Kerberos(kerberos) => kerberos.check(),
         }
     }
 }

@@ -10,6 +10,7 @@ use kerbcore::types::{EncryptedData, KerberosTime, PaData};
 use super::chance::{self, Chance};
 use super::credential::Credential;
 use super::error_code::PREAUTH_REQUIRED;
+use super::etype;
 use super::kdc::Kdc;
 use super::kdc_answer::{Answer, Exchange, Question};
 use super::keytab::Keytab;
@@ -31,7 +32,10 @@ pub(crate) fn log_in(
     chance: Chance,
 ) -> Result<Credential, KerberosFailure> {
     let realm = client.realm().unwrap_or_default();
-    let (service, etypes) = (Principal::ticket_granting(realm, realm), keytab.etypes(client)?);
+    let (service, of_keytab) = (Principal::ticket_granting(realm, realm), keytab.etypes(client)?);
+    // The key of the ticket may be of another type than the client's: the KDC may not have the latter for itself.
+    let others = etype::SPOKEN.into_iter().filter(|etype| !of_keytab.contains(etype));
+    let etypes: Vec<i32> = of_keytab.iter().copied().chain(others).collect();
     let nonce = chance::number(chance)?;
     let question =
         Question { exchange: Exchange::As, realm, client, service: &service, nonce, etypes: &etypes, now };
@@ -43,7 +47,7 @@ pub(crate) fn log_in(
         Answer::Error(error) if error.error_code == PREAUTH_REQUIRED => error,
         Answer::Error(error) => return Err(question.refused(&error)),
     };
-    let proof = proof(&question, &error, keytab, chance)?;
+    let proof = proof(&question, &error, keytab, &of_keytab, chance)?;
     match question.read(&kdc.ask(realm, &request(&question, till, vec![proof]))?)? {
         Answer::Ticket(answer) => open(&question, *answer, keytab),
         Answer::Error(error) => Err(question.refused(&error)),
@@ -73,10 +77,10 @@ fn proof(
     question: &Question<'_>,
     error: &KrbError,
     keytab: &Keytab,
+    ours: &[i32],
     chance: Chance,
 ) -> Result<PaData, KerberosFailure> {
     let wanted = offered(error);
-    let ours = question.etypes;
     let etype = wanted
         .iter()
         .find(|etype| ours.contains(etype))
@@ -111,7 +115,7 @@ fn offered(error: &KrbError) -> Vec<i32> {
 fn open(question: &Question<'_>, answer: KdcRep, keytab: &Keytab) -> Result<Credential, KerberosFailure> {
     let etype = answer.enc_part.etype;
     if !question.etypes.contains(&etype) {
-        let name = super::etype::name(etype);
+        let name = etype::name(etype);
         return Err(question.bad(format!("encrypted with {name}, which was not asked for")));
     }
     let ours = keytab.key(question.client, etype, answer.enc_part.kvno)?;

@@ -51,6 +51,26 @@ fn a_client_logs_in_and_gets_a_ticket_with_each_type_of_key() {
     }
 }
 
+#[test]
+fn a_login_asks_for_the_types_of_its_keytab_first_and_for_the_others_too() {
+    struct Looking(ScriptedKdc);
+    impl Kdc for Looking {
+        fn ask(&self, realm: &str, request: &[u8]) -> Result<Vec<u8>, KerberosFailure> {
+            let asked = kerbcore::messages::KdcReq::decode(request).expect("a request").req_body.etypes;
+            assert_eq!(asked, [19, 18, 17, 20]);
+            self.0.ask(realm, request)
+        }
+    }
+    let keytab = Keytab::parse(&File::of_bytes(&keytab("kp@KP.TEST", &[19], 2))).expect("a keytab");
+    let kp = "kp@KP.TEST".parse().expect("a name");
+    let login = log_in(&Looking(ScriptedKdc::new(19)), &keytab, &kp, 36_000, MOMENT, CHANCE);
+    assert_eq!(login.expect("a login").key.enctype().to_i32(), 19);
+    // A KDC that has a key of another type alone says so.
+    let failure =
+        log_in(&Looking(ScriptedKdc::new(18)), &keytab, &kp, 36_000, MOMENT, CHANCE).expect_err("no key");
+    assert!(failure.to_string().contains("none of a type that is in the keytab"), "{failure}");
+}
+
 // H62
 #[test]
 fn an_answer_that_does_not_belong_to_the_question_is_refused() {

@@ -19,9 +19,10 @@ const SESSION_NAME: &str = "kp";
 const FIRST_REGION: &str = "us-east-1";
 
 impl AwsChain {
-    /// Who asks the Security Token Service, and containers that have `https`: with TLS, proxies and limits of the caller's.
+    /// Who asks the Security Token Service, and containers that have `https`: with TLS, proxies and limits of the caller's. It is made
+    /// when one of them is asked; an error is told as that endpoint's.
     #[must_use]
-    pub fn http(self, client: HttpClient) -> Self {
+    pub fn http(self, client: impl Fn() -> Result<HttpClient, String> + Send + Sync + 'static) -> Self {
         Self { endpoints: Endpoints::over(client), ..self }
     }
 

@@ -47,8 +47,8 @@ impl Endpoints {
         let host = url.host().trim_matches(['[', ']']);
         let is_near = url.is_loopback() || NEAR.contains(&host);
         let client = match (is_near, url.is_https()) {
-            (_, true) => &self.far,
-            (true, false) => &self.near,
+            (_, true) => self.far(CONTAINER)?,
+            (true, false) => self.near.clone(),
             (false, false) => {
                 let problem = "http to another machine is refused: AWS_CONTAINER_CREDENTIALS_FULL_URI has to be https there";
                 return Err(CONTAINER.failed(problem));
@@ -58,7 +58,7 @@ impl Endpoints {
         if let Some(token) = authorization(environment)? {
             request = request.header("Authorization", token);
         }
-        CONTAINER.key_of_json(CONTAINER.answer(client, &request)?.into_body(), now)
+        CONTAINER.key_of_json(CONTAINER.answer(&client, &request)?.into_body(), now)
     }
 }
 

@@ -89,7 +89,7 @@ impl Endpoints {
         sent: &Secret,
         now: SystemTime,
     ) -> Result<AwsCredentials, AwsFailure> {
-        let answer = self.far.send(request).map_err(|error| STS.failed(error))?;
+        let answer = self.far(STS)?.send(request).map_err(|error| STS.failed(error))?;
         match answer.status() {
             200 => STS.key_of_xml(answer.into_body(), now),
             status => Err(STS.refusal(status, answer.body(), sent)),

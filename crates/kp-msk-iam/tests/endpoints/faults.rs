@@ -65,7 +65,7 @@ fn an_answer_that_comes_byte_by_byte_ends_with_the_deadline() {
         ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/kp"),
         ("AWS_ENDPOINT_URL_STS", &endpoint),
     ])
-    .http(HttpClient::new().deadline(Duration::from_millis(200)));
+    .http(|| Ok(HttpClient::new().deadline(Duration::from_millis(200))));
     #[allow(clippy::disallowed_methods, reason = "a socket's deadline is in real time")]
     let begun = Instant::now();
     let said = found(&chain).expect_err("it never ends");

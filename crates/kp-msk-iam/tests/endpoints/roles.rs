@@ -134,3 +134,15 @@ fn without_tls_a_role_is_not_asked_for_and_what_is_missing_is_said() {
     );
     assert!(!said.contains("Signature") && !said.contains("S%2FT"), "{said}");
 }
+
+#[test]
+fn what_keeps_the_service_from_being_asked_is_told_and_holds_up_no_other_source() {
+    let broken =
+        |variables: &[(&str, &str)]| chain(variables).http(|| Err("no authority of the system".to_owned()));
+    let own = [("AWS_ACCESS_KEY_ID", "AKIDENV"), ("AWS_SECRET_ACCESS_KEY", "of-env")];
+    assert!(found(&broken(&own)).is_ok(), "no endpoint is asked");
+    let key = AwsCredentials::new("AKIDEXAMPLE", "secret-key");
+    let said =
+        broken(&own).assume(&RoleToAssume::new(ROLE, "kp"), &key, now()).expect_err("it cannot be asked");
+    assert_eq!(said.to_string(), "the Security Token Service: no authority of the system");
+}

@@ -15,6 +15,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+#[cfg(feature = "sasl-gssapi")]
+mod kerberos;
 #[cfg(feature = "sasl-msk-iam")]
 mod msk_iam;
 
@@ -29,6 +31,9 @@ pub(super) struct ProducerLogin {
     token: Arc<KeptToken>,
     #[cfg(feature = "sasl-msk-iam")]
     msk_iam: msk_iam::MskIamLogin,
+    /// There if, and only if, the mechanism is Kerberos.
+    #[cfg(feature = "sasl-gssapi")]
+    kerberos: Option<kp_gssapi::KerberosLogin>,
 }
 
 impl ProducerLogin {
@@ -41,7 +46,26 @@ impl ProducerLogin {
             token: Arc::default(),
             #[cfg(feature = "sasl-msk-iam")]
             msk_iam: msk_iam::MskIamLogin::default(),
+            #[cfg(feature = "sasl-gssapi")]
+            kerberos: None,
         }
+    }
+
+    /// With what is read from files when a producer is built.
+    ///
+    /// # Errors
+    /// [`ConfigError::Credential`] for a keytab or a `krb5.conf` that cannot be used.
+    #[cfg_attr(
+        not(feature = "sasl-gssapi"),
+        expect(clippy::unnecessary_wraps, reason = "no other login reads files")
+    )]
+    pub(super) fn with_files(self) -> Result<Self, ConfigError> {
+        #[cfg(feature = "sasl-gssapi")]
+        if let Sasl::Kerberos(settings) = &self.sasl {
+            let kerberos = Some(kerberos::log_in(settings, &self.clock)?);
+            return Ok(Self { kerberos, ..self });
+        }
+        Ok(self)
     }
 
     fn scram(&self, hash: ScramHash, is_token: bool) -> impl Fn(&Credentials) -> Mechanism + Send + use<> {
@@ -95,6 +119,8 @@ impl SaslProvider for ProducerLogin {
             Sasl::Tokens(source) => Ok(self.token(source.provider(), host)),
             #[cfg(feature = "sasl-msk-iam")]
             Sasl::MskIam(iam) => self.msk_iam.begin(iam, host, &self.clock),
+            #[cfg(feature = "sasl-gssapi")]
+            Sasl::Kerberos(_) => kerberos::begin(self.kerberos.as_ref(), host),
             // A mechanism that the configuration gets later is one here, too.
             other => Err(SaslFailure::WorkFailed {
                 what: ASKING_FOR_CREDENTIALS,
@@ -127,6 +153,12 @@ pub(super) fn check_features(sasl: &Sasl) -> Result<(), ConfigError> {
             key: "sasl.mechanism",
             value: sasl.mechanism(),
             feature: "sasl-msk-iam",
+        }),
+        #[cfg(not(feature = "sasl-gssapi"))]
+        Sasl::Kerberos(_) => Err(ConfigError::FeatureOff {
+            key: "sasl.mechanism",
+            value: sasl.mechanism(),
+            feature: "sasl-gssapi",
         }),
         _ => Ok(()),
     }

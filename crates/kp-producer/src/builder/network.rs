@@ -20,8 +20,9 @@ pub(super) fn client(
     let mut network = network_settings(settings, seed);
     if let Some(sasl) = settings.security.sasl.clone() {
         check_features(&sasl)?;
-        network.sasl =
-            Some(Arc::new(ProducerLogin::new(sasl, settings.scram_max_iterations, Arc::clone(&clock))));
+        network.sasl = Some(Arc::new(
+            ProducerLogin::new(sasl, settings.scram_max_iterations, Arc::clone(&clock)).with_files()?,
+        ));
     }
     let sockets = Sockets { selector: TokioSelector::of(&network), network, clock };
     choices.cryptography.network(&choices.config, &settings.security, sockets, warnings)

@@ -42,6 +42,8 @@ pub(crate) enum Kinds {
     LostAnswers,
     /// For measuring how long the partitions of a leader that was killed are silent.
     Kills,
+    /// Brokers are left alone.
+    Nothing,
 }
 
 pub(crate) struct Faults {
@@ -72,7 +74,7 @@ impl Faults {
             Arsonist { cluster, proxy, probes, dice: Jitter::seeded(seed), shared: Arc::clone(&shared) };
         let thread = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_secs(3));
-            while Instant::now() < until {
+            while kinds != Kinds::Nothing && Instant::now() < until {
                 arsonist.one(kinds).map_err(|error| error.to_string())?;
                 let pause = 300 + arsonist.dice.below(1_500);
                 std::thread::sleep(Duration::from_millis(pause));
@@ -103,6 +105,7 @@ impl Arsonist {
             Kinds::All => self.dice.below(14),
             Kinds::LostAnswers => 2,
             Kinds::Kills => 0,
+            Kinds::Nothing => return Ok(()),
         };
         match kind {
             0 | 1 => self.kill_leader()?,

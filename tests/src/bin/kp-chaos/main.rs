@@ -7,6 +7,7 @@
 
 mod faults;
 mod ledger;
+mod login;
 mod probe;
 mod producers;
 mod proxy;
@@ -17,12 +18,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use xtask::kafka::{ClientListener, KafkaCluster, Options, free_ports};
+use kp_producer::ProducerConfig;
+use xtask::kafka::{ClientListener, KafkaCluster, Options, SecuredOptions, free_ports};
 
 use crate::faults::{Counts, Faults, Kinds};
+use crate::login::Login;
 use crate::probe::Probe;
 use crate::producers::{Load, Producers};
-use crate::proxy::Proxy;
+use crate::proxy::{Pieces, Proxy};
 use crate::verdict::Verdict;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -49,6 +52,16 @@ struct Args {
     /// How long the control run without idempotence lasts; it must show duplicates. 0 = none, and nothing is proven.
     #[arg(long, default_value_t = 30)]
     control_seconds: u64,
+    /// Clients come over TLS and log in by SCRAM-SHA-512 with sessions of 3 s. Faults cut records of TLS in place of requests.
+    #[arg(long)]
+    secure: bool,
+    /// In the middle of a secure run brokers get certificates of another authority, and the user another password: clients
+    /// read both from files.
+    #[arg(long, requires = "secure")]
+    rotate: bool,
+    /// No faults at all; with --rotate, to see that alone.
+    #[arg(long, conflicts_with = "only_kills")]
+    calm: bool,
     /// Nothing but kills of leaders, to measure how long their partitions are silent.
     #[arg(long)]
     only_kills: bool,
@@ -108,47 +121,70 @@ struct Run {
     records_per_second: u64,
     keep: bool,
     is_control: bool,
+    is_secure: bool,
+    rotates: bool,
     kinds: Kinds,
 }
 
 impl Run {
     fn of(args: &Args) -> Self {
-        let Args { seconds, seed, records_per_second, keep, only_kills, control_seconds: _ } = *args;
-        let kinds = if only_kills { Kinds::Kills } else { Kinds::All };
-        Self { seconds, seed, records_per_second, keep, is_control: false, kinds }
+        let Args { seconds, seed, records_per_second, keep, secure, rotate, calm, only_kills, .. } = *args;
+        let kinds = match (calm, only_kills) {
+            (true, _) => Kinds::Nothing,
+            (false, true) => Kinds::Kills,
+            (false, false) => Kinds::All,
+        };
+        let (is_secure, rotates) = (secure, rotate);
+        Self { seconds, seed, records_per_second, keep, is_control: false, is_secure, rotates, kinds }
     }
 
     fn carry_out(&self) -> Result<(Verdict, Counts), Failure> {
         let ports = free_ports(6)?;
         let listeners: Vec<ClientListener> =
             ports.chunks_exact(2).map(|pair| ClientListener { port: pair[0], advertised: pair[1] }).collect();
-        let options = Options::brokers(3)
+        let mut options = Options::brokers(3)
             .clients_at(listeners.clone())
             .setting("broker.session.timeout.ms", "3000")
             .setting("broker.heartbeat.interval.ms", "500")
             .setting("log.segment.bytes", "268435456");
+        if self.is_secure {
+            options = options.secured(SecuredOptions::Named(vec![login::LISTENER]));
+        }
         let cluster = Arc::new(KafkaCluster::start(&options)?);
         for topic in [TOPIC, PROBE] {
             cluster.create_topic_with(topic, PARTITIONS, 3, &[("min.insync.replicas", "2")])?;
         }
-        let proxy = Arc::new(Proxy::start(&listeners)?);
-        let bootstrap = proxy.bootstrap();
+        let pieces = if self.is_secure { Pieces::TlsRecords } else { Pieces::Frames };
+        let proxy = Arc::new(Proxy::start(&listeners, pieces)?);
+        let login = self.is_secure.then(|| Login::new(&cluster)).transpose()?;
+        let mut base = ProducerConfig::default();
+        if let Some(login) = &login {
+            base = login.config()?;
+        }
+        let base = base.bootstrap_servers(proxy.bootstrap());
 
-        let load = Load { bootstrap, per_second: self.records_per_second, is_idempotent: !self.is_control };
+        let load = Load { base, per_second: self.records_per_second, is_idempotent: !self.is_control };
         let producers = Producers::start(&load)?;
-        let until = Instant::now() + Duration::from_secs(self.seconds);
-        let probes = [Probe::new(&load.bootstrap, "all")?, Probe::new(&load.bootstrap, "1")?];
+        let whole = Duration::from_secs(self.seconds);
+        let until = Instant::now() + whole;
+        let probes = [Probe::new(&load.base, "all")?, Probe::new(&load.base, "1")?];
+        let rotation = login.filter(|_| self.rotates).map(|login| login.rotate_within(&cluster, whole));
         let faults =
             Faults::start(Arc::clone(&cluster), Arc::clone(&proxy), probes, self.seed, until, self.kinds);
         self.show_progress(&producers, &faults, until);
-        let counts = faults.end()?;
+        let mut counts = faults.end()?;
+        if let Some(rotation) = rotation {
+            counts.by_kind.extend(rotation.join().map_err(|_| "the rotation has panicked")??);
+        }
+        let sessions = producers.logins();
         eprintln!("faults are over; closing the producers");
         let ledger = producers.finish()?;
         eprintln!(
             "reading {} acknowledged records and the rest back with Kafka's own consumer",
             ledger.acked()
         );
-        let verdict = Verdict::read(&cluster, TOPIC, &ledger)?;
+        let mut verdict = Verdict::read(&cluster, TOPIC, &ledger)?;
+        verdict.logins = sessions;
         if self.keep {
             eprintln!("the brokers' logs are in {}", cluster.data_directory(1).display());
             std::mem::forget(cluster);

@@ -22,8 +22,8 @@ pub(crate) struct Probe {
 }
 
 impl Probe {
-    pub(crate) fn new(bootstrap: &str, acks: &str) -> Result<Self, Failure> {
-        let mut config = ProducerConfig::default().bootstrap_servers(bootstrap);
+    pub(crate) fn new(base: &ProducerConfig, acks: &str) -> Result<Self, Failure> {
+        let mut config = base.clone();
         config.set("acks", acks)?;
         config.set("linger.ms", "0")?;
         Ok(Self { producer: Producer::new(config)?, acks: Arc::default() })

@@ -19,7 +19,8 @@ const LOOK_EVERY: u64 = 64;
 /// What is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
-    pub(crate) bootstrap: String,
+    /// Where the brokers are, and how to get in.
+    pub(crate) base: ProducerConfig,
     pub(crate) per_second: u64,
     pub(crate) is_idempotent: bool,
 }
@@ -30,6 +31,15 @@ struct Board {
     sent: AtomicU64,
     acked: AtomicU64,
     is_over: AtomicBool,
+}
+
+/// How often the producers logged in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Logins {
+    pub(crate) done: u64,
+    pub(crate) refused: u64,
+    pub(crate) renewed: u64,
+    pub(crate) not_renewed: u64,
 }
 
 pub(crate) struct Producers {
@@ -56,7 +66,7 @@ impl Producers {
         let board = Arc::new(Board::default());
         let (mut producers, mut tasks) = (Vec::new(), Vec::new());
         for (number, more) in (0u8..).zip(different) {
-            let mut config = ProducerConfig::default().bootstrap_servers(&load.bootstrap);
+            let mut config = load.base.clone();
             config.set("request.timeout.ms", "5000")?;
             if !load.is_idempotent {
                 config.set("enable.idempotence", "false")?;
@@ -78,6 +88,20 @@ impl Producers {
     /// Records sent, and acknowledged.
     pub(crate) fn progress(&self) -> (u64, u64) {
         (self.board.sent.load(Ordering::Relaxed), self.board.acked.load(Ordering::Relaxed))
+    }
+
+    /// Logins, and how many of them renewed a session: done, and refused.
+    pub(crate) fn logins(&self) -> Logins {
+        let mut logins = Logins::default();
+        for producer in &self.producers {
+            let metrics = producer.metrics();
+            let total = |name: &str| metrics.counter(name).unwrap_or_default();
+            logins.done += total("successful-authentication-total");
+            logins.renewed += total("successful-reauthentication-total");
+            logins.refused += total("failed-authentication-total");
+            logins.not_renewed += total("failed-reauthentication-total");
+        }
+        logins
     }
 
     /// Lets every record end, and closes.

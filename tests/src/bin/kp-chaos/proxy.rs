@@ -1,5 +1,5 @@
-//! What stands in front of the brokers: it knows where a request ends, and can cut before or behind one, hold everything, or
-//! be slow. Two threads for each connection; there are few.
+//! What stands in front of the brokers: it knows where a request ends (or a record of TLS), and can cut before or behind one,
+//! hold everything, or be slow. Two threads for each connection; there are few.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -11,6 +11,19 @@ use xtask::kafka::ClientListener;
 
 /// Produce's API key, which a request begins with.
 const PRODUCE: [u8; 2] = [0, 0];
+/// What a record of TLS begins with that carries data of the application.
+const APPLICATION_DATA: u8 = 23;
+/// A record of TLS that is longer is taken for a part of a Produce request: what else a client says is short.
+const LONG_RECORD: usize = 1_200;
+
+/// How bytes are cut into pieces that pass whole or not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pieces {
+    /// Requests and answers of Kafka.
+    Frames,
+    /// Records of TLS; what is in them is not seen.
+    TlsRecords,
+}
 
 /// What is wrong with the way to one broker.
 #[derive(Debug, Default)]
@@ -35,7 +48,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    pub(crate) fn start(listeners: &[ClientListener]) -> std::io::Result<Self> {
+    pub(crate) fn start(listeners: &[ClientListener], pieces: Pieces) -> std::io::Result<Self> {
         let mut proxy = Self { ways: Vec::new(), ports: Vec::new() };
         for listener in listeners {
             let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, listener.advertised))?;
@@ -46,7 +59,7 @@ impl Proxy {
             std::thread::spawn(move || {
                 for client in socket.incoming().flatten() {
                     let way = Arc::clone(&way);
-                    std::thread::spawn(move || connect(client, port, &way));
+                    std::thread::spawn(move || connect(client, port, &way, pieces));
                 }
             });
         }
@@ -59,7 +72,7 @@ impl Proxy {
     }
 }
 
-fn connect(client: TcpStream, port: u16, way: &Arc<Way>) {
+fn connect(client: TcpStream, port: u16, way: &Arc<Way>, pieces: Pieces) {
     way.wait();
     // A broker that is down refuses; so does the way to it.
     let Ok(broker) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return };
@@ -68,9 +81,9 @@ fn connect(client: TcpStream, port: u16, way: &Arc<Way>) {
     let swallow = Arc::new(AtomicBool::new(false));
     let (back, swallows) = (Arc::clone(way), Arc::clone(&swallow));
     let answers = std::thread::spawn(move || {
-        let _ = answers(broker_again, client_again, &back, &swallows);
+        let _ = answers(broker_again, client_again, &back, &swallows, pieces);
     });
-    let _ = requests(&client, &broker, way, &swallow);
+    let _ = requests(&client, &broker, way, &swallow, pieces);
     let _ = (client.shutdown(Shutdown::Both), broker.shutdown(Shutdown::Both));
     let _ = answers.join();
 }
@@ -80,11 +93,12 @@ fn requests(
     mut broker: &TcpStream,
     way: &Way,
     swallow: &AtomicBool,
+    pieces: Pieces,
 ) -> std::io::Result<()> {
     loop {
-        let Some(frame) = read_frame(&mut client)? else { return Ok(()) };
+        let Some(frame) = pieces.read(&mut client)? else { return Ok(()) };
         way.wait();
-        let is_produce = frame.get(4..6) == Some(&PRODUCE);
+        let is_produce = pieces.is_produce(&frame);
         if is_produce && take_one(&way.cut_before) {
             way.cuts.fetch_add(1, Ordering::Relaxed);
             return Ok(());
@@ -103,8 +117,9 @@ fn answers(
     mut client: TcpStream,
     way: &Way,
     swallow: &AtomicBool,
+    pieces: Pieces,
 ) -> std::io::Result<()> {
-    while let Some(frame) = read_frame(&mut broker)? {
+    while let Some(frame) = pieces.read(&mut broker)? {
         way.wait();
         if swallow.load(Ordering::SeqCst) {
             break;
@@ -115,17 +130,34 @@ fn answers(
     Ok(())
 }
 
-/// Size and body; `None` at the end.
-fn read_frame(from: &mut impl Read) -> std::io::Result<Option<Vec<u8>>> {
-    let mut size = [0; 4];
-    if from.read_exact(&mut size).is_err() {
-        return Ok(None);
+impl Pieces {
+    /// The next piece, whole; `None` at the end.
+    fn read(self, from: &mut impl Read) -> std::io::Result<Option<Vec<u8>>> {
+        let mut header = match self {
+            Self::Frames => vec![0; 4],
+            Self::TlsRecords => vec![0; 5],
+        };
+        if from.read_exact(&mut header).is_err() {
+            return Ok(None);
+        }
+        let length = match (self, &header[..]) {
+            (Self::Frames, [a, b, c, d]) => u32::from_be_bytes([*a, *b, *c, *d]) as usize,
+            (_, [.., high, low]) => usize::from(u16::from_be_bytes([*high, *low])),
+            _ => 0,
+        };
+        let begin = header.len();
+        header.resize(begin + length, 0);
+        from.read_exact(&mut header[begin..])?;
+        Ok(Some(header))
     }
-    let length = u32::from_be_bytes(size) as usize;
-    let mut frame = vec![0; 4 + length];
-    frame[..4].copy_from_slice(&size);
-    from.read_exact(&mut frame[4..])?;
-    Ok(Some(frame))
+
+    /// Whether a client's piece is a Produce request, or looks like a part of one.
+    fn is_produce(self, piece: &[u8]) -> bool {
+        match self {
+            Self::Frames => piece.get(4..6) == Some(&PRODUCE),
+            Self::TlsRecords => piece.first() == Some(&APPLICATION_DATA) && piece.len() > LONG_RECORD,
+        }
+    }
 }
 
 fn take_one(count: &AtomicU64) -> bool {

@@ -11,6 +11,7 @@ use xtask::kafka::KafkaCluster;
 use crate::Failure;
 use crate::faults::{Counts, Gap};
 use crate::ledger::{Ledger, Told};
+use crate::producers::Logins;
 
 const ROW: usize = 20;
 /// Of each kind, so many are named.
@@ -45,6 +46,8 @@ pub(crate) struct Verdict {
     pub(crate) misplaced: u64,
     /// Damaged, or never sent.
     pub(crate) broken: u64,
+    /// Of the producers, by their own count.
+    pub(crate) logins: Logins,
     examples: Vec<String>,
 }
 
@@ -185,6 +188,11 @@ impl Verdict {
         }
         for (kind, count) in &counts.by_kind {
             let _ = writeln!(text, "| … {kind} | {count} |");
+        }
+        if self.logins.done > 0 {
+            let Logins { done, refused, renewed, not_renewed } = self.logins;
+            let _ = writeln!(text, "| logins (refused) | {done} ({refused}) |");
+            let _ = writeln!(text, "| sessions renewed (refused) | {renewed} ({not_renewed}) |");
         }
         if let Some(gap) = counts.gaps.iter().map(|gap| gap.whole).max() {
             let in_ms = |pick: fn(&Gap) -> Duration| {

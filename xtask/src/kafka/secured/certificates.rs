@@ -139,7 +139,8 @@ impl<'a> Certificates<'a> {
         here.oddities()?;
         here.java_stores(java)?;
         here.joined("client-all.pem", &["client.key", "client.pem", "ca.pem"])?;
-        here.joined("client2-all.pem", &["client2-ec.key", "client2.pem", "ca.pem"])
+        here.joined("client2-all.pem", &["client2-ec.key", "client2.pem", "ca.pem"])?;
+        here.joined("client-otherca-all.pem", &["client.key", "client-otherca.pem", "otherca.pem"])
     }
 
     /// A root that signs others.

@@ -5,9 +5,12 @@
 use super::{Mechanism, not_given};
 use crate::config::{AwsCredentials, AwsRole, AwsSource, MskIam};
 use crate::drive::parker::block_on;
+use kp_http::{HttpClient, Proxies};
 use kp_msk_iam::{AwsChain, AwsEnvironment, AwsMskIam, AwsRegion, KeptKey, RoleToAssume, bearer_token};
 use kp_sasl::{Deferred, OAuthBearer, SaslFailure};
 use kp_time::Clock;
+#[cfg(feature = "tls-no-provider")]
+use kp_tls::{TlsClient, TlsSettings};
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
@@ -38,9 +41,10 @@ impl MskIamLogin {
 
     /// `now` is asked again once there is a key: that may take a while, and the signature is good for minutes.
     fn signed(&self, iam: &MskIam, host: &str, now: impl Fn() -> SystemTime) -> Mechanism {
+        let chain = AwsChain::new(AwsEnvironment::of_the_process()).http(client);
         let chain = match iam.source() {
-            AwsSource::Profile(name) => AwsChain::new(AwsEnvironment::of_the_process()).profile(name),
-            _ => AwsChain::new(AwsEnvironment::of_the_process()),
+            AwsSource::Profile(name) => chain.profile(name),
+            _ => chain,
         };
         let region = chain.region(iam.named_region(), host).map_err(not_found)?;
         let key = self.key(iam, chain.sts_region(region.clone()), &now)?;
@@ -90,6 +94,17 @@ fn of_role(
         None => to_assume,
     };
     chain.assume(&to_assume, key, now).map_err(not_found)
+}
+
+/// Who asks the Security Token Service: with the authorities of the system, and through the proxy of the environment.
+fn client() -> Result<HttpClient, String> {
+    let client = HttpClient::new().proxies(Proxies::from_env().map_err(|error| error.to_string())?);
+    #[cfg(feature = "tls-no-provider")]
+    if let Ok(provider) = kp_tls::default_provider() {
+        let tls = TlsClient::new(&TlsSettings::new(), &provider).map_err(|error| error.to_string())?;
+        return Ok(client.tls(tls.config()));
+    }
+    Ok(client)
 }
 
 fn not_found(why: impl fmt::Display) -> SaslFailure {

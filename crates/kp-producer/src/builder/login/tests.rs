@@ -59,6 +59,34 @@ fn a_login_that_this_build_lacks_names_its_feature() {
     assert!(matches!(error, ConfigError::FeatureOff { feature: "sasl-msk-iam", .. }), "{error}");
 }
 
+#[cfg(not(feature = "sasl-gssapi"))]
+#[test]
+fn a_login_with_kerberos_that_this_build_lacks_names_its_feature() {
+    let kerberos = Sasl::kerberos(crate::config::Kerberos::keytab("/etc/kp.keytab", "kp"));
+    let error = check_features(&kerberos).expect_err("the feature is off");
+    assert!(matches!(error, ConfigError::FeatureOff { feature: "sasl-gssapi", .. }), "{error}");
+}
+
+#[cfg(feature = "sasl-gssapi")]
+#[test]
+fn a_keytab_that_is_not_there_is_told_when_the_producer_is_built() {
+    let conf = std::env::temp_dir().join(format!("kp-producer-krb5-{}.conf", std::process::id()));
+    std::fs::write(&conf, "[libdefaults]\ndefault_realm = KP.TEST\n").expect("written");
+    let kerberos = crate::config::Kerberos::keytab("/does/not/exist", "kp").config(&conf);
+    let error = login(Sasl::kerberos(kerberos)).0.with_files().expect_err("no keytab");
+    assert!(error.to_string().contains("the keytab /does/not/exist: No such file"), "{error}");
+    // A ticket may come later: then a connection that finds none says so, on the thread for such work.
+    let kerberos = crate::config::Kerberos::ticket_cache("/does/not/exist").config(&conf);
+    let waiting = login(Sasl::kerberos(kerberos)).0.with_files().expect("it is read later");
+    let (failure, is_work) = first_token(&waiting);
+    let failure = failure.expect_err("no cache");
+    assert!(
+        is_work && failure.is_retriable() && failure.to_string().contains("the ticket cache"),
+        "{failure}"
+    );
+    std::fs::remove_file(&conf).expect("removed");
+}
+
 #[test]
 fn each_mechanism_of_the_keys_begins_with_its_own_token() {
     let alice = r#" required username="alice" password="alice-secret";"#;

@@ -75,3 +75,12 @@ fn a_token_is_made_anew_for_each_login_and_says_the_region_that_was_named() {
     assert!(first.starts_with("n,,\x01auth=Bearer aHR0cHM6Ly9rYWZrYS5ldS1jZW50cmFsLTEu"), "{first}");
     assert_ne!(first, second);
 }
+
+/// With a cryptography of its own, this build can ask for roles.
+#[cfg(any(feature = "tls", feature = "tls-graviola"))]
+#[test]
+fn the_security_token_service_is_asked_by_https() {
+    let url = kp_http::HttpUrl::parse("https://sts.eu-central-1.amazonaws.com/").expect("a URL");
+    let client = client().expect("the system has authorities");
+    assert_eq!(client.check(&url), Ok(()));
+}
