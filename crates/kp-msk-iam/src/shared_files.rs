@@ -66,7 +66,8 @@ fn profile_of(section: &str, is_config: bool) -> Option<&str> {
         None if is_config && section != "default" => return None,
         _ => section,
     };
-    Some(name.trim_matches(['"', '\'']))
+    let quoted = ['"', '\''].into_iter().find_map(|quote| name.strip_prefix(quote)?.strip_suffix(quote));
+    Some(quoted.unwrap_or(name))
 }
 
 /// Section, option and value of each line that has an option; section and `None` of each heading. Lines that begin with a space go
@@ -108,4 +109,37 @@ fn content(path: &Path) -> Result<Option<Zeroizing<String>>, AwsFailure> {
 /// A name of a profile, or of another thing of the user's, in an error.
 pub(crate) fn harmless(name: &str) -> String {
     shown(name).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_heading_names_its_profile_by_the_rules_of_its_file() {
+        for (section, of_config, of_credentials) in [
+            ("default", Some("default"), Some("default")),
+            ("profile streams", Some("streams"), Some("profile streams")),
+            ("profile 'with space'", Some("with space"), Some("profile 'with space'")),
+            ("profile\tx", Some("x"), Some("profile\tx")),
+            ("streams", None, Some("streams")),
+            ("profiles", None, Some("profiles")),
+        ] {
+            assert_eq!(profile_of(section, true), of_config, "{section}");
+            assert_eq!(profile_of(section, false), of_credentials, "{section}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(text in "([\\[\\]#;= \\t\\n\"'a-zé_]|profile |aws_access_key_id)*") {
+            for (section, option, value) in lines(&text) {
+                prop_assert!(!section.contains('\n') && !value.contains('\n'));
+                prop_assert!(option.is_none_or(|option| !option.contains('=')));
+                let _ = (profile_of(section, true), profile_of(section, false));
+            }
+        }
+    }
 }

@@ -19,9 +19,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const LOOKING_FOR_A_KEY: &str = "looking for credentials of AWS";
 
 /// What the logins of one producer have in common.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct MskIamLogin {
+    environment: AwsEnvironment,
     kept: Arc<Mutex<KeptKey>>,
+}
+
+impl Default for MskIamLogin {
+    fn default() -> Self {
+        Self { environment: AwsEnvironment::of_the_process(), kept: Arc::default() }
+    }
 }
 
 impl MskIamLogin {
@@ -41,7 +48,7 @@ impl MskIamLogin {
 
     /// `now` is asked again once there is a key: that may take a while, and the signature is good for minutes.
     fn signed(&self, iam: &MskIam, host: &str, now: impl Fn() -> SystemTime) -> Mechanism {
-        let chain = AwsChain::new(AwsEnvironment::of_the_process()).http(client);
+        let chain = AwsChain::new(self.environment.clone()).http(client);
         let chain = match iam.source() {
             AwsSource::Profile(name) => chain.profile(name),
             _ => chain,

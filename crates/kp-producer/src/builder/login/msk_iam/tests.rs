@@ -3,6 +3,8 @@
 use super::*;
 use crate::config::{AwsCredentialsProvider, Provided, ProviderError};
 use kp_sasl::{SaslMechanism, SaslStep};
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const BROKER: &str = "b-1.example.kafka.us-east-1.amazonaws.com";
@@ -74,6 +76,58 @@ fn a_token_is_made_anew_for_each_login_and_says_the_region_that_was_named() {
     let second = message(&login, &source, &iam, 1).expect("there is a key");
     assert!(first.starts_with("n,,\x01auth=Bearer aHR0cHM6Ly9rYWZrYS5ldS1jZW50cmFsLTEu"), "{first}");
     assert_ne!(first, second);
+}
+
+/// A login of a process with these variables.
+fn with(variables: &[(&str, &str)]) -> MskIamLogin {
+    let none = [("HOME", "/nonexistent"), ("AWS_EC2_METADATA_DISABLED", "true")];
+    let environment = AwsEnvironment::of([&none, variables].concat());
+    MskIamLogin { environment, ..MskIamLogin::default() }
+}
+
+#[test]
+fn a_profile_that_was_named_is_the_only_source() {
+    let login = with(&[("AWS_ACCESS_KEY_ID", "AKIDENV"), ("AWS_SECRET_ACCESS_KEY", "of-env")]);
+    let source = Hourly::default();
+    let signed = message(&login, &source, &MskIam::new(), 0).expect("the environment has a key");
+    assert!(signed.contains("\"AKIDENV/"), "{signed}");
+    let failure =
+        message(&login, &source, &MskIam::new().profile("streams"), 0).expect_err("it is not there");
+    assert!(failure.to_string().contains("no profile streams in ~/.aws/credentials"), "{failure}");
+}
+
+#[test]
+fn a_role_is_taken_on_and_its_key_signs_and_is_kept() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+    let answered = std::thread::Builder::new().spawn(move || answer_once(&listener)).expect("a thread");
+    let (login, source) = (with(&[("AWS_ENDPOINT_URL_STS", &endpoint)]), Hourly::default());
+    let role = AwsRole::new("arn:aws:iam::123456789012:role/kp").external_id("e").sts_region("eu-west-1");
+    let iam = MskIam::new().credentials(source.clone()).role(role);
+    for seconds in [0, MINUTE] {
+        let signed = message(&login, &source, &iam, seconds).expect("the role is granted");
+        assert!(signed.contains("\"ASIAROLE/") && signed.contains("\"ROLE/TOKEN\""), "{signed}");
+        assert!(signed.contains("/us-east-1/kafka-cluster/"), "the region of the broker: {signed}");
+    }
+    let asked = answered.join().expect("it does not panic");
+    assert!(asked.starts_with("GET /?Action=AssumeRole&ExternalId=e&RoleArn=arn"), "{asked}");
+    assert!(asked.contains("Credential=AKID0%2F20261130%2Feu-west-1%2Fsts%2F"), "{asked}");
+}
+
+/// Grants one role for an hour; the request.
+fn answer_once(listener: &TcpListener) -> String {
+    let mut stream = listener.accept().expect("a connection").0;
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("a whole head");
+        request.extend(byte);
+    }
+    let body = "<Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+         <SessionToken>ROLE/TOKEN</SessionToken><Expiration>2026-11-30T01:53:20Z</Expiration></Credentials>";
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).expect("it is read");
+    String::from_utf8(request).expect("text")
 }
 
 /// With a cryptography of its own, this build can ask for roles.
