@@ -5,6 +5,7 @@ mod connections;
 mod directly_trusted;
 mod failures;
 mod hostile;
+mod memory;
 mod providers;
 mod reload;
 mod settings;
