@@ -32,7 +32,7 @@ pub(crate) struct SecurityArgs {
     pub(crate) password_env: Option<String>,
     #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "", value_parser = seen)]
     pub(crate) password: Option<Seen>,
-    /// Take a certificate for another host, too: whoever has one can then play the broker
+    /// Take a certificate for another host, too: any host with one can then play the broker
     #[arg(long)]
     pub(crate) insecure_no_hostname_check: bool,
 }

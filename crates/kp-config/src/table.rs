@@ -354,7 +354,7 @@ config! {
         "kp.ssl.keystore.alias", Text, Null, Absent, NonEmpty, Tls,
             "The entry of a key store with several keys that this client shows.";
         "kp.ssl.directly.trusted", Boolean, Is("true"), Absent, Any, Tls,
-            "Take a broker's certificate that stands in the trust store itself, byte for byte, whoever signed it, as Java does.";
+            "Take a broker's certificate that stands in the trust store itself, byte for byte, of any authority, as Java does.";
         "kp.ssl.reload.interval.ms" as ssl_reload_interval: Duration, Long, Is("60000"), Absent, AtLeast(0), Tls,
             "How often the files of certificates and keys are looked at; changed ones are used by new connections. 0: never.";
         "kp.batch.growth.max.bytes" as batch_growth_max_bytes: usize, Int, Is("1000000"), AbsentActing("0"), AtLeast(0),

@@ -105,7 +105,7 @@ impl TlsSettings {
         self
     }
 
-    /// Takes any certificate for the broker's: whoever is on the way can play the broker. No key of the configuration asks
+    /// Takes any certificate for the broker's: any host on the way can play the broker. No key of the configuration asks
     /// for it.
     #[must_use]
     pub fn certificates_unchecked(mut self) -> Self {

@@ -167,7 +167,7 @@ impl Tls {
         self.server_name.as_deref()
     }
 
-    /// Whether a certificate that stands in the trust store is taken whoever signed it.
+    /// Whether a certificate that stands in the trust store is taken without a look at who signed it.
     #[must_use]
     pub fn trusts_directly(&self) -> bool {
         self.directly_trusted

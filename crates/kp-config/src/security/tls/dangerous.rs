@@ -26,7 +26,7 @@ impl DangerousTls {
         self.0
     }
 
-    /// Takes any certificate, whoever signed it, for whatever host, at any time: any host on the way can play the broker, and
+    /// Takes any certificate, of any authority, for any host, at any time: any host on the way can play the broker, and
     /// read and change everything. No key of the configuration does this.
     #[must_use]
     pub fn accept_any_certificate(mut self) -> Tls {
