@@ -326,3 +326,100 @@ fn credentials_are_reloaded_under_load_and_each_record_arrives_once() {
     assert_eq!((records, anew), (120, 3), "each connection, once");
     assert!(stage.producer.unreachable().is_empty());
 }
+
+/// Everything that the producer says of itself and of this error.
+fn texts(stage: &mut Stage, error: &kp_producer::SendError) -> String {
+    let producer = stage.producer.clone();
+    let explained = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| producer.explain());
+        while !asked.is_finished() {
+            stage.stepper.turn();
+        }
+        asked.join().expect("it does not panic")
+    });
+    let producer = &stage.producer;
+    let said = (producer.notices(), producer.unreachable(), producer.warnings(), producer.metrics());
+    format!("{error} {error:?} {error:#?} {explained} {explained:?} {said:?} {producer:?} {:?}", stage.login)
+}
+
+/// The producer's own texts, when a broker repeats the secret that it was shown.
+#[test]
+fn no_text_of_a_producer_has_a_secret_in_it_though_the_broker_repeats_it() {
+    let secret = "planted.in.the.test";
+    let hmac = SaslCredentials::Scram {
+        hash: ScramHash::Sha256,
+        user: "token-id".to_owned(),
+        password: Secret::from(secret),
+        is_token: true,
+        max_iterations: 1_000_000,
+    };
+    let all = [
+        plain(secret),
+        SaslCredentials::scram(ScramHash::Sha512, "alice", Secret::from(secret)),
+        SaslCredentials::oauth_bearer(Secret::from(secret)),
+        hmac,
+    ];
+    for credentials in all {
+        let mut stage = Stage::new(credentials.clone(), &[]);
+        let message = Some(format!("no user has {secret}, {}", secret.repeat(9)));
+        let fault = Fault::Sasl(SaslFault::RefuseToken { message });
+        stage.network.with_cluster(|cluster| cluster.inject(fault, u32::MAX));
+        let refused = stage.send("t").expect_err("it is refused");
+        stage.pass(MS(3_000));
+        let texts = format!("{credentials:?} {}", texts(&mut stage, &refused));
+        assert!(texts.contains("refused by the broker") && texts.contains("broker-1"), "{texts}");
+        assert!(!texts.contains(secret), "{texts}");
+    }
+}
+
+/// The same of a configuration that is good, and of each of these that is not.
+#[test]
+fn no_text_of_a_configuration_has_a_secret_in_it() {
+    let secret = "planted-in-the-test";
+    let line = |end: &str| format!(r#"a.b.PlainLoginModule required username="u" password="{secret}"{end}"#);
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{secret}\n-----END PRIVATE KEY-----");
+    let module = format!(
+        r#"org.apache.kafka.common.security.plain.PlainLoginModule required username="u" password="{secret}";"#
+    );
+    let configurations: [&[(&str, &str)]; 8] = [
+        &[
+            ("security.protocol", "SASL_PLAINTEXT"),
+            ("sasl.mechanism", "PLAIN"),
+            ("sasl.jaas.config", &module),
+        ],
+        &[
+            ("security.protocol", "SASL_PLAINTEXT"),
+            ("sasl.mechanism", "PLAIN"),
+            ("sasl.jaas.config", &line(";")),
+        ],
+        &[
+            ("security.protocol", "SASL_PLAINTEXT"),
+            ("sasl.mechanism", "PLAIN"),
+            ("sasl.jaas.config", &line("")),
+        ],
+        &[("security.protocol", "SASL_PLAINTEXT"), ("sasl.mechanism", "PLAIN"), ("sasl.jaas.config", secret)],
+        &[("security.protocol", "SASL_PLAINTEXT"), ("sasl.username", "u"), ("sasl.password", secret)],
+        &[("security.protocol", "SSL"), ("ssl.keystore.type", "PEM"), ("ssl.keystore.key", &pem)],
+        &[("security.protocol", "SSL"), ("ssl.keystore.location", "/nowhere"), ("ssl.key.password", secret)],
+        &[
+            ("security.protocol", "SSL"),
+            ("ssl.truststore.location", "/no"),
+            ("ssl.truststore.password", secret),
+        ],
+    ];
+    for pairs in configurations {
+        let mut config = ProducerConfig::default().bootstrap_servers("nowhere:1");
+        let mut texts = String::new();
+        for (key, value) in pairs {
+            if let Err(error) = config.set(*key, *value) {
+                texts += &format!("{error} {error:?} ");
+            }
+        }
+        texts += &format!("{config:?} {config:#?} {:?} ", config.clone().validate());
+        match Producer::builder(config).build_stepped() {
+            Ok((producer, _)) => texts += &format!("{producer:?} {:?}", producer.warnings()),
+            Err(error) => texts += &format!("{error} {error:?} {error:#?}"),
+        }
+        assert!(!texts.contains(secret), "{pairs:?}: {texts}");
+    }
+}

@@ -9,6 +9,7 @@ mod notices;
 mod numbers;
 mod renewal;
 mod replacement;
+mod replacing;
 mod turn;
 mod turns;
 

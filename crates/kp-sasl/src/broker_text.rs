@@ -6,8 +6,6 @@ use std::fmt;
 
 use kp_protocol::text::shown;
 
-use crate::mechanism::SaslMechanism;
-
 /// What stands in place of a text that repeats a secret.
 const WITHHELD: &str = "(withheld: the broker's text repeats a secret)";
 
@@ -29,13 +27,13 @@ impl BrokerText {
         if is_secret_in(text) { Self(WITHHELD.to_owned()) } else { Self(shown(text).to_string()) }
     }
 
-    /// The broker's words about a mechanism that was refused.
-    pub(crate) fn about(mechanism: &dyn SaslMechanism, text: &str) -> Self {
+    /// The broker's words about the mechanism of this name, which was refused.
+    pub(crate) fn about(mechanism: &str, text: &str, is_secret_in: impl Fn(&str) -> bool) -> Self {
         let [sentence, beginning] = KAFKAS_OWN;
-        if text == sentence || text.strip_prefix(beginning) == Some(mechanism.name()) {
+        if text == sentence || text.strip_prefix(beginning) == Some(mechanism) {
             return Self(text.to_owned());
         }
-        Self::new(text, |text| mechanism.is_secret_in(text))
+        Self::new(text, is_secret_in)
     }
 
     /// The text.

@@ -164,7 +164,7 @@ impl SaslExchange {
             return Err(SaslFailure::HandshakeRefused {
                 mechanism: self.mechanism.name().to_owned(),
                 code: answer.error_code,
-                offered: OfferedMechanisms::of(&answer.mechanisms, &*self.mechanism),
+                offered: OfferedMechanisms::of(&answer.mechanisms, |text| self.mechanism.is_secret_in(text)),
             });
         }
         self.step(None)
@@ -247,7 +247,9 @@ impl SaslExchange {
         self.mechanism.refusal().unwrap_or_else(|| SaslFailure::Refused {
             mechanism: self.mechanism.name().to_owned(),
             code,
-            message: message.map(|message| BrokerText::about(&*self.mechanism, message)),
+            message: message.map(|message| {
+                BrokerText::about(self.mechanism.name(), message, |text| self.mechanism.is_secret_in(text))
+            }),
         })
     }
 

@@ -7,7 +7,6 @@ use kp_protocol::text::shown;
 use kp_protocol::{ErrorCode, KafkaString};
 
 use crate::BrokerText;
-use crate::mechanism::SaslMechanism;
 
 /// Mechanisms of a broker that are kept and shown.
 const SHOWN_MECHANISMS: usize = 10;
@@ -285,11 +284,11 @@ pub struct OfferedMechanisms {
 }
 
 impl OfferedMechanisms {
-    pub(crate) fn of(listed: &[KafkaString], asked_for: &dyn SaslMechanism) -> Self {
+    pub(crate) fn of(listed: &[KafkaString], is_secret_in: impl Fn(&str) -> bool) -> Self {
         let names = listed.iter().take(SHOWN_MECHANISMS).map(|name| {
             let short: String = name.chars().take(LONGEST_NAME).collect();
             // The whole name is looked at: a secret that was cut in two would not be found.
-            BrokerText::new(&short, |_| asked_for.is_secret_in(name))
+            BrokerText::new(&short, |_| is_secret_in(name))
         });
         Self { names: names.collect(), total: listed.len() }
     }

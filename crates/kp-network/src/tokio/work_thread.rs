@@ -39,7 +39,7 @@ impl WorkThread {
             .ask(number, work, |work, error| failed(work.what(), format!("no thread to do it: {error}")));
     }
 
-    /// The connection is given up. What was begun for it goes on, and its result is for whoever the work itself tells.
+    /// The connection is given up. What was begun for it goes on, and its result is for the provider alone.
     pub(super) fn forget(&self, number: ConnectionNumber) {
         self.desk.forget(number);
     }
