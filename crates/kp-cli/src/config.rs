@@ -2,7 +2,14 @@
 //! Owns: how a row of the producer's table is told to a person. Never: a fact about a key.
 
 mod check;
+#[cfg(not(any(feature = "tls", feature = "tls-graviola")))]
+mod no_stores;
 pub(crate) mod skeleton;
+#[cfg(any(feature = "tls", feature = "tls-graviola"))]
+mod stores;
+
+#[cfg(not(any(feature = "tls", feature = "tls-graviola")))]
+use no_stores as stores;
 
 use std::{
     fmt::Write as _,

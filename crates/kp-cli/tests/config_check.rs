@@ -94,3 +94,40 @@ fn what_is_no_properties_file_is_wrong_usage() {
     assert_eq!(code(&kp(&["config", "check", "/nowhere/at.all"])), 2);
     assert_eq!(code(&kp(&["config", "check"])), 2);
 }
+
+// A18
+#[test]
+fn what_is_in_the_key_stores_is_told_and_never_a_key() {
+    let pair = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["alice.example".to_owned()]).unwrap();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "alice");
+    params.not_after = rcgen::date_time_ymd(2090, 1, 2);
+    let good = params.self_signed(&pair).unwrap();
+    params.not_after = rcgen::date_time_ymd(2001, 1, 2);
+    let over = params.self_signed(&pair).unwrap();
+    let file = |certificate: &rcgen::Certificate, name: &str| {
+        Scratch::new(name).holding((pair.serialize_pem() + &certificate.pem()).as_bytes())
+    };
+    for (certificate, name, code_expected) in [(&good, "store-good.pem", 0), (&over, "store-over.pem", 1)] {
+        let store = file(certificate, name);
+        let text = format!(
+            "bootstrap.servers=b:9093\nsecurity.protocol=SSL\nssl.truststore.type=PEM\nssl.truststore.location={0}\n\
+             ssl.keystore.type=PEM\nssl.keystore.location={0}\n",
+            store.path()
+        );
+        let (code, report) = checked(&format!("{name}.properties"), &text);
+        assert_eq!(code, code_expected, "{report}");
+        let told = report["stores"].to_string();
+        assert!(told.contains("CN=alice") && told.contains("DNS:alice.example"), "{report}");
+        assert!(told.contains("shown to brokers") && told.contains("trusted"), "{report}");
+        assert!(!report.to_string().contains("PRIVATE"), "{report}");
+    }
+}
+
+#[test]
+fn a_key_store_that_cannot_be_read_is_told_although_every_key_is_right() {
+    let text = "bootstrap.servers=b:9093\nsecurity.protocol=SSL\nssl.truststore.location=/nowhere/ca.pem\n";
+    let (code, report) = checked("no-store", text);
+    assert_eq!((code, &report["accepted"]), (1, &true.into()));
+    assert!(report["problem"].as_str().unwrap().contains("/nowhere/ca.pem"), "{report}");
+}

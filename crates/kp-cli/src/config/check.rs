@@ -3,10 +3,14 @@
 
 use std::{fmt::Write as _, io::Write as _, path::Path};
 
-use kp_producer::config::{Dialect, Examined, ExaminedKey, Verdict};
+use kp_producer::{
+    Producer,
+    config::{Dialect, Examined, ExaminedKey, Verdict},
+};
 use kp_protocol::text::shown;
 use serde_json::{Value, json};
 
+use super::stores::{self, Stores};
 use crate::{Failure, args::OutputArgs};
 
 /// # Errors
@@ -19,12 +23,13 @@ pub(super) fn run(file: &Path, output: &OutputArgs) -> Result<u8, Failure> {
         )));
     }
     let examined = Examined::of_properties_file(file).map_err(Failure::usage)?;
-    let text = if output.json { format!("{}\n", as_json(&examined)) } else { as_text(&examined) };
+    let checked = Checked::of(examined);
+    let text = if output.json { format!("{}\n", checked.to_json()) } else { checked.to_text() };
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::failed(format!("stdout: {error}")))
         }
-        _ => Ok(u8::from(!is_good(&examined))),
+        _ => Ok(u8::from(!checked.is_good())),
     }
 }
 
@@ -66,10 +71,6 @@ impl Told {
     }
 }
 
-fn is_good(examined: &Examined) -> bool {
-    examined.is_accepted() && examined.keys().iter().all(|key| Told::of(key).is_good)
-}
-
 fn name(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Librdkafka => "librdkafka",
@@ -78,61 +79,94 @@ fn name(dialect: Dialect) -> &'static str {
     }
 }
 
-fn as_text(examined: &Examined) -> String {
-    let written = |key: &ExaminedKey| shown(key.written()).to_string();
-    let width = examined.keys().iter().map(|key| written(key).chars().count().min(48)).max().unwrap_or(0);
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    for key in examined.keys() {
-        let told = Told::of(key);
-        let line = format!("{:4}  {:width$}  {:10}  {}", key.line(), written(key), told.word, told.text);
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
-    for problem in examined.missing() {
-        let _ = writeln!(text, "   -  refused: {problem}");
-    }
-    for remark in examined.remarks() {
-        let _ = writeln!(text, "   -  {remark}");
-    }
-    let _ = writeln!(text, "{}", conclusion(examined));
-    text
+/// A file, its keys, and what only a look beyond it tells.
+struct Checked {
+    examined: Examined,
+    /// Why no producer can be built, although each key is right: a file that is named, or what this build lacks.
+    problem: Option<String>,
+    stores: Stores,
 }
 
-/// How many there are of each, and what follows.
-fn conclusion(examined: &Examined) -> String {
-    let count = |word| examined.keys().iter().filter(|key| Told::of(key).word == word).count();
-    let counted: Vec<String> = ["works", "ignored", "unknown", "overridden", "open", "rename", "refused"]
-        .into_iter()
-        .filter_map(|word| Some(format!("{} {word}", Some(count(word)).filter(|count| *count > 0)?)))
-        .collect();
-    let follows = match (examined.is_accepted(), is_good(examined)) {
-        (true, true) => "a producer takes this file",
-        (true, false) => "a producer takes this file once the keys are renamed",
-        (false, _) => "no producer can be built with this file",
-    };
-    let counted = if counted.is_empty() { "no key".to_owned() } else { counted.join(", ") };
-    format!("{counted}: {follows}")
-}
+impl Checked {
+    fn of(examined: Examined) -> Self {
+        let builder = Producer::builder(examined.config().clone());
+        let problem = builder.network(|_| {}).err().filter(|_| examined.is_accepted());
+        let stores = stores::of(examined.config());
+        Self { examined, problem: problem.map(|error| error.to_string()), stores }
+    }
 
-fn as_json(examined: &Examined) -> Value {
-    let key = |key: &ExaminedKey| {
-        let told = Told::of(key);
-        let nearest = match key.verdict() {
-            Verdict::Unknown { nearest } => *nearest,
-            _ => None,
+    fn can_be_built(&self) -> bool {
+        self.examined.is_accepted() && self.problem.is_none()
+    }
+
+    fn is_good(&self) -> bool {
+        let keys = self.examined.keys();
+        self.can_be_built() && self.stores.is_good() && keys.iter().all(|key| Told::of(key).is_good)
+    }
+
+    fn to_text(&self) -> String {
+        let written = |key: &ExaminedKey| shown(key.written()).to_string();
+        let keys = self.examined.keys();
+        let width = keys.iter().map(|key| written(key).chars().count().min(48)).max().unwrap_or(0);
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        for key in keys {
+            let told = Told::of(key);
+            let line = format!("{:4}  {:width$}  {:10}  {}", key.line(), written(key), told.word, told.text);
+            let _ = writeln!(text, "{}", line.trim_end());
+        }
+        for problem in self.examined.missing().iter().chain(&self.problem) {
+            let _ = writeln!(text, "   -  refused: {problem}");
+        }
+        for remark in self.examined.remarks() {
+            let _ = writeln!(text, "   -  {remark}");
+        }
+        text += &self.stores.to_text();
+        let _ = writeln!(text, "{}", self.conclusion());
+        text
+    }
+
+    /// How many keys there are of each, and what follows.
+    fn conclusion(&self) -> String {
+        let words = ["works", "ignored", "unknown", "overridden", "open", "rename", "refused"];
+        let count = |word| self.examined.keys().iter().filter(|key| Told::of(key).word == word).count();
+        let counted: Vec<String> = words
+            .into_iter()
+            .map(|word| (count(word), word))
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, word)| format!("{count} {word}"))
+            .collect();
+        let follows = match (self.can_be_built(), self.is_good()) {
+            (true, true) => "a producer takes this file",
+            (true, false) => "a producer takes this file once the above is changed",
+            (false, _) => "no producer can be built with this file",
         };
+        let counted = if counted.is_empty() { "no key".to_owned() } else { counted.join(", ") };
+        format!("{counted}: {follows}")
+    }
+
+    fn to_json(&self) -> Value {
+        let key = |key: &ExaminedKey| {
+            let told = Told::of(key);
+            let nearest = match key.verdict() {
+                Verdict::Unknown { nearest } => *nearest,
+                _ => None,
+            };
+            json!({
+                "line": key.line(), "written": key.written(), "names_of": name(key.dialect()), "key": key.key(),
+                "verdict": told.word, "text": told.text, "nearest": nearest,
+            })
+        };
+        let remark =
+            |remark: &kp_producer::ConfigWarning| json!({"key": remark.key(), "text": remark.to_string()});
         json!({
-            "line": key.line(), "written": key.written(), "names_of": name(key.dialect()), "key": key.key(),
-            "verdict": told.word, "text": told.text, "nearest": nearest,
+            "accepted": self.examined.is_accepted(),
+            "good": self.is_good(),
+            "keys": self.examined.keys().iter().map(key).collect::<Vec<_>>(),
+            "missing": self.examined.missing(),
+            "problem": self.problem,
+            "remarks": self.examined.remarks().iter().map(remark).collect::<Vec<_>>(),
+            "stores": self.stores.to_json(),
         })
-    };
-    let remark =
-        |remark: &kp_producer::ConfigWarning| json!({"key": remark.key(), "text": remark.to_string()});
-    json!({
-        "accepted": examined.is_accepted(),
-        "good": is_good(examined),
-        "keys": examined.keys().iter().map(key).collect::<Vec<_>>(),
-        "missing": examined.missing(),
-        "remarks": examined.remarks().iter().map(remark).collect::<Vec<_>>(),
-    })
+    }
 }
