@@ -200,7 +200,7 @@ config! {
             "Let a broker notice that it was reached by mistake.";
         "client.dns.lookup", Text, Is("use_all_dns_ips"), Absent,
             OneOf(&["use_all_dns_ips", "resolve_canonical_bootstrap_servers_only"]),
-            FixedAt("use_all_dns_ips", "canonical names are for Kerberos and not planned; every address of a name is tried in turn"),
+            FixedAt("use_all_dns_ips", "names are not looked up in reverse: put those of the brokers' keytabs into bootstrap.servers; every address of a name is tried in turn"),
             "How many addresses of a name are tried.";
     }
     "Connections" {

@@ -133,6 +133,32 @@ pub(crate) fn keytab(principal: &str, etypes: &[i32], version: u32) -> Vec<u8> {
     file
 }
 
+/// A cache with the ticket of `kp@KP.TEST`, as the script would give it, good and renewable until these moments.
+pub(crate) fn ticket_cache(etype: i32, start: i64, end: i64, renewable_until: i64) -> Vec<u8> {
+    let counted =
+        |bytes: &[u8]| [&u32::try_from(bytes.len()).expect("short").to_be_bytes()[..], bytes].concat();
+    let name = |parts: &[&str]| {
+        let mut name = [1_u32.to_be_bytes(), u32::try_from(parts.len()).expect("few").to_be_bytes()].concat();
+        name.extend(counted(REALM.as_bytes()));
+        parts.iter().for_each(|part| name.extend(counted(part.as_bytes())));
+        name
+    };
+    let seconds = |moment: i64| u32::try_from(moment).expect("in this century").to_be_bytes();
+    let sname = PrincipalName { name_type: 2, name_string: vec!["krbtgt".into(), REALM.into()] };
+    let enc_part = EncryptedData { etype: 18, kvno: Some(1), cipher: vec![OF_GRANTING; 40] };
+    let ticket = Ticket { tkt_vno: 5, realm: REALM.into(), sname, enc_part }.encode();
+    let mut file = vec![5, 4, 0, 0];
+    file.extend([name(&["kp"]), name(&["kp"]), name(&["krbtgt", REALM])].concat());
+    file.extend(u16::try_from(etype).expect("small").to_be_bytes());
+    file.extend(counted(key(etype, OF_GRANTING).key()));
+    file.extend([seconds(start), seconds(start), seconds(end), seconds(renewable_until)].concat());
+    file.push(0);
+    file.extend(0x0080_0000_u32.to_be_bytes());
+    file.extend([0; 8]);
+    file.extend([counted(&ticket), counted(&[])].concat());
+    file
+}
+
 impl Kdc for ScriptedKdc {
     fn ask(&self, realm: &str, request: &[u8]) -> Result<Vec<u8>, KerberosFailure> {
         let request = KdcReq::decode(request).expect("a request that can be read");

@@ -1,7 +1,9 @@
 //! A login over a KDC that does what a test says, and over a clock that a test moves.
 
 use super::*;
-use crate::kerberos::scripted_kdc::{Fault, ScriptedKdc, ScriptedService, ServiceFault, keytab};
+use crate::kerberos::scripted_kdc::{
+    Fault, NOW, ScriptedKdc, ScriptedService, ServiceFault, keytab, ticket_cache,
+};
 use kp_sasl::{SaslFailure, SaslStep, Secret};
 use kp_time::ManualClock;
 use std::time::Duration;
@@ -214,6 +216,37 @@ fn a_cache_is_read_before_each_use_and_its_end_is_told() {
     let failure = scene.begun("a").map(drop).expect_err("there is no cache");
     assert!(failure.to_string().contains("the ticket cache /does/not/exist: No such file"), "{failure}");
     assert!(failure.is_retriable());
+}
+
+// SE48
+#[test]
+fn a_ticket_of_a_cache_is_renewed_at_the_kdc_and_a_newer_one_in_the_file_wins() {
+    let path = std::env::temp_dir().join(format!("kp-gssapi-cache-{}.ccache", std::process::id()));
+    let write = |end, until| std::fs::write(&path, ticket_cache(18, NOW, end, until)).expect("written");
+    write(NOW + 1000, NOW + 100_000);
+    let scene = Scene::with("renewed", |_| KerberosSettings::cache(&path));
+    scene.authenticated("a").expect("all is right");
+    assert_eq!(scene.kdc.asked(), ["kafka/a@KP.TEST"]);
+    scene.goes_by(900);
+    scene.authenticated("b").expect("all is right");
+    assert_eq!(scene.kdc.asked()[1..], ["krbtgt/KP.TEST@KP.TEST", "kafka/b@KP.TEST"]);
+    // The old end is past: the renewed ticket is in use, and is not renewed again.
+    scene.goes_by(200);
+    scene.authenticated("c").expect("all is right");
+    assert_eq!(scene.kdc.asked()[3..], ["kafka/c@KP.TEST"]);
+    // kinit wrote one that lives longer, and that cannot be renewed: it is used to its end, and then that is told.
+    write(NOW + 50_000, NOW + 50_000);
+    scene.goes_by(48_000);
+    scene.authenticated("d").expect("all is right");
+    assert_eq!(scene.kdc.asked()[4..], ["kafka/d@KP.TEST"]);
+    scene.goes_by(2_000);
+    let failure = scene.begun("e").map(drop).expect_err("it is over").to_string();
+    assert!(
+        failure.ends_with("the ticket of kp@KP.TEST ended at 2023-11-15 12:06:40 UTC: run kinit"),
+        "{failure}"
+    );
+    assert_eq!(scene.kdc.given().0, 0);
+    std::fs::remove_file(&path).expect("removed");
 }
 
 #[test]
