@@ -7,5 +7,6 @@
 pub mod java_reader;
 pub mod keyed_lines;
 pub mod laws;
+pub mod oidc_issuer;
 pub mod program;
 pub mod socket;
