@@ -1,6 +1,7 @@
 //! What each connection of a client begins with, and how it is changed while the client runs. Reads files when it is made and
 //! when it is told to, never by itself.
 
+use crate::current::{Current, Facts};
 use crate::settings::TlsSettings;
 use crate::stamps::Stamps;
 use crate::{CertificateFacts, TlsConfigError, reading};
@@ -32,29 +33,6 @@ struct Shared {
 struct Origin {
     settings: TlsSettings,
     provider: CryptoProvider,
-}
-
-/// What a connection begins with.
-#[derive(Clone)]
-pub(crate) struct Current {
-    pub(crate) config: Arc<ClientConfig>,
-    pub(crate) facts: Arc<Facts>,
-}
-
-/// What messages say of a client.
-#[derive(Debug)]
-pub(crate) struct Facts {
-    /// Such as "the 2 authorities of ssl.truststore.location=/etc/ca.pem".
-    pub(crate) authorities: String,
-    /// Such as "TLS 1.2 and 1.3".
-    pub(crate) versions: &'static str,
-    /// What certificates have to be for, if not for the host.
-    pub(crate) server_name: Option<Box<str>>,
-    /// Whether it has a certificate to show.
-    pub(crate) has_identity: bool,
-    /// That certificate.
-    pub(crate) own: Option<CertificateFacts>,
-    pub(crate) warnings: Vec<String>,
 }
 
 /// What came of a look at the files.

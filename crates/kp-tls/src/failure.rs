@@ -1,7 +1,7 @@
 //! Why a connection was given up, in words that name what to change. Made from the fields of `rustls`' errors; what a
 //! broker sent is made harmless and cut.
 
-use crate::client::Facts;
+use crate::current::Facts;
 use crate::moment::shown as moment;
 use crate::verifier::Refused;
 use kp_network::{TlsFailure, TlsFailureKind};

@@ -15,8 +15,10 @@
 #![forbid(unsafe_code)]
 
 mod certificate;
+mod chain;
 mod client;
 mod config_error;
+mod current;
 mod der;
 mod encryption;
 mod failure;

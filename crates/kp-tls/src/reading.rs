@@ -1,6 +1,6 @@
 //! Settings as files have them now: the one place where what is configured turns into what `rustls` needs.
 
-use crate::client::{Current, Facts};
+use crate::current::{Current, Facts};
 use crate::settings::{Identity, TlsSettings};
 use crate::shown_identity::ShownIdentity;
 use crate::{

@@ -2,7 +2,8 @@
 //! below; decides nothing but when it must end. Memory: ciphertext to be sent up to [`SEND_LIMIT`], what came up to two
 //! records.
 
-use crate::client::{Facts, TlsClient, server_name};
+use crate::client::{TlsClient, server_name};
+use crate::current::Facts;
 use crate::failure::{self, Seen};
 use crate::shown_identity::watched;
 use crate::{CertificateFacts, Encryption};

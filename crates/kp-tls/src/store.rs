@@ -1,12 +1,10 @@
 //! What is in a store, whatever it is written in: the authorities of one, the identity of another. Reads the file once.
 
+use crate::chain::Chain;
 use crate::form::Form;
 use crate::{StoreSource, TlsConfigError, java, pem};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::PrivateKeyDer;
 use std::borrow::Cow;
-
-/// A certificate of this client, behind it those of its authorities.
-pub(crate) type Chain = Vec<CertificateDer<'static>>;
 
 /// Every certificate that `source` trusts, at least one.
 pub(crate) fn authorities(source: &StoreSource) -> Result<Chain, TlsConfigError> {

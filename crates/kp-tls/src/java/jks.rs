@@ -12,7 +12,7 @@
 
 use super::opened::{KeyEntry, Opened, StoredKey};
 use super::sun_key::utf16;
-use crate::store::Chain;
+use crate::chain::Chain;
 use crate::{StoreSource, TlsConfigError};
 use rustls::pki_types::CertificateDer;
 use sha1::{Digest, Sha1};

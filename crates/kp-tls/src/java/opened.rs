@@ -1,7 +1,7 @@
 //! What is in a store that is open, and which of its entries is meant.
 
 use super::sun_key;
-use crate::store::Chain;
+use crate::chain::Chain;
 use crate::{StoreSource, TlsConfigError};
 use rustls::pki_types::PrivateKeyDer;
 

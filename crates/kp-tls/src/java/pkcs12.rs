@@ -3,7 +3,7 @@
 
 use super::cost::Cost;
 use super::opened::{KeyEntry, Opened, StoredKey};
-use crate::store::Chain;
+use crate::chain::Chain;
 use crate::{StoreSource, TlsConfigError};
 use p12_keystore::error::Error;
 use p12_keystore::{CertificateBag, Pkcs12Archive, PrivateKeyBag};
