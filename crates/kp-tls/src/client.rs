@@ -164,7 +164,7 @@ impl TlsClient {
     }
 }
 
-/// A certificate that has expired is shown to nobody if there was one before it.
+/// A certificate that has expired is not shown if there was one before it.
 fn unexpired(origin: &Origin, current: Current, now: SystemTime) -> Result<Current, TlsConfigError> {
     match (&current.facts.own, origin.settings.key_of_identity()) {
         (Some(own), Some(key)) if own.not_after() < now => Err(TlsConfigError::Identity {

@@ -60,7 +60,7 @@ impl StoreSource {
         Self { key, place, password: None, key_password: None, alias: None }
     }
 
-    /// Opens the store, and shows that nobody changed it (`ssl.truststore.password`, `ssl.keystore.password`). A trust
+    /// Opens the store, and shows that it was not changed (`ssl.truststore.password`, `ssl.keystore.password`). A trust
     /// store of Java opens without: then it is not checked. Opens the private key as well, if that has no password of
     /// its own.
     #[must_use]

@@ -18,7 +18,7 @@ use rustls::pki_types::CertificateDer;
 use sha1::{Digest, Sha1};
 
 const TAIL: usize = 20;
-/// Whoever reads it knows the format.
+/// Part of the format.
 const SALT: &[u8] = b"Mighty Aphrodite";
 
 /// Opens `content`.

@@ -1,4 +1,4 @@
-//! Certificates that are trusted themselves: those of a named trust store, byte for byte. They need nobody who signed them,
+//! Certificates that are trusted themselves: those of a named trust store, byte for byte. They need no authority that signed them,
 //! so what `webpki` refuses for its form (an authority as a server, X.509 version 1) is taken, as Java takes it.
 
 use crate::certificate::Parts;
@@ -42,7 +42,7 @@ pub(super) fn verify(
         return Err(CertificateError::ExpiredContext { time: now, not_after }.into());
     }
     let Some(name) = server_name else { return Ok(()) };
-    // Without names of hosts its common name is looked at, as Java does: whoever put this very certificate into the store
+    // Without names of hosts its common name is looked at, as Java does: the operator who put this very certificate into the store
     // knows what it is called.
     if !parts.has_names() && parts.is_commonly(&name.to_str()) {
         return Ok(());
