@@ -6,7 +6,7 @@
 )]
 
 use kp_producer::blocking::Producer;
-use kp_producer::{ProducerConfig, ProducerRecord, SendErrorKind};
+use kp_producer::{ProducerConfig, ProducerRecord, SendError, SendErrorKind};
 use kp_protocol::ApiKey;
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
 use kp_sim::{Fault, SaslSettings, SimMechanism};
@@ -60,30 +60,44 @@ fn records_are_written_with_one_token_for_all_connections() {
     assert!(asked[0].ends_with("\r\n\r\ngrant_type=client_credentials&scope=kafka"), "{asked:?}");
 }
 
-// H50, H53, H55, H56
-#[test]
-fn an_issuer_that_gives_no_token_is_named_with_its_reason_in_the_error_of_a_send() {
+/// The error of a send that needs a token of this path, and gets none.
+fn error_of_a_send(path: &str, limits: &[(&str, &str)]) -> SendError {
     let (broker, issuer) = (broker(), OidcIssuer::start(0));
+    let producer = producer(&broker, &issuer.url(path), limits);
+    let error = producer.send(ProducerRecord::to("t").value("v")).expect_err(path);
+    let text = format!("{error} {error:?}");
+    assert!(!text.contains(OidcIssuer::SECRET), "{path}: {text}");
+    error
+}
+
+// H50, H51, H53, H55, H56, SE26
+#[test]
+fn an_issuer_that_will_give_no_token_is_told_to_a_waiting_send_at_once() {
     for (path, words) in [
         ("/400", "400, invalid_client: no such client"),
-        ("/500", "refused to give a token: 500, server_error"),
         ("/redirect", "redirects are not followed"),
         ("/html", "no JSON object"),
         ("/notoken", "no access_token"),
         ("/expired", "this machine's clock says"),
         ("/huge", "larger than 1048576 bytes"),
-        ("/slow", "no whole answer within 200 ms"),
     ] {
-        let limits = [
-            ("sasl.login.read.timeout.ms", if path == "/slow" { "200" } else { "10000" }),
-            // What may pass is waited for, as a broker that cannot be reached is.
-            ("max.block.ms", "1500"),
-        ];
-        let producer = producer(&broker, &issuer.url(path), &limits);
-        let error = producer.send(ProducerRecord::to("t").value("v")).expect_err(path);
-        let text = format!("{error} {error:?}");
-        assert!(text.contains(words), "{path}: {text}");
-        assert!(!text.contains(OidcIssuer::SECRET), "{path}: {text}");
+        // The limit of a call would be heard of: it is an hour.
+        let error = error_of_a_send(path, &[("max.block.ms", "3600000")]);
+        assert!(matches!(error.kind(), SendErrorKind::Security(_)), "{path}: {error:?}");
+        assert!(error.to_string().contains(words), "{path}: {error}");
+    }
+}
+
+// H52, H54
+#[test]
+fn an_issuer_that_may_give_a_token_later_is_waited_for_and_named_at_the_end() {
+    for (path, words) in
+        [("/500", "refused to give a token: 500, server_error"), ("/slow", "no whole answer within 200 ms")]
+    {
+        let read = if path == "/slow" { "200" } else { "10000" };
+        let error = error_of_a_send(path, &[("sasl.login.read.timeout.ms", read), ("max.block.ms", "1500")]);
+        assert!(!matches!(error.kind(), SendErrorKind::Security(_)), "{path}: {error:?}");
+        assert!(format!("{error} {error:?}").contains(words), "{path}: {error:?}");
     }
 }
 

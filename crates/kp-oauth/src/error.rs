@@ -110,3 +110,11 @@ impl OidcError {
         }
     }
 }
+
+/// For the connection that wants the token: whether another try is of use stays known.
+impl From<OidcError> for SaslFailure {
+    fn from(error: OidcError) -> Self {
+        let is_retriable = error.is_retriable();
+        Self::LoginFailed { mechanism: "OAUTHBEARER", problem: error.to_string(), is_retriable }
+    }
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use kp_config::{Login, Oidc, OidcGrant};
 use kp_http::{HttpClient, HttpUrl};
 use kp_protocol::text::shown;
-use kp_sasl::{Credentials, Provided, Token, TokenProvider, TokenRequest};
+use kp_sasl::{Credentials, Provided, SaslFailure, Token, TokenProvider, TokenRequest};
 use kp_time::ParkedThread;
 use rustls::crypto::CryptoProvider;
 
@@ -149,7 +149,7 @@ fn blocked_on<T>(mut future: Provided<'_, T>) -> Result<T, kp_sasl::ProviderErro
 impl TokenProvider for OidcTokens {
     /// Blocks inside of the first poll.
     fn token<'a>(&'a self, _: TokenRequest<'a>) -> Provided<'a, Token> {
-        Box::pin(async { Ok(self.ask()?) })
+        Box::pin(async { Ok(self.ask().map_err(SaslFailure::from)?) })
     }
 }
 

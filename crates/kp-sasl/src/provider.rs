@@ -10,7 +10,9 @@ use std::time::SystemTime;
 
 use crate::{SaslExtensions, Secret};
 
-/// Why a provider has nothing to give. Its words are shown to the user; they must not hold a secret.
+/// Why a provider has nothing to give. Its words are shown to the user; they must not hold a secret. Whatever it is, another try
+/// is made later; but a [`SaslFailure`](crate::SaslFailure) with which none is of use
+/// ([`is_retriable`](crate::SaslFailure::is_retriable)) is told to waiting calls at once, as a broker's refusal is.
 pub type ProviderError = Box<dyn Error + Send + Sync>;
 
 /// What a provider answers, when it is there.

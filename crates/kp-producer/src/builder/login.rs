@@ -24,7 +24,7 @@ mod not_given;
 mod oidc;
 
 use kept_token::{ASKING_FOR_A_TOKEN, TokenKeeper};
-use not_given::not_given;
+use not_given::{not_given, of_provider};
 
 type Mechanism = Result<Box<dyn SaslMechanism>, SaslFailure>;
 
@@ -220,7 +220,7 @@ fn with_credentials(
             let provider = Arc::clone(provider);
             Ok(Box::new(Deferred::new(name, ASKING_FOR_CREDENTIALS, move || {
                 let given = block_on(provider.credentials());
-                make(&given.map_err(|error| not_given(ASKING_FOR_CREDENTIALS, &error))?)
+                make(&given.map_err(|error| of_provider(ASKING_FOR_CREDENTIALS, error))?)
             })))
         }
         _ => Err(not_given(ASKING_FOR_CREDENTIALS, "this version knows no such login")),

@@ -2,7 +2,7 @@
 //! Owns: when the provider is asked again (`sasl.login.refresh.*`), and that several connections share one question. Never: a token in
 //! a text. The network thread notes and refuses, and is never held up; the thread that asks waits for the provider.
 
-use super::not_given::not_given;
+use super::not_given::of_provider;
 use crate::config::{Token, TokenProvider, TokenRefresh, TokenRequest};
 use crate::drive::parker::block_on;
 use crate::observe::tracing::notice;
@@ -167,7 +167,7 @@ impl TokenKeeper {
                 Ok(token)
             }
             Err(error) => {
-                let why = not_given(ASKING_FOR_A_TOKEN, &error);
+                let why = of_provider(ASKING_FOR_A_TOKEN, error);
                 if state.failure.is_none() {
                     notice(&self.client_id, &why.to_string());
                 }
