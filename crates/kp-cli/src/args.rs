@@ -148,9 +148,8 @@ pub(crate) enum Format {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReadArgs {
-    /// Brokers to ask first: HOST:PORT, several with commas
-    #[arg(long, short, value_name = "H:P[,…]")]
-    pub(crate) bootstrap: String,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
     /// The topic
     #[arg(long, short)]
     pub(crate) topic: String,
@@ -188,9 +187,8 @@ pub(crate) enum Column {
 
 #[derive(Debug, Args)]
 pub(crate) struct MetadataArgs {
-    /// Brokers to ask first: HOST:PORT, several with commas
-    #[arg(long, short, value_name = "H:P[,…]")]
-    pub(crate) bootstrap: String,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
     /// This topic only; may be given many times
     #[arg(long, short)]
     pub(crate) topic: Vec<String>,

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use kp_producer::{ProducerRecord, blocking::Producer};
+use kp_producer::{ProducerConfig, ProducerRecord, blocking::Producer};
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
 use serde_json::json;
 
@@ -33,7 +33,7 @@ use crate::{
         outcomes::Outcomes,
         summary::{Summary, megabytes, per_second, thousands},
     },
-    reader::{self, BlockingCaller, Bootstrap, Position, ReaderError, TopicReader},
+    reader::{self, Position, ReaderError, TopicReader},
 };
 
 const PARTITIONS: i32 = 6;
@@ -74,13 +74,12 @@ pub(crate) fn run(args: &DemoArgs, output: &OutputArgs, console: &Console) -> Re
     console.note(format_args!("topic:  {topic}, {PARTITIONS} partitions"));
     console.note(format_args!("input:  {}", workload.describe()));
 
-    let producer: Producer = produce::build(config, console)?.into();
-    let bootstrap = reader::bootstrap(&servers).map_err(Failure::usage)?;
-    create(&bootstrap, &topic).map_err(Failure::failed)?;
+    let producer: Producer = produce::build(config.clone(), console)?.into();
+    create(&config, &topic)?;
     let (verifier, summary, drawing) = send(&producer, &topic, &workload, console)?;
     let sent = verifier.sent_count();
     let begun = Instant::now();
-    let verdict = read_back(&bootstrap, &topic, verifier).map_err(Failure::failed)?;
+    let verdict = read_back(&config, &topic, verifier)?;
     let report = Report { broker, topic, sent, summary, verdict, reading: begun.elapsed(), drawing };
     report.print(output).map_err(|error| Failure::failed(format!("stdout: {error}")))?;
     Ok(u8::from(!report.is_good()))
@@ -93,18 +92,20 @@ fn new_name() -> String {
 }
 
 /// Creates the topic, and waits until each partition has a leader.
-fn create(bootstrap: &Bootstrap, topic: &str) -> Result<(), ReaderError> {
-    let mut caller = BlockingCaller::new(None);
-    let connection = reader::connect(&mut caller, bootstrap)?;
-    reader::create_topic(&mut caller, &connection, topic, PARTITIONS)?;
+fn create(config: &ProducerConfig, topic: &str) -> Result<(), Failure> {
+    let bootstrap = reader::bootstrap(config).map_err(Failure::usage)?;
+    let mut caller = reader::caller(config).map_err(Failure::usage)?;
+    let connection = reader::connect(&mut caller, &bootstrap).map_err(Failure::failed)?;
+    reader::create_topic(&mut caller, &connection, topic, PARTITIONS).map_err(Failure::failed)?;
     let begun = Instant::now();
     loop {
-        match TopicReader::open(bootstrap, topic, None, Position::Earliest) {
+        let caller = reader::caller(config).map_err(Failure::usage)?;
+        match TopicReader::open(caller, &bootstrap, topic, None, Position::Earliest) {
             // A cluster may need a moment until every broker knows of the topic.
             Err(ReaderError::Refused { .. }) if begun.elapsed() < TOPIC_WITHIN => {
                 std::thread::sleep(Duration::from_millis(100));
             }
-            opened => return opened.map(drop),
+            opened => return opened.map(drop).map_err(Failure::failed),
         }
     }
 }
@@ -143,14 +144,18 @@ fn send(
 }
 
 /// Reads the topic from its beginning to its end.
-fn read_back(bootstrap: &Bootstrap, topic: &str, mut verifier: Verifier) -> Result<Verdict, ReaderError> {
-    let mut reader = TopicReader::open(bootstrap, topic, None, Position::Earliest)?;
+fn read_back(config: &ProducerConfig, topic: &str, mut verifier: Verifier) -> Result<Verdict, Failure> {
+    let bootstrap = reader::bootstrap(config).map_err(Failure::usage)?;
+    let caller = reader::caller(config).map_err(Failure::usage)?;
+    let mut reader =
+        TopicReader::open(caller, &bootstrap, topic, None, Position::Earliest).map_err(Failure::failed)?;
     while !reader.is_at_end() {
-        let _: ControlFlow<()> = reader.poll(Duration::from_millis(100), |fetched| {
+        let polled: Result<ControlFlow<()>, _> = reader.poll(Duration::from_millis(100), |fetched| {
             let record = &fetched.record;
             verifier.read(fetched.partition, record.offset.0, record.key, record.value);
             ControlFlow::Continue(())
-        })?;
+        });
+        let _: ControlFlow<()> = polled.map_err(Failure::failed)?;
     }
     Ok(verifier.verdict())
 }

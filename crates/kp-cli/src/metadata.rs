@@ -11,14 +11,16 @@ use serde_json::{Value, json};
 use crate::{
     Failure,
     args::{MetadataArgs, OutputArgs},
-    reader::{self, BlockingCaller},
+    configure::producer_config,
+    reader,
 };
 
 /// # Errors
 /// No broker, or an answer that is none. A topic that is not there is told, and is exit code 1.
 pub(crate) fn run(args: &MetadataArgs, output: &OutputArgs) -> Result<u8, Failure> {
-    let bootstrap = reader::bootstrap(&args.bootstrap).map_err(Failure::usage)?;
-    let mut caller = BlockingCaller::new(None);
+    let config = producer_config(&args.config).map_err(Failure::usage)?;
+    let bootstrap = reader::bootstrap(&config).map_err(Failure::usage)?;
+    let mut caller = reader::caller(&config).map_err(Failure::usage)?;
     let connection = reader::connect(&mut caller, &bootstrap).map_err(Failure::failed)?;
     let topics = (!args.topic.is_empty()).then_some(&args.topic[..]);
     let mut metadata = reader::metadata(&mut caller, &connection, topics).map_err(Failure::failed)?;

@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     Failure,
     args::{Column, OutputArgs, ReadArgs},
+    configure::producer_config,
     console::Console,
     interrupt::{EXIT_INTERRUPTED, on_interrupt},
     reader::{self, Fetched, Position, ReaderError, TopicReader},
@@ -28,10 +29,12 @@ const WAIT: Duration = Duration::from_millis(250);
 /// # Errors
 /// No broker, no such topic, bytes that are no records, or a stdout that does not take them.
 pub(crate) fn run(args: &ReadArgs, output: &OutputArgs, console: &Console) -> Result<u8, Failure> {
-    let bootstrap = reader::bootstrap(&args.bootstrap).map_err(Failure::usage)?;
+    let config = producer_config(&args.config).map_err(Failure::usage)?;
+    let bootstrap = reader::bootstrap(&config).map_err(Failure::usage)?;
+    let caller = reader::caller(&config).map_err(Failure::usage)?;
     let position = if args.from_beginning { Position::Earliest } else { Position::Latest };
-    let mut reader =
-        TopicReader::open(&bootstrap, &args.topic, args.partition, position).map_err(Failure::failed)?;
+    let mut reader = TopicReader::open(caller, &bootstrap, &args.topic, args.partition, position)
+        .map_err(Failure::failed)?;
     let follow = args.follow || !args.from_beginning;
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);

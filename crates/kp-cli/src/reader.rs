@@ -6,7 +6,7 @@ mod connection;
 mod error;
 mod topic_reader;
 
-use kp_producer::{ConfigError, ProducerConfig};
+use kp_producer::{BuildError, ConfigError, ProducerConfig};
 use kp_protocol::{
     ApiKey, ErrorCode,
     api::{CreatableTopic, CreateTopicsRequest, MetadataRequest, MetadataRequestTopic, MetadataResponse},
@@ -27,9 +27,16 @@ pub(crate) type Bootstrap = Vec<(String, u16)>;
 ///
 /// # Errors
 /// As for a producer.
-pub(crate) fn bootstrap(servers: &str) -> Result<Bootstrap, ConfigError> {
-    let config = ProducerConfig::from_map([("bootstrap.servers", servers)])?;
+pub(crate) fn bootstrap(config: &ProducerConfig) -> Result<Bootstrap, ConfigError> {
     Ok(config.validate()?.settings.bootstrap_servers)
+}
+
+/// A caller whose connections are encrypted and authenticated as a producer's with this configuration.
+///
+/// # Errors
+/// A file that the configuration names, or what the build lacks.
+pub(crate) fn caller(config: &ProducerConfig) -> Result<BlockingCaller, BuildError> {
+    BlockingCaller::secured(config, None, true).map(|(caller, _)| caller)
 }
 
 /// A connection to the first broker of the list that answers.

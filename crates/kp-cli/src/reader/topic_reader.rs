@@ -76,16 +76,6 @@ impl TopicReader {
     /// # Errors
     /// No broker, no such topic or partition.
     pub(crate) fn open(
-        bootstrap: &Bootstrap,
-        topic: &str,
-        partition: Option<i32>,
-        position: Position,
-    ) -> Result<Self, ReaderError> {
-        Self::open_over(BlockingCaller::new(None), bootstrap, topic, partition, position)
-    }
-
-    /// As [`open`](Self::open), with the caller's network and clock.
-    fn open_over(
         caller: BlockingCaller,
         bootstrap: &Bootstrap,
         topic: &str,

@@ -1,8 +1,9 @@
-//! `kp doctor` and listeners with SASL and TLS, as it is run.
+//! `kp doctor`, and the other commands, at listeners with SASL and TLS, as they are run.
 
 #![allow(clippy::disallowed_methods, reason = "a program is started and waited for")]
 
 mod authority;
+mod others;
 #[path = "../program/mod.rs"]
 mod program;
 

@@ -38,7 +38,7 @@ impl Stage {
     }
 
     fn reader(caller: BlockingCaller) -> Result<TopicReader, ReaderError> {
-        TopicReader::open_over(caller, &Self::bootstrap(), TOPIC, None, Position::Earliest)
+        TopicReader::open(caller, &Self::bootstrap(), TOPIC, None, Position::Earliest)
     }
 
     fn at() -> TopicPartition {
