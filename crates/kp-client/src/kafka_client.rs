@@ -129,6 +129,9 @@ pub enum DisconnectReason {
     AuthenticationFailed(Arc<SecurityFailure>),
     /// The broker closed it.
     ClosedByBroker,
+    /// The broker closed it in place of its first answer to a request, and the client has no login: a listener with SASL says
+    /// nothing else to such a client. A broker that is being stopped may do it, too.
+    ClosedUnserved,
     /// The system reported an error; its words.
     Lost(Arc<str>),
     /// Closed before it answered ApiVersions, and never heard of as a Kafka listener: perhaps one for TLS or SASL.
@@ -156,6 +159,7 @@ impl DisconnectReason {
             | Self::ConnectFailed(_)
             | Self::SetupTimeout(_)
             | Self::ClosedByBroker
+            | Self::ClosedUnserved
             | Self::Lost(_)
             | Self::ClosedWithoutAnswer
             | Self::OtherProtocol(_)
@@ -184,6 +188,10 @@ impl fmt::Display for DisconnectReason {
             Self::Tls(failure) => failure.security().fmt(f),
             Self::AuthenticationFailed(failure) => failure.fmt(f),
             Self::ClosedByBroker => f.write_str("connection lost: closed by the broker"),
+            Self::ClosedUnserved => f.write_str(
+                "connection lost: closed by the broker in place of its first answer: a listener with SASL \
+                 (security.protocol)?",
+            ),
             Self::Lost(words) => write!(f, "connection lost: {words}"),
             Self::ClosedWithoutAnswer => f.write_str("closed without an answer: a TLS or SASL listener?"),
             Self::OtherProtocol(OtherProtocol::Tls) => {

@@ -82,9 +82,9 @@ impl ReaderError {
             return Self::Security { address, failure: Arc::clone(failure) };
         }
         match reason {
-            DisconnectReason::ClosedByBroker | DisconnectReason::ClosedWithoutAnswer => {
-                Self::Closed { address, api }
-            }
+            DisconnectReason::ClosedByBroker
+            | DisconnectReason::ClosedUnserved
+            | DisconnectReason::ClosedWithoutAnswer => Self::Closed { address, api },
             DisconnectReason::OtherProtocol(spoken) => Self::OtherProtocol { address, spoken },
             DisconnectReason::ProtocolError(words) => Self::Protocol { address, why: words.to_string() },
             DisconnectReason::Lost(words) => Self::Broken { address, api, why: words.to_string() },

@@ -23,6 +23,8 @@ pub(crate) struct Ready {
     awaited: bool,
     /// The broker has answered anything on this connection, the questions of the set-up included.
     has_answered: bool,
+    /// A request of the caller was answered on this connection.
+    has_served: bool,
     throttled_until: Option<Instant>,
     last_used: Instant,
     /// Memory for the heads of requests.
@@ -107,6 +109,7 @@ impl Ready {
             writing: None,
             awaited: false,
             has_answered,
+            has_served: false,
             throttled_until,
             last_used: now,
             heads: BytesMut::with_capacity(HEADS),
@@ -243,6 +246,7 @@ impl Ready {
         let Some(Caller { token, taken, .. }) = request.owner.caller else {
             return Ok(Taken::Own(Own { api_key: request.api_key, version: request.version, body }));
         };
+        self.has_served = true;
         Ok(Taken::Answer(Answer { token, body, latency: now.saturating_duration_since(taken) }))
     }
 
@@ -318,6 +322,11 @@ impl Ready {
     /// Since when nothing is going on; `None` while a request is unanswered.
     pub(crate) fn idle_since(&self) -> Option<Instant> {
         (self.unanswered() == 0).then_some(self.last_used)
+    }
+
+    /// Whether a request waits for an answer, and none ever came to the caller's.
+    pub(crate) fn is_unserved(&self) -> bool {
+        !self.has_served && self.in_flight.len() > 0
     }
 
     /// The end: what was unanswered, in the order of sending.

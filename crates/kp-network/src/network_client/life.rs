@@ -285,6 +285,10 @@ impl<S: Selectable> NetworkClient<S> {
             (None, Link::Setup(setup), _) if cut_off && !setup.has_answered() => {
                 self.cut_off_unanswered(&broker.address)
             }
+            // Without a login such a listener says which versions it has, and no more.
+            (None, Link::Ready(ready), None) if self.settings.sasl.is_none() && ready.is_unserved() => {
+                DisconnectReason::ClosedUnserved
+            }
             (None, _, Some(error)) => DisconnectReason::Lost(error.to_string().into()),
             (None, _, None) => DisconnectReason::ClosedByBroker,
         };

@@ -127,6 +127,7 @@ fn is_failed_attempt(reason: &DisconnectReason) -> bool {
     let was_there = matches!(
         reason,
         DisconnectReason::ClosedByBroker
+            | DisconnectReason::ClosedUnserved
             | DisconnectReason::Lost(_)
             | DisconnectReason::RequestTimeout
             | DisconnectReason::Idle

@@ -103,3 +103,26 @@ fn a_broker_of_a_configured_version_that_has_answered_is_not_taken_for_another_p
     stage.net.give(number, b"HTTP/1.1 400 Bad Request\r\n".to_vec());
     assert!(matches!(broken(&stage.turn()).2, DisconnectReason::ProtocolError(_)));
 }
+
+// SE2
+#[test]
+fn a_broker_that_closes_in_place_of_its_first_answer_may_want_a_login() {
+    let mut stage = Stage::new();
+    let number = stage.ready(A);
+    stage.send(number, A, 1);
+    stage.turn();
+    stage.net.give(number, Vec::new());
+    let words = broken(&stage.turn()[1..]).2.to_string();
+    assert!(words.contains("a listener with SASL (security.protocol)?"), "{words}");
+    // One that has answered is not such a listener.
+    stage.clock.advance(MS(100));
+    let number = stage.ready(A);
+    stage.send(number, A, 2);
+    stage.turn();
+    let (header, _) = stage.request(number);
+    stage.answer(number, &header, b"answer");
+    stage.send(number, A, 3);
+    stage.turn();
+    stage.net.give(number, Vec::new());
+    assert_eq!(broken(&stage.turn()[1..]).2, DisconnectReason::ClosedByBroker);
+}
