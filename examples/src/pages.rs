@@ -63,9 +63,20 @@ mod tests {
         fences.step_by(2).collect()
     }
 
-    /// Keys of topics and brokers that the pages name.
-    const KEYS_OF_OTHERS: &[&str] =
-        &["connections.max.reauth.ms", "max.message.bytes", "min.insync.replicas"];
+    /// Keys of topics, brokers, consumers and Java that the pages name, and files.
+    const KEYS_OF_OTHERS: &[&str] = &[
+        "advertised.listeners",
+        "ca.pem",
+        "connections.max.reauth.ms",
+        "java.security.krb5.conf",
+        "krb5.conf",
+        "max.message.bytes",
+        "min.insync.replicas",
+        "sasl.kerberos.principal.to.local.rules",
+        "service.cert",
+        "service.key",
+        "session.timeout.ms",
+    ];
 
     /// The configuration keys that `docs/configuration.md` lists, which is printed from their table.
     fn known_keys() -> BTreeSet<String> {
