@@ -2,7 +2,6 @@
 //! Owns: what each means in Java's words. Keys that have one name in both, and those of kp's table, are not here.
 
 use super::meaning::Meaning;
-use crate::table::info;
 
 /// How librdkafka's value becomes Java's.
 #[derive(Clone, Copy)]
@@ -32,8 +31,6 @@ const TRANSLATED: &[(&str, &str, Value)] = &[
     ("socket.receive.buffer.bytes", "receive.buffer.bytes", Value::ZeroIsSystems),
     ("sasl.kerberos.keytab", "kp.kerberos.keytab", Value::Same),
     ("sasl.kerberos.principal", "kp.kerberos.principal", Value::Same),
-    ("sasl.oauthbearer.client.id", "sasl.oauthbearer.client.credentials.client.id", Value::Same),
-    ("sasl.oauthbearer.client.secret", "sasl.oauthbearer.client.credentials.client.secret", Value::Same),
 ];
 
 const WITHOUT: &[(&str, &str)] = &[
@@ -68,29 +65,17 @@ const WITHOUT: &[(&str, &str)] = &[
         "an expired batch is not sent again, and a later one is told apart by its epoch",
     ),
     ("internal.termination.signal", "kp has no signal handlers"),
-    ("sasl.oauthbearer.method", "sasl.oauthbearer.token.endpoint.url says that tokens come from there"),
     ("enable.sasl.oauthbearer.unsecure.jwt", "the options unsecuredLogin… of the login line say it"),
     ("client.software.name", "kp says its own name"),
     ("client.software.version", "kp says its own version"),
 ];
 
 const REFUSED: &[(&str, &str)] = &[
-    ("ssl.ca.pem", "write ssl.truststore.type=PEM and the text in ssl.truststore.certificates"),
-    ("ssl.certificate.pem", "write ssl.keystore.type=PEM and the text in ssl.keystore.certificate.chain"),
-    ("ssl.key.pem", "write ssl.keystore.type=PEM and the text in ssl.keystore.key"),
     ("ssl.crl.location", "kp does not check lists of revoked certificates"),
     ("ssl.engine.location", "kp has no OpenSSL: give a key store file"),
     ("ssl.providers", "kp has no OpenSSL: give a key store file"),
     ("ssl.curves.list", "kp offers the curves of its TLS library; they cannot be chosen"),
     ("ssl.sigalgs.list", "kp offers the signatures of its TLS library; they cannot be chosen"),
-    (
-        "sasl.oauthbearer.config",
-        "write the options unsecuredLogin… of an OAuthBearerLoginModule into sasl.jaas.config",
-    ),
-    (
-        "sasl.oauthbearer.extensions",
-        "write the options extension_… of an OAuthBearerLoginModule into sasl.jaas.config",
-    ),
 ];
 
 /// What a key of librdkafka's stands for; `None` if it has none of that name.
@@ -98,9 +83,6 @@ pub(super) fn meaning(key: &str, value: &str) -> Option<Meaning> {
     let of =
         |rows: &'static [(&str, &str)]| rows.iter().find(|(name, _)| *name == key).map(|(_, text)| *text);
     if let Some((_, java, how)) = TRANSLATED.iter().find(|(name, ..)| *name == key) {
-        if info(java).is_none() {
-            return Some(Meaning::Refused("kp cannot do it yet".to_owned()));
-        }
         return Some(Meaning::key(java, &how.in_java(value)));
     }
     if let Some(because) = of(WITHOUT) {
@@ -109,17 +91,7 @@ pub(super) fn meaning(key: &str, value: &str) -> Option<Meaning> {
     if let Some(remedy) = of(REFUSED) {
         return Some(Meaning::Refused(remedy.to_owned()));
     }
-    match key {
-        "partitioner" => Some(partitioner(value.trim())),
-        "enable.ssl.certificate.verification" if value.trim().eq_ignore_ascii_case("true") => {
-            Some(Meaning::Without("certificates are always checked"))
-        }
-        "enable.ssl.certificate.verification" => Some(Meaning::Refused(
-            "certificates are always checked: name the authority that signed the broker's, in ssl.truststore.location"
-                .to_owned(),
-        )),
-        _ => None,
-    }
+    (key == "partitioner").then(|| partitioner(value.trim()))
 }
 
 impl Value {
@@ -149,6 +121,7 @@ fn partitioner(value: &str) -> Meaning {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::info;
 
     #[test]
     fn no_row_stands_twice_and_none_hides_a_key_of_the_table() {
@@ -159,9 +132,10 @@ mod tests {
             .collect();
         for (at, name) in names.iter().enumerate() {
             assert!(!names[..at].contains(name), "{name}");
+            assert!(info(name).is_none(), "{name} is a key of the table, which is looked at first");
         }
         for (name, java, _) in TRANSLATED {
-            assert!(name != java && (info(java).is_some() || java.starts_with("kp.kerberos.")), "{name}");
+            assert!(name != java && info(java).is_some(), "{name}");
         }
     }
 }
