@@ -2,7 +2,8 @@
 
 use kerbcore::KerberosKey;
 use kerbcore::client::{EncKdcRepPart, parse_enc_kdc_rep_part};
-use kerbcore::messages::{KdcRep, KrbError};
+use kerbcore::messages::{KdcRep, KdcReqBody, KrbError};
+use kerbcore::types::KerberosTime;
 use zeroize::Zeroizing;
 
 use super::credential::{Credential, Life};
@@ -57,6 +58,25 @@ pub(super) enum Answer {
 }
 
 impl Question<'_> {
+    /// What is asked, with these options, for a ticket until `till`. The KDC takes the client of a TGS exchange from the ticket
+    /// that is shown.
+    pub(super) fn body(&self, options: u32, till: i64) -> KdcReqBody {
+        KdcReqBody {
+            kdc_options: options,
+            cname: (self.exchange == Exchange::As).then(|| self.client.as_client()),
+            realm: self.realm.to_owned(),
+            sname: Some(self.service.on_the_wire()),
+            from: None,
+            till: KerberosTime(moment::written(till)),
+            rtime: None,
+            nonce: self.nonce,
+            etypes: self.etypes.to_vec(),
+            addresses: None,
+            enc_authorization_data: None,
+            additional_tickets: None,
+        }
+    }
+
     pub(super) fn read(&self, bytes: &[u8]) -> Result<Answer, KerberosFailure> {
         if let Ok(error) = KrbError::decode(bytes) {
             return Ok(Answer::Error(Box::new(error)));

@@ -4,8 +4,8 @@ use kerbcore::client::{
     KU_AS_REQ_PA_ENC_TS, PA_ETYPE_INFO2, encode_pa_enc_ts_enc, pa_enc_timestamp, parse_etype_info2,
 };
 use kerbcore::der::{Der, TAG_SEQUENCE, one_or, tlv};
-use kerbcore::messages::{KdcRep, KdcReq, KdcReqBody, KrbError};
-use kerbcore::types::{EncryptedData, KerberosTime, PaData};
+use kerbcore::messages::{KdcRep, KdcReq, KrbError};
+use kerbcore::types::{EncryptedData, PaData};
 
 use super::chance::{self, Chance};
 use super::credential::Credential;
@@ -14,7 +14,7 @@ use super::etype;
 use super::kdc::Kdc;
 use super::kdc_answer::{Answer, Exchange, Question};
 use super::keytab::Keytab;
-use super::moment::{self, Moment};
+use super::moment::Moment;
 use crate::{KerberosFailure, Principal};
 
 /// A ticket that may be renewed is welcome, and one that may not is, too.
@@ -55,20 +55,7 @@ pub(crate) fn log_in(
 }
 
 fn request(question: &Question<'_>, till: i64, proofs: Vec<PaData>) -> Vec<u8> {
-    let body = KdcReqBody {
-        kdc_options: RENEWABLE_OK,
-        cname: Some(question.client.as_client()),
-        realm: question.realm.to_owned(),
-        sname: Some(question.service.on_the_wire()),
-        from: None,
-        till: KerberosTime(moment::written(till)),
-        rtime: None,
-        nonce: question.nonce,
-        etypes: question.etypes.to_vec(),
-        addresses: None,
-        enc_authorization_data: None,
-        additional_tickets: None,
-    };
+    let body = question.body(RENEWABLE_OK, till);
     KdcReq { msg_type: AS_REQUEST, padata: proofs, req_body: body }.encode()
 }
 

@@ -1,8 +1,8 @@
 //! Tickets for services, and longer life for tickets: the TGS exchange (RFC 4120, 3.3), also across realms (RFC 6806).
 
 use kerbcore::client::{KU_TGS_REQ_AUTH, KU_TGS_REQ_AUTH_CKSUM, PA_TGS_REQ};
-use kerbcore::messages::{KdcReq, KdcReqBody};
-use kerbcore::types::{Checksum, KerberosTime, PaData};
+use kerbcore::messages::KdcReq;
+use kerbcore::types::{Checksum, PaData};
 
 use super::authenticator::ApRequest;
 use super::chance::{self, Chance};
@@ -10,7 +10,7 @@ use super::credential::{Credential, Life};
 use super::etype;
 use super::kdc::Kdc;
 use super::kdc_answer::{Answer, Exchange, Question};
-use super::moment::{self, Moment};
+use super::moment::Moment;
 use crate::{KerberosFailure, Principal};
 
 /// Realms that one ticket is followed through.
@@ -111,20 +111,7 @@ impl Asking<'_> {
     ) -> Result<Vec<u8>, KerberosFailure> {
         let Life { end, renewable_until, .. } = granting.life;
         let till = if options == RENEW { renewable_until.unwrap_or(end) } else { end };
-        let body = KdcReqBody {
-            kdc_options: options,
-            cname: None,
-            realm: question.realm.to_owned(),
-            sname: Some(question.service.on_the_wire()),
-            from: None,
-            till: KerberosTime(moment::written(till)),
-            rtime: None,
-            nonce: question.nonce,
-            etypes: question.etypes.to_vec(),
-            addresses: None,
-            enc_authorization_data: None,
-            additional_tickets: None,
-        };
+        let body = question.body(options, till);
         let enctype = granting.key.enctype();
         let Some(cksumtype) = etype::checksum_type(enctype) else {
             return Err(question.bad(format!("a ticket with a key of {}", etype::name(enctype.to_i32()))));
