@@ -1,5 +1,6 @@
 //! `kp config skeleton --for SERVICE`: a configuration to fill in, with where to find what goes into it.
-//! Owns: which services there are. The texts are files of `skeletons/`; what stands in <angle brackets> is for the user to fill in.
+//! Owns: which services there are. The texts are files of `skeletons/`; a name between angle brackets is for the user
+//! to fill in.
 
 use std::io::Write as _;
 
