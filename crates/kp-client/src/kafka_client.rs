@@ -5,7 +5,8 @@
 //! sockets and no runtime in this file.
 
 use crate::{
-    NetworkSnapshot, OldKafka, OtherProtocol, SecurityFailure, SecurityNotice, SetupStage, TlsFailure,
+    NetworkSecurity, NetworkSnapshot, OldKafka, OtherProtocol, SecurityFailure, SecurityNotice, SetupStage,
+    TlsFailure,
 };
 use bytes::Bytes;
 use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, Segments};
@@ -380,6 +381,13 @@ pub trait KafkaClient: Send {
     /// What it has done so far, for metrics. Asked now and then by the thread that polls; the default counts nothing.
     fn snapshot(&self) -> NetworkSnapshot {
         NetworkSnapshot::default()
+    }
+
+    /// How its connections are secured, broker by broker. Asked now and then by the thread that polls; begins no connection.
+    /// The default knows of none.
+    fn security(&self, now: Instant) -> NetworkSecurity {
+        let _ = now;
+        NetworkSecurity::default()
     }
 
     /// Closes all connections, giving what is being written at most `within`. Nothing is called afterwards.

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod broker_security;
 mod kafka_client;
 mod network_counters;
 mod nodes;
@@ -13,6 +14,10 @@ mod security;
 mod security_notice;
 mod tls_failure;
 
+pub use broker_security::{
+    BrokerSecurity, CertificateSummary, CipherUse, ConnectionEncryption, ConnectionState, NetworkSecurity,
+    PastFailure, TokenFacts,
+};
 pub use kafka_client::{
     ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, Reached, Readiness, Reconnect,
     Refused, WaitReason, Written,

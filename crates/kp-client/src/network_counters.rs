@@ -1,8 +1,9 @@
 //! Plain counters of a network client, for metrics. Values alone: a client fills them, and hands out a [`NetworkSnapshot`]
 //! when asked.
 
+use crate::{CipherUse, TokenFacts};
 use kp_protocol::BrokerId;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// What the network client has done since it was made, all brokers together. Only grows, except for the maxima, which
 /// stay. The names of Java's metrics are in brackets.
@@ -73,6 +74,8 @@ pub struct NodeCounters {
     pub latencies: u64,
     /// The longest of them (`request-latency-max`).
     pub latency_max: Duration,
+    /// Until when the certificate is valid that it showed last, if it showed one.
+    pub certificate_ends: Option<SystemTime>,
 }
 
 /// The counters at one moment. Made when asked for; a few allocations.
@@ -86,4 +89,10 @@ pub struct NetworkSnapshot {
     pub connections: usize,
     /// The caller's requests that are unanswered now (`requests-in-flight`).
     pub in_flight: usize,
+    /// Encrypted connections that are ready now, by version and cipher (`connections`), in their order.
+    pub ciphers: Vec<CipherUse>,
+    /// Until when the certificate is valid that this client shows.
+    pub own_certificate_ends: Option<SystemTime>,
+    /// Its tokens, if it has a provider of such.
+    pub tokens: Option<TokenFacts>,
 }

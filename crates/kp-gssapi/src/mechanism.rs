@@ -18,6 +18,8 @@ const NO_LAYER: u8 = 1;
 #[derive(Debug)]
 pub(crate) struct Gssapi {
     state: State,
+    /// Whose ticket it is, such as `kp@EXAMPLE.ORG`.
+    client: String,
     credential: Credential,
     now: Moment,
     chance: Chance,
@@ -39,7 +41,8 @@ enum State {
 
 impl Gssapi {
     pub(crate) fn new(credential: Credential, now: Moment, chance: Chance, proven: Proven) -> Self {
-        Self { state: State::New, credential, now, chance, proven }
+        let client = credential.client.to_string();
+        Self { state: State::New, client, credential, now, chance, proven }
     }
 
     fn begin(&mut self) -> Result<SaslStep, KerberosFailure> {
@@ -90,6 +93,10 @@ impl SaslMechanism for Gssapi {
             }
             (State::Failed, _) => return Err(out_of_turn("a step after a failure")),
         })
+    }
+
+    fn principal(&self) -> Option<&str> {
+        Some(&self.client)
     }
 
     fn is_complete(&self) -> bool {

@@ -4,6 +4,7 @@
 use crate::addresses::Addresses;
 use crate::attempts::Attempts;
 use crate::connection::Link;
+use crate::secured::Secured;
 use kp_protocol::BrokerAddress;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub(crate) struct Broker {
     pub(crate) addresses: Addresses,
     pub(crate) attempts: Attempts,
     pub(crate) link: Link,
+    pub(crate) secured: Secured,
 }
 
 impl Broker {
@@ -26,6 +28,7 @@ impl Broker {
             addresses: Addresses::default(),
             attempts: Attempts::default(),
             link: Link::Down,
+            secured: Secured::default(),
         }
     }
 

@@ -12,6 +12,7 @@ mod authenticating;
 mod channel;
 mod connecting;
 mod in_flight;
+mod login;
 mod plain_question;
 mod probe;
 mod ready;
@@ -21,6 +22,7 @@ mod setup;
 mod stage;
 
 pub(crate) use channel::Channel;
+pub(crate) use login::Login;
 pub(crate) use ready::{Answer, Own, Ready, Taken};
 pub(crate) use sasl_messages::{Broken, token_body};
 pub(crate) use session::Session;
@@ -135,6 +137,15 @@ impl Link {
             Self::Down => None,
             Self::Setup(setup) => setup.exchange(),
             Self::Ready(ready) => ready.exchange(),
+        }
+    }
+
+    /// As whom it is authenticated, or is being for the first time.
+    pub(crate) fn login(&self) -> Option<Login> {
+        match self {
+            Self::Down => None,
+            Self::Setup(setup) => setup.exchange().map(Login::of),
+            Self::Ready(ready) => ready.login().cloned(),
         }
     }
 

@@ -4,7 +4,7 @@
 use kp_client::{DisconnectReason, NetworkCounters, NodeCounters, SecurityStage};
 use kp_protocol::BrokerId;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Brokers that are counted apart. More ids than any cluster has must come from a broker that makes them up.
 const NODES: usize = 10_000;
@@ -43,6 +43,11 @@ impl Counters {
             Some(SecurityStage::Reauthentication) => self.totals.reauthentications_failed += 1,
             Some(_) => self.totals.authentications_failed += 1,
         }
+    }
+
+    /// A broker showed a certificate that is valid until then.
+    pub(crate) fn certificate_shown(&mut self, broker: BrokerId, until: SystemTime) {
+        self.of(broker).node.certificate_ends = Some(until);
     }
 
     /// Broker by broker, lowest id first.

@@ -15,6 +15,7 @@ mod counters;
 mod known_cluster;
 mod network_client;
 mod sasl;
+mod secured;
 mod selectable;
 mod settings;
 #[cfg(feature = "tokio")]
@@ -23,10 +24,11 @@ mod tokio;
 #[cfg(feature = "tokio")]
 pub use self::tokio::{TokioClient, TokioSelector};
 pub use kp_client::{
-    ClientNodes, ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkCounters,
-    NetworkSnapshot, NodeCounters, Nodes, OldKafka, OtherProtocol, Reached, Readiness, Reconnect, Refused,
-    SecurityFailure, SecurityNotice, SecurityStage, SetupStage, TlsFailure, TlsFailureKind, WaitReason,
-    Written,
+    BrokerSecurity, CertificateSummary, CipherUse, ClientNodes, ClientRequest, ConnectionEncryption,
+    ConnectionNumber, ConnectionState, DisconnectReason, Event, KafkaClient, NetworkCounters,
+    NetworkSecurity, NetworkSnapshot, NodeCounters, Nodes, OldKafka, OtherProtocol, PastFailure, Reached,
+    Readiness, Reconnect, Refused, SecurityFailure, SecurityNotice, SecurityStage, SetupStage, TlsFailure,
+    TlsFailureKind, TokenFacts, WaitReason, Written,
 };
 /// What a set-up with SASL is made of.
 pub use kp_sasl::{

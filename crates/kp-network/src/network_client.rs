@@ -11,6 +11,7 @@ mod plain_question;
 mod renewal;
 mod replacement;
 mod replacing;
+mod secured;
 mod turn;
 mod turns;
 
@@ -25,13 +26,13 @@ use crate::correlation_ids::CorrelationIds;
 use crate::counters::Counters;
 use crate::known_cluster::KnownCluster;
 use crate::{
-    ClientRequest, DisconnectReason, Event, KafkaClient, NetworkCounters, NetworkSettings, NetworkSnapshot,
-    Readiness, Reconnect, Refused, Selectable, Wait, WaitReason,
+    ClientRequest, DisconnectReason, Event, KafkaClient, NetworkCounters, NetworkSecurity, NetworkSettings,
+    NetworkSnapshot, Readiness, Reconnect, Refused, Selectable, Wait, WaitReason,
 };
 use kp_protocol::{BrokerAddress, BrokerId};
 use kp_time::{Clock, Deadline, Jitter, TimerTable};
 use numbers::Numbers;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
@@ -68,6 +69,8 @@ pub struct NetworkClient<S> {
     correlation_ids: CorrelationIds,
     counters: Counters,
     known: KnownCluster,
+    /// Version and cipher of encrypted connections that there were.
+    ciphers: BTreeSet<(&'static str, Arc<str>)>,
 }
 
 impl<S: Selectable> NetworkClient<S> {
@@ -85,6 +88,7 @@ impl<S: Selectable> NetworkClient<S> {
             correlation_ids: CorrelationIds::default(),
             counters: Counters::default(),
             known: KnownCluster::default(),
+            ciphers: BTreeSet::new(),
             settings,
         }
     }
@@ -273,7 +277,14 @@ impl<S: Selectable> KafkaClient for NetworkClient<S> {
             nodes: self.counters.nodes(),
             connections: links.clone().filter(|link| link.was_connected()).count(),
             in_flight: links.map(Link::unanswered).sum(),
+            ciphers: self.cipher_uses(),
+            own_certificate_ends: self.selectable.own_certificate().map(|own| own.not_after),
+            tokens: self.tokens(),
         }
+    }
+
+    fn security(&self, now: Instant) -> NetworkSecurity {
+        self.secured(now)
     }
 
     fn close(&mut self, within: Duration) {

@@ -7,6 +7,7 @@ mod login;
 pub(crate) use failed::{cannot_begin, failed, is_not_renewed, not_renewed, nothing_offered};
 pub use login::{SaslCredentials, SaslLogin};
 
+use crate::TokenFacts;
 use kp_sasl::{SaslFailure, SaslMechanism, Work, Worked};
 use std::fmt;
 use std::sync::Arc;
@@ -28,6 +29,11 @@ pub trait SaslProvider: fmt::Debug + Send + Sync {
 
     /// Credentials may have changed: what is kept of them is not to be shown again. Called on the network thread.
     fn reload(&self) {}
+
+    /// What is known of its tokens, if it has some that end. Called on the network thread, so it must not block.
+    fn tokens(&self) -> Option<TokenFacts> {
+        None
+    }
 
     /// A broker has refused what this mechanism, which came out of [`begin`](Self::begin), showed it: credentials that are
     /// kept and are the mechanism's ([`SaslMechanism::is_secret_in`]) are not to be shown again. Called on the network

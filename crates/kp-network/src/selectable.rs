@@ -3,7 +3,7 @@
 //!
 //! Owned by one [`NetworkClient`](crate::NetworkClient) and called from its thread only.
 
-use crate::{ConnectionNumber, TlsFailure};
+use crate::{CertificateSummary, ConnectionEncryption, ConnectionNumber, TlsFailure};
 use bytes::BytesMut;
 use kp_sasl::{Work, Worked};
 use std::fmt;
@@ -191,6 +191,17 @@ pub trait Selectable: Send {
     /// Whether its connections are encrypted.
     fn is_encrypted(&self) -> bool {
         false
+    }
+
+    /// How this connection is encrypted, once it is made; for reports.
+    fn connection_encryption(&self, number: ConnectionNumber) -> Option<ConnectionEncryption> {
+        let _ = number;
+        None
+    }
+
+    /// The certificate that it shows to brokers that ask for one; for reports.
+    fn own_certificate(&self) -> Option<CertificateSummary> {
+        None
     }
 
     /// Ends a waiting [`poll`](Self::poll), or the next one, from any thread.

@@ -163,6 +163,12 @@ impl Producer {
         self.0.reload_credentials(reconnect);
     }
 
+    /// How connections are secured; see [`Producer::security`](crate::Producer::security).
+    #[must_use]
+    pub fn security(&self) -> crate::SecurityReport {
+        self.0.security()
+    }
+
     /// What waits for each partition and why; see [`Producer::explain`](crate::Producer::explain).
     #[must_use]
     pub fn explain(&self) -> crate::Explanation {

@@ -90,7 +90,10 @@ pub use kp_config::{
     ConfigError, ConfigWarning, Credentials, CredentialsProvider, DangerousTls, Identity, ProducerConfig,
     Sasl, Secret, Security, Tls, TlsVersion, Token, TokenProvider, Trust,
 };
-pub use kp_network::{KafkaClient, Reconnect, SecurityStage};
+pub use kp_network::{
+    BrokerSecurity, CertificateSummary, ConnectionEncryption, ConnectionState, KafkaClient, PastFailure,
+    Reconnect, SecurityFailure, SecurityStage, SetupStage, TokenFacts,
+};
 pub use kp_protocol::compression::Compression;
 pub use kp_protocol::{Acks, BrokerId, ErrorCode, PartitionId, TopicPartition};
 #[doc(inline)]
@@ -105,10 +108,12 @@ pub use kp_time::Clock;
 pub use kp_tls::rustls;
 #[cfg(feature = "tls-no-provider")]
 pub use kp_tls::{CertificateFacts, EntryUse, ListenerView, StoreEntry, TlsClient, TlsConfigError};
-pub use observe::explain::{Explanation, NetworkThread, PartitionExplanation, WhyWaiting};
+pub use observe::explain::{Explanation, PartitionExplanation, WhyWaiting};
 pub use observe::guarantees::Guarantees;
 pub use observe::metrics;
 pub use observe::metrics::{MetricValue, ProducerMetrics, RecordingLevel};
+pub use observe::network_thread::NetworkThread;
+pub use observe::security::SecurityReport;
 pub use observe::unreachable::UnreachableBroker;
 pub use outcome::acks::{Ack, AckStream};
 pub use outcome::deliveries::{Delivered, Deliveries, WrittenRange};

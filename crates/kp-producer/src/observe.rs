@@ -3,7 +3,9 @@
 pub(crate) mod explain;
 pub(crate) mod guarantees;
 pub mod metrics;
+pub(crate) mod network_thread;
 pub(crate) mod notes;
 pub(crate) mod question;
+pub(crate) mod security;
 pub(crate) mod tracing;
 pub(crate) mod unreachable;

@@ -6,6 +6,7 @@ use crate::drive::link::Command;
 use crate::error::{ConnectError, SendError, WaitError};
 use crate::observe::explain::{self, Explanation};
 use crate::observe::guarantees::Guarantees;
+use crate::observe::security::{self, SecurityReport};
 use crate::observe::unreachable::UnreachableBroker;
 use crate::send::Waited;
 use crate::send::metadata_wait::Wanted;
@@ -244,6 +245,26 @@ impl Producer {
     #[must_use]
     pub fn explain(&self) -> Explanation {
         explain::explain(self.shared())
+    }
+
+    /// How connections are secured, broker by broker: version and suite of TLS, the broker's certificate and how long it is
+    /// valid, mechanism and principal, the end of the session, and the last failure. Asks the network thread and waits half a
+    /// second for it at most; from a callback, and after `close`, there are no brokers. Begins no connection. No secret is in it.
+    ///
+    /// ```no_run
+    /// # fn example(producer: &kp_producer::Producer) {
+    /// let report = producer.security();
+    /// for broker in &report.brokers {
+    ///     if let Some(encryption) = &broker.encryption {
+    ///         println!("{}: {} {}", broker.address, encryption.protocol, encryption.cipher);
+    ///     }
+    /// }
+    /// eprintln!("{report}");
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn security(&self) -> SecurityReport {
+        security::report(self.shared())
     }
 
     /// Everything that is measured, as it is now, under the names of Java's producer (ME1); `docs/metrics.md` lists it.

@@ -74,6 +74,10 @@ impl SaslMechanism for Deferred {
         if let State::Fetched(mechanism) = &self.state { mechanism.refusal() } else { None }
     }
 
+    fn principal(&self) -> Option<&str> {
+        if let State::Fetched(mechanism) = &self.state { mechanism.principal() } else { None }
+    }
+
     fn is_secret_in(&self, text: &str) -> bool {
         matches!(&self.state, State::Fetched(mechanism) if mechanism.is_secret_in(text))
     }

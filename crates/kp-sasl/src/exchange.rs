@@ -117,6 +117,12 @@ impl SaslExchange {
         self.mechanism.name()
     }
 
+    /// As whom the mechanism authenticates ([`SaslMechanism::principal`]).
+    #[must_use]
+    pub fn principal(&self) -> Option<&str> {
+        self.mechanism.principal()
+    }
+
     /// How tokens travel.
     #[must_use]
     pub fn dialect(&self) -> SaslDialect {

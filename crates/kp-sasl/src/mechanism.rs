@@ -38,6 +38,11 @@ pub trait SaslMechanism: fmt::Debug + Send {
         None
     }
 
+    /// As whom it authenticates, for what is shown to people; `None` where only the broker finds out.
+    fn principal(&self) -> Option<&str> {
+        None
+    }
+
     /// Whether `text` repeats a secret of this mechanism. Such a text of a broker is not shown.
     fn is_secret_in(&self, text: &str) -> bool {
         let _ = text;

@@ -30,6 +30,7 @@ const SEPARATOR: u8 = 0x01;
 /// ```
 pub struct OAuthBearer {
     token: Secret,
+    principal: Option<String>,
     extensions: SaslExtensions,
     state: State,
 }
@@ -51,7 +52,15 @@ impl OAuthBearer {
     pub fn new(token: &Secret) -> Result<Self, SaslFailure> {
         check_token(token.expose())
             .map_err(|problem| SaslFailure::bad_credential(NAME, "the token", problem))?;
-        Ok(Self { token: token.clone(), extensions: SaslExtensions::default(), state: State::Begin })
+        let extensions = SaslExtensions::default();
+        Ok(Self { token: token.clone(), principal: None, extensions, state: State::Begin })
+    }
+
+    /// As whom the token authenticates, for what is shown to people.
+    #[must_use]
+    pub fn principal(mut self, name: Option<&str>) -> Self {
+        self.principal = name.map(str::to_owned);
+        self
     }
 
     /// Extensions for the broker (KIP-342).
@@ -136,6 +145,10 @@ impl SaslMechanism for OAuthBearer {
             State::Refused(refusal) => Some(refusal.to_failure()),
             State::Begin | State::Sent | State::Complete => None,
         }
+    }
+
+    fn principal(&self) -> Option<&str> {
+        self.principal.as_deref()
     }
 
     fn is_secret_in(&self, text: &str) -> bool {

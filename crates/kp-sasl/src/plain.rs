@@ -10,6 +10,7 @@ const NAME: &str = "PLAIN";
 /// reads it.
 #[derive(Debug)]
 pub struct Plain {
+    user: String,
     password: Secret,
     state: State,
 }
@@ -38,7 +39,11 @@ impl Plain {
         token.extend_from_slice(user.as_bytes());
         token.push(0);
         token.extend_from_slice(password.expose());
-        Ok(Self { password: password.clone(), state: State::Begin { token: Secret::from(token) } })
+        Ok(Self {
+            user: user.to_owned(),
+            password: password.clone(),
+            state: State::Begin { token: Secret::from(token) },
+        })
     }
 }
 
@@ -68,6 +73,10 @@ impl SaslMechanism for Plain {
 
     fn is_complete(&self) -> bool {
         matches!(self.state, State::Complete)
+    }
+
+    fn principal(&self) -> Option<&str> {
+        Some(&self.user)
     }
 
     fn is_secret_in(&self, text: &str) -> bool {

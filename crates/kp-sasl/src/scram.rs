@@ -277,6 +277,10 @@ impl SaslMechanism for Scram {
         matches!(self.state, State::Complete)
     }
 
+    fn principal(&self) -> Option<&str> {
+        Some(&self.user)
+    }
+
     fn is_secret_in(&self, text: &str) -> bool {
         self.password.is_in(text)
     }

@@ -6,6 +6,7 @@ mod distinguished_name;
 
 use crate::der::{Der, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
 use crate::moment;
+use kp_network::CertificateSummary;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
@@ -67,6 +68,14 @@ impl CertificateFacts {
             version: parts.version,
             is_self_issued: parts.subject == parts.issuer,
         })
+    }
+
+    /// What a report of the network says of it.
+    #[must_use]
+    pub fn summary(&self) -> CertificateSummary {
+        let mut summary = CertificateSummary::new(self.subject.as_str(), self.not_before, self.not_after);
+        summary.names = self.names.clone();
+        summary
     }
 
     /// Whose it is, such as `CN=kafka, O=example`, the most special part first, as Java writes it.

@@ -1,6 +1,7 @@
 //! What a connection is encrypted with, once it is made: for reports. Holds no key.
 
 use crate::CertificateFacts;
+use kp_network::ConnectionEncryption;
 
 /// How one connection is encrypted, and with whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,16 @@ pub struct Encryption {
 }
 
 impl Encryption {
+    /// What a report of the network says of it.
+    #[must_use]
+    pub fn summary(&self) -> ConnectionEncryption {
+        let mut summary = ConnectionEncryption::new(self.version, self.suite.as_str());
+        summary.is_resumed = self.is_resumed;
+        summary.certificate = self.certificates.first().map(CertificateFacts::summary);
+        summary.shows_certificate = self.shows_certificate;
+        summary
+    }
+
     /// `TLSv1.2` or `TLSv1.3`, as Java names them.
     #[must_use]
     pub fn version(&self) -> &'static str {
@@ -38,7 +49,7 @@ impl Encryption {
         &self.certificates
     }
 
-    /// Whether the broker asked for a certificate of this client. Not known, and so not said, of a configuration of the
+    /// Whether the broker asked for a certificate of this client, on this connection or on the one that it takes up. Not known, and so not said, of a configuration of the
     /// application ([`TlsClient::from_rustls`](crate::TlsClient::from_rustls)).
     #[must_use]
     pub fn wants_certificate(&self) -> bool {

@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+mod askers;
 mod certificate;
 mod chain;
 mod client;

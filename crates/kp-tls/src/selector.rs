@@ -1,11 +1,14 @@
 //! A selector that encrypts over another one. Owns the sessions; a connection is told of once its handshake is over.
 
 use crate::Encryption;
+use crate::askers::Askers;
 use crate::client::TlsClient;
 use crate::file_looks::{FileLooks, Schedule};
 use crate::session::{READ_SIZE, ReadOutcome, Session};
 use bytes::BytesMut;
-use kp_network::{ConnectionNumber, Dial, Selectable, SelectorEvent, Wait, Work};
+use kp_network::{
+    CertificateSummary, ConnectionEncryption, ConnectionNumber, Dial, Selectable, SelectorEvent, Wait, Work,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
 use std::task::{Poll, Waker};
@@ -20,6 +23,7 @@ pub struct TlsSelector<S> {
     sessions: BTreeMap<ConnectionNumber, Session>,
     /// Connections without TLS, which only ask what listens there.
     plain: BTreeSet<ConnectionNumber>,
+    askers: Askers,
     /// Ciphertext on its way; empty between calls.
     scratch: BytesMut,
     /// What the selector below told.
@@ -38,6 +42,7 @@ impl<S: Selectable> TlsSelector<S> {
             client,
             sessions: BTreeMap::new(),
             plain: BTreeSet::new(),
+            askers: Askers::default(),
             scratch: BytesMut::with_capacity(READ_SIZE),
             told: Vec::new(),
             due: Vec::new(),
@@ -56,7 +61,7 @@ impl<S: Selectable> TlsSelector<S> {
     /// How this connection is encrypted, once it is made.
     #[must_use]
     pub fn encryption(&self, number: ConnectionNumber) -> Option<Encryption> {
-        self.sessions.get(&number)?.encryption()
+        self.sessions.get(&number)?.encryption(&self.askers)
     }
 
     /// What follows from an event below, for the client above.
@@ -95,7 +100,10 @@ impl<S: Selectable> TlsSelector<S> {
         let session = self.sessions.get_mut(&number)?;
         match session.shake(&mut self.below, &mut self.scratch) {
             Poll::Pending => None,
-            Poll::Ready(Ok(())) => Some(SelectorEvent::Connected { number }),
+            Poll::Ready(Ok(())) => {
+                session.tell(&mut self.askers);
+                Some(SelectorEvent::Connected { number })
+            }
             Poll::Ready(Err(error)) => {
                 self.sessions.remove(&number);
                 self.below.close(number);
@@ -196,6 +204,14 @@ impl<S: Selectable> Selectable for TlsSelector<S> {
 
     fn is_encrypted(&self) -> bool {
         true
+    }
+
+    fn connection_encryption(&self, number: ConnectionNumber) -> Option<ConnectionEncryption> {
+        self.encryption(number).map(|encryption| encryption.summary())
+    }
+
+    fn own_certificate(&self) -> Option<CertificateSummary> {
+        self.client.own_certificate().map(|own| own.summary())
     }
 
     fn waker(&self) -> Waker {

@@ -2,6 +2,7 @@
 //! below; decides nothing but when it must end. Memory: ciphertext to be sent up to [`SEND_LIMIT`], what came up to two
 //! records.
 
+use crate::askers::Askers;
 use crate::client::{TlsClient, server_name};
 use crate::current::Facts;
 use crate::failure::{self, Seen};
@@ -89,7 +90,7 @@ impl Session {
     }
 
     /// How it is encrypted, once it is made.
-    pub(crate) fn encryption(&self) -> Option<Encryption> {
+    pub(crate) fn encryption(&self, askers: &Askers) -> Option<Encryption> {
         let version = match self.connection.protocol_version()? {
             ProtocolVersion::TLSv1_2 => "TLSv1.2",
             ProtocolVersion::TLSv1_3 => "TLSv1.3",
@@ -97,15 +98,24 @@ impl Session {
         };
         let suite = format!("{:?}", self.connection.negotiated_cipher_suite()?.suite());
         let certificates = self.connection.peer_certificates().unwrap_or_default();
+        let is_resumed = self.connection.handshake_kind() == Some(HandshakeKind::Resumed);
+        let was_asked = if is_resumed { askers.have(&self.host) } else { self.was_asked };
         self.made.then(|| Encryption {
             version,
             // `rustls` tells those of TLS 1.3 apart by a number that they do not have elsewhere.
             suite: suite.replacen("TLS13_", "TLS_", 1),
-            is_resumed: self.connection.handshake_kind() == Some(HandshakeKind::Resumed),
+            is_resumed,
             certificates: certificates.iter().filter_map(|der| CertificateFacts::read(der)).collect(),
-            wants_certificate: self.was_asked,
-            shows_certificate: self.was_asked && self.facts.has_identity,
+            wants_certificate: was_asked,
+            shows_certificate: was_asked && self.facts.has_identity,
         })
+    }
+
+    /// Whether the broker asked for a certificate, for connections that take up this one.
+    pub(crate) fn tell(&self, askers: &mut Askers) {
+        if self.connection.handshake_kind() != Some(HandshakeKind::Resumed) {
+            askers.note(&self.host, self.was_asked);
+        }
     }
 
     /// Goes on with the handshake. Ready once it is over, and all of it is written.

@@ -24,7 +24,12 @@ pub(crate) struct TlsListener {
 impl TlsListener {
     /// A cluster of one broker, which is reached under `localhost`.
     pub(crate) fn start(config: Arc<ServerConfig>) -> Self {
-        let broker = EmbeddedBroker::start(EmbeddedOptions::new()).unwrap();
+        Self::before(EmbeddedOptions::new(), config)
+    }
+
+    /// The same of a broker with these options.
+    pub(crate) fn before(options: EmbeddedOptions, config: Arc<ServerConfig>) -> Self {
+        let broker = EmbeddedBroker::start(options).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         broker.cluster().lock().advertise(BrokerId(1), "localhost", port).unwrap();

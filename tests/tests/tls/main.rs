@@ -4,6 +4,7 @@
 
 mod authority;
 mod listener;
+mod reported;
 
 use authority::Authority;
 use kp_producer::blocking::Producer;

@@ -3,7 +3,9 @@
 //! Owns: which answer belongs to the exchange, and how tokens are framed. What is sent and believed is decided by
 //! [`SaslExchange`]; how long it may take, by the deadline of the set-up.
 
-use super::{Answered, Broken, Channel, InFlight, Progress, SetupContext, Spoken, sasl_messages, token_body};
+use super::{
+    Answered, Broken, Channel, InFlight, Login, Progress, SetupContext, Spoken, sasl_messages, token_body,
+};
 use crate::{DisconnectReason, SaslProvider, SetupStage, sasl};
 use bytes::Bytes;
 use kp_protocol::api::SaslHandshakeRequest;
@@ -27,6 +29,7 @@ pub(super) struct Authenticated {
     pub(super) spoken: Spoken,
     pub(super) dialect: SaslDialect,
     pub(super) session: SaslSession,
+    pub(super) login: Login,
 }
 
 impl Authenticating {
@@ -156,8 +159,8 @@ impl Authenticating {
     }
 
     fn done(&self, session: SaslSession) -> Progress<Authenticated> {
-        let (spoken, dialect) = (self.spoken.clone(), self.dialect);
-        Progress::Done(Authenticated { spoken, dialect, session })
+        let (spoken, dialect, login) = (self.spoken.clone(), self.dialect, Login::of(&self.exchange));
+        Progress::Done(Authenticated { spoken, dialect, session, login })
     }
 
     fn ask_handshake(

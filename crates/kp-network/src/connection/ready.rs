@@ -1,7 +1,7 @@
 //! A connection that takes requests: the queue in flight, the one being written, throttling and idleness.
 //! Owned by one broker's state; told `now`, asks no clock.
 
-use super::{Answered, Broken, Channel, InFlight, Request, Session};
+use super::{Answered, Broken, Channel, InFlight, Login, Request, Session};
 use crate::{ClientRequest, ConnectionNumber, Readiness, WaitReason, Written};
 use bytes::{Bytes, BytesMut};
 use kp_protocol::{ApiKey, BrokerVersions, ProtocolError, Segments, request_head_in};
@@ -155,6 +155,16 @@ impl Ready {
     }
 
     /// How long its session lasts; `None`: as long as the connection.
+    /// When its session is over (KIP-368); `None`: never.
+    pub(crate) fn session_ends(&self) -> Option<Instant> {
+        self.session.as_ref()?.ends()
+    }
+
+    /// As whom it was authenticated; `None` without SASL.
+    pub(crate) fn login(&self) -> Option<&Login> {
+        Some(self.session.as_ref()?.login())
+    }
+
     pub(crate) fn session_lifetime(&self) -> Option<Duration> {
         self.session.as_ref()?.lifetime()
     }

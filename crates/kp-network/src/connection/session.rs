@@ -10,7 +10,7 @@
 //! that nothing is sent on is not renewed, and being late is harmless, since a broker takes an exchange also after the
 //! end of a session. Owned by [`Ready`](super::Ready); told `now`, asks no clock.
 
-use super::{Broken, sasl_messages};
+use super::{Authenticated, Broken, Login, sasl_messages};
 use bytes::Bytes;
 use kp_protocol::ApiKey;
 use kp_sasl::{SaslDialect, SaslExchange, SaslMechanism, SaslOutput, SaslSession, Worked};
@@ -20,19 +20,24 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(crate) struct Session {
     dialect: SaslDialect,
+    login: Login,
     /// When to renew; `None` = never.
     renew_at: Option<Instant>,
     /// When the last renewal began, if there was one.
     began: Option<Instant>,
     renewing: Option<SaslExchange>,
     lifetime: Option<Duration>,
+    /// When the broker wants to be shown the credentials again.
+    ends: Option<Instant>,
 }
 
 impl Session {
     /// Of a connection that has just been authenticated. `chance` (0 to 1) spreads the renewals of many clients.
-    pub(super) fn new(dialect: SaslDialect, now: Instant, session: SaslSession, chance: f64) -> Self {
+    pub(super) fn new(authenticated: Authenticated, now: Instant, chance: f64) -> Self {
+        let Authenticated { dialect, session, login, .. } = authenticated;
         let (renew_at, lifetime) = (session.renew_at(now, None, chance), session.lifetime());
-        Self { dialect, renew_at, began: None, renewing: None, lifetime }
+        let ends = lifetime.and_then(|lifetime| now.checked_add(lifetime));
+        Self { dialect, login, renew_at, began: None, renewing: None, lifetime, ends }
     }
 
     /// Whether it is to be renewed before the next request.
@@ -43,6 +48,16 @@ impl Session {
     /// How long it lasts; `None`: as long as its connection.
     pub(super) fn lifetime(&self) -> Option<Duration> {
         self.lifetime
+    }
+
+    /// When that is over; `None`: never.
+    pub(super) fn ends(&self) -> Option<Instant> {
+        self.ends
+    }
+
+    /// As whom it was authenticated.
+    pub(super) fn login(&self) -> &Login {
+        &self.login
     }
 
     pub(super) fn is_renewing(&self) -> bool {
@@ -74,8 +89,11 @@ impl Session {
 
     /// The broker has agreed. Answers when the renewal began.
     pub(super) fn renewed(&mut self, now: Instant, session: SaslSession, chance: f64) -> Instant {
-        self.renewing = None;
+        if let Some(exchange) = self.renewing.take() {
+            self.login = Login::of(&exchange);
+        }
         self.lifetime = session.lifetime();
+        self.ends = self.lifetime.and_then(|lifetime| now.checked_add(lifetime));
         self.renew_at = session.renew_at(now, self.began, chance);
         self.began.unwrap_or(now)
     }

@@ -326,8 +326,8 @@ impl Talking {
         };
         let progress = step(stage, &mut self.channel, context);
         self.go_on(progress, |channel, authenticated| {
-            let Authenticated { spoken, dialect, session } = authenticated;
-            let session = Session::new(dialect, context.now, session, context.jitter.unit());
+            let spoken = authenticated.spoken.clone();
+            let session = Session::new(authenticated, context.now, context.jitter.unit());
             ready(channel, context, spoken, Some(session))
         })
     }

@@ -173,6 +173,7 @@ impl<S: Selectable> NetworkClient<S> {
                 let is_authentic = self.settings.sasl.is_some() || self.selectable.is_encrypted();
                 self.counters.totals.authentications += u64::from(is_authentic);
                 self.learn(now, id, found);
+                self.note_encryption(id);
                 self.notice_short_session(id);
                 self.became_ready(now, id);
             }
@@ -247,6 +248,7 @@ impl<S: Selectable> NetworkClient<S> {
         self.selectable.close(number);
         self.counters.totals.connections_ended += 1;
         self.counters.security_failed(&reason);
+        broker.secured.ended(now, &reason);
         if reason.is_security() {
             self.turns.replacement.refused(number);
         }

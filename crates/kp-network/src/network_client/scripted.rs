@@ -1,7 +1,10 @@
 //! A [`Selectable`] that does what a test says: names resolve, sockets connect, take and give bytes as told. Time is
 //! a [`ManualClock`], which a wait moves to its end.
 
-use crate::{ConnectionNumber, Dial, Selectable, SelectorEvent, TlsFailure, Wait};
+use crate::{
+    CertificateSummary, ConnectionEncryption, ConnectionNumber, Dial, Selectable, SelectorEvent, TlsFailure,
+    Wait,
+};
 use bytes::BytesMut;
 use kp_sasl::Work;
 use kp_time::ManualClock;
@@ -11,6 +14,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Wake, Waker};
+use std::time::{Duration, SystemTime};
 
 /// The client's end.
 pub(super) struct Scripted {
@@ -194,6 +198,15 @@ impl Net {
     }
 }
 
+/// One that is valid for so many seconds since 1970.
+fn certificate(subject: &str, seconds: u64) -> CertificateSummary {
+    CertificateSummary::new(
+        subject,
+        SystemTime::UNIX_EPOCH,
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
+    )
+}
+
 impl Selectable for Scripted {
     fn resolve(&mut self, number: ConnectionNumber, host: &str, _port: u16) {
         self.net.lock().look_ups.push((number, host.to_owned()));
@@ -256,6 +269,21 @@ impl Selectable for Scripted {
 
     fn work(&mut self, number: ConnectionNumber, work: Work) {
         self.net.lock().works.push((number, work));
+    }
+
+    fn connection_encryption(&self, number: ConnectionNumber) -> Option<ConnectionEncryption> {
+        let state = self.net.lock();
+        let is_encrypted = state.encrypts && state.sockets.contains_key(&number);
+        is_encrypted.then(|| {
+            let mut encryption = ConnectionEncryption::new("TLSv1.3", "TLS_AES_256_GCM_SHA384");
+            encryption.certificate = Some(certificate("CN=kafka", 2_000));
+            encryption.shows_certificate = true;
+            encryption
+        })
+    }
+
+    fn own_certificate(&self) -> Option<CertificateSummary> {
+        self.net.lock().encrypts.then(|| certificate("CN=me", 1_000))
     }
 
     fn is_encrypted(&self) -> bool {

@@ -4,10 +4,10 @@
 
 use crate::config::{ConfigError, Credentials, Login, Sasl, Settings};
 use crate::drive::parker::block_on;
-use kp_network::{SaslProvider, ScramKeyCache, ScramKeys};
+use kp_network::{SaslProvider, ScramKeyCache, ScramKeys, TokenFacts};
 use kp_protocol::Timestamp;
 use kp_sasl::{
-    Deferred, OAuthBearer, Plain, SaslFailure, SaslMechanism, Scram, ScramHash, ScramNonce, Worked,
+    Deferred, JwtClaims, OAuthBearer, Plain, SaslFailure, SaslMechanism, Scram, ScramHash, ScramNonce, Worked,
 };
 use kp_time::Clock;
 use parking_lot::Mutex;
@@ -114,7 +114,10 @@ fn with_token(tokens: &Arc<TokenKeeper>, host: &str) -> Box<dyn SaslMechanism> {
     let (tokens, host, noted) = (Arc::clone(tokens), host.to_owned(), tokens.settled());
     Box::new(Deferred::new("OAUTHBEARER", ASKING_FOR_A_TOKEN, move || {
         let token = tokens.token(&host, noted)?;
-        Ok(Box::new(OAuthBearer::new(token.value())?.extensions(token.sent_beside().clone())))
+        let claims = JwtClaims::read(token.value()).ok();
+        let principal = token.of_principal().or(claims.as_ref().map(JwtClaims::subject));
+        let mechanism = OAuthBearer::new(token.value())?.principal(principal);
+        Ok(Box::new(mechanism.extensions(token.sent_beside().clone())))
     }))
 }
 
@@ -132,7 +135,9 @@ impl SaslProvider for ProducerLogin {
             }
             Sasl::UnsecuredTokens(maker) => {
                 let token = maker.token(Timestamp(self.clock.timestamp_ms()))?;
-                Ok(Box::new(OAuthBearer::new(&token)?.extensions(maker.extensions().clone())))
+                let claims = JwtClaims::read(&token).ok();
+                let mechanism = OAuthBearer::new(&token)?.principal(claims.as_ref().map(JwtClaims::subject));
+                Ok(Box::new(mechanism.extensions(maker.extensions().clone())))
             }
             #[cfg(feature = "sasl-msk-iam")]
             Sasl::MskIam(iam) => self.msk_iam.begin(iam, host, &self.clock),
@@ -158,6 +163,10 @@ impl SaslProvider for ProducerLogin {
         }
         #[cfg(feature = "sasl-msk-iam")]
         self.msk_iam.refused();
+    }
+
+    fn tokens(&self) -> Option<TokenFacts> {
+        Some(self.tokens.as_ref()?.facts())
     }
 
     fn refused(&self, mechanism: &dyn SaslMechanism) {

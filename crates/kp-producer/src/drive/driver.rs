@@ -141,6 +141,10 @@ impl Driver {
                     continue;
                 }
                 Command::Close(deadline) => Input::Close { deadline },
+                Command::Security(question) => {
+                    question.answer(self.client.security(now));
+                    continue;
+                }
                 Command::Explain(question) => {
                     let cluster = Arc::clone(&self.shared.views.load().cluster);
                     let client = &mut *self.client;

@@ -4,8 +4,8 @@
 
 use crate::drive::forked::Origin;
 use crate::drive::parker;
-use crate::observe::question::Question;
-use kp_network::Reconnect;
+use crate::observe::question::{NetworkSide, Question};
+use kp_network::{NetworkSecurity, Reconnect};
 use kp_protocol::TopicName;
 use kp_time::Deadline;
 use parking_lot::Mutex;
@@ -23,7 +23,9 @@ pub(crate) enum Command {
     /// A call wants any metadata at all.
     WantMetadata,
     /// A call wants to know why nothing goes out.
-    Explain(Arc<Question>),
+    Explain(Arc<Question<NetworkSide>>),
+    /// A call wants to know how connections are secured.
+    Security(Arc<Question<NetworkSecurity>>),
     /// Credentials may have changed.
     ReloadCredentials(Reconnect),
     /// Finish what was accepted by then, fail the rest, end.

@@ -1,16 +1,17 @@
 //! Why nothing goes out: what waits for each partition, and for what. Put together from what the accumulator, the sender and
 //! the network know, on demand; nothing on the way of a record is measured for it.
 
-use crate::drive::ended::Standing;
 use crate::drive::link::Command;
+use crate::observe::network_thread::{self, NetworkThread};
 use crate::observe::question::{BrokerState, NetworkSide, Question};
+use crate::observe::security;
 use crate::shared::Shared;
 use kp_accumulator::{HeadSurvey, QueueSurvey};
-use kp_network::WaitReason;
+use kp_network::{BrokerSecurity, WaitReason};
 use kp_protocol::{BrokerId, TopicPartition};
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// What waits in a producer, and why. Printed, it is a table for people.
 #[derive(Clone, Debug)]
@@ -28,24 +29,11 @@ pub struct Explanation {
     pub network_thread: NetworkThread,
     /// Why nothing is sent any more, if that is so.
     pub fatal: Option<Arc<str>>,
-}
-
-/// What came of asking the network thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum NetworkThread {
-    /// It answered.
-    Answered,
-    /// It did not within half a second: it is stuck, or busy with a callback.
-    Silent,
-    /// This is that thread: a callback asked.
-    Asking,
-    /// It has ended: the producer is closed.
-    Closed,
-    /// It has panicked.
-    Panicked,
-    /// It is in the process that this one was forked from; nothing was looked at.
-    Forked,
+    /// Brokers that are being shown who the client is, that refused it or were refused, and those whose sessions end; each as
+    /// [`Producer::security`](crate::Producer::security) tells of it.
+    pub security: Vec<BrokerSecurity>,
+    /// When this was put together, by the producer's clock.
+    pub taken_at: SystemTime,
 }
 
 /// One partition of an [`Explanation`].
@@ -126,7 +114,7 @@ pub enum WhyWaiting {
 }
 
 /// Asks the network thread.
-pub(crate) fn ask(shared: &Shared) -> Arc<Question> {
+pub(crate) fn ask(shared: &Shared) -> Arc<Question<NetworkSide>> {
     let question = Arc::new(Question::default());
     shared.link.tell(Command::Explain(Arc::clone(&question)));
     question
@@ -135,18 +123,9 @@ pub(crate) fn ask(shared: &Shared) -> Arc<Question> {
 /// Asks, waits a moment, and puts together.
 pub(crate) fn explain(shared: &Shared) -> Explanation {
     if shared.is_forked() {
-        return Explanation::of_nothing(NetworkThread::Forked);
+        return Explanation::of_nothing(NetworkThread::Forked, security::time_of_day(shared));
     }
-    let missing = match shared.ended.standing() {
-        Standing::Closed => NetworkThread::Closed,
-        Standing::Panicked => NetworkThread::Panicked,
-        Standing::Running | Standing::Closing if shared.link.is_network_thread() => NetworkThread::Asking,
-        Standing::Running | Standing::Closing => {
-            let answer = ask(shared).wait();
-            return put_together(shared, answer.ok_or(NetworkThread::Silent));
-        }
-    };
-    put_together(shared, Err(missing))
+    put_together(shared, network_thread::asked(shared, ask))
 }
 
 fn put_together(shared: &Shared, network: Result<NetworkSide, NetworkThread>) -> Explanation {
@@ -154,6 +133,7 @@ fn put_together(shared: &Shared, network: Result<NetworkSide, NetworkThread>) ->
     let cluster = Arc::clone(&shared.views.load().cluster);
     let network_thread = network.as_ref().err().copied().unwrap_or(NetworkThread::Answered);
     let network = network.ok();
+    let security = network.as_ref().map(|network| network.security.clone()).unwrap_or_default();
     let mut rest = network.as_ref().map(|network| network.report.in_flight.clone()).unwrap_or_default();
     let mut partitions: Vec<PartitionExplanation> = Vec::new();
     for queue in shared.accumulator.survey(now) {
@@ -187,11 +167,13 @@ fn put_together(shared: &Shared, network: Result<NetworkSide, NetworkThread>) ->
         waiting_for_metadata: shared.waits.metadata().topics(),
         network_thread,
         fatal: shared.ended.fatal().cloned(),
+        security,
+        taken_at: security::time_of_day(shared),
     }
 }
 
 impl Explanation {
-    fn of_nothing(network_thread: NetworkThread) -> Self {
+    fn of_nothing(network_thread: NetworkThread, taken_at: SystemTime) -> Self {
         Self {
             partitions: Vec::new(),
             waiting_for_memory: 0,
@@ -199,26 +181,15 @@ impl Explanation {
             waiting_for_metadata: Vec::new(),
             network_thread,
             fatal: None,
+            security: Vec::new(),
+            taken_at,
         }
-    }
-}
-
-impl fmt::Display for NetworkThread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Answered => "the network thread has answered",
-            Self::Silent => "the network thread has not answered: it is stuck, or busy with a callback",
-            Self::Asking => "asked from the network thread: what only that knows is missing",
-            Self::Closed => "the producer is closed",
-            Self::Panicked => "the network thread has panicked; make a new producer",
-            Self::Forked => "this process was forked from the one that has the producer",
-        })
     }
 }
 
 /// What there is to say once the question was answered.
 #[cfg(test)]
-pub(crate) fn answered(shared: &Shared, question: &Question) -> Explanation {
+pub(crate) fn answered(shared: &Shared, question: &Question<NetworkSide>) -> Explanation {
     put_together(shared, question.taken().ok_or(NetworkThread::Silent))
 }
 
@@ -242,7 +213,7 @@ fn why(
         HeadSurvey::Muted => return WhyWaiting::AwaitingAnswer,
         HeadSurvey::Empty | HeadSurvey::Ready => {}
     }
-    let Some(NetworkSide { report, readiness }) = network else { return WhyWaiting::Unknown };
+    let Some(NetworkSide { report, readiness, .. }) = network else { return WhyWaiting::Unknown };
     if let Some(until) = report.throttled.get(&broker) {
         return WhyWaiting::Throttled { broker, for_: left(*until) };
     }
@@ -318,6 +289,10 @@ impl fmt::Display for Explanation {
         }
         if !self.waiting_for_metadata.is_empty() {
             writeln!(f, "calls wait for metadata of: {}", self.waiting_for_metadata.join(", "))?;
+        }
+        for it in &self.security {
+            let line = security::line(it, self.taken_at);
+            writeln!(f, "security of broker {} at {}: {line}", it.broker, it.address)?;
         }
         if self.partitions.is_empty() {
             return f.write_str("nothing waits and nothing is in flight");

@@ -2,7 +2,7 @@
 
 use kp_accumulator::{Accumulator, HeadSurvey, QueueSurvey};
 use kp_metadata::Cluster;
-use kp_network::{KafkaClient, Readiness, WaitReason};
+use kp_network::{BrokerSecurity, ConnectionState, KafkaClient, Readiness, WaitReason};
 use kp_protocol::BrokerId;
 use kp_sender::{SenderCore, SenderReport};
 use parking_lot::{Condvar, Mutex};
@@ -17,6 +17,8 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 pub(crate) struct NetworkSide {
     pub(crate) report: SenderReport,
     pub(crate) readiness: BTreeMap<BrokerId, BrokerState>,
+    /// Where security stands, of brokers of which there is something to say.
+    pub(crate) security: Vec<BrokerSecurity>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,25 +46,41 @@ impl NetworkSide {
             Readiness::Failed { retry_at, .. } => BrokerState::Failed(retry_at),
         };
         let readiness = leaders.into_iter().map(|broker| (broker, state(broker)));
-        Self { report: core.report(now), readiness: readiness.collect() }
+        let readiness = readiness.collect();
+        let mut security = client.security(now).brokers;
+        security.retain(says_something);
+        Self { report: core.report(now), readiness, security }
     }
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Question {
-    answer: Mutex<Option<NetworkSide>>,
+/// Whether security stands in the way, or will.
+fn says_something(broker: &BrokerSecurity) -> bool {
+    let is_secured = broker.protocol != "PLAINTEXT";
+    let is_on_its_way = matches!(broker.state, ConnectionState::SettingUp(_) | ConnectionState::Renewing);
+    is_secured && (is_on_its_way || broker.refusal().is_some() || broker.session_ends_in.is_some())
+}
+
+#[derive(Debug)]
+pub(crate) struct Question<T> {
+    answer: Mutex<Option<T>>,
     answered: Condvar,
 }
 
-impl Question {
+impl<T> Default for Question<T> {
+    fn default() -> Self {
+        Self { answer: Mutex::new(None), answered: Condvar::new() }
+    }
+}
+
+impl<T> Question<T> {
     /// For the network thread.
-    pub(crate) fn answer(&self, side: NetworkSide) {
-        *self.answer.lock() = Some(side);
+    pub(crate) fn answer(&self, answer: T) {
+        *self.answer.lock() = Some(answer);
         self.answered.notify_all();
     }
 
     /// Waits for the answer, half a second at most.
-    pub(crate) fn wait(&self) -> Option<NetworkSide> {
+    pub(crate) fn wait(&self) -> Option<T> {
         let mut answer = self.answer.lock();
         self.answered.wait_while_for(&mut answer, |answer| answer.is_none(), ANSWER_WITHIN);
         answer.take()
@@ -70,7 +88,7 @@ impl Question {
 
     /// The answer, if it is there.
     #[cfg(test)]
-    pub(crate) fn taken(&self) -> Option<NetworkSide> {
+    pub(crate) fn taken(&self) -> Option<T> {
         self.answer.lock().take()
     }
 }

@@ -13,6 +13,7 @@ mod order;
 mod refused;
 mod reloaded;
 mod renewal;
+mod reported;
 mod scram;
 
 fn plain() -> SaslCredentials {

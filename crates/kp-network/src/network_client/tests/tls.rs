@@ -1,7 +1,7 @@
 //! Connections that are encrypted below: how far they have come, and what their failures are.
 
 use super::*;
-use crate::{SecurityStage, SetupStage, TlsFailure, TlsFailureKind};
+use crate::{CipherUse, ConnectionState, SecurityStage, SetupStage, TlsFailure, TlsFailureKind};
 
 fn unbelieved() -> TlsFailure {
     TlsFailure::advised(TlsFailureKind::Certificate, "the certificate expired", Some("the clock?"))
@@ -92,4 +92,31 @@ fn an_encrypted_connection_that_is_closed_unanswered_is_not_taken_for_one_to_a_t
     stage.net.give(number, Vec::new());
     let reason = broken(&stage.turn()).2.to_string();
     assert!(reason.contains("security.protocol=SASL_SSL"), "{reason}");
+}
+
+// A12, SE51
+#[test]
+fn what_a_connection_is_encrypted_with_is_reported_and_counted_while_it_is_ready() {
+    let mut stage = Stage::new();
+    stage.net.encrypts();
+    let number = stage.ready(A);
+    let now = stage.now();
+    let told = stage.client.security(now);
+    let [a, b] = &*told.brokers else { panic!("{told:?}") };
+    assert_eq!((a.protocol, a.state, &*a.address), ("SSL", ConnectionState::Ready, "10.0.0.1:9092"));
+    assert_eq!(a.principal.as_deref(), Some("CN=me"), "of the certificate that was shown");
+    assert_eq!(b.state, ConnectionState::Down { retry_in: None });
+    let used = |connections| vec![CipherUse::new("TLSv1.3", "TLS_AES_256_GCM_SHA384", connections)];
+    let snapshot = stage.client.snapshot();
+    assert_eq!(snapshot.ciphers, used(1));
+    let ends = a.encryption.as_ref().and_then(|it| it.certificate.as_ref()).map(|it| it.not_after);
+    assert_eq!(snapshot.nodes[0].1.certificate_ends, ends);
+    assert_eq!(snapshot.own_certificate_ends, told.own_certificate.map(|own| own.not_after));
+    stage.ready(B);
+    assert_eq!(stage.client.snapshot().ciphers, used(2));
+    stage.net.give(number, Vec::new());
+    stage.turn();
+    assert_eq!(stage.client.snapshot().ciphers, used(1));
+    let told = stage.client.security(stage.now());
+    assert_eq!((told.brokers[0].encryption.is_none(), &told.brokers[0].last_failure), (true, &None));
 }

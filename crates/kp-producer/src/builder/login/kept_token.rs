@@ -6,6 +6,7 @@ use super::not_given::of_provider;
 use crate::config::{Token, TokenProvider, TokenRefresh, TokenRequest};
 use crate::drive::parker::block_on;
 use crate::observe::tracing::notice;
+use kp_network::TokenFacts;
 use kp_sasl::SaslFailure;
 use kp_time::{Clock, Jitter};
 use parking_lot::Mutex;
@@ -40,6 +41,8 @@ struct State {
     settled: u64,
     failure: Option<Failure>,
     is_asked_aside: bool,
+    given: u64,
+    not_given: u64,
 }
 
 #[derive(Default)]
@@ -160,6 +163,7 @@ impl TokenKeeper {
         state.settled += 1;
         match given {
             Ok(token) => {
+                state.given += 1;
                 state.kept = self.kept(&token, now);
                 if state.failure.take().is_some() {
                     notice(&self.client_id, "there is a token again");
@@ -171,6 +175,7 @@ impl TokenKeeper {
                 if state.failure.is_none() {
                     notice(&self.client_id, &why.to_string());
                 }
+                state.not_given += 1;
                 state.failure = Some(Failure { at: now, why: why.clone() });
                 match &state.kept {
                     Kept::Good { token, .. } => Ok(token.clone()),
@@ -198,6 +203,18 @@ impl TokenKeeper {
         {
             state.kept = Kept::Refused(token.clone());
         }
+    }
+
+    /// What there is to report of them.
+    pub(super) fn facts(&self) -> TokenFacts {
+        let state = self.state.lock();
+        let mut facts = TokenFacts::default();
+        (facts.refreshes, facts.refreshes_failed) = (state.given, state.not_given);
+        facts.ends = match &state.kept {
+            Kept::Good { token, .. } => token.end(),
+            Kept::Nothing | Kept::Refused(_) => None,
+        };
+        facts
     }
 
     /// The token that is kept is shown no more: the next connection asks.
