@@ -9,8 +9,9 @@ use rustls::SignatureScheme;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::sign::SigningKey;
+use scripted_http::{is_whole, read_request};
 use serde_json::json;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -105,7 +106,10 @@ impl Shared {
             let serving = Arc::clone(self);
             // Its end is the client's: what is slow or huge goes on until then.
             std::thread::spawn(move || {
-                let Some(request) = read_request(&mut stream) else { return };
+                let request = read_request(&mut stream);
+                if !is_whole(&request) {
+                    return;
+                }
                 serving.requests.lock().expect("no thread panicked").push(request.clone());
                 let _ = serving.answer(&mut stream, &request);
             });
@@ -190,25 +194,5 @@ fn flood(stream: &mut TcpStream) -> std::io::Result<()> {
     stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
     loop {
         stream.write_all(&[b' '; 65536])?;
-    }
-}
-
-/// Head and body; `None` if the client is gone.
-fn read_request(stream: &mut TcpStream) -> Option<String> {
-    let mut bytes = Vec::new();
-    loop {
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let mut fields = head.lines().filter_map(|line| line.split_once(": "));
-            let length = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-            if body.len() >= length.and_then(|(_, length)| length.parse().ok()).unwrap_or(0) {
-                return Some(text);
-            }
-        }
-        let mut part = [0; 4096];
-        match stream.read(&mut part) {
-            Ok(read) if read > 0 => bytes.extend_from_slice(&part[..read]),
-            Ok(_) | Err(_) => return None,
-        }
     }
 }

@@ -130,7 +130,9 @@ fn steps(args: &FullArgs) -> Vec<Step> {
         .with("KP_FULL", 1),
         Step::new("chaos", &chaos),
         Step::new("kp perf's report in a browser", "xtask report"),
+        Step::new("fuzzing, a minute of each", "xtask fuzz --seconds 60"),
     ];
+    steps.extend(turns());
     steps.extend(features());
     steps.extend(targets());
     steps.push(Step::new("public API", "xtask api --check"));
@@ -138,6 +140,19 @@ fn steps(args: &FullArgs) -> Vec<Step> {
     steps.push(Step::new("oldest versions", "xtask minimal"));
     steps.push(Step::new("publishing", "publish --quiet --workspace --dry-run --allow-dirty"));
     steps
+}
+
+/// What takes turns in `.ci/run`.
+fn turns() -> [Step; 4] {
+    [
+        Step::new("bench: compare", "xtask bench compare --smoke"),
+        Step::new(
+            "bench: protocol",
+            "bench --quiet --locked --manifest-path benches/protocol/Cargo.toml --target-dir target/bench -- --test",
+        ),
+        Step::new("allocations", "test --quiet --release --locked --package kp-benches --test allocations"),
+        Step::new("features, each alone", "xtask features"),
+    ]
 }
 
 /// Every set of features: what CI compiles by chance is compiled here on purpose. The three codecs of the default go together,
@@ -212,6 +227,25 @@ mod tests {
             "the chaos lasts as long as asked"
         );
         assert!(steps.iter().any(|step| step.variables == [("KP_SEEDS", "5".to_owned())]));
+    }
+
+    #[test]
+    fn what_takes_turns_in_ci_is_a_step_here() {
+        let ci = std::fs::read_to_string(workspace::root().join(".ci/run")).unwrap();
+        let args = FullArgs { seeds: 5, chaos_seconds: 7, only: None, list: false };
+        let steps = steps(&args);
+        let in_turn = ci.lines().filter_map(|line| line.strip_prefix("in_turn ")?.split('\'').nth(1));
+        let in_turn: Vec<_> = in_turn.collect();
+        assert!(in_turn.len() >= 3, "{in_turn:?}");
+        for name in in_turn {
+            assert!(steps.iter().any(|step| step.name == name), "{name} runs whole nowhere");
+        }
+        // A part of these each time.
+        for task in ["fuzz", "features", "plants"] {
+            assert!(ci.contains(&format!("cargo xtask {task} $(pick ")), "{task}");
+            let whole = |step: &Step| step.arguments.starts_with(&["xtask".into(), task.into()]);
+            assert!(steps.iter().any(whole), "{task}");
+        }
     }
 
     #[test]

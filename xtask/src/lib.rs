@@ -16,8 +16,10 @@ mod codemap;
 mod consumers;
 pub mod deny;
 pub mod error;
+pub mod features;
 mod figures;
 pub mod full;
+pub mod fuzz;
 pub mod generate;
 pub mod golden;
 mod installed;
@@ -30,6 +32,7 @@ pub mod report;
 pub mod shape;
 pub mod test;
 pub mod tidy;
+pub mod turns;
 pub mod workspace;
 
 pub use error::XtaskError;

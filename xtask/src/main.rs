@@ -10,7 +10,9 @@ use xtask::api::ApiArgs;
 use xtask::bench::BenchCommand;
 use xtask::chaos::ChaosArgs;
 use xtask::deny::DenyArgs;
+use xtask::features::FeaturesArgs;
 use xtask::full::FullArgs;
+use xtask::fuzz::FuzzArgs;
 use xtask::golden::Golden;
 use xtask::kafka::commands::KafkaCommand;
 use xtask::plants::PlantsArgs;
@@ -39,6 +41,10 @@ enum Task {
     Chaos(ChaosArgs),
     /// Run everything that is too long for CI: seeds, planted bugs, brokers and codecs, chaos, features, targets.
     Full(FullArgs),
+    /// Compile the facade with each of its features alone, with none, with all.
+    Features(FeaturesArgs),
+    /// Run the fuzz targets for a while (needs a nightly toolchain; installs cargo-fuzz if it is not there).
+    Fuzz(FuzzArgs),
     /// kp beside other producers, on this machine.
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -73,6 +79,8 @@ fn run(task: Task) -> Result<(), XtaskError> {
         Task::Test(args) => xtask::test::run(&args),
         Task::Plants(args) => xtask::plants::run(&args),
         Task::Chaos(args) => xtask::chaos::run(&args),
+        Task::Features(args) => xtask::features::run(&args),
+        Task::Fuzz(args) => xtask::fuzz::run(&args),
         Task::Full(args) => xtask::full::run(&args),
         Task::Bench(command) => command.run(),
         Task::Report(args) => xtask::report::run(&args),

@@ -14,6 +14,7 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::error::XtaskError;
+use crate::turns::Turns;
 use judge::{Judge, Verdict};
 use plant::Plant;
 use tree::Tree;
@@ -22,14 +23,10 @@ use tree::Tree;
 #[derive(Debug, Args)]
 pub struct PlantsArgs {
     /// Only these, by the names that `--list` shows.
-    #[arg(long, value_name = "NAME", value_delimiter = ',', num_args = 1..)]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', num_args = 1.., conflicts_with = "pick")]
     only: Vec<String>,
-    /// As many as this, chosen by the hash of a commit, so that each commit tries others.
-    #[arg(long, value_name = "N", conflicts_with = "only")]
-    pick: Option<usize>,
-    /// The commit that `--pick` goes by.
-    #[arg(long, value_name = "COMMIT", default_value = "HEAD", requires = "pick")]
-    by: String,
+    #[command(flatten)]
+    turns: Turns,
     /// Seeds that the simulation may take to notice one.
     #[arg(long, default_value_t = 20_000)]
     seeds: u64,
@@ -105,38 +102,15 @@ fn select<'a>(all: &'a [Plant], args: &PlantsArgs) -> Result<Vec<&'a Plant>, Xta
             "no plant is called {unknown:?}; see `cargo xtask plants --list`"
         )));
     }
-    Ok(match args.pick {
-        Some(count) => {
-            let number = tree::commit_number(&args.by)?;
-            choose(all.len(), count, number).into_iter().map(|place| &all[place]).collect()
-        }
-        None if args.only.is_empty() => all.iter().collect(),
-        None => all.iter().filter(|plant| args.only.contains(&plant.name)).collect(),
-    })
-}
-
-/// `count` different places out of `all`, spread evenly from where `number` says.
-fn choose(all: usize, count: usize, number: u64) -> Vec<usize> {
-    let count = count.min(all);
-    let first = number % all.max(1) as u64;
-    (0..count).map(|step| (first as usize + step * all / count) % all).collect()
+    if args.only.is_empty() {
+        return args.turns.of(all, |plant| &plant.name);
+    }
+    Ok(all.iter().filter(|plant| args.only.contains(&plant.name)).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_chosen_ones_are_different_and_follow_the_commit() {
-        for number in 0..50 {
-            let mut chosen = choose(23, 5, number);
-            chosen.sort_unstable();
-            chosen.dedup();
-            assert_eq!(chosen.len(), 5);
-        }
-        assert_ne!(choose(23, 5, 1), choose(23, 5, 2));
-        assert_eq!(choose(3, 5, 7).len(), 3);
-    }
 
     #[test]
     fn there_are_at_least_twenty_plants_and_each_names_its_bug() {

@@ -1,6 +1,7 @@
 //! Where things are: the root of the workspace and its target directory.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// The root of the workspace: the parent of this package.
 pub fn root() -> PathBuf {
@@ -19,4 +20,11 @@ pub fn target_dir() -> PathBuf {
 /// `path` as it reads from the root, for messages.
 pub fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+/// `git` at the root, whoever owns the files there.
+pub(crate) fn git() -> Command {
+    let mut git = Command::new("git");
+    git.args(["-c", "safe.directory=*"]).current_dir(root()).stdin(Stdio::null());
+    git
 }

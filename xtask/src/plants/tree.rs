@@ -3,31 +3,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::plant::Plant;
 use crate::error::{Doing, XtaskError};
 use crate::packages::output_of;
-use crate::workspace;
+use crate::workspace::{self, git};
 
 /// The copy.
 #[derive(Debug)]
 pub(super) struct Tree {
     root: PathBuf,
-}
-
-fn git() -> Command {
-    let mut git = Command::new("git");
-    git.args(["-c", "safe.directory=*"]).stdin(Stdio::null());
-    git
-}
-
-/// A number that each commit has another of.
-pub(super) fn commit_number(commit: &str) -> Result<u64, XtaskError> {
-    let output = output_of(git().args(["rev-parse", "--verify", commit]).current_dir(workspace::root()))?;
-    let hash = String::from_utf8_lossy(&output);
-    let first = hash.get(..12).and_then(|digits| u64::from_str_radix(digits, 16).ok());
-    first.ok_or_else(|| XtaskError::Answer { request: "git rev-parse".into(), answer: hash.trim().into() })
 }
 
 /// `git apply` of a plant to the files under `folder`.
@@ -49,7 +35,7 @@ impl Tree {
         let tree = Self { root: workspace::target_dir().join("plants/tree") };
         let mut list = git();
         list.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-        let listed = output_of(list.current_dir(workspace::root()))?;
+        let listed = output_of(&mut list)?;
         let listed = String::from_utf8_lossy(&listed).into_owned();
         let files: Vec<&str> = listed.split('\0').filter(|file| !file.is_empty()).collect();
         for file in &files {

@@ -32,16 +32,17 @@ const BELOW: &[(&str, &[&str])] = &[
     ),
     ("kp-sim", &["kp-msk-iam", "kp-sender", "kp-network"]),
     ("kp-cli", &["kp-producer", "kp-sim"]),
-    (HEAP, &[]),
+    ("counting-allocator", &[]),
+    ("scripted-http", &[]),
     // Not published. The tests may reach everything; benches need a broker that costs little, tools what a user may.
-    ("kp-tests", &["kp-cli", "xtask"]),
+    ("kp-tests", &["kp-cli", "scripted-http", "xtask"]),
     ("kp-benches", &["kp-producer", "kp-sim"]),
     ("kp-examples", &["kp-producer", "kp-sim"]),
     ("xtask", &["kp-producer"]),
 ];
 
-/// The heap that counts: for the tests of every crate, and for nothing else of it.
-const HEAP: &str = "counting-allocator";
+/// The heap that counts and the server that does what it is told: for the tests of every crate, and for nothing else of it.
+const FOR_TESTS: [&str; 2] = ["counting-allocator", "scripted-http"];
 
 /// The features of each crate that has any. A new one is added here on purpose, with its entry in the docs.
 const FEATURES: &[(&str, &[&str])] = &[
@@ -150,7 +151,7 @@ pub(super) fn check_imports(packages: &[Package]) -> Vec<Finding> {
                 continue;
             }
             let is_for_tests = dependency.kind.as_deref() == Some("dev");
-            let is_allowed = allowed.contains(name) || (name == HEAP && is_for_tests);
+            let is_allowed = allowed.contains(name) || (FOR_TESTS.contains(&name) && is_for_tests);
             if !is_allowed {
                 let remedy = "arrows point down only: move what is needed to a room below both";
                 find(name, &format!("imports {name}, which is not below it"), remedy);

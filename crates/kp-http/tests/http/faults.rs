@@ -1,7 +1,7 @@
 //! What an endpoint may do to a client, and what comes of it.
 
-use crate::server::{Server, stay_silent, trickle};
 use kp_http::{HttpClient, HttpError, HttpRequest, HttpUrl, Proxies};
+use scripted_http::{Server, stay_silent, trickle};
 use std::io::Write;
 use std::net::{Shutdown, TcpListener};
 use std::time::Duration;
@@ -26,9 +26,9 @@ fn failure(client: &HttpClient, request: &HttpRequest) -> HttpError {
 #[test]
 fn a_redirect_is_not_followed_and_the_error_names_the_host_alone() {
     for status in [301, 302, 303, 307, 308] {
-        let server = Server::answering(format!(
+        let server = Server::answering([format!(
             "HTTP/1.1 {status} Moved\r\nLocation: http://alice:hunter2@evil.example/take?it=hunter2\r\nContent-Length: 0\r\n\r\n"
-        ));
+        )]);
         let error = failure(&HttpClient::new(), &post(&server));
         assert!(
             matches!(&error, HttpError::Redirected { to: Some(to), .. } if to == "evil.example"),
@@ -42,7 +42,8 @@ fn a_redirect_is_not_followed_and_the_error_names_the_host_alone() {
 #[test]
 fn a_redirect_to_a_file_to_the_same_host_or_to_nowhere_is_not_followed() {
     for location in ["Location: file:///etc/passwd\r\n", "Location: /other\r\n", "Location: :::\r\n", ""] {
-        let server = Server::answering(format!("HTTP/1.1 302 Found\r\n{location}Content-Length: 0\r\n\r\n"));
+        let server =
+            Server::answering([format!("HTTP/1.1 302 Found\r\n{location}Content-Length: 0\r\n\r\n")]);
         let error = failure(&HttpClient::new(), &post(&server));
         assert!(matches!(error, HttpError::Redirected { to: None, .. }), "{location}: {error:?}");
     }
@@ -156,7 +157,7 @@ fn what_is_no_http_is_an_error_and_its_text_is_harmless() {
         format!("{head}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n"),
         format!("{head}\x1b[31mbad\x07: x\r\n\r\n"),
     ] {
-        let server = Server::answering(bytes.clone());
+        let server = Server::answering([bytes.clone()]);
         let error = failure(&HttpClient::new().deadline(Duration::from_secs(5)), &post(&server));
         assert!(!matches!(error, HttpError::TimedOut { .. }), "{bytes:?}: {error:?}");
         assert!(error.to_string().chars().all(|c| !c.is_control()), "{error:?}");
@@ -174,7 +175,8 @@ fn a_header_that_would_break_the_request_is_refused() {
 // H50
 #[test]
 fn a_proxy_that_refuses_is_named_as_such_and_gets_no_credentials_of_ours() {
-    let server = Server::answering("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
+    let server =
+        Server::answering(["HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"]);
     let proxies = Proxies::through(&server.url("").replace("http://", "http://u:p@"), "").expect("a proxy");
     let config = crate::tls::trusting(&[]);
     let client = HttpClient::new().tls(config).proxies(proxies);

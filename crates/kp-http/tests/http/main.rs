@@ -1,6 +1,5 @@
 //! Exchanges with a server that keeps to no rule, over sockets of this machine.
 
 mod faults;
-mod server;
 mod tls;
 mod ways;

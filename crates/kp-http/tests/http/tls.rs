@@ -1,10 +1,10 @@
 //! https, with certificates that are made here.
 
-use crate::server::{Server, read_request, stay_silent, trickle};
 use kp_http::{HttpClient, HttpError, HttpRequest, HttpUrl, Proxies};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection, Stream};
+use scripted_http::{Server, read_request, stay_silent, trickle};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ fn answer_over_tls(config: &Arc<ServerConfig>, socket: &mut TcpStream) -> String
 
 fn https_server(name: &str) -> (Server, CertificateDer<'static>) {
     let (config, certificate) = certified(name);
-    (Server::bare(1, move |socket| answer_over_tls(&config, socket)), certificate)
+    (Server::bare(1, move |_, socket| answer_over_tls(&config, socket)), certificate)
 }
 
 fn to(server: &Server, host: &str) -> HttpRequest {
@@ -82,7 +82,7 @@ fn a_certificate_of_another_authority_or_of_another_name_is_refused_before_anyth
 #[test]
 fn the_deadline_is_that_of_the_handshake_too() {
     for is_silent in [true, false] {
-        let server = Server::bare(1, move |socket| {
+        let server = Server::bare(1, move |_, socket| {
             if is_silent {
                 stay_silent(socket);
             } else {
@@ -96,13 +96,13 @@ fn the_deadline_is_that_of_the_handshake_too() {
         let client = HttpClient::new().tls(trusting(&[])).deadline(Duration::from_millis(300));
         let error = client.send(&to(&server, "localhost")).expect_err("no handshake");
         assert!(matches!(error, HttpError::TimedOut { .. }), "{error:?}");
-        server.requests();
+        drop(server.requests());
     }
 }
 
 #[test]
 fn a_server_that_does_not_speak_tls_is_an_error_at_once() {
-    let server = Server::bare(1, |socket| {
+    let server = Server::bare(1, |_, socket| {
         socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").expect("written");
         stay_silent(socket);
         String::new()
@@ -114,7 +114,7 @@ fn a_server_that_does_not_speak_tls_is_an_error_at_once() {
 #[test]
 fn https_goes_through_a_proxy_that_sees_no_more_than_the_name() {
     let (config, certificate) = certified("issuer.example");
-    let proxy = Server::bare(1, move |socket| {
+    let proxy = Server::bare(1, move |_, socket| {
         let asked = read_request(socket);
         socket.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").expect("written");
         asked + &answer_over_tls(&config, socket)

@@ -1,7 +1,7 @@
 //! What is sent, and the answers that are good.
 
-use crate::server::Server;
 use kp_http::{HttpClient, HttpRequest, HttpUrl, MAX_BODY};
+use scripted_http::Server;
 use std::io::Write;
 
 fn url(text: &str) -> HttpUrl {
@@ -12,7 +12,7 @@ const EMPTY: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 
 #[test]
 fn a_post_arrives_with_its_headers_and_its_body() {
-    let server = Server::answering("HTTP/1.1 200 OK\r\nX-Ttl: 7\r\nContent-Length: 2\r\n\r\n{}");
+    let server = Server::answering(["HTTP/1.1 200 OK\r\nX-Ttl: 7\r\nContent-Length: 2\r\n\r\n{}"]);
     let request = HttpRequest::post(url(&server.url("/token?tenant=a")))
         .header("Authorization", "Basic a3A6c2VjcmV0")
         .header("Content-Type", "application/x-www-form-urlencoded")
@@ -55,7 +55,7 @@ fn get_and_put_arrive_with_their_methods() {
 #[test]
 fn a_refusal_is_an_answer_with_its_body() {
     let server =
-        Server::answering("HTTP/1.1 401 Unauthorized\r\nContent-Length: 15\r\n\r\n{\"error\":\"bad\"}");
+        Server::answering(["HTTP/1.1 401 Unauthorized\r\nContent-Length: 15\r\n\r\n{\"error\":\"bad\"}"]);
     let answer = HttpClient::new().send(&HttpRequest::post(url(&server.url("/")))).expect("an answer");
     assert_eq!((answer.status(), answer.into_body()), (401, br#"{"error":"bad"}"#.to_vec()));
 }
@@ -64,7 +64,7 @@ fn a_refusal_is_an_answer_with_its_body() {
 fn an_answer_in_chunks_and_one_that_ends_with_the_connection_are_whole() {
     let chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
     for bytes in [chunks, "HTTP/1.1 200 OK\r\n\r\nabcde", "HTTP/1.0 200 OK\r\n\r\nabcde"] {
-        let server = Server::answering(bytes);
+        let server = Server::answering([bytes]);
         let answer = HttpClient::new().send(&HttpRequest::get(url(&server.url("/")))).expect(bytes);
         assert_eq!(answer.body(), b"abcde", "{bytes}");
     }
@@ -75,7 +75,7 @@ fn an_answer_in_chunks_and_one_that_ends_with_the_connection_are_whole() {
 fn a_body_of_a_mebibyte_is_taken_whole() {
     let length = usize::try_from(MAX_BODY).expect("it fits");
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
-    let server = Server::answering([head.into_bytes(), vec![b'a'; length]].concat());
+    let server = Server::answering([[head.into_bytes(), vec![b'a'; length]].concat()]);
     let answer = HttpClient::new().send(&HttpRequest::get(url(&server.url("/")))).expect("an answer");
     assert_eq!(answer.body().len(), length);
 }
@@ -100,7 +100,8 @@ fn https_without_tls_is_an_error_that_names_the_features() {
 
 #[test]
 fn neither_headers_nor_bodies_are_printed() {
-    let server = Server::answering("HTTP/1.1 200 OK\r\nX-Token: hunter2\r\nContent-Length: 7\r\n\r\nhunter2");
+    let server =
+        Server::answering(["HTTP/1.1 200 OK\r\nX-Token: hunter2\r\nContent-Length: 7\r\n\r\nhunter2"]);
     let request = HttpRequest::post(url(&server.url("/?q=hunter2"))).header("Authorization", "hunter2");
     let request = request.body("hunter2");
     let answer = HttpClient::new().send(&request).expect("an answer");

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use kp_http::HttpClient;
 
-use super::server::{Server, answer, ok};
-use super::{KEY, chain, found};
+use scripted_http::{Server, answer};
+
+use super::{KEY, chain, found, ok};
 
 /// What is said of this answer of the endpoint of a container.
 fn of_container(text: &str) -> String {
@@ -56,7 +57,7 @@ fn an_answer_that_is_too_large_is_not_kept() {
 
 #[test]
 fn an_answer_that_comes_byte_by_byte_ends_with_the_deadline() {
-    let server = Server::trickling();
+    let server = Server::trickling("HTTP/1.1 200 OK\r\nX: ");
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), "eyJ.identity.x").expect("a file");
     let (path, endpoint) = (file.path().display().to_string(), server.url(""));

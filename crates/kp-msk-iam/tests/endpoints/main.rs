@@ -3,11 +3,11 @@
 mod faults;
 mod order;
 mod roles;
-mod server;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kp_msk_iam::{AwsChain, AwsEnvironment};
+use scripted_http::answer;
 
 const KEY: &str = r#"{"Code":"Success","AccessKeyId":"ASIAKEY","SecretAccessKey":"of/the+role","Token":"TOKEN==","Expiration":"2026-11-30T08:18:43Z"}"#;
 
@@ -29,4 +29,9 @@ fn found(chain: &AwsChain) -> Result<String, String> {
     let token = key.token().and_then(|token| token.expose_text()).unwrap_or("~").to_owned();
     let secret = key.secret_access_key().expose_text().unwrap_or_default().to_owned();
     Ok(format!("{} {secret} {token}", key.access_key_id()))
+}
+
+/// An answer with a body.
+fn ok(body: &str) -> String {
+    answer("200 OK", body)
 }

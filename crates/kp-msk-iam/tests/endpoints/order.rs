@@ -3,8 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use super::server::{Server, answer, header, ok};
-use super::{KEY, chain, found, now};
+use scripted_http::{Server, answer, header};
+
+use super::{KEY, chain, found, now, ok};
 
 const FOUND: &str = "ASIAKEY of/the+role TOKEN==";
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
@@ -54,7 +55,8 @@ fn a_container_is_shown_the_token_of_its_file() {
 // C18
 #[test]
 fn the_endpoint_of_a_container_counts_before_that_of_the_instance_and_a_broken_one_ends_the_search() {
-    let (container, instance) = (Server::answering([answer("500 Broken", "")]), Server::answering([]));
+    let (container, instance) =
+        (Server::answering([answer("500 Broken", "")]), Server::answering::<String>([]));
     let (one, other) = (container.url("/key"), instance.url(""));
     let chain = chain(&[
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &one),

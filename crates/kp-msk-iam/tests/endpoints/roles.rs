@@ -5,8 +5,9 @@ use std::fs;
 use kp_msk_iam::RoleToAssume;
 use kp_sasl::AwsCredentials;
 
-use super::server::{Server, answer, ok};
-use super::{chain, found, now};
+use scripted_http::{Server, answer};
+
+use super::{chain, found, now, ok};
 
 const ANSWER: &str =
     "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>

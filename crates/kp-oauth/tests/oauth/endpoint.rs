@@ -8,10 +8,8 @@ use kp_oauth::{OidcError, OidcTokens, Time};
 use kp_sasl::Token;
 use kp_time::{Clock, ManualClock};
 use rustls::crypto::CryptoProvider;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use scripted_http::{Server, is_whole};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Where the clocks of these tests stand: 2026-11-30T00:00:00Z.
@@ -20,47 +18,20 @@ pub(crate) const SECRET: &str = "planted-hunter2/+ =";
 
 pub(crate) struct Endpoint {
     pub(crate) url: String,
-    thread: JoinHandle<Vec<String>>,
+    server: Server,
 }
 
 impl Endpoint {
     pub(crate) fn giving(answers: Vec<String>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let url = format!("http://{}/token", listener.local_addr().expect("an address"));
-        let run = move || {
-            let mut asked = Vec::new();
-            for answer in answers {
-                let (mut stream, _) = listener.accept().expect("a connection");
-                asked.push(read_request(&mut stream));
-                // A client that has read enough closes before all is written.
-                drop(stream.write_all(answer.as_bytes()));
-            }
-            asked
-        };
-        Self { url, thread: std::thread::Builder::new().spawn(run).expect("a thread") }
+        let server = Server::answering(answers);
+        Self { url: server.url("/token"), server }
     }
 
+    /// The requests that came, each of them whole.
     pub(crate) fn asked(self) -> Vec<String> {
-        self.thread.join().expect("the endpoint did not panic")
-    }
-}
-
-fn read_request(stream: &mut TcpStream) -> String {
-    let mut bytes = Vec::new();
-    loop {
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().filter_map(|line| line.split_once(": "));
-            let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-            let length = length.map(|(_, value)| value.parse::<usize>().expect("a length")).next();
-            if body.len() >= length.unwrap_or(0) {
-                return text;
-            }
-        }
-        let mut part = [0; 4096];
-        let read = stream.read(&mut part).expect("a request");
-        assert!(read > 0, "half a request: {text}");
-        bytes.extend_from_slice(&part[..read]);
+        let requests = self.server.requests();
+        assert!(requests.iter().all(|request| is_whole(request)), "half a request: {requests:?}");
+        requests
     }
 }
 

@@ -3,8 +3,7 @@
 use super::*;
 use crate::config::{AwsCredentialsProvider, Provided, ProviderError};
 use kp_sasl::{SaslMechanism, SaslStep};
-use std::io::{Read, Write};
-use std::net::TcpListener;
+use scripted_http::{Server, answer};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const BROKER: &str = "b-1.example.kafka.us-east-1.amazonaws.com";
@@ -98,10 +97,13 @@ fn a_profile_that_was_named_is_the_only_source() {
 
 #[test]
 fn a_role_is_taken_on_and_its_key_signs_and_is_kept() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-    let answered = std::thread::Builder::new().spawn(move || answer_once(&listener)).expect("a thread");
-    let (login, source) = (with(&[("AWS_ENDPOINT_URL_STS", &endpoint)]), Hourly::default());
+    // One role, for an hour.
+    let server = Server::answering([answer(
+        "200 OK",
+        "<Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+         <SessionToken>ROLE/TOKEN</SessionToken><Expiration>2026-11-30T01:53:20Z</Expiration></Credentials>",
+    )]);
+    let (login, source) = (with(&[("AWS_ENDPOINT_URL_STS", &server.url(""))]), Hourly::default());
     let role = AwsRole::new("arn:aws:iam::123456789012:role/kp").external_id("e").sts_region("eu-west-1");
     let iam = MskIam::new().credentials(source.clone()).role(role);
     for seconds in [0, MINUTE] {
@@ -109,25 +111,9 @@ fn a_role_is_taken_on_and_its_key_signs_and_is_kept() {
         assert!(signed.contains("\"ASIAROLE/") && signed.contains("\"ROLE/TOKEN\""), "{signed}");
         assert!(signed.contains("/us-east-1/kafka-cluster/"), "the region of the broker: {signed}");
     }
-    let asked = answered.join().expect("it does not panic");
+    let asked = server.requests().remove(0);
     assert!(asked.starts_with("GET /?Action=AssumeRole&ExternalId=e&RoleArn=arn"), "{asked}");
     assert!(asked.contains("Credential=AKID0%2F20261130%2Feu-west-1%2Fsts%2F"), "{asked}");
-}
-
-/// Grants one role for an hour; the request.
-fn answer_once(listener: &TcpListener) -> String {
-    let mut stream = listener.accept().expect("a connection").0;
-    let mut request = Vec::new();
-    while !request.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).expect("a whole head");
-        request.extend(byte);
-    }
-    let body = "<Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
-         <SessionToken>ROLE/TOKEN</SessionToken><Expiration>2026-11-30T01:53:20Z</Expiration></Credentials>";
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).expect("it is read");
-    String::from_utf8(request).expect("text")
 }
 
 /// With a cryptography of its own, this build can ask for roles.
