@@ -182,9 +182,9 @@ impl KnownCluster {
         address: Arc<str>,
         (reason, reached): (&DisconnectReason, Reached),
     ) {
-        let is_conclusive = reason.verdict().is_some() || !self.security.outlives(broker, reached);
+        let stands = reason.verdict().is_none() && self.security.outlives(broker, reached);
         // One that left the list is closed for that, and has not failed.
-        if self.snapshot().broker(broker).is_some() && is_conclusive {
+        if self.snapshot().broker(broker).is_some() && !stands {
             self.brokers.failed(broker, Arc::clone(&address), Arc::from(reason.to_string()));
         }
         self.brokers.is_gone(broker);
@@ -195,10 +195,11 @@ impl KnownCluster {
         if self.snapshot().is_bootstrap() || !self.exchange.is_idle() {
             self.report_failure(cx);
         }
-        if is_conclusive
-            && let Some(refusal) = self.security.ended(broker, &address, reason)
-            && !self.brokers.any_connected()
-        {
+        let refusal = match stands {
+            true => self.security.stands(broker, reached),
+            false => self.security.ended(broker, &address, reason),
+        };
+        if let Some(refusal) = refusal.filter(|_| !self.brokers.any_connected()) {
             put_refusal(cx, refusal);
         }
     }

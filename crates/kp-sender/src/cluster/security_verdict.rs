@@ -39,11 +39,23 @@ impl SecurityVerdict {
         Some(refusal)
     }
 
-    /// Whether a broker's refusal outlives an attempt that came only so far: one address of a name does not answer for the
-    /// broker that has answered at another one.
+    /// Whether a broker's refusal outlives an attempt that ended otherwise, and came only so far. One address of a name does
+    /// not answer for the broker that has answered at another one. A broker that closes or falls silent before it has
+    /// judged the credentials again, or for which the client itself was too slow, does not take back what it said.
     pub(super) fn outlives(&self, broker: BrokerId, reached: Reached) -> bool {
-        matches!(reached, Reached::Address { untried: 1.. })
+        matches!(reached, Reached::Address { untried: 1.. } | Reached::Answer)
             && self.refusals.iter().any(|(refused, _)| *refused == broker)
+    }
+
+    /// An attempt has ended, and the broker's earlier refusal outlives it. Answers with that, if the attempt was all that is
+    /// made for the calls that wait; after one dead address the next one is tried.
+    pub(super) fn stands(&mut self, broker: BrokerId, reached: Reached) -> Option<Refusal> {
+        if reached != Reached::Answer {
+            return None;
+        }
+        let (_, refusal) = self.refusals.iter().find(|(refused, _)| *refused == broker)?;
+        self.is_awaited = false;
+        Some(refusal.clone())
     }
 
     /// A broker has let the client in.

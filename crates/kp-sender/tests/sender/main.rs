@@ -16,3 +16,4 @@ mod old_brokers;
 mod outcome_order;
 mod random;
 mod reasons;
+mod refusals;

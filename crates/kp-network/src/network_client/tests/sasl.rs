@@ -9,6 +9,7 @@ use kp_protocol::{KafkaString, Message, OldKafka, encode_response};
 use kp_sasl::{SaslFailure, SaslMechanism, SaslStep, Work, Worked};
 
 mod failures;
+mod hostile;
 mod order;
 mod refused;
 mod reloaded;
