@@ -33,7 +33,7 @@ use crate::{
         outcomes::Outcomes,
         summary::{Summary, megabytes, per_second, thousands},
     },
-    reader::{self, Position, ReaderError, TopicReader},
+    reader::{self, BlockingCaller, Position, TopicReader},
 };
 
 const PARTITIONS: i32 = 6;
@@ -75,11 +75,11 @@ pub(crate) fn run(args: &DemoArgs, output: &OutputArgs, console: &Console) -> Re
     console.note(format_args!("input:  {}", workload.describe()));
 
     let producer: Producer = produce::build(config.clone(), console)?.into();
-    create(&config, &topic)?;
+    let caller = create(&config, &topic)?;
     let (verifier, summary, drawing) = send(&producer, &topic, &workload, console)?;
     let sent = verifier.sent_count();
     let begun = Instant::now();
-    let verdict = read_back(&config, &topic, verifier)?;
+    let verdict = read_back(&config, caller, &topic, verifier)?;
     let report = Report { broker, topic, sent, summary, verdict, reading: begun.elapsed(), drawing };
     report.print(output).map_err(|error| Failure::failed(format!("stdout: {error}")))?;
     Ok(u8::from(!report.is_good()))
@@ -91,23 +91,13 @@ fn new_name() -> String {
     format!("kp-demo-{}", since.as_millis())
 }
 
-/// Creates the topic, and waits until each partition has a leader.
-fn create(config: &ProducerConfig, topic: &str) -> Result<(), Failure> {
+/// Creates the topic, and waits until each partition has a leader. Answers who asked, for the questions that come later.
+fn create(config: &ProducerConfig, topic: &str) -> Result<BlockingCaller, Failure> {
     let bootstrap = reader::bootstrap(config).map_err(Failure::usage)?;
     let mut caller = reader::caller(config).map_err(Failure::usage)?;
     let connection = reader::connect(&mut caller, &bootstrap).map_err(Failure::failed)?;
     reader::create_topic(&mut caller, &connection, topic, PARTITIONS).map_err(Failure::failed)?;
-    let begun = Instant::now();
-    loop {
-        let caller = reader::caller(config).map_err(Failure::usage)?;
-        match TopicReader::open(caller, &bootstrap, topic, None, Position::Earliest) {
-            // A cluster may need a moment until every broker knows of the topic.
-            Err(ReaderError::Refused { .. }) if begun.elapsed() < TOPIC_WITHIN => {
-                std::thread::sleep(Duration::from_millis(100));
-            }
-            opened => return opened.map(drop).map_err(Failure::failed),
-        }
-    }
+    TopicReader::wait_for(caller, &bootstrap, topic, TOPIC_WITHIN).map_err(Failure::failed)
 }
 
 /// Sends every line with its key, and waits until each is settled.
@@ -144,9 +134,13 @@ fn send(
 }
 
 /// Reads the topic from its beginning to its end.
-fn read_back(config: &ProducerConfig, topic: &str, mut verifier: Verifier) -> Result<Verdict, Failure> {
+fn read_back(
+    config: &ProducerConfig,
+    caller: BlockingCaller,
+    topic: &str,
+    mut verifier: Verifier,
+) -> Result<Verdict, Failure> {
     let bootstrap = reader::bootstrap(config).map_err(Failure::usage)?;
-    let caller = reader::caller(config).map_err(Failure::usage)?;
     let mut reader =
         TopicReader::open(caller, &bootstrap, topic, None, Position::Earliest).map_err(Failure::failed)?;
     while !reader.is_at_end() {

@@ -10,6 +10,7 @@ mod partitions;
 mod produce;
 mod release;
 mod report;
+mod rights;
 mod sockets;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc", feature = "tls-graviola"))]
 mod tls;

@@ -16,9 +16,9 @@ use std::{
 use kp_protocol::{
     ApiKey, BrokerId, ErrorCode, FrameReader, Message, ReceivedHeader,
     api::{
-        ApiVersion, ApiVersionsResponse, DescribeConfigsResourceResult, DescribeConfigsResponse,
-        DescribeConfigsResult, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
-        MetadataResponseTopic, SaslHandshakeResponse,
+        ApiVersion, ApiVersionsResponse, DescribeClusterResponse, DescribeConfigsResourceResult,
+        DescribeConfigsResponse, DescribeConfigsResult, MetadataResponse, MetadataResponseBroker,
+        MetadataResponsePartition, MetadataResponseTopic, SaslHandshakeResponse,
     },
     decode_request_header, encode_response,
 };
@@ -288,6 +288,52 @@ fn what_a_cluster_tells_of_its_settings_and_rights_is_used() {
         steps(&report, "topic").contains("warning: \"orders is not there; the first send would create it"),
         "{report}"
     );
+}
+
+// A17
+#[test]
+fn what_this_client_may_do_on_the_topic_and_the_cluster_is_told_and_asked_for() {
+    let tells = |on_topic: i32, on_cluster: i32, is_known: bool| {
+        Server::of_kafka_at(move |address, header| {
+            let port = i32::from(address.port());
+            let cluster = DescribeClusterResponse {
+                cluster_authorized_operations: on_cluster,
+                ..DescribeClusterResponse::default()
+            };
+            Some(match header.api {
+                ApiKey::Metadata => answer(header, &metadata(port, on_topic, is_known)),
+                ApiKey::DescribeCluster => answer(header, &cluster),
+                ApiKey::DescribeConfigs => answer(header, &configs()),
+                _ => versions(header, &[(ApiKey::DescribeConfigs, 4), (ApiKey::DescribeCluster, 1)]),
+            })
+        })
+    };
+    let examined_at = |server: &Server| {
+        examined(&[
+            "-b",
+            &server.address.to_string(),
+            "-t",
+            "orders",
+            "-X",
+            "enable.idempotence=false",
+            "-X",
+            "acks=1",
+        ])
+    };
+    let (code, report) = examined_at(&tells(1 << 4 | 1 << 8, 1 << 5 | 1 << 8, true));
+    assert_eq!(code, 0, "{report}");
+    let expected =
+        "ok: \"this client may write to orders, describe orders, create topics; may not write idempotently";
+    assert!(steps(&report, "rights").starts_with(expected), "{report}");
+    let rights = report["steps"].as_array().unwrap().iter().find(|step| step["step"] == "rights").unwrap();
+    assert_eq!(rights["details"]["create_topics"], true);
+    assert_eq!(rights["details"]["idempotent_write"], false);
+    // What may not be created is not promised.
+    let (_, report) = examined_at(&tells(i32::MIN, 1 << 8, false));
+    assert!(steps(&report, "topic").contains("only if this client may create just it"), "{report}");
+    // A broker says nothing of the cluster to who may not describe it.
+    let (_, report) = examined_at(&tells(i32::MIN, 0, true));
+    assert_eq!(steps(&report, "rights"), "");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::failure::GSSAPI;
 use crate::kerberos::chance::Chance;
 use crate::kerberos::context::{Begun, Established};
 use crate::kerberos::credential::Credential;
+use crate::kerberos::etype;
 use crate::kerberos::moment::Moment;
 use crate::login::Proven;
 
@@ -97,6 +98,16 @@ impl SaslMechanism for Gssapi {
 
     fn principal(&self) -> Option<&str> {
         Some(&self.client)
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let Credential { client, service, ticket, key, .. } = &self.credential;
+        vec![
+            ("service", service.to_string()),
+            ("client", client.to_string()),
+            ("ticket", etype::name(ticket.enc_part.etype)),
+            ("session key", etype::name(key.enctype().to_i32())),
+        ]
     }
 
     fn is_complete(&self) -> bool {

@@ -38,19 +38,23 @@ pub struct AwsChain {
     depth: usize,
 }
 
-type Source = fn(&AwsChain, SystemTime) -> Result<Found, AwsFailure>;
+/// A place to look, and what it is called.
+type Source = (fn(&AwsChain, SystemTime) -> Result<Found, AwsFailure>, fn(&AwsChain) -> String);
 
 /// The order of AWS's own libraries.
 const SOURCES: &[Source] = &[
-    AwsChain::in_environment,
+    (AwsChain::in_environment, |_| "the environment (AWS_ACCESS_KEY_ID)".to_owned()),
     #[cfg(feature = "endpoints")]
-    AwsChain::of_web_identity,
-    AwsChain::in_files,
+    (AwsChain::of_web_identity, |_| "the web identity of AWS_WEB_IDENTITY_TOKEN_FILE".to_owned()),
+    FILES,
     #[cfg(feature = "endpoints")]
-    AwsChain::of_container,
+    (AwsChain::of_container, |_| "the endpoint of the container".to_owned()),
     #[cfg(feature = "endpoints")]
-    AwsChain::of_instance,
+    (AwsChain::of_instance, |_| "the metadata of the instance".to_owned()),
 ];
+
+const FILES: Source =
+    (AwsChain::in_files, |chain| format!("the profile {}", harmless(&chain.profile_name())));
 
 /// What a source has.
 pub(crate) enum Found {
@@ -86,11 +90,11 @@ impl AwsChain {
     /// # Errors
     /// [`AwsFailure::NothingFound`], or what is wrong with the first source that there is.
     pub fn find(&self, now: SystemTime) -> Result<AwsCredentials, AwsFailure> {
-        let sources: &[Source] = if self.profile.is_some() { &[Self::in_files] } else { SOURCES };
+        let sources: &[Source] = if self.profile.is_some() { &[FILES] } else { SOURCES };
         let mut looked_at = Vec::new();
-        for source in sources {
-            match source(self, now)? {
-                Found::Key(key) => return Ok(key),
+        for (look, place) in sources {
+            match look(self, now)? {
+                Found::Key(key) => return Ok(key.found_in(place(self))),
                 Found::Nothing(what) => looked_at.push(what),
             }
         }

@@ -24,6 +24,7 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 pub struct AwsMskIam {
     secret: Secret,
     signed: SignedConnect,
+    facts: Vec<(&'static str, String)>,
     state: State,
 }
 
@@ -46,7 +47,9 @@ impl AwsMskIam {
         now: SystemTime,
     ) -> Result<Self, SaslFailure> {
         let signed = SignedConnect::new(host, region, key, now, SignedConnect::GOOD_FOR)?;
-        Ok(Self { secret: key.secret_access_key().clone(), signed, state: State::Begin })
+        let mut facts = vec![("region", region.to_string()), ("key", key.access_key_id().to_owned())];
+        facts.extend(key.place().map(|place| ("found in", place.to_owned())));
+        Ok(Self { secret: key.secret_access_key().clone(), signed, facts, state: State::Begin })
     }
 
     fn message(&self) -> Secret {
@@ -130,6 +133,10 @@ impl SaslMechanism for AwsMskIam {
 
     fn is_complete(&self) -> bool {
         self.state == State::Complete
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        self.facts.clone()
     }
 
     fn is_secret_in(&self, text: &str) -> bool {

@@ -21,6 +21,7 @@ pub struct AwsCredentials {
     secret_access_key: Secret,
     session_token: Option<Secret>,
     expires_at: Option<SystemTime>,
+    place: Option<String>,
 }
 
 impl AwsCredentials {
@@ -32,6 +33,7 @@ impl AwsCredentials {
             secret_access_key: secret_access_key.into(),
             session_token: None,
             expires_at: None,
+            place: None,
         }
     }
 
@@ -46,6 +48,18 @@ impl AwsCredentials {
     #[must_use]
     pub fn expires_at(self, end: SystemTime) -> Self {
         Self { expires_at: Some(end), ..self }
+    }
+
+    /// Where it was found, in words and without a secret, such as `the profile default`: for who looks into a login.
+    #[must_use]
+    pub fn found_in(self, place: impl Into<String>) -> Self {
+        Self { place: Some(place.into()), ..self }
+    }
+
+    /// Where it was found, if who found it said.
+    #[must_use]
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
     }
 
     /// The name of the key, which is no secret.

@@ -78,6 +78,10 @@ impl SaslMechanism for Deferred {
         if let State::Fetched(mechanism) = &self.state { mechanism.principal() } else { None }
     }
 
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        if let State::Fetched(mechanism) = &self.state { mechanism.facts() } else { Vec::new() }
+    }
+
     fn is_secret_in(&self, text: &str) -> bool {
         matches!(&self.state, State::Fetched(mechanism) if mechanism.is_secret_in(text))
     }

@@ -43,6 +43,12 @@ pub trait SaslMechanism: fmt::Debug + Send {
         None
     }
 
+    /// What there is to tell of this login to who looks into why it works or not, as name and value: of Kerberos the service that a
+    /// ticket was asked for, of AWS the region. Never a secret. Empty before credentials were fetched, and by itself.
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// Whether `text` repeats a secret of this mechanism. Such a text of a broker is not shown.
     fn is_secret_in(&self, text: &str) -> bool {
         let _ = text;

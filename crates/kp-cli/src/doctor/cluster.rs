@@ -10,7 +10,6 @@ use super::{
     listener,
     report::{Ailment, Report},
     sockets::Sockets,
-    tls,
     way::Way,
 };
 
@@ -83,10 +82,10 @@ fn try_one(
         )
     })?;
     listener::connect(sockets, host, &addresses)?;
-    if let Some(look) = tls::look(way, host, &addresses) {
-        super::tell_tls(report, way, &look, host, port);
-    }
-    listener::speak(way, sockets, host, port, known).map(drop).map_err(|unspoken| unspoken.ailment)
+    super::introduce(report, way, sockets, host, port, &addresses)
+        .and_then(|()| listener::speak(way, sockets, host, port, known))
+        .map(drop)
+        .map_err(|unspoken| unspoken.ailment)
 }
 
 /// Whether a host is the machine itself, by name or by number.

@@ -30,7 +30,12 @@ pub(super) struct LoggedIn {
     lifetime_ms: i64,
     /// Of OAUTHBEARER.
     claims: Option<Value>,
+    /// What else the mechanism tells of itself.
+    facts: Facts,
 }
+
+/// Name and value.
+type Facts = Vec<(&'static str, String)>;
 
 impl LoggedIn {
     pub(super) fn to_text(&self) -> String {
@@ -42,11 +47,15 @@ impl LoggedIn {
             .claims
             .as_ref()
             .map_or_else(String::new, |claims| format!("; the token: {}", listed(claims)));
-        format!("{} is accepted; {session}{claims}", self.mechanism)
+        format!("{} is accepted; {session}{claims}{}", self.mechanism, written(&self.facts))
     }
 
     pub(super) fn to_json(&self) -> Value {
-        json!({ "mechanism": self.mechanism, "session_lifetime_ms": self.lifetime_ms, "token": self.claims })
+        let facts: serde_json::Map<String, Value> =
+            self.facts.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
+        json!({
+            "mechanism": self.mechanism, "session_lifetime_ms": self.lifetime_ms, "token": self.claims, "facts": facts,
+        })
     }
 }
 
@@ -75,7 +84,7 @@ enum Failed {
     /// SaslHandshake.
     Handshake(ErrorCode, Vec<String>),
     /// SaslAuthenticate.
-    Refused(ErrorCode, String),
+    Refused(ErrorCode, String, Facts),
     Endless,
 }
 
@@ -109,10 +118,10 @@ impl Failed {
                 format!("{at} takes no login ({code}): a listener without SASL"),
                 "set security.protocol=PLAINTEXT, or SSL if it is encrypted; or give the port of the listener with SASL",
             ),
-            Self::Refused(code, words) => {
+            Self::Refused(code, words, facts) => {
                 let words = if words.is_empty() { String::new() } else { format!(": {words}") };
                 Ailment::new(
-                    format!("{at} refuses the credentials of {mechanism}: {code}{words}"),
+                    format!("{at} refuses the credentials of {mechanism}: {code}{words}{}", written(&facts)),
                     remedy(mechanism),
                 )
             }
@@ -160,12 +169,15 @@ fn exchange(
         return Err(Failed::Handshake(answer.error_code, names(&answer.mechanisms)));
     }
     let version = connection.version(ApiKey::SaslAuthenticate)?;
-    let mut logged_in = LoggedIn { mechanism: mechanism.name().to_owned(), lifetime_ms: 0, claims: None };
+    let mut logged_in =
+        LoggedIn { mechanism: mechanism.name().to_owned(), lifetime_ms: 0, claims: None, facts: Vec::new() };
     let mut step = mechanism.step(None)?;
     for _ in 0..MOST_TOKENS {
         while let SaslStep::Pending(work) = step {
             step = mechanism.resume(work.run())?;
         }
+        // Some are known only when the credentials were fetched.
+        logged_in.facts = mechanism.facts();
         let SaslStep::Send(token) = step else { return Ok(logged_in) };
         if logged_in.mechanism == "OAUTHBEARER" && logged_in.claims.is_none() {
             logged_in.claims = claims(&token);
@@ -178,7 +190,7 @@ fn exchange(
             let words = answer.error_message.unwrap_or_default();
             let words =
                 if mechanism.is_secret_in(words.as_str()) { String::new() } else { cut(words.as_str()) };
-            return Err(Failed::Refused(answer.error_code, words));
+            return Err(Failed::Refused(answer.error_code, words, logged_in.facts));
         }
         logged_in.lifetime_ms = answer.session_lifetime_ms;
         if mechanism.is_complete() {
@@ -187,6 +199,12 @@ fn exchange(
         step = mechanism.step(Some(&answer.auth_bytes))?;
     }
     Err(Failed::Endless)
+}
+
+/// As `; region us-east-1, key AKID`; empty without any.
+fn written(facts: &Facts) -> String {
+    let told: Vec<String> = facts.iter().map(|(name, value)| format!("{name} {}", cut(value))).collect();
+    if told.is_empty() { String::new() } else { format!("; {}", told.join(", ")) }
 }
 
 fn names(mechanisms: &[KafkaString]) -> Vec<String> {

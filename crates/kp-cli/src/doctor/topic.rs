@@ -16,6 +16,7 @@ use super::{
     listener::{Spoken, written},
     partitions::{Partitions, STEP},
     report::{Ailment, Report},
+    rights::Rights,
     way::Way,
 };
 use crate::reader::ReaderError;
@@ -26,9 +27,6 @@ const ASKS_WITHOUT_CREATING: i16 = 4;
 /// Kinds of resources in DescribeConfigs.
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
-
-/// The bit of "write" among the operations that are allowed (KIP-430).
-const WRITE: i32 = 1 << 4;
 
 /// A broker to ask, and its number.
 pub(super) struct Asked<'a> {
@@ -52,13 +50,17 @@ pub(super) fn examine(
     match describe(spoken, name) {
         Err(error) => report.failed(STEP, Ailment::new(error.to_string(), "look into the broker's log")),
         Ok(Some(topic)) if topic.error_code.is_ok() || !topic.partitions.is_empty() => {
-            may_write(report, &topic, name);
+            Rights::ask(spoken, Some(topic.topic_authorized_operations)).tell(report, name);
             let configs = configs(asked, TOPIC, name, &["min.insync.replicas", "max.message.bytes"]);
             let least = configs.get("min.insync.replicas").and_then(|text| text.parse().ok());
             Partitions::of(&topic, works, least).tell(report, name, settings.acks == Acks::All);
             sizes(report, name, settings, &configs);
         }
-        Ok(topic) => absent(report, asked, name, topic.map(|topic| topic.error_code)),
+        Ok(topic) => {
+            let rights = Rights::ask(spoken, None);
+            rights.tell(report, name);
+            absent(report, asked, name, topic.map(|topic| topic.error_code), rights);
+        }
     }
 }
 
@@ -82,7 +84,7 @@ fn describe(spoken: &mut Spoken, name: &str) -> Result<Option<MetadataResponseTo
     Ok(response.topics.into_iter().find(|topic| topic.name.as_ref().is_some_and(|is| is.as_str() == name)))
 }
 
-fn absent(report: &mut Report, asked: &Asked<'_>, name: &str, code: Option<ErrorCode>) {
+fn absent(report: &mut Report, asked: &Asked<'_>, name: &str, code: Option<ErrorCode>, rights: Rights) {
     let create =
         format!("create it: kafka-topics.sh --create --topic {name} --partitions … --bootstrap-server …");
     match code {
@@ -90,6 +92,11 @@ fn absent(report: &mut Report, asked: &Asked<'_>, name: &str, code: Option<Error
             let broker = asked.broker.to_string();
             let creates = configs(asked, BROKER, &broker, &["auto.create.topics.enable"]);
             match creates.get("auto.create.topics.enable").map(String::as_str) {
+                // A right to create this one topic is not told of: it may be there.
+                Some("true") if rights.may_create() == Some(false) => report.warning(STEP, Ailment::new(
+                    format!("{name} is not there; the first send creates it only if this client may create just it: it may not create topics"),
+                    create,
+                )),
                 Some("true") => report.warning(STEP, Ailment::new(
                     format!("{name} is not there; the first send would create it, with the brokers' defaults"),
                     format!("if that is not what you want, {create}"),
@@ -127,17 +134,6 @@ fn allow_writing(name: &str) -> String {
     format!(
         "allow it: kafka-acls.sh --add --producer --topic {name} --allow-principal User:… --bootstrap-server …"
     )
-}
-
-/// Says nothing where the broker does not: before 2.3.
-fn may_write(report: &mut Report, topic: &MetadataResponseTopic, name: &str) {
-    let allowed = topic.topic_authorized_operations;
-    if allowed != i32::MIN && allowed & WRITE == 0 {
-        report.failed(
-            STEP,
-            Ailment::new(format!("{name}: this client may see it, but not write to it"), allow_writing(name)),
-        );
-    }
 }
 
 fn sizes(report: &mut Report, name: &str, settings: &Settings, configs: &BTreeMap<String, String>) {

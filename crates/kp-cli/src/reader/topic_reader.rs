@@ -82,15 +82,7 @@ impl TopicReader {
         partition: Option<i32>,
         position: Position,
     ) -> Result<Self, ReaderError> {
-        let mut reader = Self {
-            caller,
-            bootstrap: bootstrap.clone(),
-            topic: topic.to_owned(),
-            topic_id: TopicId::default(),
-            cursors: BTreeMap::new(),
-            brokers: BTreeMap::new(),
-            connections: BTreeMap::new(),
-        };
+        let mut reader = Self::new(caller, bootstrap, topic);
         reader.refresh()?;
         if let Some(partition) = partition {
             reader.cursors.retain(|number, _| *number == partition);
@@ -98,7 +90,49 @@ impl TopicReader {
                 return Err(ReaderError::NoPartition { topic: topic.to_owned(), partition });
             }
         }
-        reader.patiently(|reader| {
+        reader.find_offsets(position)?;
+        Ok(reader)
+    }
+
+    /// Waits until a topic that was just created has leaders that answer: a cluster may need a moment until every broker knows of it.
+    /// Answers the caller, connected.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); that there is no such topic only when `within` is over.
+    pub(crate) fn wait_for(
+        caller: BlockingCaller,
+        bootstrap: &Bootstrap,
+        topic: &str,
+        within: Duration,
+    ) -> Result<BlockingCaller, ReaderError> {
+        let mut reader = Self::new(caller, bootstrap, topic);
+        let begun = reader.caller.now();
+        loop {
+            match reader.refresh().and_then(|()| reader.find_offsets(Position::Earliest)) {
+                Err(ReaderError::Refused { .. })
+                    if reader.caller.now().saturating_duration_since(begun) < within =>
+                {
+                    reader.caller.rest(BETWEEN_TRIES)?;
+                }
+                found => return found.map(|()| reader.caller),
+            }
+        }
+    }
+
+    fn new(caller: BlockingCaller, bootstrap: &Bootstrap, topic: &str) -> Self {
+        Self {
+            caller,
+            bootstrap: bootstrap.clone(),
+            topic: topic.to_owned(),
+            topic_id: TopicId::default(),
+            cursors: BTreeMap::new(),
+            brokers: BTreeMap::new(),
+            connections: BTreeMap::new(),
+        }
+    }
+
+    fn find_offsets(&mut self, position: Position) -> Result<(), ReaderError> {
+        self.patiently(|reader| {
             let first = reader.list_offsets(position)?;
             let end = reader.list_offsets(Position::Latest)?;
             for (number, cursor) in &mut reader.cursors {
@@ -106,8 +140,7 @@ impl TopicReader {
                 cursor.end = end.get(number).copied().unwrap_or(0);
             }
             Ok(())
-        })?;
-        Ok(reader)
+        })
     }
 
     /// Whether everything that was there when reading began has been read.

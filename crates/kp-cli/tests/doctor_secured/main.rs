@@ -26,7 +26,13 @@ use program::{Scratch, code, json, said};
 
 /// Exit code and report. No secret of the tests is in any of it.
 fn examined(bootstrap: &str, set: &[&str]) -> (i32, Value) {
+    examined_in(&[], bootstrap, set)
+}
+
+/// With variables of the environment.
+fn examined_in(environment: &[(&str, &str)], bootstrap: &str, set: &[&str]) -> (i32, Value) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kp"));
+    command.envs(environment.iter().copied());
     command.args(["doctor", "--json", "-b", bootstrap, "-t", "orders"]);
     command.args(set.iter().flat_map(|pair| ["-X", pair]));
     let output = command.output().unwrap();
@@ -94,6 +100,34 @@ fn a_login_that_works_is_told_with_the_life_of_its_session_and_every_broker_is_l
     assert_eq!(details(&report, "sasl")["session_lifetime_ms"], 60_000);
     assert!(steps(&report, "listeners").contains("ok: \"broker 2 tells clients"), "{report}");
     assert!(steps(&report, "topic").starts_with("ok: "), "{report}");
+}
+
+// A17
+#[test]
+fn the_region_and_the_place_of_a_key_of_aws_are_told_for_each_broker_and_never_the_key() {
+    let sasl = SaslSettings::new([SimMechanism::AwsMskIam]).with_aws_key(
+        "AKIDALICE",
+        "planted-secret",
+        "User:alice",
+    );
+    let broker = broker(EmbeddedOptions::new().with_brokers(2).with_sasl(sasl));
+    let set = ["security.protocol=SASL_PLAINTEXT", "sasl.mechanism=AWS_MSK_IAM"];
+    let mut environment = [
+        ("AWS_ACCESS_KEY_ID", "AKIDALICE"),
+        ("AWS_SECRET_ACCESS_KEY", "planted-secret"),
+        ("AWS_REGION", "eu-central-1"),
+    ];
+    let (code, report) = examined_in(&environment, &broker.bootstrap(), &set);
+    assert_eq!(code, 0, "{report}");
+    let found = steps(&report, "sasl");
+    let told = "region eu-central-1, key AKIDALICE, found in the environment (AWS_ACCESS_KEY_ID)";
+    // The bootstrap list has both, and both are advertised.
+    assert_eq!(found.matches(told).count(), 4, "{found}");
+    assert_eq!(details(&report, "sasl")["facts"]["region"], "eu-central-1");
+    environment[1].1 = "planted-and-wrong";
+    let (code, report) = examined_in(&environment, &broker.bootstrap(), &set);
+    assert_eq!(code, 1, "{report}");
+    assert!(steps(&report, "sasl").contains(told), "{report}");
 }
 
 #[test]

@@ -79,6 +79,24 @@ fn an_exchange_is_a_ticket_an_empty_token_and_the_choice_of_no_layer() {
 }
 
 // H63
+// A17
+#[test]
+fn the_service_and_the_types_of_keys_are_told_once_there_is_a_ticket() {
+    let scene = Scene::new("facts");
+    assert!(scene.login.mechanism("broker.kp.test").facts().is_empty());
+    let (mechanism, _) = scene.begun("localhost").expect("a ticket");
+    let facts = mechanism.facts();
+    let told: Vec<_> = facts.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let etype = "aes256-cts-hmac-sha1-96 (18)";
+    let expected = [
+        ("service", "kafka/localhost@KP.TEST"),
+        ("client", "kp@KP.TEST"),
+        ("ticket", etype),
+        ("session key", etype),
+    ];
+    assert_eq!(told, expected);
+}
+
 #[test]
 fn a_broker_that_offers_other_layers_alone_is_refused() {
     let scene = Scene::new("layers");

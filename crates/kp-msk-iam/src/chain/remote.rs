@@ -45,7 +45,9 @@ impl AwsChain {
         let RoleToAssume { arn, session_name, external_id } = role;
         let external_id = external_id.as_deref();
         let assumption = Assumption { key, role_arn: arn, session_name, external_id };
-        self.endpoints.assume(&self.environment, &assumption, &self.region_of_sts(), now)
+        let assumed = self.endpoints.assume(&self.environment, &assumption, &self.region_of_sts(), now)?;
+        let by = key.place().map_or_else(String::new, |place| format!(", taken on with the key of {place}"));
+        Ok(assumed.found_in(format!("the role {}{by}", harmless(arn))))
     }
 
     fn region_of_sts(&self) -> AwsRegion {

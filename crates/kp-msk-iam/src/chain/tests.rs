@@ -149,3 +149,14 @@ fn the_region_that_was_said_counts_before_that_of_the_name_and_that_before_the_e
     let said = region(nowhere, None, "kafka-1\n").expect_err("there is none").to_string();
     assert!(said.starts_with("no region: kafka-1\\n is no broker of Amazon MSK by its name"), "{said}");
 }
+
+// A17, C18
+#[test]
+fn where_a_key_was_found_is_told_and_never_the_key() {
+    let home = Home::with(CREDENTIALS, CONFIG);
+    let place = |chain: AwsChain| chain.find(UNIX_EPOCH).expect("a key").place().map(ToOwned::to_owned);
+    let in_environment = [("AWS_ACCESS_KEY_ID", "AKIDENV"), ("AWS_SECRET_ACCESS_KEY", "of-env")];
+    assert_eq!(place(home.chain(&in_environment)).as_deref(), Some("the environment (AWS_ACCESS_KEY_ID)"));
+    assert_eq!(place(home.chain(&[])).as_deref(), Some("the profile default"));
+    assert_eq!(place(home.chain(&in_environment).profile("streams")).as_deref(), Some("the profile streams"));
+}

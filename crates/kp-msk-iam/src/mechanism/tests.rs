@@ -49,6 +49,7 @@ fn what_is_sent_is_what_the_java_library_sends() {
         let ours = AwsMskIam {
             secret: key.secret_access_key().clone(),
             signed: signed.expect("a good key"),
+            facts: Vec::new(),
             state: State::Begin,
         };
         let mut ours: Value = serde_json::from_slice(ours.message().expose()).expect("JSON");
@@ -103,4 +104,16 @@ fn a_text_that_repeats_what_was_signed_with_is_found_and_none_is_shown() {
         assert!(!format!("{mechanism:?}").contains(secret), "{secret}");
     }
     assert!(!mechanism.is_secret_in("no such key: AKIDEXAMPLE"));
+}
+
+// A17
+#[test]
+fn a_login_tells_its_region_its_key_and_where_that_was_found_and_no_secret() {
+    let key = role().found_in("the profile default");
+    let region = AwsRegion::new("eu-west-1").expect("a region");
+    let mechanism =
+        AwsMskIam::new("b-1.example", &region, &key, std::time::UNIX_EPOCH).expect("a key that is one");
+    let facts = mechanism.facts();
+    let told: Vec<_> = facts.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(told, [("region", "eu-west-1"), ("key", "AKIDEXAMPLE"), ("found in", "the profile default")]);
 }

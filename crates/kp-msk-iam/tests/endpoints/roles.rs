@@ -64,6 +64,7 @@ fn a_role_is_taken_on_with_a_signed_request() {
     let chain = chain(&[("AWS_ENDPOINT_URL_STS", &endpoint)]);
     let of_role = chain.assume(&role, &key, now()).expect("it is granted");
     assert_eq!(of_role.access_key_id(), "ASIAROLE");
+    assert_eq!(of_role.place(), Some(format!("the role {ROLE}").as_str()));
     let requests = server.requests();
     let (query, signature) = target(&requests[0]).split_once("&X-Amz-Signature=").expect("it is signed");
     assert_eq!(

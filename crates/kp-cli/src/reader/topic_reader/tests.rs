@@ -74,6 +74,18 @@ impl Stage {
     }
 }
 
+#[test]
+fn a_new_topic_is_waited_for_with_one_caller_and_not_for_ever() {
+    let stage = Stage::new();
+    let within = Duration::from_secs(3);
+    let caller = TopicReader::wait_for(stage.caller(), &Stage::bootstrap(), TOPIC, within).ok().unwrap();
+    let begun = caller.now();
+    assert!(Stage::reader(caller).unwrap().is_at_end());
+    let refused = TopicReader::wait_for(stage.caller(), &Stage::bootstrap(), "absent", within).err();
+    assert!(matches!(refused, Some(ReaderError::Refused { .. })), "{refused:?}");
+    assert!(stage.caller().now().saturating_duration_since(begun) >= within);
+}
+
 /// The values that come until `count` are there.
 fn read(reader: &mut TopicReader, count: usize) -> Result<Vec<String>, ReaderError> {
     let mut values = Vec::new();
