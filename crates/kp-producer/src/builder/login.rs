@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 
+mod https;
 mod kept_token;
 #[cfg(feature = "sasl-gssapi")]
 mod kerberos;
@@ -23,6 +24,7 @@ mod not_given;
 #[cfg(feature = "sasl-oidc")]
 mod oidc;
 
+pub(super) use https::HandedCryptography;
 use kept_token::{ASKING_FOR_A_TOKEN, TokenKeeper};
 use not_given::{not_given, of_provider};
 
@@ -34,6 +36,11 @@ pub(super) struct ProducerLogin {
     max_iterations: u32,
     clock: Arc<dyn Clock>,
     keys: Arc<Mutex<ScramKeyCache>>,
+    #[cfg_attr(
+        not(feature = "sasl-msk-iam"),
+        expect(dead_code, reason = "no other login asks an endpoint later")
+    )]
+    handed: HandedCryptography,
     /// There if the mechanism has tokens that a provider gives.
     tokens: Option<Arc<TokenKeeper>>,
     #[cfg(feature = "sasl-msk-iam")]
@@ -51,6 +58,7 @@ impl ProducerLogin {
     pub(super) fn of(
         sasl: Sasl,
         settings: &Settings,
+        handed: HandedCryptography,
         seed: u64,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
@@ -62,10 +70,10 @@ impl ProducerLogin {
                 Some(keeper.refreshed(refresh, seed, client_id))
             }
             #[cfg(feature = "sasl-oidc")]
-            Sasl::Oidc(login) => Some(oidc::keeper(login, refresh, seed, client_id, &clock)?),
+            Sasl::Oidc(login) => Some(oidc::keeper(login, &handed, refresh, seed, client_id, &clock)?),
             _ => None,
         };
-        Ok(Self::new(sasl, settings.scram_max_iterations, clock, tokens))
+        Ok(Self { handed, ..Self::new(sasl, settings.scram_max_iterations, clock, tokens) })
     }
 
     fn new(sasl: Sasl, max_iterations: u32, clock: Arc<dyn Clock>, tokens: Option<TokenKeeper>) -> Self {
@@ -74,6 +82,7 @@ impl ProducerLogin {
             max_iterations,
             clock,
             keys: Arc::default(),
+            handed: HandedCryptography::default(),
             tokens: tokens.map(Arc::new),
             #[cfg(feature = "sasl-msk-iam")]
             msk_iam: msk_iam::MskIamLogin::default(),
@@ -140,7 +149,7 @@ impl SaslProvider for ProducerLogin {
                 Ok(Box::new(mechanism.extensions(maker.extensions().clone())))
             }
             #[cfg(feature = "sasl-msk-iam")]
-            Sasl::MskIam(iam) => self.msk_iam.begin(iam, host, &self.clock),
+            Sasl::MskIam(iam) => self.msk_iam.begin(iam, host, &self.handed, &self.clock),
             #[cfg(feature = "sasl-gssapi")]
             Sasl::Kerberos(_) => kerberos::begin(self.kerberos.as_ref(), host),
             // A mechanism that the configuration gets later is one here, too.

@@ -1,6 +1,7 @@
 //! The login at a token endpoint, put together: whom the endpoint is believed to be, through which proxy, with whose cryptography.
 //! Never: what is asked, which is `kp-oauth`'s; when, which is `kept_token.rs`'s.
 
+use super::HandedCryptography;
 use super::kept_token::{Aside, TokenKeeper};
 use crate::config::{ConfigError, Oidc, Secret, TokenRefresh};
 use kp_http::{HttpClient, Proxies};
@@ -17,13 +18,14 @@ const URL: &str = "sasl.oauthbearer.token.endpoint.url";
 /// The URL cannot be used, the environment's proxy cannot, or what secures the connection to the endpoint cannot.
 pub(super) fn keeper(
     oidc: &Oidc,
+    handed: &HandedCryptography,
     refresh: TokenRefresh,
     seed: u64,
     client_id: &str,
     clock: &Arc<dyn Clock>,
 ) -> Result<TokenKeeper, ConfigError> {
     let bad = |problem: String| ConfigError::Credential { key: URL, problem };
-    let provider = kp_tls::default_provider().ok();
+    let provider = handed.provider();
     let mut http = HttpClient::new();
     if oidc.endpoint().trim_start().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:")) {
         http = http.proxies(Proxies::from_env().map_err(|error| bad(error.to_string()))?);
