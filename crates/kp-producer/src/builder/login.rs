@@ -4,6 +4,7 @@
 
 use crate::config::{ConfigError, Credentials, Login, Sasl, Settings};
 use crate::drive::parker::block_on;
+use crate::observe::notes::Notes;
 use kp_network::{SaslProvider, ScramKeyCache, ScramKeys, TokenFacts};
 use kp_protocol::Timestamp;
 use kp_sasl::{
@@ -60,17 +61,18 @@ impl ProducerLogin {
         settings: &Settings,
         handed: HandedCryptography,
         seed: u64,
+        notes: &Arc<Notes>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
         check_features(&sasl)?;
-        let (refresh, client_id) = (settings.security.refresh, settings.client_id.as_str());
+        let refresh = settings.security.refresh;
         let tokens = match &sasl {
             Sasl::Tokens(source) => {
                 let keeper = TokenKeeper::new(Arc::clone(source.provider()), Arc::clone(&clock));
-                Some(keeper.refreshed(refresh, seed, client_id))
+                Some(keeper.refreshed(refresh, seed, notes))
             }
             #[cfg(feature = "sasl-oidc")]
-            Sasl::Oidc(login) => Some(oidc::keeper(login, &handed, refresh, seed, client_id, &clock)?),
+            Sasl::Oidc(login) => Some(oidc::keeper(login, &handed, refresh, seed, notes, &clock)?),
             _ => None,
         };
         Ok(Self { handed, ..Self::new(sasl, settings.scram_max_iterations, clock, tokens) })

@@ -4,6 +4,7 @@
 use super::HandedCryptography;
 use super::kept_token::{Aside, TokenKeeper};
 use crate::config::{ConfigError, Oidc, Secret, TokenRefresh};
+use crate::observe::notes::Notes;
 use kp_http::{HttpClient, Proxies};
 use kp_oauth::{OidcTokens, Time};
 use kp_time::Clock;
@@ -21,7 +22,7 @@ pub(super) fn keeper(
     handed: &HandedCryptography,
     refresh: TokenRefresh,
     seed: u64,
-    client_id: &str,
+    notes: &Arc<Notes>,
     clock: &Arc<dyn Clock>,
 ) -> Result<TokenKeeper, ConfigError> {
     let bad = |problem: String| ConfigError::Credential { key: URL, problem };
@@ -40,9 +41,9 @@ pub(super) fn keeper(
     if is_file {
         // A file is read by each connection: what keeps it fresh decides when it changes.
         let each_time = TokenRefresh { factor: 0.0, jitter: 0.0, min_period_ms: 0, buffer_ms: 0 };
-        return Ok(keeper.refreshed(each_time, seed, client_id));
+        return Ok(keeper.refreshed(each_time, seed, notes));
     }
-    Ok(keeper.refreshed(refresh, seed, client_id).aside(on_a_thread(client_id)))
+    Ok(keeper.refreshed(refresh, seed, notes).aside(on_a_thread(notes.client_id())))
 }
 
 #[expect(
