@@ -36,6 +36,7 @@ pub fn render_markdown() -> String {
         (MetricScope::Producer, "The producer"),
         (MetricScope::Topic, "Each topic, from the first record sent to it on"),
         (MetricScope::Node, "Each broker, from the first connection to it on"),
+        (MetricScope::Cipher, "Each version of TLS and cipher suite, from the first connection on"),
     ] {
         let labels: Vec<String> = scope.labels().iter().map(|label| format!("`{label}`")).collect();
         // Writing to a String cannot fail; the results are dropped for that reason.

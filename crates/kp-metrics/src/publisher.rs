@@ -8,7 +8,9 @@
 use crate::measured::{Board, Measured};
 use crate::reading::Reading;
 use crate::snapshot::node_label;
-use crate::table::{MetricInfo, MetricKind, MetricUnit, NODE, PRODUCER, Read, Row, TOPIC, metric_infos};
+use crate::table::{
+    CIPHER, MetricInfo, MetricKind, MetricUnit, NODE, PRODUCER, Read, Row, TOPIC, metric_infos,
+};
 use ::metrics::{Key, KeyName, Label, Level, Metadata, Recorder, Unit};
 use kp_client::KafkaClient;
 use kp_config::RecordingLevel;
@@ -47,11 +49,20 @@ struct Told {
     producer: Vec<Handle>,
     topics: BTreeMap<TopicName, Vec<Handle>>,
     nodes: BTreeMap<BrokerId, Vec<Handle>>,
+    ciphers: BTreeMap<(&'static str, Arc<str>), Vec<Handle>>,
 }
 
 enum Handle {
-    Counter { counter: ::metrics::Counter, told: u64 },
-    Gauge(::metrics::Gauge),
+    Counter {
+        counter: ::metrics::Counter,
+        told: u64,
+    },
+    /// Asked for with its first value: a recorder shows 0 for one that was told nothing, and that a certificate has 0 seconds left
+    /// is an alarm.
+    Gauge {
+        gauge: Option<::metrics::Gauge>,
+        key: Key,
+    },
     Histogram(::metrics::Histogram),
 }
 
@@ -110,6 +121,7 @@ impl Publisher {
         let network = &mut board.network;
         network.totals.connections_closed += std::mem::take(&mut network.connections) as u64;
         network.in_flight = 0;
+        network.ciphers.iter_mut().for_each(|used| used.connections = 0);
         drop(board);
         self.publish(now)
     }
@@ -170,6 +182,14 @@ impl Told {
             });
             ask.tell(NODE, handles, node);
         }
+        for used in &reading.ciphers {
+            let handles =
+                self.ciphers.entry((used.protocol, Arc::clone(&used.cipher))).or_insert_with(|| {
+                    let cipher = Label::new("cipher", used.cipher.to_string());
+                    ask.handles(CIPHER, &[client_id.clone(), cipher, Label::new("protocol", used.protocol)])
+                });
+            ask.tell(CIPHER, handles, used);
+        }
     }
 }
 
@@ -188,17 +208,12 @@ impl Ask<'_> {
     fn handles<S>(&self, rows: &'static [Row<S>], labels: &[Label]) -> Vec<Handle> {
         let handle = |row: &Row<S>| {
             let key = Key::from_parts(row.info.published, labels.to_vec());
-            let level = match row.info.level {
-                RecordingLevel::Info => Level::INFO,
-                RecordingLevel::Debug => Level::DEBUG,
-                RecordingLevel::Trace => Level::TRACE,
-            };
-            let metadata = Metadata::new("kp_producer", level, Some(module_path!()));
+            let metadata = metadata(&row.info);
             match row.info.kind {
                 MetricKind::Counter => {
                     Handle::Counter { counter: self.recorder.register_counter(&key, &metadata), told: 0 }
                 }
-                MetricKind::Gauge => Handle::Gauge(self.recorder.register_gauge(&key, &metadata)),
+                MetricKind::Gauge => Handle::Gauge { gauge: None, key },
                 MetricKind::Histogram => Handle::Histogram(self.recorder.register_histogram(&key, &metadata)),
             }
         };
@@ -215,9 +230,10 @@ impl Ask<'_> {
                         *told = total;
                     }
                 }
-                (Read::Gauge(read), Handle::Gauge(gauge)) => {
+                (Read::Gauge(read), Handle::Gauge { gauge, key }) => {
                     if let Some(value) = read(source) {
-                        gauge.set(value);
+                        let ask = || self.recorder.register_gauge(key, &metadata(&row.info));
+                        gauge.get_or_insert_with(ask).set(value);
                     }
                 }
                 (Read::Histogram(read, divisor), Handle::Histogram(histogram)) => {
@@ -229,6 +245,15 @@ impl Ask<'_> {
             }
         }
     }
+}
+
+fn metadata(info: &MetricInfo) -> Metadata<'static> {
+    let level = match info.level {
+        RecordingLevel::Info => Level::INFO,
+        RecordingLevel::Debug => Level::DEBUG,
+        RecordingLevel::Trace => Level::TRACE,
+    };
+    Metadata::new("kp_producer", level, Some(module_path!()))
 }
 
 fn describe(recorder: &dyn Recorder, info: &MetricInfo) {

@@ -3,12 +3,12 @@
 use crate::measured::{Board, Measured};
 use crate::producer_counters::ProducerCounters;
 use kp_accumulator::{Accumulator, TopicCounters};
-use kp_client::{NetworkCounters, NodeCounters};
+use kp_client::{CipherUse, NetworkCounters, NodeCounters, TokenFacts};
 use kp_memory::BufferPool;
 use kp_protocol::{BrokerId, TopicName};
 use kp_sender::{Histogram, SenderCounters};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 pub(crate) struct Reading {
     pub(crate) producer: ProducerReading,
@@ -16,6 +16,8 @@ pub(crate) struct Reading {
     pub(crate) topics: Vec<(TopicName, Arc<TopicCounters>)>,
     /// By id; those that were connected.
     pub(crate) nodes: Vec<(BrokerId, NodeReading)>,
+    /// By version and cipher; those that were in use.
+    pub(crate) ciphers: Vec<CipherUse>,
 }
 
 /// What the metrics of the whole producer are read from.
@@ -25,6 +27,10 @@ pub(crate) struct ProducerReading {
     pub(crate) connections: usize,
     pub(crate) in_flight: usize,
     pub(crate) metadata_age: Option<Duration>,
+    pub(crate) own_certificate_ends: Option<SystemTime>,
+    tokens: TokenFacts,
+    /// The clock on the wall.
+    wall: SystemTime,
 }
 
 /// What the metrics of one broker are read from.
@@ -32,11 +38,14 @@ pub(crate) struct NodeReading {
     pub(crate) counters: NodeCounters,
     /// `None` before it answered a Produce request.
     pub(crate) latency: Option<Arc<Histogram>>,
+    wall: SystemTime,
 }
 
 impl Reading {
     pub(crate) fn of(measured: &Arc<Measured>) -> Self {
         let now = measured.rooms().clock.now();
+        let since_1970 = measured.rooms().clock.timestamp_ms().try_into().unwrap_or(0);
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(since_1970);
         let topics = measured.rooms().accumulator.topic_counters();
         let board = measured.board().lock();
         let Board { network, metadata_had, latencies } = &*board;
@@ -52,16 +61,41 @@ impl Reading {
                 connections: network.connections,
                 in_flight: network.in_flight,
                 metadata_age: metadata_had.map(|had| now.saturating_duration_since(had)),
+                own_certificate_ends: network.own_certificate_ends,
+                tokens: network.tokens.unwrap_or_default(),
+                wall,
             },
             topics,
             nodes: nodes
-                .map(|(id, counters)| (*id, NodeReading { counters: *counters, latency: latency_of(*id) }))
+                .map(|(id, counters)| {
+                    (*id, NodeReading { counters: *counters, latency: latency_of(*id), wall })
+                })
                 .collect(),
+            ciphers: network.ciphers.clone(),
         }
     }
 }
 
+/// From now to then; below 0 if it is over.
+fn seconds(now: SystemTime, then: SystemTime) -> f64 {
+    then.duration_since(now).map_or_else(|over| -over.duration().as_secs_f64(), |left| left.as_secs_f64())
+}
+
+impl NodeReading {
+    pub(crate) fn certificate_expires_in(&self) -> Option<f64> {
+        Some(seconds(self.wall, self.counters.certificate_ends?))
+    }
+}
+
 impl ProducerReading {
+    pub(crate) fn tokens(&self) -> &TokenFacts {
+        &self.tokens
+    }
+
+    pub(crate) fn seconds_to(&self, end: Option<SystemTime>) -> Option<f64> {
+        Some(seconds(self.wall, end?))
+    }
+
     pub(crate) fn sender(&self) -> &SenderCounters {
         &self.measured.rooms().sender
     }

@@ -2,7 +2,8 @@
 
 use crate::measured::Measured;
 use crate::reading::Reading;
-use crate::table::{MetricInfo, NODE, PRODUCER, Read, Row, TOPIC};
+use crate::table::{CIPHER, MetricInfo, NODE, PRODUCER, Read, Row, TOPIC};
+use kp_client::CipherUse;
 use kp_config::RecordingLevel;
 use kp_protocol::{BrokerId, TopicName};
 use std::fmt;
@@ -32,6 +33,7 @@ enum About {
     Producer,
     Topic(TopicName),
     Node(BrokerId),
+    Cipher { protocol: &'static str, cipher: Arc<str> },
 }
 
 /// The value of a metric, in the unit that its [`MetricInfo`] says.
@@ -57,6 +59,12 @@ pub struct MetricSummary {
     pub max: f64,
 }
 
+impl About {
+    fn of(used: &CipherUse) -> Self {
+        Self::Cipher { protocol: used.protocol, cipher: Arc::clone(&used.cipher) }
+    }
+}
+
 impl MetricSummary {
     /// The average; 0 of nothing.
     #[must_use]
@@ -78,6 +86,9 @@ impl ProducerMetrics {
         for (id, node) in &reading.nodes {
             metrics.add(NODE, node, client_id, level, || About::Node(*id));
         }
+        for used in &reading.ciphers {
+            metrics.add(CIPHER, used, client_id, level, || About::of(used));
+        }
         metrics
     }
 
@@ -96,7 +107,7 @@ impl ProducerMetrics {
         }));
     }
 
-    /// All of them: the producer's, then topic by topic, then broker by broker.
+    /// All of them: the producer's, then topic by topic, broker by broker, and cipher by cipher.
     pub fn iter(&self) -> std::slice::Iter<'_, Metric> {
         self.metrics.iter()
     }
@@ -130,6 +141,13 @@ impl ProducerMetrics {
     #[must_use]
     pub fn of_node(&self, id: i32, name: &str) -> Option<MetricValue> {
         self.find(name, |about| *about == About::Node(BrokerId(id)))
+    }
+
+    /// A metric of the connections of one version of TLS and one cipher suite by Java's name, such as `connections` of `TLSv1.3` and
+    /// `TLS_AES_256_GCM_SHA384`.
+    #[must_use]
+    pub fn of_cipher(&self, protocol: &str, cipher: &str, name: &str) -> Option<MetricValue> {
+        self.find(name, |about| matches!(about, About::Cipher { protocol: at, cipher: with } if *at == protocol && **with == *cipher))
     }
 
     /// A counter of the whole producer, such as `record-send-total`.
@@ -190,6 +208,12 @@ impl Metric {
         if let About::Topic(name) = &self.about { Some(name) } else { None }
     }
 
+    /// The cipher suite it is about, if it is about one.
+    #[must_use]
+    pub fn cipher(&self) -> Option<&str> {
+        if let About::Cipher { cipher, .. } = &self.about { Some(cipher) } else { None }
+    }
+
     /// The broker it is about, if it is about one.
     #[must_use]
     pub fn node(&self) -> Option<i32> {
@@ -198,12 +222,13 @@ impl Metric {
 
     /// Its labels, as they are published.
     pub fn labels(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let second = match &self.about {
-            About::Producer => None,
-            About::Topic(name) => Some(name.to_string()),
-            About::Node(id) => Some(node_label(*id)),
+        let (second, third) = match &self.about {
+            About::Producer => (None, None),
+            About::Topic(name) => (Some(name.to_string()), None),
+            About::Node(id) => (Some(node_label(*id)), None),
+            About::Cipher { protocol, cipher } => (Some(cipher.to_string()), Some((*protocol).to_owned())),
         };
-        let values = std::iter::once(self.client_id.to_string()).chain(second);
+        let values = std::iter::once(self.client_id.to_string()).chain(second).chain(third);
         self.info.scope.labels().iter().copied().zip(values)
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::reading::{NodeReading, ProducerReading};
 use kp_accumulator::TopicCounters;
+use kp_client::CipherUse;
 use kp_config::RecordingLevel;
 use kp_sender::Histogram;
 use std::fmt;
@@ -21,6 +22,9 @@ pub enum MetricScope {
     /// One broker, from the first connection to it on (ME2); labels `client_id` and `node_id`, which is `node-1` for
     /// broker 1 and `node--1` for the first bootstrap address, as in Java.
     Node,
+    /// The encrypted connections of one version of TLS and one cipher suite, from the first on; labels `client_id`, `cipher` and
+    /// `protocol`, as in Java.
+    Cipher,
 }
 
 /// How a metric behaves.
@@ -104,7 +108,7 @@ macro_rules! metrics {
             }, )* ];
         )*
 
-        /// Every metric of the table: the producer's, then those of a topic, then those of a broker.
+        /// Every metric of the table: the producer's, then those of a topic, of a broker, and of a cipher.
         pub fn metric_infos() -> impl Iterator<Item = &'static MetricInfo> {
             std::iter::empty() $( .chain($table.iter().map(|row| &row.info)) )*
         }
@@ -187,6 +191,17 @@ metrics! {
         "reauthentication-latency-max" => "kafka_producer_reauthentication_latency_max_seconds",
             Gauge(|r| Some(r.network.reauthentication_time_max.as_secs_f64())), Seconds, Info,
             "The longest of them.";
+        "token-refresh-total" => "kafka_producer_token_refresh_total", Counter(|r| r.tokens().refreshes), Count, Info,
+            "Times that a provider of tokens (OAUTHBEARER) has given one (kp's own).";
+        "token-refresh-failed-total" => "kafka_producer_token_refresh_failed_total",
+            Counter(|r| r.tokens().refreshes_failed), Count, Info,
+            "Times that it was asked and gave none; the token of before is shown to its end (kp's own).";
+        "token-expires-in-seconds" => "kafka_producer_token_expires_in_seconds",
+            Gauge(|r| r.seconds_to(r.tokens().ends)), Seconds, Info,
+            "How long the token is good that later connections are shown; below 0 when it is over (kp's own).";
+        "certificate-expires-in-seconds" => "kafka_producer_certificate_expires_in_seconds",
+            Gauge(|r| r.seconds_to(r.own_certificate_ends)), Seconds, Info,
+            "How long the certificate is valid that this client shows; below 0 when it is over (kp's own).";
         "network-io-total" => "kafka_producer_network_io_total", Counter(|r| r.network.reads + r.network.writes), Count, Info,
             "Reads from and writes to sockets that moved bytes.";
         "request-total" => "kafka_producer_request_total", Counter(|r| r.network.requests), Count, Info,
@@ -246,6 +261,13 @@ metrics! {
             "Bytes written to it.";
         "incoming-byte-total" => "kafka_producer_node_incoming_byte_total", Counter(|r| r.counters.bytes_read), Bytes, Info,
             "Bytes read from it.";
+        "certificate-expires-in-seconds" => "kafka_producer_node_certificate_expires_in_seconds",
+            Gauge(NodeReading::certificate_expires_in), Seconds, Info,
+            "How long the certificate is valid that it showed last; below 0 when it is over (kp's own).";
+    }
+    CIPHER: Cipher of CipherUse {
+        "connections" => "kafka_producer_connections", Gauge(|r| Some(r.connections as f64)), Count, Info,
+            "Connections that are encrypted like this and take requests now.";
     }
 }
 
@@ -266,6 +288,7 @@ impl MetricScope {
             Self::Producer => &["client_id"],
             Self::Topic => &["client_id", "topic"],
             Self::Node => &["client_id", "node_id"],
+            Self::Cipher => &["client_id", "cipher", "protocol"],
         }
     }
 }
@@ -302,7 +325,7 @@ mod tests {
     fn every_published_name_follows_from_javas_name_its_scope_and_its_unit() {
         for info in metric_infos() {
             let scope = match info.scope {
-                MetricScope::Producer => "",
+                MetricScope::Producer | MetricScope::Cipher => "",
                 MetricScope::Topic => "topic_",
                 MetricScope::Node => "node_",
             };

@@ -168,7 +168,8 @@ impl ProducerBuilder {
         self
     }
 
-    /// The cryptography of TLS, in the place of the one that was built in.
+    /// The cryptography of TLS, in the place of the one that was built in: for brokers, token endpoints, and AWS's Security Token
+    /// Service.
     #[cfg(all(feature = "tokio", feature = "tls-no-provider"))]
     pub fn crypto_provider(mut self, provider: Arc<crate::rustls::crypto::CryptoProvider>) -> Self {
         self.choices.cryptography.provider = Some(provider);

@@ -12,6 +12,6 @@ pub(crate) mod scripted;
 #[cfg(feature = "futures")]
 mod streams;
 #[cfg(feature = "tracing")]
-mod traced;
+pub(crate) mod traced;
 mod typed;
 mod unauthenticated;

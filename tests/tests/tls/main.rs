@@ -13,7 +13,9 @@ use kp_producer::{
     Tls, Trust,
 };
 use listener::TlsListener;
+use rustls::crypto::CryptoProvider;
 use rustls::version::{TLS12, TLS13};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const LONG: Duration = Duration::from_secs(30);
@@ -242,4 +244,32 @@ fn a_finished_configuration_of_rustls_takes_the_place_of_every_key() {
     assert!(twice.starts_with("ssl.ca.location is set"), "{twice}");
     let unused = with(&[]).map(drop).expect_err("nothing is encrypted").to_string();
     assert!(unused.contains("say SSL or SASL_SSL"), "{unused}");
+}
+
+// A12, SE44
+#[test]
+fn a_token_endpoint_is_asked_with_the_cryptography_that_the_builder_was_handed() {
+    let pairs = [
+        ("security.protocol", "SASL_PLAINTEXT"),
+        ("sasl.mechanism", "OAUTHBEARER"),
+        ("sasl.oauthbearer.token.endpoint.url", "https://localhost:1/token"),
+        (
+            "sasl.jaas.config",
+            "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required \
+             clientId='kp' clientSecret='kp-secret';",
+        ),
+        (
+            "sasl.login.callback.handler.class",
+            "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler",
+        ),
+    ];
+    let built = |provider| {
+        let config = config("localhost:1", &pairs);
+        kp_producer::Producer::builder(config).crypto_provider(Arc::new(provider)).build().map(drop)
+    };
+    let usable = rustls::crypto::ring::default_provider();
+    built(usable.clone()).expect("the endpoint is asked later");
+    let unusable = CryptoProvider { cipher_suites: Vec::new(), ..usable };
+    let error = built(unusable).expect_err("it has no cipher").to_string();
+    assert!(error.contains("cipher") && !error.contains("kp-secret"), "{error}");
 }

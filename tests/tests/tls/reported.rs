@@ -3,9 +3,10 @@
 use crate::authority::Authority;
 use crate::listener::TlsListener;
 use crate::{config, delivered, producer};
+use kp_producer::blocking::Producer;
 use kp_producer::{
-    BrokerSecurity, ConnectionState, Identity, NetworkThread, ProducerConfig, Sasl, Secret, Security,
-    SecurityReport, SecurityStage, Tls, Trust,
+    BrokerSecurity, ConnectionState, Identity, MetricValue, NetworkThread, ProducerConfig, ProducerMetrics,
+    Sasl, Secret, Security, SecurityReport, SecurityStage, Tls, Trust,
 };
 use kp_sim::tcp::EmbeddedOptions;
 use kp_sim::{SaslSettings, SimMechanism};
@@ -115,6 +116,45 @@ fn a_refusal_is_reported_with_its_one_line_until_it_is_over() {
         assert!(line.contains("refused") && line.contains(&failure.to_string()), "{line}");
         assert!(!line.contains("wrong-secret"), "{line}");
     }
+}
+
+/// The metrics, once the network thread has told them of an encrypted connection; that takes a tenth of a second.
+fn measured(producer: &Producer, cipher: &str) -> ProducerMetrics {
+    for _ in 0..100_000 {
+        let metrics = producer.metrics();
+        if metrics.of_cipher("TLSv1.3", cipher, "connections") == Some(MetricValue::Gauge(1.0)) {
+            return metrics;
+        }
+        delivered(producer);
+    }
+    panic!("{:?}", producer.metrics());
+}
+
+// SE51
+#[test]
+fn metrics_tell_ciphers_and_how_long_both_certificates_are_valid() {
+    const CIPHER: &str = "TLS_AES_256_GCM_SHA384";
+    const YEAR: f64 = 365.0 * 24.0 * 3600.0;
+    let authority = Authority::new("ours");
+    let issued = authority.issue("client");
+    let listener = TlsListener::start(authority.broker("localhost", &[&TLS13], true));
+    let (config, tls) = trusting(&listener, &authority);
+    let tls = tls.identity(Identity::pem(issued.chain, issued.key));
+    let producer = producer(config.security(Security::tls(tls)));
+    let metrics = measured(&producer, CIPHER);
+    let own = metrics.gauge("certificate-expires-in-seconds").expect("it has one");
+    let peer = metrics.of_node(1, "certificate-expires-in-seconds").and_then(MetricValue::as_gauge);
+    // rcgen's are valid for two thousand years.
+    assert!(own > YEAR && peer.is_some_and(|peer| peer > YEAR), "{own} {peer:?}");
+    assert_eq!(metrics.gauge("token-expires-in-seconds"), None, "there are no tokens");
+    assert_eq!(metrics.counter("token-refresh-total"), Some(0));
+    let named = metrics.iter().find(|metric| metric.name() == "connections").expect("there is one");
+    let labels: Vec<_> = named.labels().skip(1).collect();
+    assert_eq!(labels, [("cipher", CIPHER.to_owned()), ("protocol", "TLSv1.3".to_owned())]);
+    let closed = producer.close(Duration::from_secs(10)).expect("not in a callback");
+    assert_eq!(closed.undelivered, 0);
+    let over = producer.metrics().of_cipher("TLSv1.3", CIPHER, "connections");
+    assert_eq!(over, Some(MetricValue::Gauge(0.0)), "it is closed");
 }
 
 #[test]

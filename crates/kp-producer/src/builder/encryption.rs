@@ -3,6 +3,7 @@
 
 mod settings;
 
+use super::login::HandedCryptography;
 use super::sockets::Sockets;
 use crate::config::{ConfigError, ConfigWarning, KEYS, ProducerConfig, SecurityConfig, Settings, Tls};
 use crate::error::BuildError;
@@ -20,6 +21,11 @@ pub(super) struct Cryptography {
 }
 
 impl Cryptography {
+    /// The provider that is for endpoints of HTTPS, too.
+    pub(super) fn handed(&self) -> HandedCryptography {
+        HandedCryptography::new(self.provider.as_ref())
+    }
+
     /// The network of encrypted connections.
     pub(super) fn network(
         &self,

@@ -4,6 +4,7 @@
 
 use crate::config::{ConfigError, Credentials, Login, Sasl, Settings};
 use crate::drive::parker::block_on;
+use crate::observe::notes::Notes;
 use kp_network::{SaslProvider, ScramKeyCache, ScramKeys, TokenFacts};
 use kp_protocol::Timestamp;
 use kp_sasl::{
@@ -14,6 +15,7 @@ use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 
+mod https;
 mod kept_token;
 #[cfg(feature = "sasl-gssapi")]
 mod kerberos;
@@ -23,6 +25,7 @@ mod not_given;
 #[cfg(feature = "sasl-oidc")]
 mod oidc;
 
+pub(super) use https::HandedCryptography;
 use kept_token::{ASKING_FOR_A_TOKEN, TokenKeeper};
 use not_given::{not_given, of_provider};
 
@@ -34,6 +37,11 @@ pub(super) struct ProducerLogin {
     max_iterations: u32,
     clock: Arc<dyn Clock>,
     keys: Arc<Mutex<ScramKeyCache>>,
+    #[cfg_attr(
+        not(feature = "sasl-msk-iam"),
+        expect(dead_code, reason = "no other login asks an endpoint later")
+    )]
+    handed: HandedCryptography,
     /// There if the mechanism has tokens that a provider gives.
     tokens: Option<Arc<TokenKeeper>>,
     #[cfg(feature = "sasl-msk-iam")]
@@ -51,21 +59,23 @@ impl ProducerLogin {
     pub(super) fn of(
         sasl: Sasl,
         settings: &Settings,
+        handed: HandedCryptography,
         seed: u64,
+        notes: &Arc<Notes>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
         check_features(&sasl)?;
-        let (refresh, client_id) = (settings.security.refresh, settings.client_id.as_str());
+        let refresh = settings.security.refresh;
         let tokens = match &sasl {
             Sasl::Tokens(source) => {
                 let keeper = TokenKeeper::new(Arc::clone(source.provider()), Arc::clone(&clock));
-                Some(keeper.refreshed(refresh, seed, client_id))
+                Some(keeper.refreshed(refresh, seed, notes))
             }
             #[cfg(feature = "sasl-oidc")]
-            Sasl::Oidc(login) => Some(oidc::keeper(login, refresh, seed, client_id, &clock)?),
+            Sasl::Oidc(login) => Some(oidc::keeper(login, &handed, refresh, seed, notes, &clock)?),
             _ => None,
         };
-        Ok(Self::new(sasl, settings.scram_max_iterations, clock, tokens))
+        Ok(Self { handed, ..Self::new(sasl, settings.scram_max_iterations, clock, tokens) })
     }
 
     fn new(sasl: Sasl, max_iterations: u32, clock: Arc<dyn Clock>, tokens: Option<TokenKeeper>) -> Self {
@@ -74,6 +84,7 @@ impl ProducerLogin {
             max_iterations,
             clock,
             keys: Arc::default(),
+            handed: HandedCryptography::default(),
             tokens: tokens.map(Arc::new),
             #[cfg(feature = "sasl-msk-iam")]
             msk_iam: msk_iam::MskIamLogin::default(),
@@ -140,7 +151,7 @@ impl SaslProvider for ProducerLogin {
                 Ok(Box::new(mechanism.extensions(maker.extensions().clone())))
             }
             #[cfg(feature = "sasl-msk-iam")]
-            Sasl::MskIam(iam) => self.msk_iam.begin(iam, host, &self.clock),
+            Sasl::MskIam(iam) => self.msk_iam.begin(iam, host, &self.handed, &self.clock),
             #[cfg(feature = "sasl-gssapi")]
             Sasl::Kerberos(_) => kerberos::begin(self.kerberos.as_ref(), host),
             // A mechanism that the configuration gets later is one here, too.

@@ -33,7 +33,14 @@ pub(super) fn adjusted(
     let clock = Arc::clone(&choices.clock);
     let mut network = network_settings(settings, seed);
     if let Some(sasl) = settings.security.sasl.clone() {
-        let login = ProducerLogin::of(sasl, settings, seed, Arc::clone(&clock))?;
+        let login = ProducerLogin::of(
+            sasl,
+            settings,
+            choices.cryptography.handed(),
+            seed,
+            notes,
+            Arc::clone(&clock),
+        )?;
         network.sasl = Some(Arc::new(login.with_files()?));
     }
     adjust(&mut network);

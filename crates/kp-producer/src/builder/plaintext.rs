@@ -1,5 +1,6 @@
 //! In the place of `encryption`, in a build without it: who asks for TLS is told which feature to turn on.
 
+use super::login::HandedCryptography;
 use super::sockets::Sockets;
 use crate::config::{ConfigError, ConfigWarning, ProducerConfig, Settings};
 use crate::error::BuildError;
@@ -10,6 +11,11 @@ use kp_network::{KafkaClient, NetworkClient};
 pub(super) struct Cryptography(());
 
 impl Cryptography {
+    /// None.
+    pub(super) fn handed(&self) -> HandedCryptography {
+        HandedCryptography::default()
+    }
+
     /// The network, if its connections are not to be encrypted.
     pub(super) fn network(
         &self,

@@ -13,7 +13,7 @@ use tracing::{Event, Metadata, Subscriber, subscriber::with_default};
 
 /// Writes down each span and each event of target `kp`, with its fields.
 #[derive(Clone, Default)]
-struct Noted {
+pub(crate) struct Noted {
     lines: Arc<Mutex<Vec<String>>>,
     spans: Arc<AtomicU64>,
 }
@@ -23,7 +23,7 @@ impl Noted {
         self.lines.lock().push(line);
     }
 
-    fn of(&self, start: &str) -> Vec<String> {
+    pub(crate) fn of(&self, start: &str) -> Vec<String> {
         self.lines.lock().iter().filter(|line| line.starts_with(start)).cloned().collect()
     }
 }

@@ -29,6 +29,28 @@ impl Notes {
         }
     }
 
+    /// As [`notice`](Self::notice), of something that comes and goes: it is kept once, and told each time that it begins.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn begins(&self, words: String) {
+        let mut notices = self.notices.lock();
+        tracing::notice(&self.client_id, &words);
+        if notices.len() < MOST && !notices.contains(&words) {
+            notices.push(words);
+        }
+    }
+
+    /// What began is over.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_over(&self, words: &str) {
+        tracing::over(&self.client_id, words);
+    }
+
+    /// The producer's name.
+    #[cfg(feature = "sasl-oidc")]
+    pub(crate) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
     pub(crate) fn notices(&self) -> Vec<String> {
         self.notices.lock().clone()
     }

@@ -7,7 +7,11 @@ mod told;
 #[cfg(not(feature = "tracing"))]
 mod untold;
 
+#[cfg(all(feature = "tokio", feature = "tracing"))]
+pub(crate) use told::over;
 #[cfg(feature = "tracing")]
 pub(crate) use told::{Tracer, notice, reached, unreachable};
+#[cfg(all(feature = "tokio", not(feature = "tracing")))]
+pub(crate) use untold::over;
 #[cfg(not(feature = "tracing"))]
 pub(crate) use untold::{Tracer, notice, reached, unreachable};

@@ -5,11 +5,12 @@
 use super::not_given::of_provider;
 use crate::config::{Token, TokenProvider, TokenRefresh, TokenRequest};
 use crate::drive::parker::block_on;
-use crate::observe::tracing::notice;
+use crate::observe::notes::Notes;
 use kp_network::TokenFacts;
 use kp_sasl::SaslFailure;
 use kp_time::{Clock, Jitter};
 use parking_lot::Mutex;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
@@ -25,7 +26,7 @@ pub(super) struct TokenKeeper {
     source: Arc<dyn TokenProvider>,
     clock: Arc<dyn Clock>,
     refresh: TokenRefresh,
-    client_id: Arc<str>,
+    notes: Arc<Notes>,
     /// Where a token that is still good is replaced; without it, by the connection that wants one.
     aside: Option<Aside>,
     chance: Mutex<Jitter>,
@@ -75,7 +76,7 @@ impl TokenKeeper {
             source,
             clock,
             refresh: TokenRefresh { jitter: 0.0, ..TokenRefresh::default() },
-            client_id: Arc::from(""),
+            notes: Arc::new(Notes::new(Arc::from(""))),
             aside: None,
             chance: Mutex::new(Jitter::seeded(0)),
             asking: Mutex::default(),
@@ -83,11 +84,11 @@ impl TokenKeeper {
         }
     }
 
-    /// For the producer of this name: when tokens are replaced, and the seed of chance in that.
-    pub(super) fn refreshed(mut self, refresh: TokenRefresh, seed: u64, client_id: &str) -> Self {
+    /// When tokens are replaced, the seed of chance in that, and where the producer is told that there are none.
+    pub(super) fn refreshed(mut self, refresh: TokenRefresh, seed: u64, notes: &Arc<Notes>) -> Self {
         self.refresh = refresh;
         self.chance = Mutex::new(Jitter::seeded(seed));
-        self.client_id = Arc::from(client_id);
+        self.notes = Arc::clone(notes);
         self
     }
 
@@ -157,7 +158,9 @@ impl TokenKeeper {
             Some(token) => request.after_refusal_of(token.value()),
             None => request,
         };
-        let given = block_on(self.source.token(request));
+        let given = catch_unwind(AssertUnwindSafe(|| block_on(self.source.token(request))));
+        // What it panicked with is not repeated: that is the hook's to print.
+        let given = given.unwrap_or_else(|_| Err("it panicked".into()));
         let now = self.clock.timestamp_ms();
         let mut state = self.state.lock();
         state.settled += 1;
@@ -166,14 +169,14 @@ impl TokenKeeper {
                 state.given += 1;
                 state.kept = self.kept(&token, now);
                 if state.failure.take().is_some() {
-                    notice(&self.client_id, "there is a token again");
+                    self.notes.is_over("there is a token again");
                 }
                 Ok(token)
             }
             Err(error) => {
                 let why = of_provider(ASKING_FOR_A_TOKEN, error);
                 if state.failure.is_none() {
-                    notice(&self.client_id, &why.to_string());
+                    self.notes.begins(why.to_string());
                 }
                 state.not_given += 1;
                 state.failure = Some(Failure { at: now, why: why.clone() });

@@ -2,7 +2,7 @@
 //! Owns: the key that later connections sign with, too. Never: what is signed, and where keys are looked for; both are
 //! `kp-msk-iam`'s.
 
-use super::{Mechanism, not_given};
+use super::{HandedCryptography, Mechanism, not_given};
 use crate::config::{AwsCredentials, AwsRole, AwsSource, MskIam};
 use crate::drive::parker::block_on;
 use kp_http::{HttpClient, Proxies};
@@ -33,11 +33,18 @@ impl Default for MskIamLogin {
 
 impl MskIamLogin {
     /// The mechanism for the broker named `host`; its key is looked for as work.
-    pub(super) fn begin(&self, iam: &MskIam, host: &str, clock: &Arc<dyn Clock>) -> Mechanism {
+    pub(super) fn begin(
+        &self,
+        iam: &MskIam,
+        host: &str,
+        handed: &HandedCryptography,
+        clock: &Arc<dyn Clock>,
+    ) -> Mechanism {
         let (login, iam, clock, host) = (self.clone(), iam.clone(), Arc::clone(clock), host.to_owned());
+        let handed = handed.clone();
         let name = if iam.is_token() { "OAUTHBEARER" } else { "AWS_MSK_IAM" };
         Ok(Box::new(Deferred::new(name, LOOKING_FOR_A_KEY, move || {
-            login.signed(&iam, &host, || now(&*clock))
+            login.signed(&iam, &host, &handed, || now(&*clock))
         })))
     }
 
@@ -47,8 +54,15 @@ impl MskIamLogin {
     }
 
     /// `now` is asked again once there is a key: that may take a while, and the signature is good for minutes.
-    fn signed(&self, iam: &MskIam, host: &str, now: impl Fn() -> SystemTime) -> Mechanism {
-        let chain = AwsChain::new(self.environment.clone()).http(client);
+    fn signed(
+        &self,
+        iam: &MskIam,
+        host: &str,
+        handed: &HandedCryptography,
+        now: impl Fn() -> SystemTime,
+    ) -> Mechanism {
+        let handed = handed.clone();
+        let chain = AwsChain::new(self.environment.clone()).http(move || client(&handed));
         let chain = match iam.source() {
             AwsSource::Profile(name) => chain.profile(name),
             _ => chain,
@@ -104,10 +118,14 @@ fn of_role(
 }
 
 /// Who asks the Security Token Service: with the authorities of the system, and through the proxy of the environment.
-fn client() -> Result<HttpClient, String> {
+#[cfg_attr(
+    not(feature = "tls-no-provider"),
+    expect(unused_variables, reason = "without TLS nothing is encrypted")
+)]
+fn client(handed: &HandedCryptography) -> Result<HttpClient, String> {
     let client = HttpClient::new().proxies(Proxies::from_env().map_err(|error| error.to_string())?);
     #[cfg(feature = "tls-no-provider")]
-    if let Ok(provider) = kp_tls::default_provider() {
+    if let Some(provider) = handed.provider() {
         let tls = TlsClient::new(&TlsSettings::new(), &provider).map_err(|error| error.to_string())?;
         return Ok(client.tls(tls.config()));
     }

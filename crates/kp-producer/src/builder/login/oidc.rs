@@ -1,8 +1,10 @@
 //! The login at a token endpoint, put together: whom the endpoint is believed to be, through which proxy, with whose cryptography.
 //! Never: what is asked, which is `kp-oauth`'s; when, which is `kept_token.rs`'s.
 
+use super::HandedCryptography;
 use super::kept_token::{Aside, TokenKeeper};
 use crate::config::{ConfigError, Oidc, Secret, TokenRefresh};
+use crate::observe::notes::Notes;
 use kp_http::{HttpClient, Proxies};
 use kp_oauth::{OidcTokens, Time};
 use kp_time::Clock;
@@ -17,13 +19,14 @@ const URL: &str = "sasl.oauthbearer.token.endpoint.url";
 /// The URL cannot be used, the environment's proxy cannot, or what secures the connection to the endpoint cannot.
 pub(super) fn keeper(
     oidc: &Oidc,
+    handed: &HandedCryptography,
     refresh: TokenRefresh,
     seed: u64,
-    client_id: &str,
+    notes: &Arc<Notes>,
     clock: &Arc<dyn Clock>,
 ) -> Result<TokenKeeper, ConfigError> {
     let bad = |problem: String| ConfigError::Credential { key: URL, problem };
-    let provider = kp_tls::default_provider().ok();
+    let provider = handed.provider();
     let mut http = HttpClient::new();
     if oidc.endpoint().trim_start().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:")) {
         http = http.proxies(Proxies::from_env().map_err(|error| bad(error.to_string()))?);
@@ -38,9 +41,9 @@ pub(super) fn keeper(
     if is_file {
         // A file is read by each connection: what keeps it fresh decides when it changes.
         let each_time = TokenRefresh { factor: 0.0, jitter: 0.0, min_period_ms: 0, buffer_ms: 0 };
-        return Ok(keeper.refreshed(each_time, seed, client_id));
+        return Ok(keeper.refreshed(each_time, seed, notes));
     }
-    Ok(keeper.refreshed(refresh, seed, client_id).aside(on_a_thread(client_id)))
+    Ok(keeper.refreshed(refresh, seed, notes).aside(on_a_thread(notes.client_id())))
 }
 
 #[expect(

@@ -99,6 +99,12 @@ pub(crate) fn notice(client_id: &str, words: &str) {
     warn!(target: "kp", client_id, "{words}");
 }
 
+/// Something that a notice was about is over.
+#[cfg(feature = "tokio")]
+pub(crate) fn over(client_id: &str, words: &str) {
+    info!(target: "kp", client_id, "{words}");
+}
+
 /// A broker cannot be reached; told once for each outage.
 pub(crate) fn unreachable(client_id: &str, address: &str, reason: &DisconnectReason) {
     warn!(target: "kp", client_id, address, reason = %reason, "broker cannot be reached");

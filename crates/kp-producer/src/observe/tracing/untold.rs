@@ -24,6 +24,9 @@ impl Tracer {
 
 pub(crate) fn notice(_client_id: &str, _words: &str) {}
 
+#[cfg(feature = "tokio")]
+pub(crate) fn over(_client_id: &str, _words: &str) {}
+
 pub(crate) fn unreachable(_client_id: &str, _address: &str, _reason: &DisconnectReason) {}
 
 pub(crate) fn reached(_client_id: &str, _address: &str, _after: Duration) {}

@@ -125,3 +125,60 @@ fn connections_that_wait_together_share_one_answer_be_it_good_or_bad() {
     }
     assert_eq!(issuer.asked(), 2);
 }
+
+// U12
+#[cfg(feature = "tracing")]
+#[test]
+fn tokens_that_cannot_be_had_are_warned_of_once_and_it_is_said_once_that_this_is_over() {
+    use crate::facade_tests::traced::Noted;
+    let (issuer, noted) = (Arc::new(Issuer::default()), Noted::default());
+    let notes = Arc::new(Notes::new(Arc::from("c")));
+    let keeper = Arc::new(issuer.keeper().refreshed(TokenRefresh::default(), 1, &notes));
+    tracing::subscriber::with_default(noted.clone(), || {
+        for outage in 0..2 {
+            let begun = outage * 100_000;
+            issuer.at(begun);
+            assert!(shown(&keeper).is_ok());
+            *issuer.is_out_of_order.lock() = true;
+            for seconds in (begun + 3400..begun + 3900).step_by(10) {
+                issuer.at(seconds);
+                let _ = shown(&keeper);
+            }
+            *issuer.is_out_of_order.lock() = false;
+            for seconds in 0..3 {
+                issuer.at(begun + 4000 + seconds);
+                assert!(shown(&keeper).is_ok());
+            }
+        }
+    });
+    let line = "event WARN message=asking for a token: the issuer is out of order client_id=\"c\"";
+    assert_eq!(noted.of("event WARN"), [line, line], "one for each outage");
+    let line = "event INFO message=there is a token again client_id=\"c\"";
+    assert_eq!(noted.of("event INFO"), [line, line]);
+    assert_eq!(notes.notices(), ["asking for a token: the issuer is out of order"]);
+    assert!(!noted.of("").iter().any(|line| line.contains("token1")), "no token is in them");
+    let facts = keeper.facts();
+    assert!(facts.refreshes == 4 && facts.refreshes_failed > 50, "{facts:?}");
+}
+
+/// Panics when it is asked, with a token in its words.
+struct Clumsy;
+
+impl TokenProvider for Clumsy {
+    fn token<'a>(&'a self, _: TokenRequest<'a>) -> Provided<'a, Token> {
+        panic!("no claims in clumsy-secret");
+    }
+}
+
+// H59, U12
+#[test]
+fn a_provider_that_panics_is_told_of_without_its_words_and_asked_again() {
+    let notes = Arc::new(Notes::new(Arc::from("c")));
+    let keeper = TokenKeeper::new(Arc::new(Clumsy), Arc::<Standing>::default());
+    let keeper = Arc::new(keeper.refreshed(TokenRefresh::default(), 1, &notes));
+    for _ in 0..2 {
+        assert_eq!(shown(&keeper), Err("asking for a token: it panicked".to_owned()));
+    }
+    assert_eq!(notes.notices(), ["asking for a token: it panicked"]);
+    assert_eq!(keeper.facts().refreshes_failed, 2);
+}

@@ -34,7 +34,8 @@ fn moment(seconds: u64) -> SystemTime {
 /// The message of a login at a moment.
 fn message(login: &MskIamLogin, source: &Hourly, iam: &MskIam, seconds: u64) -> Result<String, SaslFailure> {
     source.now.store(seconds, Ordering::Relaxed);
-    let mut mechanism: Box<dyn SaslMechanism> = login.signed(iam, BROKER, || moment(seconds))?;
+    let mut mechanism: Box<dyn SaslMechanism> =
+        login.signed(iam, BROKER, &HandedCryptography::default(), || moment(seconds))?;
     match mechanism.step(None)? {
         SaslStep::Send(token) => Ok(token.expose_text().expect("it is text").to_owned()),
         other => panic!("{other:?}"),
@@ -121,6 +122,18 @@ fn a_role_is_taken_on_and_its_key_signs_and_is_kept() {
 #[test]
 fn the_security_token_service_is_asked_by_https() {
     let url = kp_http::HttpUrl::parse("https://sts.eu-central-1.amazonaws.com/").expect("a URL");
-    let client = client().expect("the system has authorities");
+    let client = client(&HandedCryptography::default()).expect("the system has authorities");
     assert_eq!(client.check(&url), Ok(()));
+}
+
+// A12
+#[cfg(feature = "tls")]
+#[test]
+fn the_security_token_service_is_asked_with_the_cryptography_that_the_builder_was_handed() {
+    let mut unusable = (*kp_tls::ring()).clone();
+    unusable.cipher_suites.clear();
+    let handed = HandedCryptography::new(Some(&Arc::new(unusable)));
+    let error = client(&handed).map(drop).expect_err("it has no cipher");
+    assert!(error.contains("cipher"), "{error}");
+    client(&HandedCryptography::default()).expect("the one that was built in has");
 }
