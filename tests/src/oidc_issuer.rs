@@ -1,7 +1,7 @@
 //! An issuer of tokens for tests: an OAuth 2.0 token endpoint with its keys (`/jwks`), on a port of this machine.
 //! What it does wrong is in the path: `/redirect`, `/huge`, `/slow`, `/html`, `/500`, `/400`, `/notoken`, `/expired`, `/short`. `/token`
-//! does nothing wrong; `/unsigned` does not sign, for brokers that take such tokens. It knows one client, `kp` with the secret
-//! [`OidcIssuer::SECRET`], and takes any assertion.
+//! does nothing wrong; `/unsigned` does not sign, for brokers that take such tokens. It knows the clients `kp` with the
+//! secret [`OidcIssuer::SECRET`] and `client-id` with `client/secret==`, as guides of vendors call theirs, and takes any assertion.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -39,7 +39,7 @@ struct Shared {
 
 impl OidcIssuer {
     /// The secret of the client `kp`.
-    pub const SECRET: &str = "issued-secret/+=";
+    pub const SECRET: &str = xtask::kafka::ISSUER_SECRET;
 
     /// An issuer on this port of the loopback interface; 0 is any that is free.
     ///
@@ -172,9 +172,11 @@ impl Shared {
 
 /// Whether the client shows its secret, or an assertion.
 fn is_known(request: &str) -> bool {
-    let basic = STANDARD.encode(format!("kp:{}", OidcIssuer::SECRET));
-    request.contains(&format!("Basic {basic}\r\n"))
-        || request.contains("client_assertion=")
+    let clients = [("kp", OidcIssuer::SECRET), ("client-id", "client/secret==")];
+    clients.iter().any(|(client, secret)| {
+        let basic = STANDARD.encode(format!("{client}:{secret}"));
+        request.contains(&format!("Basic {basic}\r\n"))
+    }) || request.contains("client_assertion=")
         || request.contains("grant-type%3Ajwt-bearer")
 }
 
