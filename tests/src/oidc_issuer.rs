@@ -1,6 +1,6 @@
 //! An issuer of tokens for tests: an OAuth 2.0 token endpoint with its keys (`/jwks`), on a port of this machine.
 //! What it does wrong is in the path: `/redirect`, `/huge`, `/slow`, `/html`, `/500`, `/400`, `/notoken`, `/expired`, `/short`. `/token`
-//! does nothing wrong; `/unsigned` does not sign, for brokers that take such tokens. It knows the clients `kp` with the
+//! does nothing wrong; `/unsigned` and `/unsigned-short` do not sign, for brokers that take such tokens. It knows the clients `kp` with the
 //! secret [`OidcIssuer::SECRET`] and `client-id` with `client/secret==`, as guides of vendors call theirs, and takes any assertion.
 
 use base64::Engine as _;
@@ -145,13 +145,14 @@ impl Shared {
         let life = match path {
             "/expired" => -10,
             "/short" => 5,
+            "/unsigned-short" => 12,
             _ => 300,
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs();
         let exp = i64::try_from(now).expect("it is before the end of time") + life;
         let issuer = format!("http://{}", self.address);
         let claims = json!({"iss": issuer, "aud": "kafka", "sub": "kp-oidc", "iat": now, "exp": exp, "scope": "kafka"});
-        let is_signed = path != "/unsigned";
+        let is_signed = !path.starts_with("/unsigned");
         let header = if is_signed {
             json!({"alg": "RS256", "typ": "JWT", "kid": "k1"})
         } else {
