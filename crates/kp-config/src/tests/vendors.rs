@@ -67,7 +67,8 @@ fn files_of_services_with_certificates_are_read_as_they_are() {
         ),
         (
             vendor!("msk-mtls"),
-            Trust::java_store("/tmp/kafka.client.truststore.jks", None),
+            // A file without a password; what is in it is told by its content.
+            Trust::pem_file("/tmp/kafka.client.truststore.jks"),
             Some(Identity::java_store("/tmp/kafka.client.keystore.jks", "changeit").key_password("changeit")),
         ),
         (vendor!("strimzi-scram"), Trust::java_store("/opt/kafka/cluster-ca/ca.p12", "changeit"), None),
