@@ -1,7 +1,7 @@
 //! An issuer of tokens for tests: an OAuth 2.0 token endpoint with its keys (`/jwks`), on a port of this machine.
 //! What it does wrong is in the path: `/redirect`, `/huge`, `/slow`, `/html`, `/500`, `/400`, `/notoken`, `/expired`, `/short`. `/token`
-//! does nothing wrong; `/unsigned` does not sign, for brokers that take such tokens. It knows one client, `kp` with the secret
-//! [`OidcIssuer::SECRET`], and takes any assertion.
+//! does nothing wrong; `/unsigned` and `/unsigned-short` do not sign, for brokers that take such tokens. It knows the clients `kp` with the
+//! secret [`OidcIssuer::SECRET`] and `client-id` with `client/secret==`, as guides of vendors call theirs, and takes any assertion.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -40,7 +40,7 @@ struct Shared {
 
 impl OidcIssuer {
     /// The secret of the client `kp`.
-    pub const SECRET: &str = "issued-secret/+=";
+    pub const SECRET: &str = xtask::kafka::ISSUER_SECRET;
 
     /// An issuer on this port of the loopback interface; 0 is any that is free.
     ///
@@ -149,13 +149,14 @@ impl Shared {
         let life = match path {
             "/expired" => -10,
             "/short" => 5,
+            "/unsigned-short" => 12,
             _ => 300,
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs();
         let exp = i64::try_from(now).expect("it is before the end of time") + life;
         let issuer = format!("http://{}", self.address);
         let claims = json!({"iss": issuer, "aud": "kafka", "sub": "kp-oidc", "iat": now, "exp": exp, "scope": "kafka"});
-        let is_signed = path != "/unsigned";
+        let is_signed = !path.starts_with("/unsigned");
         let header = if is_signed {
             json!({"alg": "RS256", "typ": "JWT", "kid": "k1"})
         } else {
@@ -176,9 +177,11 @@ impl Shared {
 
 /// Whether the client shows its secret, or an assertion.
 fn is_known(request: &str) -> bool {
-    let basic = STANDARD.encode(format!("kp:{}", OidcIssuer::SECRET));
-    request.contains(&format!("Basic {basic}\r\n"))
-        || request.contains("client_assertion=")
+    let clients = [("kp", OidcIssuer::SECRET), ("client-id", "client/secret==")];
+    clients.iter().any(|(client, secret)| {
+        let basic = STANDARD.encode(format!("{client}:{secret}"));
+        request.contains(&format!("Basic {basic}\r\n"))
+    }) || request.contains("client_assertion=")
         || request.contains("grant-type%3Ajwt-bearer")
 }
 

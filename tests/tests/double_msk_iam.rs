@@ -6,6 +6,8 @@
     reason = "the facade runs on real threads here; waits are for events, not for time"
 )]
 
+use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,8 +15,9 @@ use kp_producer::blocking::Producer;
 use kp_producer::config::{AwsCredentials, AwsCredentialsProvider, MskIam, Provided};
 use kp_producer::{ProducerConfig, ProducerRecord, Sasl, Secret, Security, SendErrorKind};
 use kp_protocol::ApiKey;
-use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
+use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions, EmbeddedTls};
 use kp_sim::{Fault, SaslSettings, SimMechanism};
+use tempfile::TempDir;
 
 const OLD: (&str, &str) = ("AKIDOLD", "old+secret/key");
 const NEW: (&str, &str) = ("AKIDNEW", "new+secret/key");
@@ -120,4 +123,53 @@ fn a_key_that_brokers_do_not_know_is_told_to_the_send_that_waits() {
     assert!(matches!(refused.kind(), SendErrorKind::Security(_)), "{refused}");
     let text = format!("{refused} {refused:?}");
     assert!(text.contains("Access denied") && !text.contains(NEW.1), "{text}");
+}
+
+/// Set in the run of this program that has keys of AWS in its environment.
+const HAS_KEYS: &str = "KP_TEST_HAS_AWS_KEYS";
+
+/// A broker of TLS and IAM, and its certificate.
+fn broker_with_tls(mechanism: SimMechanism) -> (EmbeddedBroker, String) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = EmbeddedTls::new(provider, certificate.as_bytes(), key.as_bytes()).expect("it can be shown");
+    let sasl = SaslSettings::new([mechanism]).with_aws_key(OLD.0, OLD.1, "kp-role");
+    let options = EmbeddedOptions::new().with_sasl(sasl).with_tls(tls);
+    let broker = EmbeddedBroker::start(options).expect("free ports");
+    let (id, address) = broker.addresses().next().expect("one broker");
+    broker.cluster().lock().advertise(id, "localhost", address.port()).expect("it is there");
+    (broker, certificate)
+}
+
+// A6, SE16
+#[test]
+fn the_files_of_amazon_msk_get_in_unchanged_with_the_keys_of_the_environment() {
+    if std::env::var_os(HAS_KEYS).is_none() {
+        // The environment of a process is its own from the start, so this test runs itself.
+        let mut again = Command::new(std::env::current_exe().expect("this program"));
+        let this = "the_files_of_amazon_msk_get_in_unchanged_with_the_keys_of_the_environment";
+        again.args(["--exact", this, "--nocapture"]).env(HAS_KEYS, "1").env("AWS_REGION", "eu-central-1");
+        again.env("AWS_ACCESS_KEY_ID", OLD.0).env("AWS_SECRET_ACCESS_KEY", OLD.1);
+        assert!(again.status().expect("it runs").success());
+        return;
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/kp-config/testdata/vendors");
+    for (name, mechanism) in
+        [("msk-iam", SimMechanism::AwsMskIam), ("msk-iam-oauth", SimMechanism::OAuthBearer)]
+    {
+        let (broker, certificate) = broker_with_tls(mechanism);
+        let dir = TempDir::new().expect("a temporary folder");
+        let trust = dir.path().join("trust.pem");
+        std::fs::write(&trust, certificate).expect("a temporary file");
+        let mut text = std::fs::read_to_string(folder.join(format!("{name}.properties"))).expect("its file");
+        // Where the broker is, and the authority that is none of the system's; a line further down wins.
+        let (_, address) = broker.addresses().next().expect("one broker");
+        text += &format!("\nbootstrap.servers=localhost:{}\nssl.truststore.type=PEM\n", address.port());
+        text += &format!("ssl.truststore.location={}\n", trust.display());
+        let config =
+            ProducerConfig::from_properties_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(is_written(&Producer::new(config).expect("the producer is built")), "{name}");
+        assert!(broker.cluster().lock().requests(ApiKey::SaslAuthenticate) >= 1, "{name}");
+    }
 }

@@ -12,6 +12,7 @@ mod options;
 mod ports;
 mod process;
 mod secured;
+mod services;
 mod settings;
 mod state;
 mod tools;
@@ -41,6 +42,7 @@ pub use self::secured::{
     HOST, LISTENERS, Login, Protocol, SERVICE_USERS, STORE_PASSWORD, SecuredListener, USERS,
     make_certificates,
 };
+pub use self::services::{ISSUER_SECRET, Service, ServiceState};
 pub use self::state::{BrokerState, ClusterState, Lifetime, ZooKeeperState};
 pub(crate) use self::tools::{run, shown};
 use self::versions::Quorum;
@@ -65,6 +67,8 @@ pub struct KafkaCluster {
     keepers: Mutex<Vec<Option<Keeper>>>,
     /// Of the ZooKeeper, likewise.
     zookeeper_keeper: Mutex<Option<Keeper>>,
+    /// Of what there is beside them, likewise.
+    service_keepers: Mutex<Vec<Keeper>>,
 }
 
 impl KafkaCluster {
@@ -103,10 +107,18 @@ impl KafkaCluster {
         state.save()?;
         let keepers = state.brokers.iter().map(|_| None).collect();
         let (state, keepers) = (Mutex::new(state), Mutex::new(keepers));
-        let cluster = Self { version, java, state, keepers, zookeeper_keeper: Mutex::default() };
+        let cluster = Self {
+            version,
+            java,
+            state,
+            keepers,
+            zookeeper_keeper: Mutex::default(),
+            service_keepers: Mutex::default(),
+        };
         let started = Instant::now();
         let outcome = cluster
             .prepare_security()
+            .and_then(|()| cluster.launch_services(options.issuer.as_deref()))
             .and_then(|()| cluster.write_settings(&options.settings, &options.client_listeners))
             .and_then(|()| cluster.prepare_quorum())
             .and_then(|()| cluster.launch_all());
@@ -136,7 +148,14 @@ impl KafkaCluster {
         let java = Java::with_jars_of(version)?;
         let keepers = state.brokers.iter().map(|_| None).collect();
         let (state, keepers) = (Mutex::new(state), Mutex::new(keepers));
-        Ok(Self { version, java, state, keepers, zookeeper_keeper: Mutex::default() })
+        Ok(Self {
+            version,
+            java,
+            state,
+            keepers,
+            zookeeper_keeper: Mutex::default(),
+            service_keepers: Mutex::default(),
+        })
     }
 
     /// Its name.
@@ -398,6 +417,7 @@ impl KafkaCluster {
         let keepers: Vec<_> = self.keepers().iter_mut().map(Option::take).collect();
         keepers.into_iter().flatten().for_each(Keeper::dismiss);
         self.end_zookeeper();
+        self.end_services();
     }
 
     fn remove_directory(&self) -> Result<(), XtaskError> {

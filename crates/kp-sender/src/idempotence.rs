@@ -24,6 +24,9 @@ pub(crate) struct Idempotence {
     pub(crate) identity: Identity,
     pub(crate) exchange: Exchange<InitProducerId>,
     pub(crate) sequences: Sequences,
+    /// There was a record at the last look. One that comes behind the look wakes the driver itself: it must not make that look's
+    /// moment due.
+    pub(crate) has_records: bool,
     /// There was an id once: the cluster can give them, whatever a single broker speaks.
     was_known: bool,
     /// What the last broker that was asked for an id said instead, while there is none.
@@ -46,6 +49,7 @@ impl Idempotence {
             identity,
             exchange: Exchange::Idle,
             sequences: Sequences::default(),
+            has_records: false,
             was_known: false,
             last_refusal: None,
         }

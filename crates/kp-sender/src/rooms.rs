@@ -34,6 +34,7 @@ impl Rooms {
     pub(crate) fn look_what_is_ready(&mut self, cx: &Context<'_>) -> Ready {
         let metadata = &mut self.cluster.metadata;
         let ready = cx.accumulator.ready(cx.now, metadata.snapshot());
+        self.idempotence.has_records = cx.accumulator.has_incomplete();
         for topic in ready.leaderless {
             metadata.refresh_topic(cx.now, topic);
         }

@@ -103,7 +103,7 @@ impl SenderCore {
     }
 
     /// The core's parts for a step at `now`.
-    fn at(&mut self, now: Instant) -> (Context<'_>, &mut Rooms, &mut Cycle) {
+    pub(crate) fn at(&mut self, now: Instant) -> (Context<'_>, &mut Rooms, &mut Cycle) {
         let Self { settings, accumulator, rooms, ending, cycle, outputs, jitter } = self;
         (Context { now, settings, accumulator, ending, outputs, jitter }, rooms, cycle)
     }

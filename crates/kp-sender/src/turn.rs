@@ -96,3 +96,69 @@ impl Cycle {
         ends.into_iter().chain(sends.into_iter().flatten()).flatten().min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{IdempotenceSetting, SenderCore, SenderSettings};
+    use kp_accumulator::{Accumulator, Append, Target};
+    use kp_client::{Readiness, WaitReason};
+    use kp_memory::BufferPool;
+    use kp_metadata::{Metadata, Partition, Topic};
+    use kp_protocol::records::RecordRef;
+    use kp_protocol::{BrokerAddress, BrokerId, PartitionId, Timestamp, TopicId, TopicName};
+    use kp_time::{Clock, ManualClock};
+    use std::sync::Arc;
+
+    /// Connects for ever.
+    struct Connecting;
+
+    impl Nodes for Connecting {
+        fn readiness(&mut self, _: Instant, _: BrokerId) -> Readiness {
+            Readiness::Wait { until: None, why: WaitReason::Connecting }
+        }
+
+        fn least_loaded(&mut self, _: Instant) -> Option<BrokerId> {
+            Some(BrokerId(-1))
+        }
+    }
+
+    fn append_one(accumulator: &Accumulator, pool: &Arc<BufferPool>, clock: &ManualClock) {
+        let name = TopicName::from("t");
+        let topic = Arc::new(Topic::new(name.clone(), TopicId::ZERO, vec![Partition::led_by(BrokerId(1))]));
+        let queues = accumulator.topic(&name, 1);
+        let record = RecordRef { timestamp: Timestamp(7), key: None, value: Some(b"v"), headers: &[] };
+        let (target, mut spare) = (Target::Partition(PartitionId(0)), None);
+        loop {
+            let appended = accumulator.append(&queues, &topic, target, &record, &mut None, &mut spare, clock);
+            match appended.unwrap() {
+                Append::Accepted(_) => return,
+                Append::NeedsBuffer(bytes) => spare = pool.try_allocate(bytes).unwrap(),
+            }
+        }
+    }
+
+    // SN1, ID1
+    #[test]
+    fn a_first_record_that_comes_behind_the_look_asks_for_no_moment_that_is_over() {
+        let clock = ManualClock::new();
+        let pool = BufferPool::new(1 << 20, 1024);
+        let accumulator = Accumulator::new(Default::default(), Arc::clone(&pool));
+        let bootstrap =
+            vec![BrokerAddress { id: BrokerId(-1), host: Arc::from("b"), port: 9092, rack: None }];
+        let metadata = Metadata::new(Default::default(), bootstrap, clock.now(), 1);
+        let (idempotence, now) = (IdempotenceSetting::Required, clock.now());
+        let settings = SenderSettings { idempotence, ..Default::default() };
+        let mut core = SenderCore::new(settings, Arc::clone(&accumulator), metadata, now, 1);
+        while core.poll_output(now, &mut Connecting).is_some() {}
+        // Its number is asked for as soon as there is a record; this one came when the turn had looked already.
+        append_one(&accumulator, &pool, &clock);
+        let (cx, rooms, cycle) = core.at(now);
+        let timeout = cycle.next_timeout(&cx, rooms);
+        assert!(timeout.is_none_or(|at| at > now), "it wakes the driver by itself: {timeout:?}");
+        // In the next turn it is known.
+        let (mut cx, rooms, cycle) = core.at(now);
+        cycle.run(&mut cx, rooms, &mut Connecting);
+        assert!(!rooms.idempotence.exchange.is_idle(), "the number is asked for");
+    }
+}

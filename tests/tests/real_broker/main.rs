@@ -9,6 +9,7 @@
     reason = "real programs in real time, figures for the log"
 )]
 
+mod secured_cluster;
 mod turn;
 mod until;
 
@@ -19,3 +20,4 @@ mod kerberos;
 mod openssl;
 mod profiles;
 mod secured;
+mod vendors;

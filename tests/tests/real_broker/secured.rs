@@ -1,17 +1,18 @@
 //! Every way into a secured Apache Kafka, with the files of client properties that a Java client takes as well: records are
-//! read back by Java's consumer, who came in is judged by the broker's own authorizer. Needs Java 17, Maven and openssl.
+//! read back by Java's consumer, who came in is judged by the broker's own authorizer. Needs Java 17, Maven, openssl and MIT's KDC.
 //!
-//! Kafka 4.3.0 unless `KP_FULL=1`: then 3.9.1 too, and 0.9.0.1 over TLS.
+//! Kafka 4.3.0 unless `KP_FULL=1`: then 3.9.1 too, and 0.9.0.1 over TLS and by Kerberos.
 
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use kp_producer::ProducerRecord;
 use kp_producer::blocking::Producer;
-use kp_producer::{ProducerConfig, ProducerRecord};
 use kp_sim::conformance::{self, Door};
-use kp_tests::java_reader::{ReadRecord, read_topics};
-use xtask::kafka::{KafkaCluster, Options, STORE_PASSWORD, SecuredOptions};
 
+use crate::secured_cluster::{
+    CLUSTERS, RECORDS, Way, assert_told, config, deliver, deliver_and_read_back, jaas, lines_of_records,
+    start,
+};
 use crate::turn;
 
 /// Those of whom no certificate is asked are taken for the broker's super user here, so that anyone may write.
@@ -37,20 +38,9 @@ const LOGINS_OVER_TLS: &[Way] = &[
     ("reauth_ssl-scram-sha-256", "User:alice"),
     ("reauth_ssl-scram-sha-512", "User:alice"),
     ("reauth_ssl-oauthbearer", "User:alice"),
+    ("oidc-oauthbearer", "User:kp-oidc"),
+    ("kerberos_ssl-gssapi", "User:kp18"),
 ];
-
-/// One broker of each version for all tests of this module; they end with this process.
-static CLUSTERS: LazyLock<Vec<KafkaCluster>> = LazyLock::new(|| {
-    let older: &[&str] = if std::env::var_os("KP_FULL").is_some() { &["3.9.1"] } else { &[] };
-    ["4.3.0"].iter().chain(older).map(|version| start(version)).collect()
-});
-
-/// Records a topic, of seven keys.
-const RECORDS: usize = 300;
-const CODECS: [&str; 2] = ["none", "lz4"];
-
-/// A way in: its file of client properties, and whom the broker takes its client for.
-type Way = (&'static str, &'static str);
 
 const LOGINS_WITHOUT_TLS: &[Way] = &[
     ("sasl_plaintext-plain", "User:alice"),
@@ -61,82 +51,10 @@ const LOGINS_WITHOUT_TLS: &[Way] = &[
     ("reauth-scram-sha-256", "User:alice"),
     ("reauth-scram-sha-512", "User:alice"),
     ("reauth-oauthbearer", "User:alice"),
+    ("oidc_reauth-oauthbearer", "User:kp-oidc"),
+    ("kerberos-gssapi", "User:kp18"),
+    ("kerberos_reauth-gssapi", "User:kp18"),
 ];
-
-fn start(version: &str) -> KafkaCluster {
-    let options = Options { version: version.to_owned(), heap_mib: 768, ..Options::default() };
-    KafkaCluster::start(&options.secured(SecuredOptions::All)).expect("Kafka starts")
-}
-
-/// The file of client properties of that name, with further lines.
-fn config(cluster: &KafkaCluster, file: &str, more: &[(&str, &str)]) -> ProducerConfig {
-    let path = cluster.client_file(file).expect("the file was written");
-    let mut text = std::fs::read_to_string(path).expect("it can be read");
-    more.iter().for_each(|(key, value)| text += &format!("{key}={value}\n"));
-    ProducerConfig::from_properties_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"))
-}
-
-fn sent() -> Vec<(String, String)> {
-    (0..RECORDS)
-        .map(|number| (format!("k{}", number % 7), format!("{number} {}", "brown fox ".repeat(number % 9))))
-        .collect()
-}
-
-/// Sends all records and waits until each is acknowledged.
-fn deliver(config: ProducerConfig, topic: &str) {
-    let producer = Producer::new(config).unwrap_or_else(|error| panic!("{topic}: {error}"));
-    let waiting: Vec<_> = sent()
-        .iter()
-        .map(|(key, value)| {
-            let record = ProducerRecord::to(topic).key(key.as_str()).value(value.as_str());
-            producer.send(record).unwrap_or_else(|error| panic!("{topic}: {error}"))
-        })
-        .collect();
-    for delivery in waiting {
-        delivery.wait().unwrap_or_else(|error| panic!("{topic}: {error}"));
-    }
-    let closed = producer.close(Duration::from_secs(10)).expect("it ends");
-    assert_eq!(closed.undelivered, 0, "{topic}");
-}
-
-/// Every record once, those of a key in one partition and in the order of their sending.
-fn assert_whole(topic: &str, read: &[ReadRecord]) {
-    assert_eq!(read.len(), RECORDS, "{topic}");
-    let mut by_key = [const { Vec::new() }; 7];
-    for record in read {
-        let key: usize = record.key.trim_start_matches('k').parse().expect("a key of ours");
-        by_key[key].push((record.key.clone(), record.value.clone()));
-    }
-    for (key, found) in by_key.iter().enumerate() {
-        let mine: Vec<_> = sent().into_iter().skip(key).step_by(7).collect();
-        assert_eq!(*found, mine, "{topic}: key k{key}");
-    }
-}
-
-/// Goes each of `ways` with each codec. Only the principal that is expected may write to the topic.
-fn deliver_and_read_back(cluster: &KafkaCluster, ways: &[Way]) {
-    let started = Instant::now();
-    let mut topics = Vec::new();
-    for (file, principal) in ways {
-        for codec in CODECS {
-            let topic = format!("{file}-{codec}");
-            cluster.create_topic(&topic, 3, 1).expect("a topic");
-            cluster.let_only(principal, &topic).expect("a rule");
-            deliver(config(cluster, file, &[("compression.type", codec), ("linger.ms", "5")]), &topic);
-            topics.push(topic);
-        }
-    }
-    let delivered = started.elapsed();
-    let read = read_topics(cluster, &topics);
-    for (topic, records) in &read {
-        assert_whole(topic, records);
-    }
-    eprintln!(
-        "    {} topics delivered in {delivered:.1?}, read back in {:.1?}",
-        topics.len(),
-        started.elapsed() - delivered
-    );
-}
 
 // SE33, SE36, SE39, H8
 #[test]
@@ -167,30 +85,6 @@ fn each_login_without_tls_delivers_with_each_codec_as_the_user_it_names() {
 
 /// A way in that is refused: its file, further lines, and words of what is told.
 type Refusal<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
-
-/// A login line of Kafka's own modules.
-fn jaas(module: &str, user: &str, password: &str) -> String {
-    format!("org.apache.kafka.common.security.{module} required username=\"{user}\" password=\"{password}\";")
-}
-
-/// What `connect` and then `send` say to the settings of `file` with `more`, both within `max.block.ms`.
-fn refusals(cluster: &KafkaCluster, file: &str, more: &[(&str, &str)]) -> [String; 2] {
-    let more = [more, &[("max.block.ms", "3000")]].concat();
-    let producer = Producer::new(config(cluster, file, &more)).expect("the settings are lawful");
-    let connect = producer.connect().expect_err("it is refused").to_string();
-    let send = producer.send(ProducerRecord::to("refused").value("v")).err();
-    let send = send.unwrap_or_else(|| panic!("a record was taken: {file} {more:?}")).to_string();
-    [connect, send]
-}
-
-fn assert_told(cluster: &KafkaCluster, file: &str, more: &[(&str, &str)], words: &[&str]) {
-    for told in refusals(cluster, file, more) {
-        for word in words {
-            assert!(told.contains(word), "{file} {more:?}: {word:?} is missing in: {told}");
-        }
-        assert!(!told.contains("secret"), "{told}");
-    }
-}
 
 // SE9, SE25, SE26
 #[test]
@@ -234,62 +128,6 @@ fn a_client_with_a_login_at_a_listener_of_another_kind_is_told_to_look_at_securi
             &[("bootstrap.servers", &encrypted), ("security.protocol", "PLAINTEXT")],
             &words,
         );
-    }
-}
-
-/// The files that services hand to their customers, as kp's own tests read them, and whom the broker takes such a client for.
-const SERVICES: [(&str, &str, &str); 5] = [
-    (
-        "confluent-cloud",
-        include_str!("../../../crates/kp-config/testdata/vendors/confluent-cloud.properties"),
-        "User:CLUSTERAPIKEY",
-    ),
-    (
-        "event-hubs",
-        include_str!("../../../crates/kp-config/testdata/vendors/event-hubs.properties"),
-        "User:$ConnectionString",
-    ),
-    (
-        "msk-scram",
-        include_str!("../../../crates/kp-config/testdata/vendors/msk-scram.properties"),
-        "User:alice",
-    ),
-    (
-        "aiven-scram",
-        include_str!("../../../crates/kp-config/testdata/vendors/aiven-scram.properties"),
-        "User:avnadmin",
-    ),
-    (
-        "redpanda",
-        include_str!("../../../crates/kp-config/testdata/vendors/redpanda.properties"),
-        "User:alice",
-    ),
-];
-
-// A6
-#[test]
-fn the_files_of_services_get_in_with_nothing_changed_but_where_the_brokers_and_stores_are() {
-    let _turn = turn::shared();
-    for cluster in CLUSTERS.iter() {
-        let store = cluster.certificates().join("truststore.jks");
-        let bootstrap = cluster.bootstrap_at("SASL_SSL").expect("a listener");
-        let mut topics = Vec::new();
-        for (service, text, principal) in SERVICES {
-            let topic = format!("of-{service}");
-            cluster.create_topic(&topic, 3, 1).expect("a topic");
-            cluster.let_only(principal, &topic).expect("a rule");
-            // Our authority is none of the system's, so each names a trust store; a line further down wins.
-            let here = format!(
-                "\nbootstrap.servers={bootstrap}\nssl.truststore.location={}\nssl.truststore.password={STORE_PASSWORD}\n",
-                store.display()
-            );
-            let config = ProducerConfig::from_properties_str(&(text.to_owned() + &here));
-            deliver(config.unwrap_or_else(|error| panic!("{service}: {error}")), &topic);
-            topics.push(topic);
-        }
-        for (topic, records) in &read_topics(cluster, &topics) {
-            assert_whole(topic, records);
-        }
     }
 }
 
@@ -425,21 +263,22 @@ fn a_client_of_tls_at_a_listener_without_tls_is_told_to_look_at_security_protoco
     }
 }
 
-// SE5, SE36
+// SE5, SE15, SE36
 #[test]
-fn a_broker_of_0_9_is_reached_over_tls() {
+fn a_broker_of_0_9_is_reached_over_tls_and_by_kerberos_with_bare_tokens() {
     if std::env::var_os("KP_FULL").is_none() {
         return;
     }
     let _turn = turn::alone();
     let cluster = start("0.9.0.1");
-    cluster.create_topic("old", 1, 1).expect("a topic");
-    // It takes no ApiVersions and is silent then, so the client says what it meets.
-    let old = [("broker.version.fallback", "0.9.0"), ("enable.idempotence", "false")];
-    deliver(config(&cluster, "ssl", &old), "old");
-    let read = cluster.consume("old", RECORDS as u64, &["print.key=true", "key.separator=\t"]);
-    let read = String::from_utf8(read.expect("the console consumer runs")).expect("text");
-    let expected: String = sent().iter().map(|(key, value)| format!("{key}\t{value}\n")).collect();
-    assert_eq!(read, expected);
+    for file in ["ssl", "sasl_plaintext-gssapi", "sasl_ssl-gssapi"] {
+        cluster.create_topic(file, 1, 1).expect("a topic");
+        // It takes no ApiVersions and is silent then, so the client says what it meets.
+        let old = [("broker.version.fallback", "0.9.0"), ("enable.idempotence", "false")];
+        deliver(config(&cluster, file, &old), file);
+        let read = cluster.consume(file, RECORDS as u64, &["print.key=true", "key.separator=\t"]);
+        let read = String::from_utf8(read.expect("the console consumer runs")).expect("text");
+        assert_eq!(read, lines_of_records(), "{file}");
+    }
     cluster.stop().expect("Kafka stops");
 }

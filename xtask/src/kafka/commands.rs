@@ -139,6 +139,7 @@ fn up(args: UpArgs) -> Result<(), XtaskError> {
         secured: args.secure.then_some(SecuredOptions::All),
         heap_mib: args.heap,
         java_flags: Vec::new(),
+        issuer: None,
     };
     for line in &args.settings {
         let (key, value) =
@@ -174,6 +175,15 @@ fn status() -> Result<(), XtaskError> {
             Lifetime::Detached => "stays until `down`",
         };
         println!("{}  Kafka {}  {kept}  {}", state.name, state.version, state.bootstrap());
+        for service in &state.services {
+            let is_up = service.process.as_ref().is_some_and(super::ProcessId::is_alive);
+            println!(
+                "  {:?}  127.0.0.1:{}  {}",
+                service.service,
+                service.port,
+                if is_up { "up" } else { "down" }
+            );
+        }
         for broker in &state.brokers {
             let process = match &broker.process {
                 Some(process) if process.is_alive() => format!("up, pid {}", process.pid),

@@ -1,81 +1,81 @@
-//! A KDC of MIT's Kerberos for tests: realm `KP.TEST`, on loopback, with a user for each type of key and the service of brokers.
-//! It ends with this process.
+//! The realm of a KDC of MIT's Kerberos for tests: `KP.TEST`, on loopback, with a user for each type of key and the service of
+//! brokers. Owns: the files of a folder. Whose process it is says [`super::services`].
 
-use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
 
-use super::ports;
-use super::process::{Keeper, ProcessId};
 use crate::error::{Doing, XtaskError};
-use crate::workspace;
 
 /// The realm.
 const REALM: &str = "KP.TEST";
-/// Clients, each with the types of its keys; the last one's tickets are good for 20 seconds.
-const CLIENTS: [(&str, &str, &str); 4] = [
+/// Clients, each with the types of its keys and how long its tickets are good.
+const CLIENTS: [(&str, &str, &str); 5] = [
     ("kp18", "aes256-cts-hmac-sha1-96", "10h"),
     ("kp17", "aes128-cts-hmac-sha1-96", "10h"),
     ("kp20", "aes256-cts-hmac-sha384-192", "10h"),
     ("shorty", "aes256-cts-hmac-sha1-96", "20s"),
+    // As guides of vendors call theirs.
+    ("kafka-client-1", "aes256-cts-hmac-sha1-96", "10h"),
 ];
 const INSTALL: &str = "apt-get install krb5-kdc krb5-admin-server krb5-user";
-const START_LIMIT: Duration = Duration::from_secs(20);
+/// Programs of administrators are not in everybody's path.
+const FOLDERS: &str = "/usr/sbin:/usr/local/sbin";
+const LOGIN_MODULE: &str = "com.sun.security.auth.module.Krb5LoginModule required";
 
-/// A KDC that runs.
-#[derive(Debug)]
+/// The files of a realm.
+#[derive(Debug, Clone)]
 pub struct Kdc {
     folder: PathBuf,
-    process: ProcessId,
-    _keeper: Keeper,
 }
 
 impl Kdc {
-    /// Makes the realm anew and starts its KDC.
+    /// The realm of that folder, which need not be there yet.
+    pub(super) fn at(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Whether MIT's KDC is on this machine.
+    pub(super) fn is_installed() -> bool {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let folders = path.split(':').chain(FOLDERS.split(':'));
+        folders.into_iter().any(|folder| Path::new(folder).join("krb5kdc").is_file())
+    }
+
+    /// Makes the realm, for a KDC at `port`.
     ///
     /// # Errors
     /// MIT's programs are not there (Debian: `krb5-kdc krb5-admin-server`), or do not do what they should.
-    pub fn start() -> Result<Self, XtaskError> {
-        let port = ports::pick(1)?[0];
-        let folder = workspace::root().join("target/kdc").join(format!("{}-{port}", std::process::id()));
-        fs::create_dir_all(&folder).doing(|| format!("making {}", folder.display()))?;
+    pub(super) fn make(&self, port: u16) -> Result<(), XtaskError> {
+        let folder = &self.folder;
         let write = |name: &str, text: String| {
             fs::write(folder.join(name), text).doing(|| format!("writing {name} of the KDC"))
         };
         write("krb5.conf", conf(port))?;
-        write("kdc.conf", kdc_conf(port, &folder))?;
-        run(&folder, "kdb5_util", &["create", "-s", "-r", REALM, "-P", "the-key-of-the-realm"])?;
-        let admin = |query: &str| run(&folder, "kadmin.local", &["-r", REALM, "-q", query]);
+        write("kdc.conf", kdc_conf(port, folder))?;
+        let create = ["create", "-s", "-r", REALM, "-P", "the-key-of-the-realm"];
+        run(folder, "kdb5_util", &create, "")?;
+        let mut queries = String::new();
         for (name, types, life) in CLIENTS.into_iter().chain([("kafka/localhost", "", "10h")]) {
             let types = if types.is_empty() { String::new() } else { format!("-e {types}:normal") };
-            admin(&format!("addprinc -randkey +requires_preauth -maxlife {life} {types} {name}"))?;
             let (file, _) = name.split_once('/').unwrap_or((name, ""));
-            let keytab = folder.join(format!("{file}.keytab"));
-            admin(&format!("ktadd -norandkey -k {} {name}", keytab.display()))?;
+            let keytab = self.keytab(file);
+            queries += &format!(
+                "addprinc -randkey +requires_preauth -maxlife {life} {types} {name}\nktadd -norandkey -k {} {name}\n",
+                keytab.display()
+            );
         }
-        let log_path = folder.join("kdc.log");
-        let log = File::create(&log_path).doing(|| format!("making {}", log_path.display()))?;
-        // Its program and its settings come in by the environment, which a keeper does not pass on.
-        let mut command = Command::new("env");
-        command.args(environment(&folder)).args(["krb5kdc", "-n", "-r", REALM]).current_dir(&folder);
-        let (keeper, process) = Keeper::start(&command, log, Some(&folder))?;
-        let kdc = Self { folder, process, _keeper: keeper };
-        kdc.wait_for(port, &log_path)?;
-        Ok(kdc)
+        run(folder, "kadmin.local", &["-r", REALM], &queries)
     }
 
-    fn wait_for(&self, port: u16, log: &Path) -> Result<(), XtaskError> {
-        let (address, started) = (SocketAddr::from((Ipv4Addr::LOCALHOST, port)), Instant::now());
-        while TcpStream::connect(address).is_err() {
-            if !self.process.is_alive() || started.elapsed() > START_LIMIT {
-                let tail = super::tools::last_lines_of(log, 15);
-                return Err(XtaskError::Failed(format!("the KDC on port {port} did not start:\n{tail}")));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
+    /// What runs it.
+    pub(super) fn command(&self) -> Command {
+        // Its program and its settings come in by the environment, which a keeper does not pass on.
+        let mut command = Command::new("env");
+        command.args(environment(&self.folder)).args(["krb5kdc", "-n", "-r", REALM]);
+        command.current_dir(&self.folder);
+        command
     }
 
     /// Its `krb5.conf`, for clients and for brokers.
@@ -83,9 +83,27 @@ impl Kdc {
         self.folder.join("krb5.conf")
     }
 
-    /// The keytab of a client (`kp18`, `kp17`, `kp20`, `shorty`), or of brokers (`kafka`).
+    /// The keytab of a client (`kp18`, `kp17`, `kp20`, `shorty`, `kafka-client-1`), or of brokers (`kafka`).
     pub fn keytab(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.keytab"))
+    }
+
+    /// The login line of a client, as Java reads it.
+    pub(super) fn client_login(&self, name: &str) -> String {
+        let keytab = self.keytab(name);
+        format!(
+            "{LOGIN_MODULE} useKeyTab=true storeKey=true keyTab=\"{}\" principal=\"{name}@{REALM}\";",
+            keytab.display()
+        )
+    }
+
+    /// The login line of brokers.
+    pub(super) fn broker_login(&self) -> String {
+        let keytab = self.keytab("kafka");
+        format!(
+            "{LOGIN_MODULE} useKeyTab=true storeKey=true doNotPrompt=true keyTab=\"{}\" principal=\"kafka/localhost@{REALM}\";",
+            keytab.display()
+        )
     }
 
     /// A ticket of a client, got by `kinit`, in a file.
@@ -95,7 +113,7 @@ impl Kdc {
     pub fn ticket_cache(&self, name: &str) -> Result<PathBuf, XtaskError> {
         let (path, keytab) = (self.folder.join(format!("{name}.ccache")), self.keytab(name));
         let (path_text, keytab) = (path.display().to_string(), keytab.display().to_string());
-        run(&self.folder, "kinit", &["-k", "-t", &keytab, "-c", &path_text, name])?;
+        run(&self.folder, "kinit", &["-k", "-t", &keytab, "-c", &path_text, name], "")?;
         Ok(path)
     }
 }
@@ -120,20 +138,20 @@ fn kdc_conf(port: u16, folder: &Path) -> String {
     )
 }
 
-/// Programs of administrators are not in everybody's path.
 fn environment(folder: &Path) -> [String; 3] {
     let path = std::env::var("PATH").unwrap_or_default();
     [
-        format!("PATH={path}:/usr/sbin:/usr/local/sbin"),
+        format!("PATH={path}:{FOLDERS}"),
         format!("KRB5_CONFIG={}", folder.join("krb5.conf").display()),
         format!("KRB5_KDC_PROFILE={}", folder.join("kdc.conf").display()),
     ]
 }
 
-fn run(folder: &Path, program: &'static str, arguments: &[&str]) -> Result<(), XtaskError> {
+/// Runs one of MIT's programs with `input` at its standard input.
+fn run(folder: &Path, program: &'static str, arguments: &[&str], input: &str) -> Result<(), XtaskError> {
     let mut command = Command::new("env");
-    command.args(environment(folder)).arg(program).args(arguments).stdin(Stdio::null());
-    let output = command.output().doing(|| format!("running {program}"))?;
+    command.args(environment(folder)).arg(program).args(arguments);
+    let output = output_of(&mut command, input).doing(|| format!("running {program}"))?;
     if output.status.code() == Some(127) {
         let found = "it is not there".to_owned();
         return Err(XtaskError::MissingProgram {
@@ -149,4 +167,14 @@ fn run(folder: &Path, program: &'static str, arguments: &[&str]) -> Result<(), X
         return Err(XtaskError::Failed(format!("{program} {}: {}", arguments.join(" "), said.trim())));
     }
     Ok(())
+}
+
+fn output_of(command: &mut Command, input: &str) -> std::io::Result<Output> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that is not there reads nothing; its exit code says so.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    child.wait_with_output()
 }

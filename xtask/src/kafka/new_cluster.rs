@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::options::Options;
 use super::process::ProcessId;
+use super::services::ServiceState;
 use super::state::{BrokerState, ClusterState, ZooKeeperState};
 use super::versions::{Quorum, Version};
 use super::{ports, secured};
@@ -28,9 +29,12 @@ pub(super) fn state(options: &Options) -> Result<ClusterState, XtaskError> {
         Some(secured) => secured::names(version, secured),
         None => Vec::new(),
     };
-    // Two a broker and one for each of its secured listeners, and one for a ZooKeeper, needed or not.
+    let services = secured::services(version, &names);
+    // Two a broker and one for each of its secured listeners; one for each service; one for a ZooKeeper, needed or not.
     let each = 2 + names.len();
-    let ports = ports::pick(usize::from(options.brokers) * each + 1)?;
+    let of_brokers = usize::from(options.brokers) * each;
+    let ports = ports::pick(of_brokers + services.len() + 1)?;
+    let (ports, others) = ports.split_at(of_brokers);
     let brokers = ports.chunks_exact(each).zip(1..).map(|(ports, id)| BrokerState {
         id,
         port: ports[0],
@@ -49,10 +53,15 @@ pub(super) fn state(options: &Options) -> Result<ClusterState, XtaskError> {
         is_secured: options.secured.is_some(),
         zookeeper: match version.quorum {
             Quorum::ZooKeeper { .. } => {
-                ports.last().map(|port| ZooKeeperState { port: *port, process: None })
+                others.last().map(|port| ZooKeeperState { port: *port, process: None })
             }
             Quorum::KRaft { .. } => None,
         },
+        services: services
+            .into_iter()
+            .zip(others)
+            .map(|(service, port)| ServiceState { service, port: *port, process: None })
+            .collect(),
         brokers: brokers.collect(),
     })
 }

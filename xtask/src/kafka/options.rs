@@ -1,5 +1,7 @@
 //! What cluster to start.
 
+use std::path::PathBuf;
+
 use super::state::Lifetime;
 use super::versions::Version;
 use crate::error::XtaskError;
@@ -26,6 +28,8 @@ pub struct Options {
     pub heap_mib: u32,
     /// Further flags of the Java that runs each broker.
     pub java_flags: Vec<String>,
+    /// The program `kp-oidc`, which issues tokens for a secured cluster; built when `None`.
+    pub issuer: Option<PathBuf>,
 }
 
 /// Which listeners of [`super::LISTENERS`] a secured broker has.
@@ -59,6 +63,7 @@ impl Default for Options {
             secured: None,
             heap_mib: 512,
             java_flags: Vec::new(),
+            issuer: None,
         }
     }
 }
@@ -87,6 +92,13 @@ impl Options {
     #[must_use]
     pub fn setting(mut self, key: &str, value: &str) -> Self {
         self.settings.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Says where the program `kp-oidc` lies, so that it is not built again.
+    #[must_use]
+    pub fn issuer(mut self, program: impl Into<PathBuf>) -> Self {
+        self.issuer = Some(program.into());
         self
     }
 

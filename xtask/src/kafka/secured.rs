@@ -9,6 +9,7 @@ mod certificates;
 mod clients;
 mod listeners;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -21,17 +22,22 @@ use self::clients::ClientFile;
 pub use self::listeners::{LISTENERS, Login, Protocol, SecuredListener};
 use super::java::Java;
 use super::options::SecuredOptions;
+use super::services::Service;
 use super::settings::Listener;
 use super::state::{BrokerState, ClusterState};
 use super::versions::{Quorum, Version};
-use super::{KafkaCluster, wire};
+use super::{KafkaCluster, Kdc, wire};
 use crate::error::{Doing, XtaskError};
 
 /// The password of every key store and trust store.
 pub const STORE_PASSWORD: &str = "changeit";
 /// The users of PLAIN and SCRAM, with their passwords.
-pub const USERS: [(&str, &str); 3] =
-    [("alice", "alice-secret"), ("bob", "bob-secret"), ("avnadmin", "AVNS_alice-secret")];
+pub const USERS: [(&str, &str); 4] = [
+    ("alice", "alice-secret"),
+    ("bob", "bob-secret"),
+    ("avnadmin", "AVNS_alice-secret"),
+    ("my-user", "alice-secret"),
+];
 /// Users of PLAIN alone: as services of the cloud name theirs, with what stands in passwords there.
 pub const SERVICE_USERS: [(&str, &str); 2] = [
     ("CLUSTERAPIKEY", "cluster/api+secret=="),
@@ -57,13 +63,27 @@ pub struct ListenerState {
 /// The names of the secured listeners that brokers of a version get.
 pub(super) fn names(version: &Version, wanted: &SecuredOptions) -> Vec<&'static str> {
     let is_old = matches!(version.quorum, Quorum::ZooKeeper { .. });
-    // An old broker's listeners are named after their protocols, so there is one of each; of logins it knows Kerberos only.
-    let rows = LISTENERS.iter().map(|row| row.name).filter(|name| !is_old || *name == Protocol::Ssl.name());
-    rows.filter(|name| match wanted {
+    // An old broker's listeners are named after their protocols, so there is one of each.
+    let rows = LISTENERS.iter().filter(|row| !is_old || row.name == row.protocol.name());
+    let is_wanted = |row: &&SecuredListener| match wanted {
         SecuredOptions::All => true,
-        SecuredOptions::Named(names) => names.contains(name),
-    })
-    .collect()
+        SecuredOptions::Named(names) => names.contains(&row.name),
+    };
+    let mut rows: Vec<_> = rows.filter(is_wanted).map(|row| row.at(is_old)).collect();
+    if *wanted == SecuredOptions::All && !Kdc::is_installed() {
+        let without = rows.extract_if(.., |row| row.service() == Some(Service::Kdc));
+        let without: Vec<_> = without.map(|row| row.name).collect();
+        eprintln!("kafka: no {}, for MIT's KDC is not installed", without.join(", "));
+    }
+    rows.into_iter().map(|row| row.name).collect()
+}
+
+/// What these listeners need beside brokers.
+pub(super) fn services(version: &Version, names: &[&str]) -> Vec<Service> {
+    let is_old = matches!(version.quorum, Quorum::ZooKeeper { .. });
+    let rows = names.iter().filter_map(|name| SecuredListener::find(name));
+    let services: BTreeSet<_> = rows.filter_map(|row| row.at(is_old).service()).collect();
+    services.into_iter().collect()
 }
 
 /// Each listener with its port.
@@ -119,12 +139,12 @@ impl KafkaCluster {
         if !self.state().is_secured {
             return Vec::new();
         }
-        let mut rows: Vec<_> =
-            broker.listeners.iter().filter_map(|open| SecuredListener::find(&open.name)).copied().collect();
+        let is_old = self.is_old();
+        let mut rows = rows_of(&broker.listeners, is_old);
         if is_relayed {
             rows.extend(SecuredListener::find("REAUTH_SSL").map(|row| row.called(RELAYED)));
         }
-        broker_lines::lines(&rows, &self.certificates(), self.is_old())
+        broker_lines::lines(&rows, &self.certificates(), &self.services(), is_old)
     }
 
     /// Arguments of the tool that formats a broker's storage: the users of SCRAM.
@@ -134,10 +154,11 @@ impl KafkaCluster {
 
     fn client_files_to_write(&self, state: &ClusterState) -> Vec<ClientFile> {
         let first = state.brokers.first().map(|broker| broker.listeners.as_slice()).unwrap_or_default();
-        let rows = first.iter().filter_map(|open| SecuredListener::find(&open.name));
-        let certificates = self.certificates();
+        let (certificates, services) = (self.certificates(), self.services());
         let bootstrap = |row: &SecuredListener| bootstrap_of(state, row.name);
-        rows.flat_map(|row| ClientFile::all(*row, &bootstrap(row), &certificates)).collect()
+        let rows = rows_of(first, self.is_old());
+        let files = |row: &SecuredListener| ClientFile::all(*row, &bootstrap(row), &certificates, &services);
+        rows.iter().flat_map(files).collect()
     }
 
     pub(super) fn is_old(&self) -> bool {
@@ -228,12 +249,23 @@ impl KafkaCluster {
             let names = files.iter().filter(|file| file.listener() == row.name).map(ClientFile::name);
             lines.push(format!("    {}", names.collect::<Vec<_>>().join(" ")));
         }
+        if let Some(kdc) = self.kdc() {
+            lines.push(format!("Kerberos           {}", kdc.conf().display()));
+        }
+        if let Some(issuer) = self.issuer() {
+            lines.push(format!("tokens             {issuer}/token"));
+        }
         if state.is_secured {
             lines.push(format!("client properties  {}", state.directory().join("clients").display()));
             lines.push(format!("certificates       {}", self.certificates().display()));
         }
         lines
     }
+}
+
+/// The rows of listeners, as brokers of that age have them.
+fn rows_of(listeners: &[ListenerState], is_old: bool) -> Vec<SecuredListener> {
+    listeners.iter().filter_map(|open| SecuredListener::find(&open.name)).map(|row| row.at(is_old)).collect()
 }
 
 fn bootstrap_of(state: &ClusterState, listener: &str) -> String {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::process::ProcessId;
 use super::secured::ListenerState;
+use super::services::ServiceState;
 use crate::error::{Doing, XtaskError};
 use crate::workspace;
 
@@ -51,6 +52,9 @@ pub struct ClusterState {
     /// Its ZooKeeper, in versions that need one.
     #[serde(default)]
     pub zookeeper: Option<ZooKeeperState>,
+    /// What it has beside its brokers.
+    #[serde(default)]
+    pub services: Vec<ServiceState>,
 }
 
 /// The ZooKeeper of a cluster.
@@ -114,7 +118,8 @@ impl ClusterState {
     /// Whether any of its processes is there.
     pub fn is_alive(&self) -> bool {
         let zookeeper = self.zookeeper.as_ref().and_then(|zookeeper| zookeeper.process.as_ref());
-        self.brokers.iter().any(BrokerState::is_alive) || zookeeper.is_some_and(ProcessId::is_alive)
+        let services = self.services.iter().filter_map(|service| service.process.as_ref());
+        self.brokers.iter().any(BrokerState::is_alive) || services.chain(zookeeper).any(ProcessId::is_alive)
     }
 
     /// Whether it is not needed any more: its owner is gone, and so are its processes, since long enough that

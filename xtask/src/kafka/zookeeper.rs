@@ -1,12 +1,11 @@
 //! The ZooKeeper of clusters that are too old to do without: started before the brokers, ended after them.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
 
 use super::process::Keeper;
-use super::{KafkaCluster, Lifetime, START_LIMIT, Signal};
+use super::services::wait_for_port;
+use super::{KafkaCluster, Lifetime, Signal};
 use crate::error::{Doing, XtaskError};
 
 impl KafkaCluster {
@@ -39,17 +38,7 @@ impl KafkaCluster {
             }
             state.save()?;
         }
-        let (address, started) = (SocketAddr::from((Ipv4Addr::LOCALHOST, port)), Instant::now());
-        while TcpStream::connect(address).is_err() {
-            if !process.is_alive() || started.elapsed() > START_LIMIT {
-                let tail = super::tools::last_lines_of(&log_path, 15);
-                return Err(XtaskError::Failed(format!(
-                    "the ZooKeeper on port {port} did not start:\n{tail}"
-                )));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
+        wait_for_port("the ZooKeeper", port, &process, &log_path)
     }
 
     /// Kills the ZooKeeper, if there is one, and collects what is left of it.

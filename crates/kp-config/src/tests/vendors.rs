@@ -65,6 +65,12 @@ fn files_of_services_with_certificates_are_read_as_they_are() {
             java,
             Some(Identity::pkcs12("client.keystore.p12", "changeit").key_password("changeit")),
         ),
+        (
+            vendor!("msk-mtls"),
+            // A file without a password; what is in it is told by its content.
+            Trust::pem_file("/tmp/kafka.client.truststore.jks"),
+            Some(Identity::java_store("/tmp/kafka.client.keystore.jks", "changeit").key_password("changeit")),
+        ),
         (vendor!("strimzi-scram"), Trust::java_store("/opt/kafka/cluster-ca/ca.p12", "changeit"), None),
         (
             vendor!("heroku"),

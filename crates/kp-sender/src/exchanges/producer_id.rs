@@ -29,7 +29,7 @@ impl Question for InitProducerId {
 
     /// Once records wait for it.
     fn due(cx: &Context<'_>, rooms: &Rooms) -> Option<Instant> {
-        rooms.idempotence.identity.due(cx.now).filter(|_| cx.accumulator.has_incomplete())
+        rooms.idempotence.identity.due(cx.now).filter(|_| rooms.idempotence.has_records)
     }
 
     fn compose(_cx: &mut Context<'_>, _rooms: &mut Rooms, _node: &ReadyNode) -> Self {

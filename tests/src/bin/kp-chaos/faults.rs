@@ -12,6 +12,7 @@ use xtask::kafka::{KafkaCluster, Signal};
 
 use crate::probe::Probe;
 use crate::proxy::{Proxy, Way};
+use crate::security::{Change, Security};
 use crate::{Failure, PARTITIONS, PROBE};
 
 /// What happened.
@@ -51,9 +52,18 @@ pub(crate) struct Faults {
     shared: Arc<Mutex<(Counts, String)>>,
 }
 
+/// Where it happens.
+pub(crate) struct Scene {
+    pub(crate) cluster: Arc<KafkaCluster>,
+    pub(crate) proxy: Arc<Proxy>,
+    /// Of a secured cluster.
+    pub(crate) security: Option<Security>,
+}
+
 struct Arsonist {
     cluster: Arc<KafkaCluster>,
     proxy: Arc<Proxy>,
+    security: Option<Security>,
     /// With `acks=all`, and with `acks=1`.
     probes: [Probe; 2],
     dice: Jitter,
@@ -61,17 +71,11 @@ struct Arsonist {
 }
 
 impl Faults {
-    pub(crate) fn start(
-        cluster: Arc<KafkaCluster>,
-        proxy: Arc<Proxy>,
-        probes: [Probe; 2],
-        seed: u64,
-        until: Instant,
-        kinds: Kinds,
-    ) -> Self {
+    pub(crate) fn start(scene: Scene, probes: [Probe; 2], seed: u64, until: Instant, kinds: Kinds) -> Self {
         let shared = Arc::<Mutex<(Counts, String)>>::default();
-        let mut arsonist =
-            Arsonist { cluster, proxy, probes, dice: Jitter::seeded(seed), shared: Arc::clone(&shared) };
+        let Scene { cluster, proxy, security } = scene;
+        let (dice, for_thread) = (Jitter::seeded(seed), Arc::clone(&shared));
+        let mut arsonist = Arsonist { cluster, proxy, security, probes, dice, shared: for_thread };
         let thread = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_secs(3));
             while kinds != Kinds::Nothing && Instant::now() < until {
@@ -100,6 +104,14 @@ impl Faults {
 impl Arsonist {
     fn one(&mut self, kinds: Kinds) -> Result<(), Failure> {
         let broker = 1 + self.dice.below(3) as i32;
+        if let (Kinds::All, Some(security)) = (kinds, self.security.clone())
+            && self.dice.below(2) == 0
+        {
+            let change = Change::draw(&mut self.dice, broker);
+            let (kind, words) = change.words();
+            self.note(kind, words);
+            return security.carry_out(change);
+        }
         let way = Arc::clone(&self.proxy.ways[broker as usize - 1]);
         let kind = match kinds {
             Kinds::All => self.dice.below(14),

@@ -1,14 +1,13 @@
-//! How clients get into a secured cluster: trust and password stand in files, and change while the producers write.
+//! How clients get into a secured cluster: trust and password stand in files, tokens come from an issuer; all of them change while
+//! the producers write.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use kp_producer::ProducerConfig;
-use xtask::kafka::{KafkaCluster, USERS};
+use xtask::kafka::{ISSUER_SECRET, KafkaCluster, USERS};
 
 use crate::Failure;
 
@@ -16,109 +15,151 @@ use crate::Failure;
 pub(crate) const LISTENER: &str = "REAUTH_SSL";
 /// The listener of clients that come through the proxy.
 const RELAYED: &str = "clients";
-const NEXT_PASSWORD: &str = "the-next-secret";
+const MODULES: &str = "org.apache.kafka.common.security";
+/// Longer than producers take to look at their files.
+const LOOKED_AT: Duration = Duration::from_secs(3);
 /// How long a broker may be away in a run with faults.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What changed, and how often.
-pub(crate) type Changes = BTreeMap<&'static str, u64>;
+/// Whose certificates brokers show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Authority {
+    First,
+    Other,
+}
 
-/// The files that clients read.
-#[derive(Clone, Debug)]
+impl Authority {
+    /// Its own certificate, and the store of brokers.
+    fn files(self) -> (&'static str, &'static str) {
+        match self {
+            Self::First => ("ca.pem", "server.p12"),
+            Self::Other => ("otherca.pem", "server-otherca.p12"),
+        }
+    }
+
+    fn next(self) -> Self {
+        if self == Self::First { Self::Other } else { Self::First }
+    }
+}
+
+/// The files that clients read, and what brokers have.
+#[derive(Debug)]
 pub(crate) struct Login {
+    cluster: Arc<KafkaCluster>,
     trust: PathBuf,
     password: PathBuf,
     certificates: PathBuf,
+    authority: Authority,
+    passwords: u32,
 }
 
 impl Login {
     /// Writes the files.
-    pub(crate) fn new(cluster: &KafkaCluster) -> Result<Self, Failure> {
+    pub(crate) fn new(cluster: &Arc<KafkaCluster>) -> Result<Self, Failure> {
         let certificates = cluster.certificates();
         let dir = certificates.join("of-the-clients");
         fs::create_dir_all(&dir)?;
-        let login = Self { trust: dir.join("trust.pem"), password: dir.join("password"), certificates };
-        fs::copy(login.certificates.join("ca.pem"), &login.trust)?;
-        replace(&login.password, USERS[0].1.as_bytes())?;
-        Ok(login)
+        let (trust, password) = (dir.join("trust.pem"), dir.join("password"));
+        fs::copy(certificates.join("ca.pem"), &trust)?;
+        replace(&password, USERS[0].1.as_bytes())?;
+        let cluster = Arc::clone(cluster);
+        Ok(Self { cluster, trust, password, certificates, authority: Authority::First, passwords: 0 })
     }
 
-    /// The keys that get a client in.
-    pub(crate) fn config(&self) -> Result<ProducerConfig, Failure> {
+    /// The keys that get a client in by a password.
+    pub(crate) fn by_password(&self) -> Result<ProducerConfig, Failure> {
         let (user, _) = USERS[0];
+        let login = format!(
+            "sasl.mechanism=SCRAM-SHA-512\n\
+             sasl.jaas.config={MODULES}.scram.ScramLoginModule required \
+             username=\"{user}\" password=\"${{file:{}}}\";\n",
+            self.password.display(),
+        );
+        self.config(&login)
+    }
+
+    /// The keys that get a client in by tokens of the endpoint `url`.
+    pub(crate) fn by_token(&self, url: &str) -> Result<ProducerConfig, Failure> {
+        let login = format!(
+            "sasl.mechanism=OAUTHBEARER\n\
+             sasl.login.callback.handler.class={MODULES}.oauthbearer.OAuthBearerLoginCallbackHandler\n\
+             sasl.oauthbearer.token.endpoint.url={url}\n\
+             sasl.jaas.config={MODULES}.oauthbearer.OAuthBearerLoginModule required \
+             clientId='kp' clientSecret='{ISSUER_SECRET}' scope='kafka';\n"
+        );
+        self.config(&login)
+    }
+
+    fn config(&self, login: &str) -> Result<ProducerConfig, Failure> {
         let text = format!(
             "security.protocol=SASL_SSL\n\
              ssl.truststore.type=PEM\n\
              ssl.truststore.location={}\n\
-             kp.ssl.reload.interval.ms=1000\n\
-             sasl.mechanism=SCRAM-SHA-512\n\
-             sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \
-             username=\"{user}\" password=\"${{file:{}}}\";\n",
+             kp.ssl.reload.interval.ms=1000\n{login}",
             self.trust.display(),
-            self.password.display(),
         );
         Ok(ProducerConfig::from_properties_str(&text)?)
     }
 
-    /// After a third of `whole` brokers get other certificates, after two thirds the user another password.
-    pub(crate) fn rotate_within(
-        self,
-        cluster: &Arc<KafkaCluster>,
-        whole: Duration,
-    ) -> JoinHandle<Result<Changes, String>> {
-        let (cluster, begun) = (Arc::clone(cluster), Instant::now());
-        std::thread::spawn(move || {
-            let wait_for = |moment: Duration| std::thread::sleep(moment.saturating_sub(begun.elapsed()));
-            wait_for(whole / 3);
-            self.change_certificates(&cluster).map_err(|error| error.to_string())?;
-            wait_for(whole * 2 / 3);
-            self.change_password(&cluster).map_err(|error| error.to_string())?;
-            Ok(Changes::from([("certificates and their authority changed", 1), ("password changed", 1)]))
-        })
-    }
-
-    /// First clients trust both authorities, then brokers show certificates of the new one.
-    fn change_certificates(&self, cluster: &KafkaCluster) -> Result<(), Failure> {
-        let both = ["ca.pem", "otherca.pem"].map(|name| fs::read(self.certificates.join(name)));
-        let [old, new] = both;
-        replace(&self.trust, &[old?, new?].concat())?;
-        // Longer than producers take to look at their files.
-        std::thread::sleep(Duration::from_secs(3));
-        let store = self.certificates.join("server-otherca.p12");
-        let setting = format!("listener.name.{RELAYED}.ssl.keystore.location={}", store.display());
-        for broker in cluster.broker_ids() {
-            let broker = broker.to_string();
-            alter(
-                cluster,
-                &["--entity-type", "brokers", "--entity-name", &broker, "--add-config", &setting],
-            )?;
+    /// First clients trust both authorities, then brokers show certificates of the new one, then clients trust that alone.
+    pub(crate) fn change_certificates(&mut self) -> Result<(), Failure> {
+        let next = self.authority.next();
+        let of = |authority: Authority| fs::read(self.certificates.join(authority.files().0));
+        let (old, new) = (of(self.authority)?, of(next)?);
+        replace(&self.trust, &[&old[..], &new[..]].concat())?;
+        std::thread::sleep(LOOKED_AT);
+        for broker in self.cluster.broker_ids() {
+            self.show(broker, next.files().1)?;
         }
-        eprintln!("brokers have certificates of another authority");
+        replace(&self.trust, &new)?;
+        self.authority = next;
         Ok(())
     }
 
-    fn change_password(&self, cluster: &KafkaCluster) -> Result<(), Failure> {
+    /// One broker shows a certificate that has ended, for `how_long`.
+    pub(crate) fn let_expire(&self, broker: i32, how_long: Duration) -> Result<(), Failure> {
+        self.show(broker, "server-expired.p12")?;
+        std::thread::sleep(how_long);
+        self.show(broker, self.authority.files().1)
+    }
+
+    /// The user gets another password; clients read it `later`, and are refused until then.
+    pub(crate) fn change_password(&mut self, later: Duration) -> Result<(), Failure> {
         let (user, _) = USERS[0];
-        let setting = format!("SCRAM-SHA-512=[iterations=8192,password={NEXT_PASSWORD}]");
-        alter(cluster, &["--entity-type", "users", "--entity-name", user, "--add-config", &setting])?;
-        // A user has one password at a time, so clients are refused until they have read the new one.
-        replace(&self.password, NEXT_PASSWORD.as_bytes())?;
-        eprintln!("the user has another password");
-        Ok(())
+        self.passwords += 1;
+        let password = format!("secret-number-{}", self.passwords);
+        let setting = format!("SCRAM-SHA-512=[iterations=8192,password={password}]");
+        self.alter(&["--entity-type", "users", "--entity-name", user, "--add-config", &setting])?;
+        std::thread::sleep(later);
+        Ok(replace(&self.password, password.as_bytes())?)
     }
-}
 
-/// Kafka's own tool, again and again while brokers are away.
-fn alter(cluster: &KafkaCluster, args: &[&str]) -> Result<(), Failure> {
-    let bootstrap = cluster.bootstrap();
-    let fixed = ["--bootstrap-server", bootstrap.as_str(), "--alter"];
-    let args: Vec<&str> = fixed.into_iter().chain(args.iter().copied()).collect();
-    let begun = Instant::now();
-    loop {
-        match cluster.tool("kafka.admin.ConfigCommand", &args) {
-            Ok(_) => return Ok(()),
-            Err(error) if begun.elapsed() > PATIENCE => return Err(error.into()),
-            Err(_) => std::thread::sleep(Duration::from_millis(500)),
+    /// Has a broker show another store from its next connection on.
+    fn show(&self, broker: i32, store: &str) -> Result<(), Failure> {
+        let store = self.certificates.join(store);
+        let setting = format!("listener.name.{RELAYED}.ssl.keystore.location={}", store.display());
+        self.alter(&[
+            "--entity-type",
+            "brokers",
+            "--entity-name",
+            &broker.to_string(),
+            "--add-config",
+            &setting,
+        ])
+    }
+
+    /// Kafka's own tool, again and again while brokers are away.
+    fn alter(&self, args: &[&str]) -> Result<(), Failure> {
+        let bootstrap = self.cluster.bootstrap();
+        let fixed = ["--bootstrap-server", bootstrap.as_str(), "--alter"];
+        let args: Vec<&str> = fixed.into_iter().chain(args.iter().copied()).collect();
+        let begun = Instant::now();
+        loop {
+            match self.cluster.tool("kafka.admin.ConfigCommand", &args) {
+                Ok(_) => return Ok(()),
+                Err(error) if begun.elapsed() > PATIENCE => return Err(error.into()),
+                Err(_) => std::thread::sleep(Duration::from_millis(500)),
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ mod login;
 mod probe;
 mod producers;
 mod proxy;
+mod security;
 mod verdict;
 
 use std::process::ExitCode;
@@ -21,11 +22,11 @@ use clap::Parser;
 use kp_producer::ProducerConfig;
 use xtask::kafka::{ClientListener, KafkaCluster, Options, SecuredOptions, free_ports};
 
-use crate::faults::{Counts, Faults, Kinds};
-use crate::login::Login;
+use crate::faults::{Counts, Faults, Kinds, Scene};
 use crate::probe::Probe;
 use crate::producers::{Load, Producers};
 use crate::proxy::{Pieces, Proxy};
+use crate::security::Security;
 use crate::verdict::Verdict;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -52,7 +53,8 @@ struct Args {
     /// How long the control run without idempotence lasts; it must show duplicates. 0 = none, and nothing is proven.
     #[arg(long, default_value_t = 30)]
     control_seconds: u64,
-    /// Clients come over TLS and log in by SCRAM-SHA-512 with sessions of 3 s. Faults cut records of TLS in place of requests.
+    /// Clients come over TLS and log in by SCRAM-SHA-512 or by tokens of 12 s, with sessions of 3 s. Faults cut records of TLS in
+    /// place of requests; half of them are of security: certificates that end, other authorities, passwords, no issuer of tokens.
     #[arg(long)]
     secure: bool,
     /// In the middle of a secure run brokers get certificates of another authority, and the user another password: clients
@@ -156,27 +158,30 @@ impl Run {
         }
         let pieces = if self.is_secure { Pieces::TlsRecords } else { Pieces::Frames };
         let proxy = Arc::new(Proxy::start(&listeners, pieces)?);
-        let login = self.is_secure.then(|| Login::new(&cluster)).transpose()?;
-        let mut base = ProducerConfig::default();
-        if let Some(login) = &login {
-            base = login.config()?;
-        }
-        let base = base.bootstrap_servers(proxy.bootstrap());
+        let security = self.is_secure.then(|| Security::new(&cluster)).transpose()?;
+        let bases = match &security {
+            Some(security) => security.configs()?.to_vec(),
+            None => vec![ProducerConfig::default()],
+        };
+        let bases: Vec<_> = bases.into_iter().map(|base| base.bootstrap_servers(proxy.bootstrap())).collect();
 
-        let load = Load { base, per_second: self.records_per_second, is_idempotent: !self.is_control };
+        let probes = [Probe::new(&bases[0], "all")?, Probe::new(&bases[0], "1")?];
+        let load = Load { bases, per_second: self.records_per_second, is_idempotent: !self.is_control };
         let producers = Producers::start(&load)?;
         let whole = Duration::from_secs(self.seconds);
         let until = Instant::now() + whole;
-        let probes = [Probe::new(&load.base, "all")?, Probe::new(&load.base, "1")?];
-        let rotation = login.filter(|_| self.rotates).map(|login| login.rotate_within(&cluster, whole));
-        let faults =
-            Faults::start(Arc::clone(&cluster), Arc::clone(&proxy), probes, self.seed, until, self.kinds);
+        let rotation =
+            security.as_ref().filter(|_| self.rotates).map(|security| security.rotate_within(whole));
+        let scene = Scene { cluster: Arc::clone(&cluster), proxy: Arc::clone(&proxy), security };
+        let faults = Faults::start(scene, probes, self.seed, until, self.kinds);
         self.show_progress(&producers, &faults, until);
         let mut counts = faults.end()?;
         if let Some(rotation) = rotation {
-            counts.by_kind.extend(rotation.join().map_err(|_| "the rotation has panicked")??);
+            for (kind, count) in rotation.join().map_err(|_| "the rotation has panicked")?? {
+                *counts.by_kind.entry(kind).or_default() += count;
+            }
         }
-        let sessions = producers.logins();
+        let (sessions, refused) = (producers.logins(), producers.refused());
         eprintln!("faults are over; closing the producers");
         let ledger = producers.finish()?;
         eprintln!(
@@ -184,7 +189,7 @@ impl Run {
             ledger.acked()
         );
         let mut verdict = Verdict::read(&cluster, TOPIC, &ledger)?;
-        verdict.logins = sessions;
+        (verdict.logins, verdict.refused) = (sessions, refused);
         if self.keep {
             eprintln!("the brokers' logs are in {}", cluster.data_directory(1).display());
             std::mem::forget(cluster);

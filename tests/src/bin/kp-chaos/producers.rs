@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use kp_producer::blocking::Producer;
-use kp_producer::{Certainty, Delivered, Deliveries, ProducerConfig, ProducerRecord};
+use kp_producer::{Certainty, Delivered, Deliveries, ProducerConfig, ProducerRecord, SendErrorKind};
 
 use crate::ledger::{Ledger, Told};
 use crate::{Failure, TOPIC};
@@ -15,12 +15,14 @@ const TASKS_EACH: u8 = 2;
 const RECORD: usize = 32;
 /// Outcomes are looked at so often.
 const LOOK_EVERY: u64 = 64;
+/// How long a task waits that was not let in.
+const AFTER_REFUSAL: Duration = Duration::from_millis(20);
 
 /// What is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
-    /// Where the brokers are, and how to get in.
-    pub(crate) base: ProducerConfig,
+    /// Where the brokers are, and how to get in; producers take turns.
+    pub(crate) bases: Vec<ProducerConfig>,
     pub(crate) per_second: u64,
     pub(crate) is_idempotent: bool,
 }
@@ -30,6 +32,8 @@ pub(crate) struct Load {
 struct Board {
     sent: AtomicU64,
     acked: AtomicU64,
+    /// Not taken, since brokers refused to let the producer in.
+    refused: AtomicU64,
     is_over: AtomicBool,
 }
 
@@ -66,7 +70,7 @@ impl Producers {
         let board = Arc::new(Board::default());
         let (mut producers, mut tasks) = (Vec::new(), Vec::new());
         for (number, more) in (0u8..).zip(different) {
-            let mut config = load.base.clone();
+            let mut config = load.bases[usize::from(number) % load.bases.len()].clone();
             config.set("request.timeout.ms", "5000")?;
             if !load.is_idempotent {
                 config.set("enable.idempotence", "false")?;
@@ -88,6 +92,11 @@ impl Producers {
     /// Records sent, and acknowledged.
     pub(crate) fn progress(&self) -> (u64, u64) {
         (self.board.sent.load(Ordering::Relaxed), self.board.acked.load(Ordering::Relaxed))
+    }
+
+    /// Sends that were not taken, since brokers refused to let the producer in.
+    pub(crate) fn refused(&self) -> u64 {
+        self.board.refused.load(Ordering::Relaxed)
     }
 
     /// Logins, and how many of them renewed a session: done, and refused.
@@ -136,7 +145,16 @@ fn send(producer: &Producer, task: u8, load: &Load, board: &Board) -> Result<Vec
                 std::thread::sleep(ahead);
             }
         }
-        deliveries.push(producer.send(ProducerRecord::to(TOPIC).value(&record(task, number)))?);
+        match producer.send(ProducerRecord::to(TOPIC).value(&record(task, number))) {
+            Ok(delivery) => deliveries.push(delivery),
+            Err(error) if matches!(error.kind(), SendErrorKind::Security(_)) => {
+                // The record was not taken, so it is sent again.
+                board.refused.fetch_add(1, Ordering::Relaxed);
+                std::thread::sleep(AFTER_REFUSAL);
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        }
         number += 1;
         if number.is_multiple_of(LOOK_EVERY) {
             board.sent.fetch_add(LOOK_EVERY, Ordering::Relaxed);

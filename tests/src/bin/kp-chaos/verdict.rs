@@ -48,6 +48,8 @@ pub(crate) struct Verdict {
     pub(crate) broken: u64,
     /// Of the producers, by their own count.
     pub(crate) logins: Logins,
+    /// Sends that were not taken, since brokers let the producer not in.
+    pub(crate) refused: u64,
     examples: Vec<String>,
 }
 
@@ -193,6 +195,7 @@ impl Verdict {
             let Logins { done, refused, renewed, not_renewed } = self.logins;
             let _ = writeln!(text, "| logins (refused) | {done} ({refused}) |");
             let _ = writeln!(text, "| sessions renewed (refused) | {renewed} ({not_renewed}) |");
+            let _ = writeln!(text, "| sends refused while not let in, sent again | {} |", self.refused);
         }
         if let Some(gap) = counts.gaps.iter().map(|gap| gap.whole).max() {
             let in_ms = |pick: fn(&Gap) -> Duration| {

@@ -234,10 +234,12 @@ impl<'a> Certificates<'a> {
 
     /// Stores of Java's own form.
     fn java_stores(&self, java: &Java) -> Result<(), XtaskError> {
-        let mut trust = java.key_tool();
-        trust.args(["-importcert", "-noprompt", "-alias", "ca", "-file", "ca.pem"]);
-        trust.args(["-keystore", "truststore.jks", "-storetype", "JKS", "-storepass", STORE_PASSWORD]);
-        run(trust.current_dir(self.dir))?;
+        for (name, kind) in [("truststore.jks", "JKS"), ("truststore.p12", "PKCS12")] {
+            let mut trust = java.key_tool();
+            trust.args(["-importcert", "-noprompt", "-alias", "ca", "-file", "ca.pem"]);
+            trust.args(["-keystore", name, "-storetype", kind, "-storepass", STORE_PASSWORD]);
+            run(trust.current_dir(self.dir))?;
+        }
         for name in ["server", "client"] {
             let (from, to) = (format!("{name}.p12"), format!("{name}.jks"));
             let mut copy = java.key_tool();

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::super::services::{ISSUER_SECRET, Services};
 use super::listeners::{Login, SecuredListener};
 use super::{STORE_PASSWORD, USERS};
 
@@ -28,8 +29,13 @@ pub(super) struct ClientFile {
 
 impl ClientFile {
     /// All files of one listener.
-    pub(super) fn all(row: SecuredListener, bootstrap: &str, certificates: &Path) -> Vec<Self> {
-        let logins: Vec<Option<Login>> = match row.logins() {
+    pub(super) fn all(
+        row: SecuredListener,
+        bootstrap: &str,
+        certificates: &Path,
+        services: &Services,
+    ) -> Vec<Self> {
+        let logins: Vec<Option<Login>> = match row.logins {
             [] => vec![None],
             logins => logins.iter().copied().map(Some).collect(),
         };
@@ -42,7 +48,7 @@ impl ClientFile {
         let all = logins.into_iter().flat_map(|login| forms.iter().map(move |stores| (login, *stores)));
         all.map(|(login, stores)| {
             let mut file = Self { row, login, stores, text: String::new() };
-            file.write(bootstrap, certificates);
+            file.write(bootstrap, certificates, services);
             file
         })
         .collect()
@@ -70,7 +76,7 @@ impl ClientFile {
         &self.text
     }
 
-    fn write(&mut self, bootstrap: &str, certificates: &Path) {
+    fn write(&mut self, bootstrap: &str, certificates: &Path, services: &Services) {
         let row = self.row;
         let mut lines = vec![
             ("bootstrap.servers", bootstrap.to_owned()),
@@ -84,7 +90,7 @@ impl ClientFile {
         }
         if let Some(login) = self.login {
             lines.push(("sasl.mechanism", login.mechanism().to_owned()));
-            lines.push(("sasl.jaas.config", jaas(login)));
+            lines.extend(login_lines(login, services));
         }
         let _ = writeln!(self.text, "# {}: {}", row.name, row.about);
         for (key, value) in lines {
@@ -124,10 +130,10 @@ impl ClientFile {
     }
 }
 
-/// The login line of the first user.
-fn jaas(login: Login) -> String {
+/// The login of the first user, of the issuer's client, or of one of the realm.
+fn login_lines(login: Login, services: &Services) -> Vec<(&'static str, String)> {
     let (user, password) = USERS[0];
-    match login {
+    let line = match login {
         Login::Plain => {
             format!("{MODULES}.plain.PlainLoginModule required username=\"{user}\" password=\"{password}\";")
         }
@@ -139,7 +145,37 @@ fn jaas(login: Login) -> String {
                 "{MODULES}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"{user}\";"
             )
         }
-    }
+        Login::Oidc => return issued(services),
+        Login::Kerberos => return of_the_realm(services),
+    };
+    vec![("sasl.jaas.config", line)]
+}
+
+fn issued(services: &Services) -> Vec<(&'static str, String)> {
+    let issuer = services.issuer.as_deref().unwrap_or_default();
+    vec![
+        (
+            "sasl.login.callback.handler.class",
+            format!("{MODULES}.oauthbearer.OAuthBearerLoginCallbackHandler"),
+        ),
+        ("sasl.oauthbearer.token.endpoint.url", format!("{issuer}/token")),
+        (
+            "sasl.jaas.config",
+            format!(
+                "{MODULES}.oauthbearer.OAuthBearerLoginModule required clientId='kp' clientSecret='{ISSUER_SECRET}' scope='kafka';"
+            ),
+        ),
+    ]
+}
+
+/// Java's clients take the `krb5.conf` from a flag of their JVM, and pass over the key.
+fn of_the_realm(services: &Services) -> Vec<(&'static str, String)> {
+    let Some(kdc) = &services.kdc else { return Vec::new() };
+    vec![
+        ("sasl.kerberos.service.name", "kafka".to_owned()),
+        ("sasl.jaas.config", kdc.client_login("kp18")),
+        ("kp.kerberos.config", kdc.conf().display().to_string()),
+    ]
 }
 
 #[cfg(test)]
@@ -149,8 +185,8 @@ mod tests {
     #[test]
     fn a_login_over_tls_has_a_file_for_each_mechanism_and_form_of_store() {
         let row = SecuredListener::find("SASL_SSL").unwrap();
-        let files = ClientFile::all(*row, "localhost:1", Path::new("c"));
-        assert_eq!(files.len(), Login::ALL.len() * 2);
+        let files = ClientFile::all(*row, "localhost:1", Path::new("c"), &Services::default());
+        assert_eq!(files.len(), Login::ALONE.len() * 2);
         let plain = files.iter().find(|file| file.name() == "sasl_ssl-plain.properties").unwrap();
         assert!(plain.text().contains("\nssl.truststore.location=c/ca.pem\n"), "{}", plain.text());
         assert!(plain.text().contains("\nsasl.mechanism=PLAIN\n"), "{}", plain.text());
@@ -159,7 +195,7 @@ mod tests {
     #[test]
     fn a_client_shows_its_certificate_only_where_it_is_asked_for() {
         for row in super::super::LISTENERS {
-            for file in ClientFile::all(*row, "localhost:1", Path::new("c")) {
+            for file in ClientFile::all(*row, "localhost:1", Path::new("c"), &Services::default()) {
                 let shows = file.text().contains("ssl.keystore.location=");
                 assert_eq!(shows, row.name.starts_with("MTLS"), "{}", file.name());
             }

@@ -1,5 +1,7 @@
 //! The listeners of a secured broker: a row for each kind of security, or of faulty certificate, that a client can meet.
 
+use super::super::services::Service;
+
 /// How a listener is protected: `security.protocol` of its clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
@@ -43,11 +45,15 @@ pub enum Login {
     Scram512,
     /// `OAUTHBEARER` with unsecured tokens.
     OAuthBearer,
+    /// `OAUTHBEARER` with tokens that an issuer signs.
+    Oidc,
+    /// `GSSAPI`: Kerberos.
+    Kerberos,
 }
 
 impl Login {
-    /// All that a listener with logins takes.
-    pub const ALL: [Self; 4] = [Self::Plain, Self::Scram256, Self::Scram512, Self::OAuthBearer];
+    /// Those that a broker judges alone.
+    pub const ALONE: [Self; 4] = [Self::Plain, Self::Scram256, Self::Scram512, Self::OAuthBearer];
 
     /// As Kafka spells it.
     pub fn mechanism(self) -> &'static str {
@@ -55,7 +61,8 @@ impl Login {
             Self::Plain => "PLAIN",
             Self::Scram256 => "SCRAM-SHA-256",
             Self::Scram512 => "SCRAM-SHA-512",
-            Self::OAuthBearer => "OAUTHBEARER",
+            Self::OAuthBearer | Self::Oidc => "OAUTHBEARER",
+            Self::Kerberos => "GSSAPI",
         }
     }
 }
@@ -75,6 +82,8 @@ pub struct SecuredListener {
     pub authority: &'static str,
     /// Lines of `server.properties` that are its own, behind `listener.name.<name>.`.
     pub lines: &'static [(&'static str, &'static str)],
+    /// How its clients log in.
+    pub logins: &'static [Login],
     /// How long a login lasts, in milliseconds; 0 for ever.
     pub session_ms: u32,
 }
@@ -87,6 +96,7 @@ const SSL: SecuredListener = SecuredListener {
     certificate: "server",
     authority: "ca",
     lines: &[],
+    logins: &[],
     session_ms: 0,
 };
 
@@ -100,7 +110,7 @@ const fn with_login(
     session_ms: u32,
     about: &'static str,
 ) -> SecuredListener {
-    SecuredListener { name, protocol, session_ms, about, ..SSL }
+    SecuredListener { name, protocol, session_ms, about, logins: &Login::ALONE, ..SSL }
 }
 
 /// All listeners.
@@ -135,6 +145,31 @@ pub const LISTENERS: &[SecuredListener] = &[
     with_login("SASL_SSL", Protocol::SaslSsl, 0, "logins over TLS"),
     with_login("REAUTH", Protocol::SaslPlaintext, 3000, "logins without TLS, good for 3 s"),
     with_login("REAUTH_SSL", Protocol::SaslSsl, 3000, "logins over TLS, good for 3 s"),
+    SecuredListener {
+        logins: &[Login::Kerberos],
+        ..with_login("KERBEROS", Protocol::SaslPlaintext, 0, "Kerberos without TLS")
+    },
+    SecuredListener {
+        logins: &[Login::Kerberos],
+        ..with_login("KERBEROS_SSL", Protocol::SaslSsl, 0, "Kerberos over TLS")
+    },
+    SecuredListener {
+        logins: &[Login::Kerberos],
+        ..with_login("KERBEROS_REAUTH", Protocol::SaslPlaintext, 3000, "Kerberos without TLS, good for 3 s")
+    },
+    SecuredListener {
+        logins: &[Login::Oidc],
+        ..with_login("OIDC", Protocol::SaslSsl, 0, "tokens that an issuer signs, over TLS")
+    },
+    SecuredListener {
+        logins: &[Login::Oidc],
+        ..with_login(
+            "OIDC_REAUTH",
+            Protocol::SaslPlaintext,
+            3000,
+            "tokens that an issuer signs, good for 3 s",
+        )
+    },
     faulty("EXPIRED", "server-expired", "the certificate ended in 2021"),
     faulty("NOT_YET", "server-notyet", "the certificate begins in 2045"),
     faulty("WRONG_HOST", "server-wronghost", "the certificate is for other.example"),
@@ -164,9 +199,18 @@ impl SecuredListener {
         Self { name, ..self }
     }
 
-    /// How its clients log in.
-    pub fn logins(self) -> &'static [Login] {
-        if self.protocol.has_login() { &Login::ALL } else { &[] }
+    /// The same at a broker of another age: of logins, an old one knows Kerberos only.
+    pub(super) fn at(self, is_old: bool) -> Self {
+        if is_old && self.protocol.has_login() { Self { logins: &[Login::Kerberos], ..self } } else { self }
+    }
+
+    /// What it needs beside brokers.
+    pub(super) fn service(self) -> Option<Service> {
+        self.logins.iter().find_map(|login| match login {
+            Login::Kerberos => Some(Service::Kdc),
+            Login::Oidc => Some(Service::Issuer),
+            Login::Plain | Login::Scram256 | Login::Scram512 | Login::OAuthBearer => None,
+        })
     }
 
     /// Whether it looks at a client's certificate.
