@@ -25,6 +25,9 @@ pub struct Args {
     /// Speak TLS and trust this certificate in PEM, as kp-sink writes it.
     #[arg(long, value_name = "FILE")]
     pub tls: Option<std::path::PathBuf>,
+    /// Whose cryptography TLS is made of, for kp alone and not with `--mode tasks`.
+    #[arg(long, default_value = "ring", value_parser = ["ring", "graviola"])]
+    pub provider: String,
     /// Where to.
     #[arg(long, default_value = "bench")]
     pub topic: String,
@@ -201,6 +204,19 @@ pub fn report(peer: &str, args: &Args, took: Duration, outcomes: &Outcomes) {
     }
 }
 
+/// Kibibytes of memory that this process has now; zero where the system has no `/proc`.
+#[must_use]
+pub fn memory_held() -> u64 {
+    status("VmRSS:")
+}
+
+/// A number of the process's status.
+fn status(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    line.trim().trim_end_matches("kB").trim().parse().unwrap_or(0)
+}
+
 /// CPU seconds (user, system) and peak resident megabytes of this process; zeros where the system has no `/proc`.
 fn process_cost() -> (f64, f64, f64) {
     // Clock ticks are a hundredth of a second on every Linux that kp runs on.
@@ -210,12 +226,6 @@ fn process_cost() -> (f64, f64, f64) {
     let field = |index: usize| {
         after_name.split_whitespace().nth(index).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0)
     };
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak_kb = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|rest| rest.split_whitespace().next())
-        .and_then(|kb| kb.parse::<f64>().ok())
-        .unwrap_or(0.0);
-    (field(11) / TICKS_PER_SECOND, field(12) / TICKS_PER_SECOND, peak_kb / 1024.0)
+    let peak_mb = status("VmHWM:") as f64 / 1024.0;
+    (field(11) / TICKS_PER_SECOND, field(12) / TICKS_PER_SECOND, peak_mb)
 }

@@ -232,6 +232,7 @@ impl CompareArgs {
         producers: &[Producer],
         target: &Target<'_>,
     ) -> Result<Vec<Results>, XtaskError> {
+        let producers: Vec<_> = producers.iter().filter(|producer| producer.has_row(scenario)).collect();
         let mut results: Vec<_> =
             producers.iter().map(|producer| Results::of(producer.name.clone())).collect();
         // The sink and the proxy live as long as the scenario.

@@ -23,9 +23,11 @@ fn main() -> Result<(), Failure> {
     }
     let told = Arc::new(Told::new());
     let listener = Arc::clone(&told);
-    let producer = Producer::builder(config(&args)?)
-        .on_delivery(move |token, report| listener.take(token, report.is_written()))
-        .build()?;
+    let builder = kp_producer::Producer::builder(config(&args)?)
+        .on_delivery(move |token, report| listener.take(token, report.is_written()));
+    #[cfg(feature = "tls-graviola")]
+    let builder = if args.provider == "graviola" { builder.crypto_provider(graviola()) } else { builder };
+    let producer = Producer::from(builder.build()?);
     // The topics are known before the clock starts.
     args.topic_names().iter().try_for_each(|topic| producer.partitions_for(topic).map(drop))?;
     let start = Instant::now();
@@ -81,6 +83,11 @@ fn config(args: &Args) -> Result<ProducerConfig, Failure> {
         config.set("enable.idempotence", "true")?;
     }
     Ok(config)
+}
+
+#[cfg(feature = "tls-graviola")]
+fn graviola() -> Arc<kp_producer::rustls::crypto::CryptoProvider> {
+    Arc::new(rustls_graviola::default_provider())
 }
 
 /// Sends every record of the run, from as many threads as asked; `send` is told each record's number.

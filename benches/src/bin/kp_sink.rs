@@ -59,7 +59,10 @@ fn server(args: &Args) -> std::io::Result<Serve> {
     if let Some(path) = &args.tls {
         let (tls, certificate) = kp_benches::tls::SinkTls::new()?;
         std::fs::write(path, certificate)?;
-        return Ok(std::sync::Arc::new(move |sink, stream| sink.serve(tls.over(stream)?)));
+        return Ok(std::sync::Arc::new(move |sink, stream| {
+            stream.set_nodelay(true)?;
+            sink.serve(tls.over(stream)?)
+        }));
     }
     let _ = args;
     Ok(std::sync::Arc::new(|sink, stream| {

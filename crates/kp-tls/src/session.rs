@@ -15,8 +15,10 @@ use std::io::{self, IoSlice, Read, Write};
 use std::sync::Arc;
 use std::task::{Poll, ready};
 
-/// Ciphertext that waits for the socket.
-const SEND_LIMIT: usize = 128 * 1024;
+/// Plaintext that is encrypted at once, and waits for the socket as ciphertext: seven whole records. With them a connection
+/// holds less than 128 KiB, and what is freed when they are written is less than what glibc gives back to the system at
+/// once (128 KiB), only to fault it in again for the next ones.
+const SEND_LIMIT: usize = 7 * 16 * 1024;
 /// How much is read from the socket at once.
 pub(crate) const READ_SIZE: usize = 16 * 1024;
 /// `rustls` takes no more ciphertext while more plaintext than this waits.
@@ -151,7 +153,7 @@ impl Session {
             self.writer_waits = true;
             return Poll::Pending;
         }
-        let taken = self.connection.writer().write_vectored(slices)?;
+        let taken = self.connection.writer().write_vectored(fitting(slices))?;
         // A socket that takes no more says so again when there is more to take.
         let _ = self.flush(socket)?;
         Poll::Ready(Ok(taken))
@@ -301,6 +303,17 @@ pub(crate) enum ReadOutcome {
     Pending,
     /// The socket may have more: it will not tell.
     AskAgain,
+}
+
+/// The first of `slices`, as many as it takes to fill what is encrypted at once: `rustls` makes a list of all it is given,
+/// and walks it for each record.
+fn fitting<'a, 'b>(slices: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {
+    let mut bytes = 0;
+    let last = slices.iter().position(|slice| {
+        bytes += slice.len();
+        bytes >= SEND_LIMIT
+    });
+    last.map_or(slices, |last| &slices[..=last])
 }
 
 fn broken(failure: TlsFailure) -> io::Error {

@@ -27,6 +27,8 @@ pub(super) struct Producer {
     peer: Option<Peer>,
     program: Vec<PathBuf>,
     mode: Option<String>,
+    /// Of kp: over another cryptography than ring.
+    provider: Option<&'static str>,
 }
 
 impl Peer {
@@ -67,18 +69,27 @@ impl Peer {
             Self::Limit => vec![build_rust(self.name(), None)?],
             Self::Java => build_java()?,
         };
-        Ok(Producer { name: self.name().to_owned(), peer: Some(self), program, mode: None })
+        Ok(Producer { name: self.name().to_owned(), peer: Some(self), program, mode: None, provider: None })
     }
 }
 
 impl Producer {
-    /// kp once for each mode; once, as suits the scenario, without any.
+    /// kp once for each mode; once, as suits the scenario, without any, and over TLS once more for each other cryptography.
     pub(super) fn of_kp(program: &Path, modes: &[String]) -> Vec<Self> {
-        let with = |name: String, mode| Self { name, peer: None, program: vec![program.to_owned()], mode };
+        let with = |name: String, mode| {
+            let program = vec![program.to_owned()];
+            Self { name, peer: None, program, mode, provider: None }
+        };
         if modes.is_empty() {
-            return vec![with("kp".to_owned(), None)];
+            let graviola = Self { provider: Some("graviola"), ..with("kp graviola".to_owned(), None) };
+            return vec![with("kp".to_owned(), None), graviola];
         }
         modes.iter().map(|mode| with(format!("kp {mode}"), Some(mode.clone()))).collect()
+    }
+
+    /// Whether it has a row in this scenario, be it an empty one.
+    pub(super) fn has_row(&self, scenario: &Scenario) -> bool {
+        self.provider.is_none() || scenario.tls
     }
 
     /// Whether it can do this scenario at all.
@@ -86,7 +97,7 @@ impl Producer {
         match self.peer {
             None => true,
             // The others have no certificate that they could be told to trust.
-            Some(peer) if scenario.tls && peer != Peer::FranzGo => false,
+            Some(peer) if scenario.tls && !matches!(peer, Peer::FranzGo | Peer::Librdkafka) => false,
             Some(Peer::FranzGo | Peer::Java) => !scenario.tasks,
             Some(Peer::Librdkafka) => true,
             Some(Peer::Krafka) => scenario.threads == 1,
@@ -112,6 +123,9 @@ impl Producer {
         };
         if self.peer.is_none() || scenario.tasks {
             command.args(["--mode", suits]);
+        }
+        if let Some(provider) = self.provider {
+            command.args(["--provider", provider]);
         }
         command
     }
@@ -178,5 +192,16 @@ mod tests {
             kp.command(scenario).get_args().last().unwrap().to_str().unwrap().to_owned()
         };
         assert_eq!([mode("small"), mode("rate"), mode("await-10000")], ["drop", "closure", "tasks"]);
+    }
+
+    #[test]
+    fn another_cryptography_is_a_row_of_its_own_where_there_is_tls() {
+        let [kp, graviola] = &Producer::of_kp(Path::new("kp-bench"), &[])[..] else { panic!() };
+        let named = |name: &str| SCENARIOS.iter().find(|scenario| scenario.name == name).unwrap();
+        let (plain, tls) = (named("small"), named("small-tls"));
+        assert_eq!([kp.has_row(plain), kp.has_row(tls)], [true, true]);
+        assert_eq!([graviola.has_row(plain), graviola.has_row(tls)], [false, true]);
+        assert!(graviola.command(tls).get_args().any(|argument| argument == "graviola"));
+        assert!(!kp.command(tls).get_args().any(|argument| argument == "graviola"));
     }
 }

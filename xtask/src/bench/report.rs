@@ -36,7 +36,12 @@ impl Report {
         mut results: Vec<Results>,
     ) -> String {
         results.sort_by(|a, b| rate(b).unwrap_or(0.0).total_cmp(&rate(a).unwrap_or(0.0)));
-        let table = table(scenario, records, &results);
+        let mut table = table(scenario, records, &results);
+        let plain = scenario.without_tls();
+        let plain = self.scenarios.iter().find(|(measured, ..)| Some(measured.name) == plain);
+        if let Some((_, _, plain)) = plain {
+            table.push_str(&costs_of_tls(plain, &results).concat());
+        }
         self.scenarios.push((scenario, table.clone(), results));
         table
     }
@@ -166,8 +171,6 @@ fn ratios(all: &[Results]) -> Vec<String> {
     if best_rate.is_none() && limit.is_none() {
         return Vec::new();
     }
-    let over =
-        |own: Option<f64>, other: Option<f64>| number(own.zip(other).map(|(own, other)| own / other), 2);
     let line = |kp: &Results| {
         format!(
             "- {}: records/s {} × the best peer, {} × limit; CPU per record {} × the best peer, {} × limit\n",
@@ -179,6 +182,22 @@ fn ratios(all: &[Results]) -> Vec<String> {
         )
     };
     all.iter().filter(|results| results.is_kp() && !results.rounds.is_empty()).map(line).collect()
+}
+
+/// One figure over another one, with two digits.
+fn over(own: Option<f64>, other: Option<f64>) -> String {
+    number(own.zip(other).map(|(own, other)| own / other), 2)
+}
+
+/// Each producer's figures over its own without TLS; kp's, whatever the cryptography, over those of kp.
+fn costs_of_tls(plain: &[Results], tls: &[Results]) -> Vec<String> {
+    let line = |tls: &Results| {
+        let own = if tls.is_kp() { "kp" } else { &tls.producer };
+        let plain = plain.iter().find(|plain| plain.producer == own && !plain.rounds.is_empty())?;
+        let (cpu, rate) = (over(cpu(tls), cpu(plain)), over(rate(tls), rate(plain)));
+        Some(format!("- {}: CPU per record {cpu} × without TLS, records/s {rate} ×\n", tls.producer))
+    };
+    tls.iter().filter(|tls| !tls.rounds.is_empty()).filter_map(line).collect()
 }
 
 fn number(value: Option<f64>, digits: usize) -> String {
@@ -280,6 +299,20 @@ mod tests {
         let line = ratios(&all).concat();
         assert!(line.contains("records/s 5.00 × the best peer, 0.50 × limit"), "{line}");
         assert!(line.contains("CPU per record 0.20 × the best peer, 2.00 × limit"), "{line}");
+    }
+
+    #[test]
+    fn what_tls_costs_is_said_of_each_producer_by_its_own_figures_without_it() {
+        let plain = [results("kp", 10e6, 0.1), results("a", 2e6, 1.0), Results::of("b".to_owned())];
+        let tls = [results("kp graviola", 5e6, 0.2), results("a", 1e6, 1.5), results("b", 1e6, 1.0)];
+        let lines = costs_of_tls(&plain, &tls);
+        assert_eq!(
+            lines,
+            [
+                "- kp graviola: CPU per record 2.00 × without TLS, records/s 0.50 ×\n",
+                "- a: CPU per record 1.50 × without TLS, records/s 0.50 ×\n"
+            ]
+        );
     }
 
     #[test]

@@ -47,6 +47,11 @@ impl Scenario {
         Self { rtt_ms: Some(rtt_ms), partitions, ..Self::new(name, records, args, says) }
     }
 
+    /// The scenario that is the same without TLS.
+    pub(super) fn without_tls(&self) -> Option<&'static str> {
+        self.name.strip_suffix("-tls")
+    }
+
     /// Whether latency is measured, and not only outcomes counted.
     pub(super) fn has_latency(&self) -> bool {
         !self.args.contains("--no-latency")
@@ -238,5 +243,15 @@ mod tests {
         assert!(error.contains("--scenario smal") && error.contains("small-big"), "{error}");
         assert_eq!(named(&["rtt".to_owned()]).unwrap().len(), 8);
         assert_eq!(named(&["all".to_owned()]).unwrap().len(), SCENARIOS.len());
+    }
+
+    #[test]
+    fn each_scenario_over_tls_is_one_without_it_and_encrypted() {
+        for scenario in SCENARIOS {
+            assert_eq!(scenario.tls, scenario.without_tls().is_some(), "{}", scenario.name);
+            let Some(name) = scenario.without_tls() else { continue };
+            let plain = &named(&[name.to_owned()]).unwrap()[0];
+            assert_eq!((plain.args, plain.records), (scenario.args, scenario.records), "{name}");
+        }
     }
 }

@@ -74,6 +74,29 @@ fn a_long_answer_arrives_whole_whatever_room_the_reader_has() {
 
 // SE40
 #[test]
+fn many_small_pieces_are_taken_as_one_write_and_come_out_in_order() {
+    let mut stage = stage();
+    stage.shake().unwrap();
+    let pieces: Vec<Vec<u8>> = (0..=255).map(|number| vec![number; 61 + 5 * usize::from(number)]).collect();
+    let expected = pieces.concat();
+    let mut written = 0;
+    while written < expected.len() {
+        let (mut before, mut slices) = (0, Vec::new());
+        for piece in &pieces {
+            slices.push(IoSlice::new(&piece[written.saturating_sub(before).min(piece.len())..]));
+            before += piece.len();
+        }
+        let Poll::Ready(Ok(taken)) = stage.write(&slices) else { panic!() };
+        written += taken;
+        // What fits is taken whole.
+        assert!(taken == 7 * 16 * 1024 || written == expected.len(), "{taken}");
+        stage.broker_turn();
+    }
+    assert!(stage.heard == expected);
+}
+
+// SE40
+#[test]
 fn a_broker_that_does_not_read_makes_the_writer_wait_within_bounded_memory() {
     let mut stage = stage();
     stage.shake().unwrap();

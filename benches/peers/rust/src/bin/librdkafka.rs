@@ -67,6 +67,9 @@ fn main() -> Result<(), Failure> {
         .set("enable.idempotence", args.idempotence.to_string())
         .set("queue.buffering.max.messages", "400000")
         .set("queue.buffering.max.kbytes", (args.buffer >> 10).to_string());
+    if let Some(certificate) = &args.tls {
+        config.set("security.protocol", "ssl").set("ssl.ca.location", certificate.display().to_string());
+    }
     if args.mode == "tasks" { tasks(&args, &config) } else { callbacks(&args, &config) }
 }
 
