@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use kp_protocol::api::{
-    ApiVersionsRequest, ApiVersionsResponse, MetadataRequest, SaslAuthenticateRequest, SaslHandshakeRequest,
-    SaslHandshakeResponse,
+    ApiVersionsRequest, ApiVersionsResponse, MetadataRequest, MetadataRequestTopic, SaslAuthenticateRequest,
+    SaslHandshakeRequest, SaslHandshakeResponse,
 };
 use kp_protocol::{ApiKey, ErrorCode, KafkaString, decode_response_header};
 use kp_sasl::{SaslMechanism as _, SaslStep as ClientStep, Scram, ScramHash, ScramNonce, Secret};
@@ -68,6 +68,14 @@ impl SaslProbe<'_> {
                     Some(_) => self.asking.expect_closed(),
                     None => self.asking.wire.reconnect().map_err(|error| error.to_string()),
                 }
+            }
+            SaslStep::RefusedNoMore(code) => {
+                let topic = MetadataRequestTopic { name: Some("t".into()), ..Default::default() };
+                let request = MetadataRequest { topics: Some(vec![topic]), ..Default::default() };
+                let answer = self.asking.ask(METADATA, &request)?;
+                let codes: Vec<_> = answer.topics.iter().map(|topic| topic.error_code).collect();
+                same("error codes", codes, vec![*code])?;
+                self.asking.expect_closed()
             }
             SaslStep::ClosedOn(bytes) => {
                 self.asking.send(Bytes::from_static(bytes))?;
