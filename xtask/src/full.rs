@@ -115,17 +115,17 @@ fn steps(args: &FullArgs) -> Vec<Step> {
         Step::new("planted bugs, all", "xtask plants"),
         Step::new(
             "brokers, codecs, 100,000 lines",
-            "test --quiet --release --package kp-tests --test real_broker_profiles -- --nocapture",
+            "test --quiet --release --package kp-tests --test real_broker profiles:: -- --nocapture",
         )
         .with("KP_FULL", 1),
         Step::new(
             "secured brokers, each way in",
-            "test --quiet --release --package kp-tests --test real_broker_secured -- --nocapture",
+            "test --quiet --release --package kp-tests --test real_broker secured:: -- --nocapture",
         )
         .with("KP_FULL", 1),
         Step::new(
             "Kerberos",
-            "test --quiet --release --package kp-tests --test real_broker_kerberos -- --nocapture",
+            "test --quiet --release --package kp-tests --test real_broker kerberos:: -- --nocapture",
         )
         .with("KP_FULL", 1),
         Step::new("chaos", &chaos),

@@ -1,9 +1,9 @@
 //! `cargo xtask test`: the tiers of tests, from a crate alone to real brokers. Each says what it ran, how long it
 //! took, and loudly what it skipped and why.
 //!
-//! Which test belongs to which tier is told by its file in `tests/tests`: `sim_laws*` 2, `double*` 3,
-//! `real_broker*` 4, every other 1. Tier 3 also builds `tests/consumers` from the packaged crates. The first tier is also each package's own tests, one package at a time, so
-//! that a crate which only works beside another is found.
+//! Which test belongs to which tier is told by its file or folder in `tests/tests`: `sim_laws*` 2, `double*` 3,
+//! `real_broker*` 4, every other 1. Tier 3 also builds `tests/consumers` from the packaged crates. The first tier is also each
+//! package's own tests, one package at a time, so that a crate which only works beside another is found.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -45,7 +45,7 @@ const CONSUMERS_TIER: u8 = 3;
 struct Tier {
     number: u8,
     name: &'static str,
-    /// The files of `tests/tests` that belong to it begin with this.
+    /// The files and folders of `tests/tests` that belong to it begin with this.
     prefix: &'static str,
     /// Whether optimised: what moves hundreds of megabytes is.
     release: bool,
@@ -113,7 +113,7 @@ pub fn run(args: &TestArgs) -> Result<(), XtaskError> {
 fn run_tier(tier: &Tier, packages: &[Package], args: &[String]) -> Result<Verdict, XtaskError> {
     let mut commands = commands_of(tier, packages);
     if commands.is_empty() {
-        return Ok(Verdict::Skipped(format!("{TEST_PACKAGE} has no test file {}*.rs", tier.prefix)));
+        return Ok(Verdict::Skipped(format!("{TEST_PACKAGE} has no test {}*", tier.prefix)));
     }
     if tier.number == 4
         && let Err(missing) = kafka::available(Version::newest())

@@ -2,13 +2,13 @@
 //! Owns: how a row of the producer's table is told to a person. Never: a fact about a key.
 
 mod check;
-#[cfg(not(any(feature = "tls", feature = "tls-graviola")))]
+#[cfg(not(any(feature = "tls", feature = "tls-aws-lc", feature = "tls-graviola")))]
 mod no_stores;
 pub(crate) mod skeleton;
-#[cfg(any(feature = "tls", feature = "tls-graviola"))]
+#[cfg(any(feature = "tls", feature = "tls-aws-lc", feature = "tls-graviola"))]
 mod stores;
 
-#[cfg(not(any(feature = "tls", feature = "tls-graviola")))]
+#[cfg(not(any(feature = "tls", feature = "tls-aws-lc", feature = "tls-graviola")))]
 use no_stores as stores;
 
 use std::{

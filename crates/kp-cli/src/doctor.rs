@@ -4,19 +4,19 @@
 mod cluster;
 mod listener;
 mod login;
-#[cfg(not(any(feature = "tls", feature = "tls-graviola")))]
+#[cfg(not(any(feature = "tls", feature = "tls-aws-lc", feature = "tls-graviola")))]
 mod no_tls;
 mod partitions;
 mod produce;
 mod release;
 mod report;
 mod sockets;
-#[cfg(any(feature = "tls", feature = "tls-graviola"))]
+#[cfg(any(feature = "tls", feature = "tls-aws-lc", feature = "tls-graviola"))]
 mod tls;
 mod topic;
 mod way;
 
-#[cfg(not(any(feature = "tls", feature = "tls-graviola")))]
+#[cfg(not(any(feature = "tls", feature = "tls-aws-lc", feature = "tls-graviola")))]
 use no_tls as tls;
 
 use std::{io, net::SocketAddr};
@@ -159,10 +159,7 @@ fn introduce(
     addresses: &[SocketAddr],
 ) -> Result<(), Unspoken> {
     if let Some(look) = tls::look(way, host, addresses) {
-        report.ok_with("tls", look.to_text(host, port), look.to_json());
-        if let Some(ailment) = look.ailment(&listener::written(host, port)) {
-            report.warning("tls", ailment);
-        }
+        tell_tls(report, way, &look, host, port);
     }
     if way.has_login()
         && way.settings.broker_version_fallback.is_none()
@@ -171,6 +168,14 @@ fn introduce(
         report.ok_with("sasl", logged_in.to_text(), logged_in.to_json());
     }
     Ok(())
+}
+
+/// What a listener shows of itself over TLS.
+fn tell_tls(report: &mut Report, way: &Way<'_>, look: &tls::Look, host: &str, port: u16) {
+    report.ok_in_lines("tls", look.to_text(host, port), look.lines(), look.to_json());
+    for ailment in look.ailments(host, port, way) {
+        report.warning("tls", ailment);
+    }
 }
 
 /// Two entries of one list lead to one cluster.

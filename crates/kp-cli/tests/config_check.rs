@@ -124,6 +124,37 @@ fn what_is_in_the_key_stores_is_told_and_never_a_key() {
     }
 }
 
+// A18, SE39
+#[test]
+fn the_entries_of_stores_that_java_and_openssl_wrote_are_told_by_name() {
+    let fixture = |file: &str| format!("{}/../kp-tls/tests/fixtures/{file}", env!("CARGO_MANIFEST_DIR"));
+    for (trust, keys) in [("trust.jks", "two-keys.jks"), ("trust.p12", "two-keys.p12")] {
+        let text = format!(
+            "bootstrap.servers=b:9093\nsecurity.protocol=SSL\nssl.truststore.location={}\n\
+             ssl.truststore.password=changeit\nssl.keystore.location={}\nssl.keystore.password=changeit\n\
+             kp.ssl.keystore.alias=another\n",
+            fixture(trust),
+            fixture(keys)
+        );
+        let file = Scratch::new(&format!("aliases-{trust}.properties")).holding(text.as_bytes());
+        let told = kp(&["config", "check", file.path()]);
+        assert_eq!(code(&told), 0, "{}", said(&told));
+        let told = String::from_utf8_lossy(&told.stdout).into_owned();
+        for line in [
+            "trusted, \"ca\" of ssl.truststore.location: CN=kp test authority, valid until 21",
+            "shown to brokers, \"another\" of ssl.keystore.location (with a private key): CN=kp-client, O=kp, for \
+             DNS:client.example, valid until 21",
+            "not used, \"kp-client\" of ssl.keystore.location (with a private key): CN=kp-client, O=kp",
+        ] {
+            assert!(told.contains(line), "{trust}: {line}: {told}");
+        }
+        assert!(!told.contains("changeit") && !told.contains("PRIVATE"), "{told}");
+        let (_, report) = checked(&format!("aliases-json-{trust}"), &text);
+        assert_eq!(report["stores"][0]["alias"], "ca", "{report}");
+        assert_eq!(report["stores"][0]["has_private_key"], false, "{report}");
+    }
+}
+
 #[test]
 fn a_key_store_that_cannot_be_read_is_told_although_every_key_is_right() {
     let text = "bootstrap.servers=b:9093\nsecurity.protocol=SSL\nssl.truststore.location=/nowhere/ca.pem\n";

@@ -136,7 +136,7 @@ pub enum DisconnectReason {
     Lost(Arc<str>),
     /// Closed before it answered ApiVersions, and never heard of as a Kafka listener: perhaps one for TLS or SASL.
     ClosedWithoutAnswer,
-    /// Something else than a broker answered, in a protocol that its first bytes give away.
+    /// Something else answered than the listener that was expected, in a protocol that its first bytes give away.
     OtherProtocol(OtherProtocol),
     /// A request was not answered in its time.
     RequestTimeout,
@@ -170,6 +170,17 @@ impl DisconnectReason {
         }
     }
 
+    /// The same, or what the first bytes of another protocol say of the settings: the next attempt ends in the same way unless
+    /// something is changed, here or there. Only the failure itself says whether it may be over soon
+    /// ([`SecurityFailure::is_retriable`]).
+    #[must_use]
+    pub fn verdict(&self) -> Option<Arc<SecurityFailure>> {
+        match self {
+            Self::OtherProtocol(other) => Some(other.failure()),
+            reason => reason.security().cloned(),
+        }
+    }
+
     /// Whether it is a failure of security.
     #[must_use]
     pub fn is_security(&self) -> bool {
@@ -194,10 +205,7 @@ impl fmt::Display for DisconnectReason {
             ),
             Self::Lost(words) => write!(f, "connection lost: {words}"),
             Self::ClosedWithoutAnswer => f.write_str("closed without an answer: a TLS or SASL listener?"),
-            Self::OtherProtocol(OtherProtocol::Tls) => {
-                f.write_str("a TLS listener, and this connection is not encrypted (security.protocol)")
-            }
-            Self::OtherProtocol(other) => write!(f, "{other} listens there, not a Kafka broker"),
+            Self::OtherProtocol(other) => write!(f, "{} ({})", other.words(), other.advice()),
             Self::RequestTimeout => f.write_str("a request was not answered in time (request.timeout.ms)"),
             Self::ProtocolError(words) => write!(f, "protocol error: {words}"),
             Self::Idle => f.write_str("idle (connections.max.idle.ms)"),

@@ -1,9 +1,11 @@
-//! What listens on a port that is no Kafka listener, as its first bytes give away.
-//! Owns: the marks of these protocols. Never: a socket.
+//! What listens on a port in place of the listener that was expected, as its first bytes give away.
+//! Owns: the marks of these protocols, and what to change for each. Never: a socket.
 
+use crate::{SecurityFailure, SecurityStage};
 use std::fmt;
+use std::sync::Arc;
 
-/// Another protocol that speaks on a port where a broker was expected.
+/// Another protocol that speaks on a port than the one that `security.protocol` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OtherProtocol {
@@ -13,6 +15,8 @@ pub enum OtherProtocol {
     Http,
     /// An SSH server.
     Ssh,
+    /// Kafka without TLS, where TLS was expected.
+    Plaintext,
 }
 
 impl OtherProtocol {
@@ -36,6 +40,44 @@ impl OtherProtocol {
         }
         first.starts_with(b"SSH-").then_some(Self::Ssh)
     }
+
+    /// The same as a failure of security, of the stage [`SecurityStage::Connection`], which says what to change. The bytes
+    /// prove it, and no wait helps against it.
+    ///
+    /// ```
+    /// use kp_client::OtherProtocol;
+    /// let words = "connection failed: a TLS listener, and this connection is not encrypted \
+    ///              (set security.protocol=SSL or SASL_SSL)";
+    /// assert_eq!(OtherProtocol::Tls.failure().to_string(), words);
+    /// ```
+    #[must_use]
+    pub fn failure(self) -> Arc<SecurityFailure> {
+        let failure = SecurityFailure::new(SecurityStage::Connection, self.words());
+        Arc::new(failure.with_advice(Some(self.advice())))
+    }
+
+    /// What is wrong.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Tls => "a TLS listener, and this connection is not encrypted",
+            Self::Plaintext => "a listener without TLS, which answers in plaintext",
+            Self::Http => "an HTTP server listens there, not a Kafka broker",
+            Self::Ssh => "an SSH server listens there, not a Kafka broker",
+        }
+    }
+
+    /// What to change.
+    pub(crate) fn advice(self) -> &'static str {
+        match self {
+            Self::Tls => "set security.protocol=SSL or SASL_SSL",
+            Self::Plaintext => {
+                "give the port of the TLS listener, or set security.protocol=PLAINTEXT or SASL_PLAINTEXT"
+            }
+            Self::Http | Self::Ssh => {
+                "check the port: bootstrap.servers, or the broker's advertised.listeners"
+            }
+        }
+    }
 }
 
 impl fmt::Display for OtherProtocol {
@@ -44,6 +86,7 @@ impl fmt::Display for OtherProtocol {
             Self::Tls => "a TLS listener",
             Self::Http => "an HTTP server",
             Self::Ssh => "an SSH server",
+            Self::Plaintext => "a listener without TLS",
         })
     }
 }

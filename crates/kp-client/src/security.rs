@@ -9,6 +9,8 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SecurityStage {
+    /// What answers there speaks another protocol than `security.protocol` says.
+    Connection,
     /// The connection was being encrypted (TLS).
     TlsHandshake,
     /// There was nothing to authenticate with: the credentials cannot be used.
@@ -24,6 +26,7 @@ pub enum SecurityStage {
 impl fmt::Display for SecurityStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Connection => "connection",
             Self::TlsHandshake => "TLS handshake",
             Self::Credentials => "credentials",
             Self::SaslHandshake => "SASL handshake",

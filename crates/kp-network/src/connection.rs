@@ -12,6 +12,7 @@ mod authenticating;
 mod channel;
 mod connecting;
 mod in_flight;
+mod plain_question;
 mod probe;
 mod ready;
 mod sasl_messages;
@@ -32,6 +33,7 @@ use authenticating::{Authenticated, Authenticating};
 use connecting::{Connecting, Resolving};
 use in_flight::{Answered, InFlight, Request};
 use kp_sasl::SaslExchange;
+use plain_question::PlainQuestion;
 use stage::Progress;
 use std::net::SocketAddr;
 
@@ -85,11 +87,11 @@ impl Link {
         OtherProtocol::recognise(channel.unread())
     }
 
-    /// Whether the socket was connected.
+    /// Whether the socket was connected, and with TLS if it is to be.
     pub(crate) fn was_connected(&self) -> bool {
         match self {
             Self::Down => false,
-            Self::Setup(setup) => setup.channel().is_some(),
+            Self::Setup(setup) => setup.channel().is_some() && !setup.asks_plainly(),
             Self::Ready(_) => true,
         }
     }

@@ -7,6 +7,7 @@ mod least_loaded;
 mod life;
 mod notices;
 mod numbers;
+mod plain_question;
 mod renewal;
 mod replacement;
 mod replacing;

@@ -146,7 +146,7 @@ impl SelectorEvent {
 /// after a read or write of it answered [`Poll::Pending`]. A client that stops earlier must come back by itself. Right
 /// after [`SelectorEvent::Connected`] no read or write was tried yet: try.
 ///
-/// [`resolve`](Self::resolve), [`connect`](Self::connect) and [`poll`](Self::poll) are called inside the client's
+/// [`resolve`](Self::resolve), [`connect`](Self::connect), [`connect_plainly`](Self::connect_plainly) and [`poll`](Self::poll) are called inside the client's
 /// `poll` only, so an implementation may make its runtime there; the rest at any time.
 pub trait Selectable: Send {
     /// Looks up a name, without blocking; [`SelectorEvent::Resolved`] answers.
@@ -154,6 +154,12 @@ pub trait Selectable: Send {
 
     /// Begins to connect; [`SelectorEvent::Connected`] or [`SelectorEvent::ConnectFailed`] answers.
     fn connect(&mut self, dial: Dial<'_>);
+
+    /// As [`connect`](Self::connect), but without encryption where connections are encrypted: to ask what listens there, when
+    /// a connection could not be encrypted. Nothing else is sent on it. A selector that encrypts has to bring its own.
+    fn connect_plainly(&mut self, dial: Dial<'_>) {
+        self.connect(dial);
+    }
 
     /// Writes as much of `slices` as fits now, in one go; never blocks. `Ready(Ok(n))` says how many bytes went,
     /// perhaps fewer than given.

@@ -249,8 +249,18 @@ impl ProducerBuilder {
     /// [`BuildError`]: a bad configuration, or a file that cannot be used.
     #[cfg(all(feature = "tokio", feature = "tls-no-provider"))]
     pub fn tls(&self) -> Result<Option<Arc<crate::rustls::ClientConfig>>, BuildError> {
+        Ok(self.tls_client()?.map(|client| client.config()))
+    }
+
+    /// The same with what stands behind it: what is in the stores, and a look at a listener, as `kp config check` and `kp doctor` have
+    /// it. `None` if connections are not encrypted.
+    ///
+    /// # Errors
+    /// [`BuildError`]: a bad configuration, or a file that cannot be used.
+    #[cfg(all(feature = "tokio", feature = "tls-no-provider"))]
+    pub fn tls_client(&self) -> Result<Option<crate::TlsClient>, BuildError> {
         let settings = self.choices.config.validate()?.settings;
-        self.choices.cryptography.begins_with(&self.choices.config, &settings.security)
+        self.choices.cryptography.tls_client(&self.choices.config, &settings.security)
     }
 
     /// As [`build`](Self::build), but starts no thread: the owner of the [`Stepper`] makes the producer go, turn by

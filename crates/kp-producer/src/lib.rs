@@ -104,7 +104,7 @@ pub use kp_time::Clock;
 #[cfg(feature = "tls-no-provider")]
 pub use kp_tls::rustls;
 #[cfg(feature = "tls-no-provider")]
-pub use kp_tls::{CertificateFacts, TlsConfigError};
+pub use kp_tls::{CertificateFacts, EntryUse, ListenerView, StoreEntry, TlsClient, TlsConfigError};
 pub use observe::explain::{Explanation, NetworkThread, PartitionExplanation, WhyWaiting};
 pub use observe::guarantees::Guarantees;
 pub use observe::metrics;

@@ -182,7 +182,7 @@ impl KnownCluster {
         address: Arc<str>,
         (reason, reached): (&DisconnectReason, Reached),
     ) {
-        let is_conclusive = reason.is_security() || !self.security.outlives(broker, reached);
+        let is_conclusive = reason.verdict().is_some() || !self.security.outlives(broker, reached);
         // One that left the list is closed for that, and has not failed.
         if self.snapshot().broker(broker).is_some() && is_conclusive {
             self.brokers.failed(broker, Arc::clone(&address), Arc::from(reason.to_string()));

@@ -172,6 +172,11 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// A name of X.501 in DER, without its outermost tag, as texts show it.
+pub(crate) fn name_shown(name: &[u8]) -> String {
+    distinguished_name::shown(name)
+}
+
 /// As names of DNS: in any case, with or without the dot of the root, a star for one whole label.
 fn matches_host(pattern: &str, host: &str) -> bool {
     let (pattern, host) =

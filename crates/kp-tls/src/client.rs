@@ -4,13 +4,16 @@
 use crate::current::{Current, Facts};
 use crate::settings::TlsSettings;
 use crate::stamps::Stamps;
-use crate::{CertificateFacts, TlsConfigError, reading};
+use crate::{
+    CertificateFacts, EntryUse, ListenerView, StoreEntry, TlsConfigError, listener_view, reading, store,
+};
 use arc_swap::ArcSwap;
 use kp_protocol::text::shown;
 use rustls::ClientConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{ServerName, UnixTime};
 use std::fmt;
+use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -152,6 +155,50 @@ impl TlsClient {
             }
             Err(error) => Reload::Kept(error),
         }
+    }
+
+    /// What stands in the stores that it trusts and shows, read anew: those of the trust store first. Nothing if it has no store, or
+    /// if the application made the configuration of `rustls`. Reads files, and may hash a password for long.
+    ///
+    /// # Errors
+    /// A store cannot be read.
+    pub fn store_entries(&self) -> Result<Vec<StoreEntry>, TlsConfigError> {
+        let Some(Origin { settings, .. }) = &self.0.origin else { return Ok(Vec::new()) };
+        let mut entries = Vec::new();
+        if let Some(source) = &settings.trusted {
+            let trusted = store::trusted_entries(source)?;
+            entries
+                .extend(trusted.iter().map(|entry| StoreEntry::new(source.key(), entry, EntryUse::Trusted)));
+        }
+        if let Some(source) = settings.source_of_identity() {
+            let own = self.own_certificate();
+            for entry in store::own_entries(source)? {
+                let entry = StoreEntry::new(source.key(), &entry, EntryUse::None);
+                let is_meant = match (source.chosen_alias(), entry.alias()) {
+                    (Some(meant), Some(alias)) => meant.eq_ignore_ascii_case(alias),
+                    _ => true,
+                };
+                let is_shown = is_meant && own.is_some() && entry.certificates().first() == own.as_ref();
+                entries.push(if is_shown { entry.used_as(EntryUse::Shown) } else { entry });
+            }
+        }
+        Ok(entries)
+    }
+
+    /// What the listener behind `stream`, which is connected to `host` and can block, shows in a handshake. Nothing is believed and
+    /// nothing is sent but the handshake, no certificate is shown, and no session is kept. `now` is the clock on the wall.
+    ///
+    /// # Errors
+    /// The stream fails before a certificate came, or what is trusted cannot be read.
+    pub fn view(
+        &self,
+        host: &str,
+        now: SystemTime,
+        stream: &mut (impl Read + Write),
+    ) -> io::Result<ListenerView> {
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let settings = self.0.origin.as_ref().map(|origin| &origin.settings);
+        listener_view::look(&self.config(), settings, host, UnixTime::since_unix_epoch(now), stream)
     }
 
     pub(crate) fn current(&self) -> Arc<Current> {

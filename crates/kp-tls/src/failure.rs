@@ -92,9 +92,7 @@ fn certificate(error: &CertificateError, seen: Seen<'_>) -> String {
         return format!("{}{refused}", certificate(&refused.cause, seen));
     }
     match error {
-        E::UnknownIssuer => format!(
-            "is not signed by any of {}", seen.facts.authorities
-        ),
+        E::UnknownIssuer => format!("is not signed by {}", out_of("any of ", &seen.facts.authorities)),
         E::ExpiredContext { time, not_after } => format!(
             "expired on {}; the clock of this machine says {}",
             moment(*not_after),
@@ -111,8 +109,8 @@ fn certificate(error: &CertificateError, seen: Seen<'_>) -> String {
         }
         E::Revoked => "is revoked".into(),
         E::BadSignature => format!(
-            "has a signature that is wrong: its authority may have the name of one of {}, but another key",
-            seen.facts.authorities
+            "has a signature that is wrong: its authority may have the name of {}, but another key",
+            out_of("one of ", &seen.facts.authorities)
         ),
         E::Other(error) if error.to_string().contains("CaUsedAsEndEntity") => {
             "is that of an authority (CA:TRUE), which must not be a server's: let the authority sign one for the broker"
@@ -122,6 +120,15 @@ fn certificate(error: &CertificateError, seen: Seen<'_>) -> String {
             "is of X.509 version 1, which has no names: issue one of version 3, with a subjectAltName".into()
         }
         other => format!("cannot be used: {other}"),
+    }
+}
+
+/// There is no choice out of one.
+fn out_of(choice: &str, authorities: &str) -> String {
+    if authorities.starts_with("the one ") {
+        authorities.to_owned()
+    } else {
+        format!("{choice}{authorities}")
     }
 }
 

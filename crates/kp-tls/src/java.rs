@@ -3,6 +3,7 @@
 
 use crate::chain::Chain;
 use crate::form::Form;
+use crate::store::Entry;
 use crate::{StoreSource, TlsConfigError};
 #[cfg(feature = "java-stores")]
 use opened::Opened;
@@ -32,6 +33,20 @@ const CONVERT: &str = "keytool -importkeystore -srckeystore old -destkeystore ne
 pub(crate) fn authorities(source: &StoreSource, form: Form, content: &[u8]) -> Result<Chain, TlsConfigError> {
     #[cfg(feature = "java-stores")]
     return open(source, form, content)?.authorities(source);
+    #[cfg(not(feature = "java-stores"))]
+    let _ = content;
+    #[cfg(not(feature = "java-stores"))]
+    Err(unread(source, form))
+}
+
+/// What stands in a store that is no PEM; no key is opened that has a password of its own.
+pub(crate) fn entries(
+    source: &StoreSource,
+    form: Form,
+    content: &[u8],
+) -> Result<Vec<Entry>, TlsConfigError> {
+    #[cfg(feature = "java-stores")]
+    return Ok(open(source, form, content)?.entries());
     #[cfg(not(feature = "java-stores"))]
     let _ = content;
     #[cfg(not(feature = "java-stores"))]

@@ -6,6 +6,7 @@
 //! | those, read and checked | [`TlsClient`]; what can be wrong with them: [`TlsConfigError`] |
 //! | files that change while the client runs | [`TlsClient::look`], [`TlsSelector::looking`], [`FileLooks`], [`Reload`] |
 //! | the connections | [`TlsSelector`]; how one is encrypted: [`Encryption`], [`CertificateFacts`] |
+//! | what stands in stores, what a listener shows | [`StoreEntry`], [`ListenerView`] |
 //! | why a connection was given up | [`TlsFailure`], [`TlsFailureKind`] |
 //! | cryptography | [`default_provider`], or one of your own |
 //!
@@ -25,6 +26,7 @@ mod failure;
 mod file_looks;
 mod form;
 mod java;
+mod listener_view;
 mod moment;
 mod pem;
 mod provider;
@@ -36,7 +38,9 @@ mod shown_identity;
 mod source;
 mod stamps;
 mod store;
+mod store_entry;
 mod suites;
+mod trust_match;
 mod verifier;
 mod versions;
 
@@ -47,6 +51,7 @@ pub use encryption::Encryption;
 pub use file_looks::FileLooks;
 /// Why a connection was given up.
 pub use kp_network::{TlsFailure, TlsFailureKind};
+pub use listener_view::ListenerView;
 #[cfg(feature = "aws-lc")]
 pub use provider::aws_lc;
 pub use provider::default_provider;
@@ -62,6 +67,7 @@ pub use selector::TlsSelector;
 pub use settings::TlsSettings;
 pub use source::StoreSource;
 pub use store::private_key;
+pub use store_entry::{EntryUse, StoreEntry};
 pub use versions::TlsVersions;
 
 /// The example of the README, compiled.

@@ -71,6 +71,17 @@ pub(crate) fn private_key(
     Err(source.wrong("there is no private key in it (PKCS#8, PKCS#1 or SEC1 in PEM)"))
 }
 
+/// Whether there is a private key; it is not looked at.
+pub(crate) fn has_private_key(source: &StoreSource, text: &[u8]) -> Result<bool, TlsConfigError> {
+    let mut rest = text;
+    while let Some(section) = next(source, &mut rest)? {
+        if section.label.ends_with(b"PRIVATE KEY") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The next section; what stands before it is left out.
 fn next<'a>(source: &StoreSource, rest: &mut &'a [u8]) -> Result<Option<Section<'a>>, TlsConfigError> {
     let Some(begin) = position(rest, BEGIN) else { return Ok(None) };

@@ -96,7 +96,10 @@ fn trusted(settings: &TlsSettings, warnings: &mut Vec<String>) -> Result<Trusted
         let words = "no authorities".to_owned();
         return Ok(Trusted { roots: RootCertStore::empty(), direct: Vec::new(), words });
     }
-    let Some(source) = &settings.trusted else { return trusted_without_store(settings, warnings) };
+    let Some(source) = &settings.trusted else {
+        let (roots, words) = roots_without_store(settings, warnings)?;
+        return Ok(Trusted { roots, direct: Vec::new(), words });
+    };
     let mut roots = RootCertStore::empty();
     let certificates = store::authorities(source)?;
     for (at, certificate) in certificates.iter().enumerate() {
@@ -104,19 +107,19 @@ fn trusted(settings: &TlsSettings, warnings: &mut Vec<String>) -> Result<Trusted
             .add(certificate.clone())
             .map_err(|error| source.wrong(format!("certificate {} of it cannot be used: {error}", at + 1)))?;
     }
-    let words = format!("the {} authorities of {}", roots.len(), source.shown());
+    let words = counted(roots.len(), &format!("of {}", source.shown()));
     let direct = if settings.trusted_directly { certificates } else { Vec::new() };
     Ok(Trusted { roots, direct, words })
 }
 
-/// The authorities of the system; those that are built in, if that is wished, or if the system has none.
-fn trusted_without_store(
+/// The authorities of the system; those that are built in, if that is wished, or if the system has none. With words for them.
+pub(crate) fn roots_without_store(
     settings: &TlsSettings,
     warnings: &mut Vec<String>,
-) -> Result<Trusted, TlsConfigError> {
+) -> Result<(RootCertStore, String), TlsConfigError> {
     let mut roots = RootCertStore::empty();
     if settings.built_in && add_built_in(&mut roots) {
-        return Ok(Trusted::of_roots(roots, "that are built in (webpki-roots)"));
+        return Ok(worded(roots, "that are built in (webpki-roots)"));
     }
     let found = rustls_native_certs::load_native_certs();
     let (_, ignored) = roots.add_parsable_certificates(found.certs);
@@ -129,12 +132,12 @@ fn trusted_without_store(
             "no certificate authorities of the system were found ({cause}): those that are built in are trusted, which \
              are as old as this program"
         ));
-        return Ok(Trusted::of_roots(roots, "that are built in (webpki-roots)"));
+        return Ok(worded(roots, "that are built in (webpki-roots)"));
     }
     if ignored > 0 {
         warnings.push(format!("{ignored} certificate authorities of the system cannot be used"));
     }
-    Ok(Trusted::of_roots(roots, "of the system"))
+    Ok(worded(roots, "of the system"))
 }
 
 /// Whether some are built in.
@@ -144,10 +147,16 @@ fn add_built_in(roots: &mut RootCertStore) -> bool {
     !roots.is_empty()
 }
 
-impl Trusted {
-    fn of_roots(roots: RootCertStore, whose: &str) -> Self {
-        let words = format!("the {} authorities {whose}", roots.len());
-        Self { roots, direct: Vec::new(), words }
+fn worded(roots: RootCertStore, whose: &str) -> (RootCertStore, String) {
+    let words = counted(roots.len(), whose);
+    (roots, words)
+}
+
+/// Such as "the 145 authorities of the system".
+fn counted(authorities: usize, whose: &str) -> String {
+    match authorities {
+        1 => format!("the one authority {whose}"),
+        more => format!("the {more} authorities {whose}"),
     }
 }
 

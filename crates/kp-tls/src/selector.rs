@@ -6,7 +6,7 @@ use crate::file_looks::{FileLooks, Schedule};
 use crate::session::{READ_SIZE, ReadOutcome, Session};
 use bytes::BytesMut;
 use kp_network::{ConnectionNumber, Dial, Selectable, SelectorEvent, Wait, Work};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
 use std::task::{Poll, Waker};
 
@@ -18,6 +18,8 @@ pub struct TlsSelector<S> {
     below: S,
     client: TlsClient,
     sessions: BTreeMap<ConnectionNumber, Session>,
+    /// Connections without TLS, which only ask what listens there.
+    plain: BTreeSet<ConnectionNumber>,
     /// Ciphertext on its way; empty between calls.
     scratch: BytesMut,
     /// What the selector below told.
@@ -35,6 +37,7 @@ impl<S: Selectable> TlsSelector<S> {
             below,
             client,
             sessions: BTreeMap::new(),
+            plain: BTreeSet::new(),
             scratch: BytesMut::with_capacity(READ_SIZE),
             told: Vec::new(),
             due: Vec::new(),
@@ -59,6 +62,9 @@ impl<S: Selectable> TlsSelector<S> {
     /// What follows from an event below, for the client above.
     fn pass(&mut self, event: SelectorEvent) -> Option<SelectorEvent> {
         let number = event.number();
+        if self.plain.contains(&number) {
+            return Some(event);
+        }
         match event {
             SelectorEvent::Connected { .. } if self.sessions.contains_key(&number) => {
                 Some(self.shake(number).unwrap_or(SelectorEvent::Encrypting { number }))
@@ -116,7 +122,15 @@ impl<S: Selectable> Selectable for TlsSelector<S> {
         }
     }
 
+    fn connect_plainly(&mut self, dial: Dial<'_>) {
+        self.plain.insert(dial.number);
+        self.below.connect(dial);
+    }
+
     fn write(&mut self, number: ConnectionNumber, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        if self.plain.contains(&number) {
+            return self.below.write(number, slices);
+        }
         match self.sessions.get_mut(&number) {
             Some(session) => session.write(&mut self.below, slices),
             None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
@@ -124,6 +138,9 @@ impl<S: Selectable> Selectable for TlsSelector<S> {
     }
 
     fn read(&mut self, number: ConnectionNumber, into: &mut BytesMut) -> Poll<io::Result<usize>> {
+        if self.plain.contains(&number) {
+            return self.below.read(number, into);
+        }
         let Some(session) = self.sessions.get_mut(&number) else {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
         };
@@ -146,6 +163,7 @@ impl<S: Selectable> Selectable for TlsSelector<S> {
         if let Some(mut session) = self.sessions.remove(&number) {
             session.farewell(&mut self.below);
         }
+        self.plain.remove(&number);
         self.below.close(number);
     }
 
@@ -189,6 +207,7 @@ impl<S: Selectable> Selectable for TlsSelector<S> {
             session.farewell(&mut self.below);
         }
         self.sessions.clear();
+        self.plain.clear();
         self.below.shutdown();
     }
 }

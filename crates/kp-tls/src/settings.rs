@@ -139,10 +139,15 @@ impl TlsSettings {
         self.trusted.iter().chain(of_identity.into_iter().flatten()).filter_map(StoreSource::path)
     }
 
+    /// Where the client's certificates stand; their key may stand elsewhere.
+    pub(crate) fn source_of_identity(&self) -> Option<&StoreSource> {
+        self.identity.as_ref().map(|identity| match identity {
+            Identity::Parts { chain: source, .. } | Identity::Store(source) => source,
+        })
+    }
+
     /// The key of the configuration that the client's certificate has.
     pub(crate) fn key_of_identity(&self) -> Option<&'static str> {
-        self.identity.as_ref().map(|identity| match identity {
-            Identity::Parts { chain: source, .. } | Identity::Store(source) => source.key(),
-        })
+        self.source_of_identity().map(StoreSource::key)
     }
 }

@@ -99,6 +99,11 @@ impl StoreSource {
         }
     }
 
+    /// The entry that is meant.
+    pub(crate) fn chosen_alias(&self) -> Option<&str> {
+        self.alias.as_deref()
+    }
+
     /// For messages: the key, and the file if it is one.
     pub(crate) fn shown(&self) -> String {
         match &self.place {
@@ -145,11 +150,6 @@ impl StoreSource {
 /// What opens it.
 #[cfg(feature = "java-stores")]
 impl StoreSource {
-    /// The entry that is meant.
-    pub(crate) fn chosen_alias(&self) -> Option<&str> {
-        self.alias.as_deref()
-    }
-
     /// What opens the store.
     pub(crate) fn store_password(&self) -> Result<Option<&str>, TlsConfigError> {
         self.text_of(self.password.as_ref())

@@ -27,6 +27,40 @@ pub(crate) fn identity(source: &StoreSource) -> Result<(Chain, PrivateKeyDer<'st
     }
 }
 
+/// An entry of a store: a certificate, behind it those of who signed it.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// PEM has none.
+    pub(crate) alias: Option<String>,
+    pub(crate) has_key: bool,
+    pub(crate) chain: Chain,
+}
+
+/// What a trust store holds; the first certificate of each is believed.
+pub(crate) fn trusted_entries(source: &StoreSource) -> Result<Vec<Entry>, TlsConfigError> {
+    let content = source.content()?;
+    match Form::of(&content) {
+        Form::Pem | Form::Certificate => {
+            let of_one = |certificate| Entry { alias: None, has_key: false, chain: vec![certificate] };
+            Ok(authorities(source)?.into_iter().map(of_one).collect())
+        }
+        form => java::entries(source, form, &content),
+    }
+}
+
+/// What a key store holds. A text in PEM is one entry.
+pub(crate) fn own_entries(source: &StoreSource) -> Result<Vec<Entry>, TlsConfigError> {
+    let content = source.content()?;
+    match Form::of(&content) {
+        Form::Pem | Form::Certificate => Ok(vec![Entry {
+            alias: None,
+            has_key: pem::has_private_key(source, &content)?,
+            chain: pem::certificates(source, &content)?,
+        }]),
+        form => java::entries(source, form, &content),
+    }
+}
+
 /// Every certificate of a PEM text.
 pub(crate) fn chain(source: &StoreSource) -> Result<Chain, TlsConfigError> {
     pem::certificates(source, &text(source)?)

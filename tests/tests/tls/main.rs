@@ -113,15 +113,55 @@ fn a_broker_that_is_not_believed_is_told_to_waiting_calls_at_once() {
     assert_eq!(delivered(&producer(trusting(&theirs))), 0);
 }
 
-// SE29, H16
+/// What a call is told at once of a listener that speaks another protocol.
+fn assert_wrong_listener(kind: &SendErrorKind, words: &[&str]) {
+    let SendErrorKind::Security(error) = kind else { panic!("{kind:?}") };
+    assert_eq!((error.stage(), error.is_retriable()), (SecurityStage::Connection, false));
+    for words in words {
+        assert!(error.to_string().contains(words), "{words:?} is missing in: {error}");
+    }
+}
+
+// SE30, H16
 #[test]
-fn a_listener_without_tls_is_tried_again_and_named_at_the_end() {
+fn a_listener_without_tls_is_told_to_waiting_calls_at_once() {
     let broker = kp_sim::tcp::EmbeddedBroker::start(kp_sim::tcp::EmbeddedOptions::new()).expect("a port");
-    let config = config(&broker.bootstrap(), &[("security.protocol", "SSL"), ("max.block.ms", "400")]);
-    let (kind, _) =
+    let config = config(&broker.bootstrap(), &[("security.protocol", "SSL")]);
+    let (kind, took) =
         refusal(config.security(Security::tls(Tls::new().trust(Trust::pem(Authority::new("a").pem())))));
-    let SendErrorKind::MetadataTimeout { reason, .. } = &kind else { panic!("{kind:?}") };
-    assert!(reason.contains("listener without TLS"), "{reason}");
+    assert_wrong_listener(&kind, &["listener without TLS", "set security.protocol=PLAINTEXT or"]);
+    assert!(took < LONG, "{took:?}");
+}
+
+// SE30, H17
+#[test]
+fn a_listener_with_tls_is_told_at_once_to_calls_that_wait_without_it() {
+    let listener = TlsListener::start(Authority::new("a").broker("localhost", &[&TLS13], false));
+    let login =
+        r#"org.apache.kafka.common.security.plain.PlainLoginModule required username="a" password="b";"#;
+    let sasl =
+        [("security.protocol", "SASL_PLAINTEXT"), ("sasl.mechanism", "PLAIN"), ("sasl.jaas.config", login)];
+    for pairs in [&[][..], &sasl] {
+        let (kind, took) = refusal(config(&listener.bootstrap(), pairs));
+        assert_wrong_listener(&kind, &["a TLS listener", "set security.protocol=SSL or SASL_SSL"]);
+        assert!(took < LONG, "{took:?}");
+    }
+}
+
+// SE27, SE30
+#[test]
+fn accepted_records_go_on_when_a_listener_speaks_tls_again() {
+    let authority = Authority::new("ours");
+    let listener = TlsListener::start(authority.broker("localhost", &[&TLS13], false));
+    let tls = Tls::new().trust(Trust::pem(authority.pem()));
+    let producer = producer(config(&listener.bootstrap(), &[]).security(Security::tls(tls)));
+    assert_eq!(delivered(&producer), 0);
+    listener.be_plain(true);
+    let accepted = producer.send(ProducerRecord::to("events").value(b"kept")).expect("it is accepted");
+    let told = producer.partitions_for("another").expect_err("no broker is to be had");
+    assert_wrong_listener(told.kind(), &["listener without TLS"]);
+    listener.be_plain(false);
+    assert_eq!(accepted.wait().expect("it is acknowledged").offset(), Some(1));
 }
 
 // SE28

@@ -84,11 +84,7 @@ fn try_one(
     })?;
     listener::connect(sockets, host, &addresses)?;
     if let Some(look) = tls::look(way, host, &addresses) {
-        let at = listener::written(host, port);
-        report.ok_with("tls", look.to_text(host, port), look.to_json());
-        if let Some(ailment) = look.ailment(&at) {
-            report.warning("tls", ailment);
-        }
+        super::tell_tls(report, way, &look, host, port);
     }
     listener::speak(way, sockets, host, port, known).map(drop).map_err(|unspoken| unspoken.ailment)
 }

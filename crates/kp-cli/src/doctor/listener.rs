@@ -193,6 +193,7 @@ fn why_not(way: &Way<'_>, sockets: &mut Sockets, host: &str, port: u16, error: &
         _ => other_protocol(way, sockets, host, port),
     };
     match spoken {
+        Some(OtherProtocol::Plaintext) => Unspoken::new("tls", speaks_without_tls(&written(host, port), way)),
         Some(spoken) => Unspoken::kafka(speaks_another(&written(host, port), spoken)),
         None if way.is_encrypted() && speaks_in_plain(host, port) => {
             Unspoken::new("tls", speaks_without_tls(&written(host, port), way))

@@ -22,7 +22,11 @@ impl Look {
         match *self {}
     }
 
-    pub(super) fn ailment(&self, _: &str) -> Option<Ailment> {
+    pub(super) fn lines(&self) -> Vec<String> {
+        match *self {}
+    }
+
+    pub(super) fn ailments(&self, _: &str, _: u16, _: &Way<'_>) -> Vec<Ailment> {
         match *self {}
     }
 }

@@ -45,6 +45,8 @@ struct Step {
     name: &'static str,
     verdict: Verdict,
     found: String,
+    /// More of what was found, each to stand by itself.
+    lines: Vec<String>,
     remedy: Option<String>,
     /// The same for a program, in parts.
     details: Option<Value>,
@@ -75,6 +77,20 @@ impl Report {
         }
     }
 
+    /// What is well, what there is to say of it line by line, and the same for a program in parts.
+    pub(super) fn ok_in_lines(
+        &mut self,
+        name: &'static str,
+        found: impl Into<String>,
+        lines: Vec<String>,
+        details: Value,
+    ) {
+        self.ok_with(name, found, details);
+        if let Some(step) = self.steps.last_mut() {
+            step.lines = lines;
+        }
+    }
+
     pub(super) fn skipped(&mut self, name: &'static str, why: impl Into<String>) {
         self.add(name, Verdict::Skipped, why.into(), None);
     }
@@ -88,7 +104,7 @@ impl Report {
     }
 
     fn add(&mut self, name: &'static str, verdict: Verdict, found: String, remedy: Option<String>) {
-        self.steps.push(Step { name, verdict, found, remedy, details: None });
+        self.steps.push(Step { name, verdict, found, lines: Vec::new(), remedy, details: None });
     }
 
     /// What failed so far does not keep a producer from working after all.
@@ -146,7 +162,7 @@ impl Report {
             .iter()
             .map(|step| {
                 json!({
-                    "step": step.name, "verdict": step.verdict.name(), "found": step.found, "remedy": step.remedy,
+                    "step": step.name, "verdict": step.verdict.name(), "found": step.found, "lines": step.lines, "remedy": step.remedy,
                     "details": step.details,
                 })
             })
@@ -158,6 +174,9 @@ impl Report {
 impl Step {
     fn to_text(&self) -> String {
         let mut text = format!("{:8} {:9} {}\n", self.verdict.name(), self.name, self.found);
+        for line in &self.lines {
+            text += &format!("{:19}· {line}\n", "");
+        }
         if let Some(remedy) = &self.remedy {
             text += &format!("{:18} → {remedy}\n", "");
         }
@@ -188,5 +207,8 @@ mod tests {
         report.failed("topic", Ailment::new("orders: not there", "create it"));
         let expected = "failed   topic     orders: not there\n                   → create it\n";
         assert_eq!(report.steps[0].to_text(), expected);
+        report.ok_in_lines("tls", "it speaks TLS", vec!["certificate CN=b".to_owned()], Value::Null);
+        let expected = "ok       tls       it speaks TLS\n                   · certificate CN=b\n";
+        assert_eq!(report.steps[1].to_text(), expected);
     }
 }

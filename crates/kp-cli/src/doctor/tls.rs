@@ -1,27 +1,13 @@
-//! What a TLS listener shows: version, suite, certificates, and whether it asks for one. Whether it is to be believed, the
-//! producer's own connection says, right behind.
-//! Owns: a handshake that takes any certificate and shows none; nothing is sent over it.
+//! What a TLS listener shows: version, suite, certificates, which authority they lead to, and whether it asks for one. Whether it is
+//! to be believed, the producer's own connection says, right behind.
+//! Owns: the words, and a connection for a look. Never: a verdict on a certificate but that its days are few.
 
 use std::{
-    io,
     net::{SocketAddr, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     time::{Duration, SystemTime},
 };
 
-use kp_producer::{
-    CertificateFacts, Producer,
-    rustls::{
-        self, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme,
-        client::ResolvesClientCert,
-        client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-        pki_types::{CertificateDer, ServerName, UnixTime},
-        sign::CertifiedKey,
-    },
-};
+use kp_producer::{CertificateFacts, ListenerView, Producer, TlsClient};
 use kp_protocol::text::shown;
 use serde_json::{Value, json};
 
@@ -36,61 +22,45 @@ const SHOWN: usize = 10;
 
 /// What was seen.
 pub(super) struct Look {
-    version: String,
-    suite: String,
-    /// The broker's own first.
-    chain: Vec<CertificateFacts>,
-    asks_for_a_certificate: bool,
-    has_a_certificate: bool,
+    view: ListenerView,
 }
 
 /// Looks at the first address that takes a connection. `None` if connections are not to be encrypted, or nothing there speaks TLS.
 pub(super) fn look(way: &Way<'_>, host: &str, addresses: &[SocketAddr]) -> Option<Look> {
-    let config = Producer::builder(way.config.clone()).tls().ok().flatten()?;
-    addresses.iter().find_map(|address| shake(&config, host, *address).ok())
+    let client = Producer::builder(way.config.clone()).tls_client().ok().flatten()?;
+    addresses.iter().find_map(|address| shake(&client, host, *address))
 }
 
-fn shake(config: &Arc<ClientConfig>, host: &str, address: SocketAddr) -> io::Result<Look> {
-    let mut curious = ClientConfig::clone(config);
-    let has_a_certificate = curious.client_auth_cert_resolver.has_certs();
-    let asked = Arc::new(Asked(AtomicBool::new(false)));
-    curious.client_auth_cert_resolver = Arc::clone(&asked) as Arc<dyn ResolvesClientCert>;
-    let schemes = curious.crypto_provider().signature_verification_algorithms.supported_schemes();
-    curious.dangerous().set_certificate_verifier(Arc::new(Anything(schemes)));
-    let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(io::Error::other)?;
-    let mut connection = ClientConnection::new(Arc::new(curious), name).map_err(io::Error::other)?;
-    let mut stream = TcpStream::connect_timeout(&address, WITHIN)?;
-    stream.set_read_timeout(Some(WITHIN))?;
-    stream.set_write_timeout(Some(WITHIN))?;
-    // A broker that wants a certificate may say so by ending the handshake: what was seen until then counts.
-    let ended = connection.complete_io(&mut stream);
-    let certificates = connection.peer_certificates().unwrap_or_default();
-    if certificates.is_empty() {
-        return Err(ended.err().unwrap_or_else(|| io::Error::other("no certificate")));
-    }
-    let text = |shown: Option<String>| shown.unwrap_or_else(|| "?".to_owned());
-    Ok(Look {
-        version: text(
-            connection.protocol_version().map(|version| format!("{version:?}").replace("v1_", " 1.")),
-        ),
-        suite: text(connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()))),
-        chain: certificates.iter().take(SHOWN).filter_map(|der| CertificateFacts::read(der)).collect(),
-        asks_for_a_certificate: asked.0.load(Ordering::Relaxed),
-        has_a_certificate,
-    })
+fn shake(client: &TlsClient, host: &str, address: SocketAddr) -> Option<Look> {
+    let mut stream = TcpStream::connect_timeout(&address, WITHIN).ok()?;
+    stream.set_read_timeout(Some(WITHIN)).ok()?;
+    stream.set_write_timeout(Some(WITHIN)).ok()?;
+    let view = client.view(host, SystemTime::now(), &mut stream).ok()?;
+    Some(Look { view })
 }
 
 impl Look {
-    /// All of it in a line.
+    /// What it speaks, in a line.
     pub(super) fn to_text(&self, host: &str, port: u16) -> String {
-        let chain: Vec<String> = self.chain.iter().map(one_line).collect();
-        let asks = match (self.asks_for_a_certificate, self.has_a_certificate) {
+        let (version, suite) = (self.view.version().unwrap_or("TLS"), self.view.suite().unwrap_or("?"));
+        let asks = match (self.view.asks_for_certificate(), self.view.shows_certificate()) {
             (true, true) => "; it asks for a certificate, and gets the one of ssl.keystore",
             (true, false) => "; it asks for a certificate, and none is configured (ssl.keystore.location)",
             (false, true) => "; it asks for no certificate, so that of ssl.keystore is not shown",
             (false, false) => "",
         };
-        format!("{} speaks {}, {}; {}{asks}", written(host, port), self.version, self.suite, chain.join("; "))
+        format!("{} speaks {version}, {suite}{asks}", written(host, port))
+    }
+
+    /// A line for each certificate, and what the last of them leads to.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let chain = self.view.chain();
+        let mut lines: Vec<String> = chain.iter().take(SHOWN).map(one_line).collect();
+        if chain.len() > SHOWN {
+            lines.push(format!("{} more certificates", chain.len() - SHOWN));
+        }
+        lines.extend(self.view.trusted_by().map(|entry| format!("trusted by {entry}")));
+        lines
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -102,28 +72,54 @@ impl Look {
                 "not_before": seconds(facts.not_before()), "not_after": seconds(facts.not_after()),
             })
         };
+        let view = &self.view;
         json!({
-            "version": self.version, "suite": self.suite, "chain": self.chain.iter().map(one).collect::<Vec<_>>(),
-            "asks_for_certificate": self.asks_for_a_certificate, "shows_certificate": self.asks_for_a_certificate && self.has_a_certificate,
+            "version": view.version(), "suite": view.suite(),
+            "chain": view.chain().iter().take(SHOWN).map(one).collect::<Vec<_>>(),
+            "is_for_host": view.is_for_host(), "trusted_by": view.trusted_by(),
+            "asks_for_certificate": view.asks_for_certificate(),
+            "shows_certificate": view.asks_for_certificate() && view.shows_certificate(),
         })
     }
 
-    /// What will soon be wrong, or is wrong on this side.
-    pub(super) fn ailment(&self, at: &str) -> Option<Ailment> {
-        self.chain.iter().find_map(|facts| dated(at, facts, SystemTime::now()))
+    /// What will soon be wrong, or is wrong on this side, or is not looked at.
+    pub(super) fn ailments(&self, host: &str, port: u16, way: &Way<'_>) -> Vec<Ailment> {
+        let at = written(host, port);
+        let dated = self.view.chain().iter().find_map(|facts| dated(&at, facts, SystemTime::now()));
+        dated.into_iter().chain(self.other_name(&at, host, way)).collect()
+    }
+
+    /// The certificate is for another host, and the configuration does not mind: the producer's connection says nothing.
+    fn other_name(&self, at: &str, host: &str, way: &Way<'_>) -> Option<Ailment> {
+        let checks = way.settings.security.tls.as_ref().is_none_or(|tls| tls.checks_names());
+        if checks || self.view.is_for_host() {
+            return None;
+        }
+        let names = self.view.chain().first().map_or_else(String::new, names_of);
+        let names = if names.is_empty() { " no host".to_owned() } else { names };
+        Some(Ailment::new(
+            format!("{at}: the certificate is not for {}, but{names}; names are not checked", shown(host)),
+            "any host with a certificate of the trusted authorities can play this broker: add the name to the certificate, then \
+             take ssl.endpoint.identification.algorithm out",
+        ))
     }
 }
 
-fn one_line(facts: &CertificateFacts) -> String {
+/// As ` for DNS:a, DNS:b`; empty without any.
+fn names_of(facts: &CertificateFacts) -> String {
     let mut names: Vec<String> =
         facts.names().iter().take(SHOWN).map(|name| shown(name).to_string()).collect();
     if facts.names().len() > SHOWN {
         names.push(format!("{} more", facts.names().len() - SHOWN));
     }
-    let names = if names.is_empty() { String::new() } else { format!(" for {}", names.join(", ")) };
+    if names.is_empty() { String::new() } else { format!(" for {}", names.join(", ")) }
+}
+
+fn one_line(facts: &CertificateFacts) -> String {
     format!(
-        "certificate {}{names}, signed by {}, valid until {}",
+        "certificate {}{}, signed by {}, valid until {}",
         shown(facts.subject()),
+        names_of(facts),
         shown(facts.issuer()),
         facts.not_after_shown()
     )
@@ -145,58 +141,4 @@ fn dated(at: &str, facts: &CertificateFacts, now: SystemTime) -> Option<Ailment>
             "issue the next one before that: producers will not connect afterwards",
         )
     })
-}
-
-/// Has no certificate, and remembers that one was asked for.
-#[derive(Debug)]
-struct Asked(AtomicBool);
-
-impl ResolvesClientCert for Asked {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.0.store(true, Ordering::Relaxed);
-        None
-    }
-
-    fn has_certs(&self) -> bool {
-        false
-    }
-}
-
-/// Takes any certificate: it is looked at, and not believed. Nothing is sent over such a connection.
-#[derive(Debug)]
-struct Anything(Vec<SignatureScheme>);
-
-impl ServerCertVerifier for Anything {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.clone()
-    }
 }

@@ -40,7 +40,8 @@ fn steps(report: &Value, name: &str) -> String {
     let steps = report["steps"].as_array().unwrap().iter().filter(|step| step["step"] == name);
     steps
         .map(|step| {
-            format!("{}: {} → {}\n", step["verdict"].as_str().unwrap(), step["found"], step["remedy"])
+            let (verdict, lines) = (step["verdict"].as_str().unwrap(), &step["lines"]);
+            format!("{verdict}: {} {lines} → {}\n", step["found"], step["remedy"])
         })
         .collect()
 }
@@ -162,7 +163,11 @@ fn a_tls_listener_is_told_with_its_version_its_certificates_and_their_names() {
     {
         assert!(found.contains(words), "{words}: {found}");
     }
-    assert_eq!(details(&report, "tls")["chain"][0]["names"][0], "DNS:localhost");
+    let authority = format!("trusted by ssl.truststore.location={} (CN=the tests' authority)", ca.path());
+    assert!(found.contains(&authority), "{authority}: {found}");
+    let tls = details(&report, "tls");
+    assert_eq!(tls["chain"][0]["names"][0], "DNS:localhost");
+    assert_eq!(tls["is_for_host"], true);
     assert_eq!(details(&report, "tls")["asks_for_certificate"], false);
     assert!(steps(&report, "topic").starts_with("ok: "), "{report}");
     // Without TLS the listener is named, with the key to change.
@@ -183,6 +188,7 @@ fn a_broker_that_is_not_trusted_is_told_with_what_it_shows() {
     assert_eq!(code, 1);
     let found = steps(&report, "tls");
     assert!(found.contains("ok: ") && found.contains("DNS:localhost"), "{found}");
+    assert!(!found.contains("trusted by"), "{found}");
     assert!(found.contains("failed: ") && found.contains("ssl.truststore.location"), "{found}");
 }
 
@@ -203,6 +209,30 @@ fn an_advertised_name_that_is_not_in_the_certificate_is_told_as_a_pair() {
     assert!(found.contains("broker 1 tells clients to use 127.0.0.1:"), "{found}");
     assert!(found.contains("is not for 127.0.0.1, but for") && found.contains("localhost"), "{found}");
     assert!(found.contains("set advertised.listeners of broker 1"), "{found}");
+}
+
+// A9, H47
+#[test]
+fn a_name_that_is_not_in_the_certificate_is_a_warning_where_names_are_not_checked() {
+    let authority = Authority::new();
+    let broker = with_tls(&authority, 400);
+    let ca = Scratch::new("doctor-unchecked-ca.pem").holding(authority.pem().as_bytes());
+    let trusting = format!("ssl.truststore.location={}", ca.path());
+    let set = [
+        "security.protocol=SSL",
+        "ssl.truststore.type=PEM",
+        &trusting,
+        "ssl.endpoint.identification.algorithm=",
+    ];
+    let (code, report) = examined(&broker.bootstrap(), &set);
+    assert_eq!(code, 0, "{report}");
+    let found = steps(&report, "tls");
+    assert!(
+        found.contains("warning: ") && found.contains("is not for 127.0.0.1, but for DNS:localhost"),
+        "{found}"
+    );
+    let (_, report) = examined(&by_name(&broker), &set);
+    assert!(!steps(&report, "tls").contains("is not for"), "{report}");
 }
 
 // A17

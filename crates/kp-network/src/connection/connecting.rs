@@ -3,6 +3,7 @@
 use super::Channel;
 use crate::ConnectionNumber;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// The attempt has begun; an address is being looked for, or will be with the next `poll`.
 #[derive(Debug)]
@@ -13,7 +14,7 @@ pub(crate) struct Resolving {
 impl Resolving {
     /// There is an address: on to the socket.
     pub(crate) fn found(self, address: SocketAddr) -> Connecting {
-        Connecting { number: self.number, address, is_encrypting: false }
+        Connecting { number: self.number, address, is_encrypting: false, lost: None }
     }
 }
 
@@ -24,6 +25,8 @@ pub(crate) struct Connecting {
     pub(crate) address: SocketAddr,
     /// There is a socket, on which the client cannot speak yet.
     pub(crate) is_encrypting: bool,
+    /// Why a connection with TLS to the same address was lost: this one is without, and there to ask what listens there.
+    pub(crate) lost: Option<Arc<str>>,
 }
 
 impl Connecting {

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   Resolving ──► Connecting ──► CheckingVersions ──► Authenticating ──► Ready
-//!                                       └──── without SASL ───────────────▲
+//!                     │                 └──── without SASL ───────────────▲
+//!                     └─ lost in the TLS handshake ──► AskingPlainly (ends)
 //! ```
 //! Once the socket is connected, a stage takes a whole frame and answers [`Progress`]; what follows it is decided in this
 //! file alone. A further stage is a file, a row of [`Stage`] and its arms in [`Talking`]; its requests are in flight as
@@ -10,14 +11,15 @@
 //! (`socket.connection.setup.timeout.ms`). Owned by one broker's state; told `now`, asks no clock.
 
 use super::{
-    Authenticated, Authenticating, Channel, CheckingVersions, Connecting, Progress, Ready, Resolving,
-    Session, SetupContext, Spoken,
+    Authenticated, Authenticating, Channel, CheckingVersions, Connecting, PlainQuestion, Progress, Ready,
+    Resolving, Session, SetupContext, Spoken,
 };
 use crate::known_cluster::{Found, Greeting};
 use crate::{ConnectionNumber, DisconnectReason, Reached, SetupStage};
 use bytes::Bytes;
 use kp_sasl::{MAX_FRAME, SaslExchange, Work, Worked};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// See the module.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ enum Stage {
     Authenticating(Authenticating),
     /// It has nothing to show, or the broker wants nothing of it; the connection ends.
     Unauthenticated(Spoken),
+    /// There is no connection with TLS, and this one only asks what listens there.
+    AskingPlainly(PlainQuestion),
 }
 
 /// What the whole set-up comes to by a frame.
@@ -66,6 +70,11 @@ impl Setup {
         Self::Resolving(Resolving { number })
     }
 
+    /// The attempt goes on without TLS, to ask what listens at this address. `lost` is why there is no connection with it.
+    pub(crate) fn ask_plainly(number: ConnectionNumber, address: SocketAddr, lost: Arc<str>) -> Self {
+        Self::Connecting(Connecting { number, address, is_encrypting: false, lost: Some(lost) })
+    }
+
     /// There is an address to connect to. Later stages stay as they are.
     pub(crate) fn found(self, address: SocketAddr) -> Self {
         match self {
@@ -83,11 +92,15 @@ impl Setup {
 
     /// The socket is connected: asks what the broker speaks (NC3), unless `greeting` says that it is known already.
     pub(crate) fn connected(self, context: &mut SetupContext<'_>, greeting: Greeting) -> Step {
-        let Self::Connecting(connecting) = self else { return Step::More(self) };
+        let Self::Connecting(mut connecting) = self else { return Step::More(self) };
+        let lost = connecting.lost.take();
         // H26: before the broker has authenticated itself and the client, nothing needs a larger frame.
         let most = context.settings.max_response_size;
-        let most = if context.settings.sasl.is_some() { most.min(MAX_FRAME) } else { most };
-        let channel = connecting.connected(most);
+        let is_unknown = context.settings.sasl.is_some() || lost.is_some();
+        let channel = connecting.connected(if is_unknown { most.min(MAX_FRAME) } else { most });
+        if let Some(lost) = lost {
+            return Talking::ask_plainly(channel, context, lost);
+        }
         match greeting {
             Greeting::Speak(old) => versions_known(channel, context, Spoken::by(old, Found::Nothing)),
             Greeting::Ask => Talking::check_versions(channel, context, false),
@@ -154,9 +167,33 @@ impl Setup {
         match self {
             Self::Talking(talking) => match &talking.stage {
                 Stage::Authenticating(stage) => Some(stage.exchange()),
-                Stage::CheckingVersions(_) | Stage::Unauthenticated(_) => None,
+                Stage::CheckingVersions(_) | Stage::Unauthenticated(_) | Stage::AskingPlainly(_) => None,
             },
             Self::Resolving(_) | Self::Connecting(_) => None,
+        }
+    }
+
+    /// Whether it only asks what listens there, without TLS.
+    pub(crate) fn asks_plainly(&self) -> bool {
+        self.lost().is_some()
+    }
+
+    /// What the attempt ends with, if this stage of it ends so.
+    pub(crate) fn settled(&self, reason: DisconnectReason) -> DisconnectReason {
+        match self.lost() {
+            Some(lost) => PlainQuestion::settled(lost, reason),
+            None => reason,
+        }
+    }
+
+    fn lost(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Resolving(_) => None,
+            Self::Connecting(connecting) => connecting.lost.as_ref(),
+            Self::Talking(talking) => match &talking.stage {
+                Stage::AskingPlainly(question) => Some(question.lost()),
+                Stage::CheckingVersions(_) | Stage::Authenticating(_) | Stage::Unauthenticated(_) => None,
+            },
         }
     }
 
@@ -208,7 +245,9 @@ impl Setup {
     pub(crate) fn reached(&self, untried: usize) -> Reached {
         match self {
             Self::Resolving(_) => Reached::Name,
-            Self::Connecting(connecting) if connecting.is_encrypting => Reached::Socket,
+            Self::Connecting(connecting) if connecting.is_encrypting || connecting.lost.is_some() => {
+                Reached::Socket
+            }
             Self::Connecting(_) => Reached::Address { untried },
             Self::Talking(talking) if talking.has_answered() => Reached::Answer,
             Self::Talking(_) => Reached::Socket,
@@ -226,6 +265,12 @@ impl Talking {
         let (checking, progress) = CheckingVersions::begin(&mut channel, context, probing);
         let talking = Self { channel, stage: Stage::CheckingVersions(checking) };
         talking.go_on(progress, |channel, spoken| versions_known(channel, context, spoken))
+    }
+
+    fn ask_plainly(mut channel: Channel, context: &mut SetupContext<'_>, lost: Arc<str>) -> Step {
+        let (question, progress) = PlainQuestion::begin(&mut channel, context, lost);
+        let talking = Self { channel, stage: Stage::AskingPlainly(question) };
+        talking.go_on(progress, |_, never| match never {})
     }
 
     /// A connection whose stage of authentication begins.
@@ -253,6 +298,10 @@ impl Talking {
             }
             Stage::Authenticating(_) => {
                 self.authenticating(context, |stage, channel, context| stage.frame(channel, context, frame))
+            }
+            Stage::AskingPlainly(question) => {
+                let reason = question.frame(frame);
+                Step::Broken(Setup::Talking(Box::new(self)), reason)
             }
             Stage::Unauthenticated(_) => Step::More(Setup::Talking(Box::new(self))),
         }
@@ -296,13 +345,14 @@ impl Talking {
     fn on_closed(&mut self) -> Option<DisconnectReason> {
         match &mut self.stage {
             Stage::Authenticating(stage) => stage.on_closed(),
-            Stage::CheckingVersions(_) | Stage::Unauthenticated(_) => None,
+            Stage::CheckingVersions(_) | Stage::Unauthenticated(_) | Stage::AskingPlainly(_) => None,
         }
     }
 
     fn stage(&self) -> SetupStage {
         match &self.stage {
             Stage::CheckingVersions(_) => SetupStage::Versions,
+            Stage::AskingPlainly(_) => SetupStage::TlsHandshake,
             Stage::Authenticating(stage) => stage.stage(),
             Stage::Unauthenticated(_) => SetupStage::SaslHandshake,
         }
@@ -313,13 +363,14 @@ impl Talking {
             Stage::CheckingVersions(checking) => checking.knows_api_versions(),
             Stage::Authenticating(stage) => stage.spoken().found == Found::ApiVersions,
             Stage::Unauthenticated(spoken) => spoken.found == Found::ApiVersions,
+            Stage::AskingPlainly(_) => false,
         }
     }
 
     fn only_asks(&self) -> bool {
         match &self.stage {
             Stage::CheckingVersions(checking) => checking.only_asks(),
-            Stage::Authenticating(_) | Stage::Unauthenticated(_) => false,
+            Stage::Authenticating(_) | Stage::Unauthenticated(_) | Stage::AskingPlainly(_) => false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How connections begin and end: attempts, set-up, time running out.
 
+use super::plain_question::is_cut_off;
 use super::{NetworkClient, Timer};
 use crate::connection::{Link, Setup, SetupContext, Step};
 use crate::known_cluster::Found;
@@ -94,7 +95,13 @@ impl<S: Selectable> NetworkClient<S> {
             ConnectError::Tls(failure) if failure.kind() != TlsFailureKind::Lost => {
                 DisconnectReason::Tls(failure)
             }
-            other => DisconnectReason::ConnectFailed(other.to_string().into()),
+            other => {
+                let words = Arc::from(other.to_string());
+                if self.may_be_plaintext(id, &other) {
+                    return self.ask_plainly(now, id, words);
+                }
+                DisconnectReason::ConnectFailed(words)
+            }
         };
         self.end(now, id, reason);
     }
@@ -106,8 +113,10 @@ impl<S: Selectable> NetworkClient<S> {
         }
         let Some(setup) = self.take_setup(id) else { return };
         let Some(broker) = self.brokers.get_mut(&id) else { return };
-        broker.attempts.connected();
-        self.counters.totals.connections_opened += 1;
+        if !setup.asks_plainly() {
+            broker.attempts.connected();
+            self.counters.totals.connections_opened += 1;
+        }
         let greeting = self.known.greeting(now, &self.settings);
         let host = Arc::clone(&broker.address.host);
         let step = setup.connected(&mut self.setup_context(now, &host), greeting);
@@ -227,6 +236,10 @@ impl<S: Selectable> NetworkClient<S> {
         let (Some(number), Some(reached)) = (link.number(), link.reached(broker.addresses.untried())) else {
             return;
         };
+        let reason = match link.setup() {
+            Some(setup) => setup.settled(reason),
+            None => reason,
+        };
         self.numbers.end(number);
         for timer in [Timer::Setup, Timer::Request, Timer::Idle] {
             self.timers.cancel(&(id, timer));
@@ -268,12 +281,7 @@ impl<S: Selectable> NetworkClient<S> {
             return self.end(now, id, DisconnectReason::Tls(failure.clone()));
         }
         let Some(broker) = self.brokers.get_mut(&id) else { return };
-        let cut_off = error.is_none_or(|error| {
-            matches!(
-                error.kind(),
-                io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
-            )
-        });
+        let cut_off = error.is_none_or(is_cut_off);
         // Before 1.0 a broker has no other way to refuse a token.
         if let Some(refused) = broker.link.setup_mut().filter(|_| cut_off).and_then(Setup::on_closed) {
             return self.end(now, id, refused);

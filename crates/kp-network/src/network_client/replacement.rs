@@ -32,6 +32,15 @@ impl Replacement {
         matches!(self.current, Some(Current::Draining(_, draining)) if draining == number)
     }
 
+    /// The attempt `before` goes on as `number`.
+    pub(super) fn goes_on(&mut self, before: ConnectionNumber, number: ConnectionNumber) {
+        if let Some(Current::Remaking(_, remade)) = &mut self.current
+            && *remade == before
+        {
+            *remade = number;
+        }
+    }
+
     /// This connection was refused. If it is the one being made, the newer credentials are no good, and the connections that
     /// are left with the earlier ones had better live on.
     pub(super) fn refused(&mut self, number: ConnectionNumber) {

@@ -32,6 +32,7 @@ struct State {
     events: Vec<SelectorEvent>,
     waits: Vec<Wait>,
     works: Vec<(ConnectionNumber, Work)>,
+    plain: Vec<ConnectionNumber>,
     encrypts: bool,
 }
 
@@ -73,6 +74,11 @@ impl Net {
     /// The attempts to connect since the last time.
     pub(super) fn attempts(&self) -> Vec<(ConnectionNumber, SocketAddr)> {
         std::mem::take(&mut self.lock().attempts)
+    }
+
+    /// The attempts that went without encryption, since the last time.
+    pub(super) fn plain_attempts(&self) -> Vec<ConnectionNumber> {
+        std::mem::take(&mut self.lock().plain)
     }
 
     /// The names of the brokers that the attempts were for, since the last time.
@@ -197,6 +203,10 @@ impl Selectable for Scripted {
         let mut state = self.net.lock();
         state.attempts.push((dial.number, dial.address));
         state.names.push(dial.host.to_owned());
+    }
+
+    fn connect_plainly(&mut self, dial: Dial<'_>) {
+        self.net.lock().plain.push(dial.number);
     }
 
     fn write(&mut self, number: ConnectionNumber, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {

@@ -5,6 +5,7 @@ mod in_flight;
 mod life;
 mod old_brokers;
 mod other_listeners;
+mod plain_question;
 mod reached;
 mod sasl;
 mod timeouts;

@@ -47,13 +47,12 @@ impl Cryptography {
     }
 
     /// What connections begin with; `None` if they are not to be encrypted.
-    pub(super) fn begins_with(
+    pub(super) fn tls_client(
         &self,
         config: &ProducerConfig,
         security: &SecurityConfig,
-    ) -> Result<Option<Arc<ClientConfig>>, BuildError> {
-        let tls = security.tls.as_ref();
-        tls.map(|tls| Ok(self.client(config, security, tls)?.config())).transpose()
+    ) -> Result<Option<TlsClient>, BuildError> {
+        security.tls.as_ref().map(|tls| self.client(config, security, tls)).transpose()
     }
 
     fn client(

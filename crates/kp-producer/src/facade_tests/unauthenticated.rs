@@ -3,7 +3,7 @@
 use crate::error::SendErrorKind;
 use crate::facade_tests::scripted::{Pace, Rig};
 use crate::{ProducerRecord, SecurityError};
-use kp_network::{DisconnectReason, SecurityFailure, SecurityStage};
+use kp_network::{DisconnectReason, OtherProtocol, SecurityFailure, SecurityStage};
 use kp_protocol::ErrorCode;
 use kp_time::Clock;
 use std::sync::Arc;
@@ -48,6 +48,29 @@ fn calls_that_wait_for_metadata_fail_at_once_when_the_credentials_are_refused() 
     *rig.refusal.lock() = None;
     let accepted = rig.run(producer.send(ProducerRecord::to("t").value("v")));
     rig.run(accepted.expect("it is accepted")).expect("it is acknowledged");
+}
+
+// SE30, H17, H18, SE27
+#[test]
+fn calls_that_wait_are_told_at_once_of_another_protocol_with_the_value_to_set() {
+    for (other, word) in [
+        (OtherProtocol::Tls, "set security.protocol=SSL or SASL_SSL"),
+        (OtherProtocol::Plaintext, "set security.protocol=PLAINTEXT or SASL_PLAINTEXT"),
+        (OtherProtocol::Http, "bootstrap.servers"),
+    ] {
+        let mut rig = Rig::new(Pace::QUICK, &[]);
+        *rig.refusal.lock() = Some(DisconnectReason::OtherProtocol(other));
+        let (producer, begun) = (rig.producer.clone(), rig.clock.now());
+        let refused = rig.run(producer.send(ProducerRecord::to("t").value("v"))).expect_err("no broker");
+        let error = security(refused.kind());
+        assert_eq!((error.stage(), error.broker()), (SecurityStage::Connection, "nowhere:1"));
+        assert!(refused.to_string().contains(word) && !refused.is_fatal(), "{refused}");
+        assert!(rig.clock.now() - begun < Duration::from_secs(5));
+        // The listener comes right.
+        *rig.refusal.lock() = None;
+        let accepted = rig.run(producer.send(ProducerRecord::to("t").value("v")));
+        rig.run(accepted.expect("it is accepted")).expect("it is acknowledged");
+    }
 }
 
 // SE26

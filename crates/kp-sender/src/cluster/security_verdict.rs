@@ -1,4 +1,5 @@
-//! Which brokers refused this client, or were refused by it, when they were tried last, and whether a call wants to know.
+//! Which brokers refused this client, or were refused by it, or turned out to speak another protocol, when they were tried
+//! last, and whether a call wants to know.
 //! Owner: [`KnownCluster`](super::KnownCluster). Bounded: a broker that leaves the list is forgotten. Never: whom it is told to.
 
 use kp_client::{DisconnectReason, Reached, SecurityFailure, SecurityStage};
@@ -31,8 +32,8 @@ impl SecurityVerdict {
         reason: &DisconnectReason,
     ) -> Option<Refusal> {
         self.refusals.retain(|(refused, _)| *refused != broker);
-        let failure = reason.security().filter(|failure| is_final(failure))?;
-        let refusal = Refusal { address: Arc::clone(address), failure: Arc::clone(failure) };
+        let failure = reason.verdict().filter(|failure| is_final(failure))?;
+        let refusal = Refusal { address: Arc::clone(address), failure };
         self.refusals.push((broker, refusal.clone()));
         self.is_awaited = false;
         Some(refusal)

@@ -109,6 +109,35 @@ fn refused_credentials_are_told_at_once_only_while_no_broker_is_connected() {
     assert_eq!(harness.security_failures.len(), 1);
 }
 
+// SE30, H16, H17, H18
+#[test]
+fn another_protocol_is_told_at_once_as_a_refusal_is_and_a_bare_close_is_not() {
+    use kp_client::OtherProtocol::{Http, Plaintext, Ssh, Tls};
+    let ended = |reason| {
+        let mut harness = Harness::new();
+        harness.least_loaded = Some(None);
+        harness.run();
+        harness.input(Input::Network(kp_client::Event::Disconnected {
+            broker: BrokerId(-1),
+            address: "boot1:9092".into(),
+            reason,
+            reached: kp_client::Reached::Socket,
+        }));
+        harness.run();
+        let told = harness.security_failures.len();
+        // The call that comes later hears it too.
+        harness.want("t");
+        harness.run();
+        (told, harness.security_failures.len())
+    };
+    for other in [Tls, Plaintext, Http, Ssh] {
+        assert_eq!(ended(kp_client::DisconnectReason::OtherProtocol(other)), (1, 2), "{other}");
+    }
+    // A proxy that has lost its brokers closes like that, too.
+    assert_eq!(ended(kp_client::DisconnectReason::ClosedWithoutAnswer), (0, 0));
+    assert_eq!(ended(kp_client::DisconnectReason::ConnectFailed("closed".into())), (0, 0));
+}
+
 // SE26
 #[test]
 fn a_call_that_begins_to_wait_is_told_of_the_refusal_before_it_unless_an_attempt_is_made_for_it() {

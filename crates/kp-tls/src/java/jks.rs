@@ -10,7 +10,7 @@
 //!
 //! Allocates no more than what is there; checks the tail if there is a password.
 
-use super::opened::{KeyEntry, Opened, StoredKey};
+use super::opened::{KeyEntry, Opened, StoredKey, TrustedEntry};
 use super::sun_key::utf16;
 use crate::chain::Chain;
 use crate::{StoreSource, TlsConfigError};
@@ -53,7 +53,7 @@ fn entries(body: &[u8]) -> Option<Opened> {
                 let chain = (0..reader.number()?).map(|_| reader.certificate()).collect::<Option<Chain>>()?;
                 opened.keys.push(KeyEntry { alias, chain, key });
             }
-            2 => opened.trusted.push(reader.certificate()?),
+            2 => opened.trusted.push(TrustedEntry { alias, certificate: reader.certificate()? }),
             _ => return None,
         }
     }

@@ -2,14 +2,22 @@
 
 use super::sun_key;
 use crate::chain::Chain;
+use crate::store::Entry;
 use crate::{StoreSource, TlsConfigError};
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// A store that is open; its keys may want a password still.
 #[derive(Debug, Default)]
 pub(super) struct Opened {
     pub(super) keys: Vec<KeyEntry>,
-    pub(super) trusted: Chain,
+    pub(super) trusted: Vec<TrustedEntry>,
+}
+
+/// A certificate that is there to be trusted.
+#[derive(Debug)]
+pub(super) struct TrustedEntry {
+    pub(super) alias: String,
+    pub(super) certificate: CertificateDer<'static>,
 }
 
 /// A private key with its certificates.
@@ -37,12 +45,27 @@ impl std::fmt::Debug for StoredKey {
 impl Opened {
     /// Every certificate that it trusts, at least one. As in Java: of a key, its certificate, not those of who signed it.
     pub(super) fn authorities(self, source: &StoreSource) -> Result<Chain, TlsConfigError> {
-        let of_keys = self.keys.into_iter().filter_map(|entry| entry.chain.into_iter().next());
-        let trusted: Chain = self.trusted.into_iter().chain(of_keys).collect();
+        let trusted: Chain =
+            self.entries().into_iter().filter_map(|entry| entry.chain.into_iter().next()).collect();
         if trusted.is_empty() {
             return Err(source.wrong("there is no certificate in the store"));
         }
         Ok(trusted)
+    }
+
+    /// Those that are there to be trusted, then those with a key; no key is opened.
+    pub(super) fn entries(self) -> Vec<Entry> {
+        let trusted = self.trusted.into_iter().map(|entry| Entry {
+            alias: Some(entry.alias),
+            has_key: false,
+            chain: vec![entry.certificate],
+        });
+        let of_keys = self.keys.into_iter().map(|entry| Entry {
+            alias: Some(entry.alias),
+            has_key: true,
+            chain: entry.chain,
+        });
+        trusted.chain(of_keys).collect()
     }
 
     /// The entry that is meant, opened.

@@ -2,7 +2,7 @@
 //! the format leaves to who reads it.
 
 use super::cost::Cost;
-use super::opened::{KeyEntry, Opened, StoredKey};
+use super::opened::{KeyEntry, Opened, StoredKey, TrustedEntry};
 use crate::chain::Chain;
 use crate::{StoreSource, TlsConfigError};
 use p12_keystore::error::Error;
@@ -57,14 +57,17 @@ fn chain(own: &CertificateBag, certificates: &[CertificateBag]) -> Chain {
 }
 
 /// Those that Java marked as trusted. OpenSSL marks none: in a store without a key they are there to be trusted.
-fn trusted(archive: &Pkcs12Archive) -> Chain {
+fn trusted(archive: &Pkcs12Archive) -> Vec<TrustedEntry> {
     let marked = |certificate: &CertificateBag| certificate.trusted;
     let all = archive.keys.is_empty() && !archive.certs.iter().any(marked);
     archive
         .certs
         .iter()
         .filter(|certificate| all || marked(certificate))
-        .map(|certificate| certificate.cert.as_der().to_vec().into())
+        .map(|certificate| TrustedEntry {
+            alias: certificate.friendly_name.clone().unwrap_or_else(|| certificate.cert.subject().to_owned()),
+            certificate: certificate.cert.as_der().to_vec().into(),
+        })
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use crate::authority::{Authority, client, serving, showing};
 use crate::wire::Stage;
 use bytes::BytesMut;
-use kp_network::Secret;
+use kp_network::{Secret, SelectorEvent};
 use kp_tls::{StoreSource, TlsClient, TlsVersions};
 use rustls::version::{TLS12, TLS13};
 use std::io::{IoSlice, Write};
@@ -186,4 +186,25 @@ fn the_version_and_the_suite_are_those_of_the_settings() {
     stage.shake().unwrap();
     let suite = stage.broker.negotiated_cipher_suite().unwrap().suite();
     assert_eq!(suite, rustls::CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256);
+}
+
+// SE30
+#[test]
+fn a_connection_that_only_asks_goes_without_tls_and_those_after_it_do_not() {
+    let mut stage = stage();
+    stage.shake().unwrap();
+    stage.dial_plainly();
+    assert!(matches!(stage.turn()[..], [SelectorEvent::Connected { .. }]), "there is no handshake");
+    assert!(matches!(stage.write(&[IoSlice::new(b"a question")]), Poll::Ready(Ok(10))));
+    stage.wire(|wire| {
+        assert_eq!(wire.to_broker, b"a question");
+        wire.to_client.extend_from_slice(b"an answer");
+    });
+    let mut read = BytesMut::with_capacity(64);
+    assert!(matches!(stage.read(&mut read), Poll::Ready(Ok(9))));
+    assert!(stage.encryption().is_none() && &read[..] == b"an answer");
+    stage.close();
+    let authority = Authority::new();
+    stage.dial(authority.broker(&["broker"]), "broker");
+    stage.shake().unwrap_err();
 }

@@ -25,7 +25,7 @@ fn a_certificate_of_another_authority_is_refused_with_the_key_that_names_ours() 
     refused(
         &mut stage,
         Kind::Certificate,
-        &["not signed by any of the 1 authorities of ssl.truststore.certificates"],
+        &["not signed by the one authority of ssl.truststore.certificates"],
     );
 }
 

@@ -3,6 +3,8 @@
 mod authority;
 mod connections;
 mod directly_trusted;
+#[cfg(feature = "java-stores")]
+mod entries;
 mod failures;
 mod hostile;
 mod memory;
@@ -11,4 +13,5 @@ mod reload;
 mod settings;
 #[cfg(feature = "java-stores")]
 mod stores;
+mod views;
 mod wire;

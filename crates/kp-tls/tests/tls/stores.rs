@@ -19,20 +19,20 @@ fn bytes(file: &str) -> Vec<u8> {
     std::fs::read(path(file)).unwrap()
 }
 
-fn certificate(file: &str) -> CertificateDer<'static> {
+pub(crate) fn certificate(file: &str) -> CertificateDer<'static> {
     CertificateDer::from_pem_slice(&bytes(file)).unwrap()
 }
 
-fn key_store(file: &str) -> StoreSource {
+pub(crate) fn key_store(file: &str) -> StoreSource {
     StoreSource::file("ssl.keystore.location", path(file))
 }
 
-fn trust_store(file: &str) -> StoreSource {
+pub(crate) fn trust_store(file: &str) -> StoreSource {
     StoreSource::file("ssl.truststore.location", path(file))
 }
 
 /// With the password that most have.
-fn opened(store: StoreSource) -> StoreSource {
+pub(crate) fn opened(store: StoreSource) -> StoreSource {
     let key = if store.key().starts_with("ssl.trust") {
         "ssl.truststore.password"
     } else {
@@ -93,7 +93,7 @@ fn a_key_store_opens_whoever_wrote_it_with_its_chain_in_order() {
 fn a_trust_store_opens_whoever_wrote_it() {
     for file in ["trust.jks", "trust.p12", "openssl-trust.p12"] {
         let client = trusted(opened(trust_store(file))).unwrap();
-        assert!(client.contains("the 1 authorities of ssl.truststore.location="), "{file}: {client}");
+        assert!(client.contains("the one authority of ssl.truststore.location="), "{file}: {client}");
     }
     let der = certificate("ca.pem");
     let store = StoreSource::inline("ssl.truststore.location", Secret::from(der.as_ref().to_vec()));
@@ -113,7 +113,7 @@ fn a_trust_store_of_java_opens_without_its_password_and_not_with_a_wrong_one() {
 fn the_first_certificate_of_a_key_entry_is_trusted_as_by_java() {
     for file in ["client.jks", "java.p12"] {
         let client = trusted(opened(trust_store(file))).unwrap();
-        assert!(client.contains("the 1 authorities"), "{file}: {client}");
+        assert!(client.contains("the one authority"), "{file}: {client}");
     }
 }
 

@@ -143,6 +143,13 @@ impl Stage {
         self.selector.connect(Dial::new(self.number, "127.0.0.1:9093".parse().unwrap(), host));
     }
 
+    /// Dials once more, without TLS.
+    pub(crate) fn dial_plainly(&mut self) {
+        self.number = ConnectionNumber(self.number.0 + 1);
+        self.wire(|wire| (wire.to_broker.clear(), wire.to_client.clear()));
+        self.selector.connect_plainly(Dial::new(self.number, "127.0.0.1:9093".parse().unwrap(), "broker"));
+    }
+
     /// How the connection is encrypted.
     pub(crate) fn encryption(&self) -> Option<Encryption> {
         self.selector.encryption(self.number)

@@ -41,14 +41,25 @@ fn another_protocol_is_recognised_by_the_first_bytes_of_its_answer() {
         (
             b"HTTP/1.1 400 Bad Request\r\n",
             OtherProtocol::Http,
-            "an HTTP server listens there, not a Kafka broker",
+            "an HTTP server listens there, not a Kafka broker (check the port: bootstrap.servers, or the broker's \
+             advertised.listeners)",
         ),
-        (b"<!DOCTYPE HTML PUBLIC", OtherProtocol::Http, "an HTTP server listens there, not a Kafka broker"),
-        (b"SSH-2.0-OpenSSH_9\r\n", OtherProtocol::Ssh, "an SSH server listens there, not a Kafka broker"),
+        (
+            b"<!DOCTYPE HTML PUBLIC",
+            OtherProtocol::Http,
+            "an HTTP server listens there, not a Kafka broker (check the port: bootstrap.servers, or the broker's \
+             advertised.listeners)",
+        ),
+        (
+            b"SSH-2.0-OpenSSH_9\r\n",
+            OtherProtocol::Ssh,
+            "an SSH server listens there, not a Kafka broker (check the port: bootstrap.servers, or the broker's \
+             advertised.listeners)",
+        ),
         (
             &[0x15, 3, 3, 0, 2, 2, 40],
             OtherProtocol::Tls,
-            "a TLS listener, and this connection is not encrypted (security.protocol)",
+            "a TLS listener, and this connection is not encrypted (set security.protocol=SSL or SASL_SSL)",
         ),
     ];
     for (answer, expected, words) in answers {

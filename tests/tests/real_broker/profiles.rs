@@ -3,26 +3,18 @@
 //!
 //! 10,000 lines and one codec for each broker and profile, unless `KP_FULL=1`: then 100,000 lines and three codecs.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "real programs in real time, figures for the log"
-)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Output, Stdio};
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use kp_tests::program::{json, kp, told};
 use tempfile::TempDir;
 use xtask::kafka::{KafkaCluster, Options};
 
-/// One cluster at a time: two cores carry no more.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+use crate::turn;
+use crate::until::wait_until;
 
 const PARTITIONS: i32 = 3;
 const KEYS: usize = 50;
@@ -221,17 +213,9 @@ fn feed(stdin: &mut ChildStdin, numbers: impl IntoIterator<Item = usize>) {
     }
 }
 
-fn wait_until(mut done: impl FnMut() -> bool, what: &str) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what} did not come within a minute");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 #[test]
 fn kafka_4_3_gets_everything_from_both_profiles_also_through_a_restart() {
-    let _turn = ONE_AT_A_TIME.lock();
+    let _turn = turn::alone();
     let cluster = start("4.3.0");
     each_profile_delivers(&cluster, "4.3.0", &[TODAY, CLASSIC]);
     a_properties_file_of_a_java_producer_runs_unchanged(&cluster);
@@ -242,7 +226,7 @@ fn kafka_4_3_gets_everything_from_both_profiles_also_through_a_restart() {
 
 #[test]
 fn kafka_3_9_gets_everything_from_both_profiles_also_through_a_restart() {
-    let _turn = ONE_AT_A_TIME.lock();
+    let _turn = turn::alone();
     let cluster = start("3.9.1");
     each_profile_delivers(&cluster, "3.9.1", &[CLASSIC, TODAY]);
     no_acked_record_is_lost_by_a_restart(&cluster, "3.9.1", TODAY);
@@ -252,7 +236,7 @@ fn kafka_3_9_gets_everything_from_both_profiles_also_through_a_restart() {
 
 #[test]
 fn kafka_3_9_gets_message_sets_where_the_configuration_takes_it_for_an_older_one() {
-    let _turn = ONE_AT_A_TIME.lock();
+    let _turn = turn::alone();
     let cluster = start("3.9.1");
     each_profile_delivers(&cluster, "3.9.1", &[FALLBACK]);
     cluster.stop().expect("Kafka stops");
@@ -260,7 +244,7 @@ fn kafka_3_9_gets_message_sets_where_the_configuration_takes_it_for_an_older_one
 
 #[test]
 fn kafka_0_9_is_found_out_and_gets_everything_from_both_profiles_also_through_a_restart() {
-    let _turn = ONE_AT_A_TIME.lock();
+    let _turn = turn::alone();
     let cluster = start("0.9.0.1");
     each_profile_delivers(&cluster, "0.9.0.1", &[CLASSIC, TODAY]);
     headers_are_refused_with_what_would_work(&cluster);

@@ -1,8 +1,6 @@
 //! kp through `openssl s_server`, a peer whose TLS is neither Java's nor kp's own. One stands in front of the broker double,
 //! decrypts what the client sends, and encrypts what comes back. Needs openssl, and Java for its `keytool`.
 
-#![allow(clippy::disallowed_methods, reason = "a program in real time")]
-
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -15,6 +13,8 @@ use kp_protocol::BrokerId;
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
 use tempfile::TempDir;
 use xtask::kafka::{free_ports, make_certificates};
+
+use crate::turn;
 
 /// More than TLS puts into one record, and more than `openssl` reads at once.
 const LARGE: usize = 200_000;
@@ -99,6 +99,7 @@ fn deliver_through(flags: &[&str], client: &[(&str, &str)]) {
 // SE36
 #[test]
 fn records_go_through_openssl_by_tls_1_3_and_by_tls_1_2() {
+    let _turn = turn::shared();
     deliver_through(&["-tls1_3"], &[]);
     deliver_through(&["-tls1_2"], &[]);
 }
@@ -106,6 +107,7 @@ fn records_go_through_openssl_by_tls_1_3_and_by_tls_1_2() {
 // SE37
 #[test]
 fn a_suite_that_is_named_as_java_names_it_is_the_one_that_openssl_takes() {
+    let _turn = turn::shared();
     let suites = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256";
     let only = ["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"];
     deliver_through(&only, &[("ssl.cipher.suites", suites), ("ssl.enabled.protocols", "TLSv1.2")]);
@@ -116,6 +118,7 @@ fn a_suite_that_is_named_as_java_names_it_is_the_one_that_openssl_takes() {
 // SE31
 #[test]
 fn openssl_takes_the_clients_certificate_that_it_wants() {
+    let _turn = turn::shared();
     let wants = ["-Verify", "1", "-verify_return_error"];
     let shows = [("ssl.keystore.type", "PEM"), ("ssl.keystore.location", "client-all.pem")];
     for version in ["-tls1_3", "-tls1_2"] {

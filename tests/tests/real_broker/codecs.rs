@@ -1,25 +1,17 @@
-//! kp against Apache Kafka 4.3.0, judged by Kafka's own tools. Needs Java 17 and Maven.
+//! Every codec, and the kill of a leader, at Apache Kafka 4.3.0: what the program `kp` sends is read back by the console consumer.
 //!
 //! The input is a tenth of the whole unless `KP_FULL=1`: then 200,000 lines, about 380 MB.
-
-#![allow(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "real programs in real time, figures for the log"
-)]
 
 use kp_tests::keyed_lines::{ByKey, Mix};
 use kp_tests::program::{json, kp, told};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Output;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use xtask::kafka::{KafkaCluster, Options};
 
-/// One cluster at a time: two cores carry no more.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+use crate::turn;
+use crate::until::wait_until;
 
 fn whole_mix() -> Mix {
     if std::env::var_os("KP_FULL").is_some() { Mix::FULL } else { Mix::TENTH }
@@ -63,7 +55,7 @@ fn deliver_and_compare(cluster: &KafkaCluster, topic: &str, file: &Path, more: &
 
 #[test]
 fn every_codec_is_delivered_byte_for_byte_and_in_order_per_key_to_one_broker() {
-    let _turn = ONE_AT_A_TIME.lock();
+    let _turn = turn::alone();
     let cluster = KafkaCluster::start(&Options::brokers(1)).expect("Kafka starts");
     let dir = TempDir::new().expect("a temporary folder");
     let whole = input_file(&dir, whole_mix());
@@ -101,7 +93,7 @@ fn assert_batches_are_valid(dump: &str, codec: &str) {
 
 #[test]
 fn three_brokers_get_every_line_and_every_acked_line_survives_the_kill_of_a_leader() {
-    let _turn = ONE_AT_A_TIME.lock();
+    let _turn = turn::alone();
     let cluster = KafkaCluster::start(&Options::brokers(3)).expect("Kafka starts");
     let dir = TempDir::new().expect("a temporary folder");
     let file = input_file(&dir, whole_mix());
@@ -140,12 +132,4 @@ fn kill_a_leader_in_the_middle(cluster: &KafkaCluster, dir: &TempDir, file: &Pat
         "    killed broker {victim}: {total} lines in the log, {adjacent} adjacent duplicates, {repeated} in resent batches"
     );
     assert_eq!(sent.first_difference(&read), None, "every acked line is there, in order per key");
-}
-
-fn wait_until(mut done: impl FnMut() -> bool, what: &str) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what} did not come within a minute");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }

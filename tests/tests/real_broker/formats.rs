@@ -1,13 +1,6 @@
 //! What kp-protocol writes, alone and over a plain socket, is taken by brokers of every age, read back by their own console
 //! consumer, and read by kp-protocol from their segment files. Needs Java 17 and Maven.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "real brokers in real time, figures for the log"
-)]
-
-use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,8 +18,7 @@ use kp_sim::conformance;
 use kp_tests::socket::{NoAnswer, Socket};
 use xtask::kafka::{KafkaCluster, Options};
 
-/// One cluster at a time: two cores carry no more.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+use crate::turn;
 
 const RECORDS: usize = 500;
 const LIMIT: usize = 64 << 20;
@@ -187,7 +179,7 @@ fn probe() -> MetadataRequest {
 
 #[test]
 fn a_broker_of_0_9_takes_message_sets_of_format_0_and_its_silence_tells_what_it_is() {
-    let _turn = ONE_AT_A_TIME.lock();
+    let _turn = turn::alone();
     let cluster = start("0.9.0.1");
     let write = |values: &[String], codec| message_set(MessageFormat::V0, values, codec);
     each_codec_is_taken(&cluster, "format0", &OLD_CODECS, &[0, 1], &[], write);
@@ -214,7 +206,7 @@ fn a_broker_of_0_9_takes_message_sets_of_format_0_and_its_silence_tells_what_it_
 
 #[test]
 fn a_broker_of_3_9_takes_all_three_formats() {
-    let _turn = ONE_AT_A_TIME.lock();
+    let _turn = turn::alone();
     let cluster = start("3.9.1");
     let v0 = |values: &[String], codec| message_set(MessageFormat::V0, values, codec);
     let v1 = |values: &[String], codec| message_set(MessageFormat::V1, values, codec);
@@ -228,7 +220,7 @@ fn a_broker_of_3_9_takes_all_three_formats() {
 
 #[test]
 fn a_broker_of_4_3_takes_batches_and_closes_on_older_formats() {
-    let _turn = ONE_AT_A_TIME.lock();
+    let _turn = turn::alone();
     let cluster = start("4.3.0");
     each_codec_is_taken(&cluster, "format2", &all_codecs(), &[3, 7, 12], &[], batch);
     cluster.create_topic("old", 1, 1).expect("a topic");

@@ -1,8 +1,6 @@
 //! What Kafka's brokers do with numbered batches, seen over a plain socket: the facts that the five rules of idempotence
 //! stand on (docs/delivery-guarantees.md). Needs Java 17 and Maven.
 
-#![allow(clippy::disallowed_methods, reason = "real brokers in real time")]
-
 use bytes::Bytes;
 use kp_protocol::api::{
     InitProducerIdRequest, PartitionProduceData, PartitionProduceResponse, ProduceRequest, TopicProduceData,
@@ -12,6 +10,8 @@ use kp_protocol::records::{RecordEncoder, RecordRef};
 use kp_protocol::{BatchIdentity, ErrorCode, ProducerIdentity, Records, Sequence, Timestamp};
 use kp_tests::socket::Socket;
 use xtask::kafka::{KafkaCluster, Options};
+
+use crate::turn;
 
 /// Produce by name, all fields that are needed.
 const PRODUCE: i16 = 9;
@@ -84,6 +84,7 @@ fn records_in(cluster: &KafkaCluster, topic: &str) -> u64 {
 
 #[test]
 fn what_the_five_rules_of_idempotence_stand_on() {
+    let _turn = turn::alone();
     let cluster = KafkaCluster::start(&Options::default()).expect("Kafka starts");
     a_broker_knows_the_last_five_batches_of_a_producer_again_and_no_older_one(&cluster);
     a_broker_takes_any_first_number_of_a_producer_that_it_does_not_know(&cluster);
