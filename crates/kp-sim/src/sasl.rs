@@ -63,6 +63,15 @@ impl SimCluster {
         }
     }
 
+    /// Gives out a delegation token, or takes it away (`None`). Sessions last until they end. Does nothing if the cluster has
+    /// no SASL.
+    pub fn set_delegation_token(&mut self, id: &str, token: Option<(Secret, String, i64)>) {
+        if let Some(sasl) = &mut self.settings.sasl {
+            sasl.set_delegation_token(id, token);
+            self.doors.forget_credentials(id);
+        }
+    }
+
     /// Who the client on a connection is, once it has authenticated.
     #[must_use]
     pub fn principal(&self, connection: u64) -> Option<&str> {

@@ -3,8 +3,6 @@
 
 use kp_sasl::Secret;
 
-use crate::SimCluster;
-
 /// What a broker keeps of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DelegationToken {
@@ -13,15 +11,4 @@ pub(super) struct DelegationToken {
     pub(super) owner: String,
     /// In milliseconds since the Unix epoch.
     pub(super) ends_at_ms: i64,
-}
-
-impl SimCluster {
-    /// Gives out a delegation token, or takes it away (`None`). Sessions last until they end. Does nothing if the cluster has
-    /// no SASL.
-    pub fn set_delegation_token(&mut self, id: &str, token: Option<(Secret, String, i64)>) {
-        if let Some(sasl) = &mut self.settings.sasl {
-            sasl.set_delegation_token(id, token);
-            self.doors.forget_credentials(id);
-        }
-    }
 }
