@@ -4,6 +4,7 @@
 
 mod asking;
 mod cases;
+mod delegation;
 mod probe;
 mod sasl;
 mod sasl_cases;
@@ -19,12 +20,13 @@ use kp_protocol::{ErrorCode, VersionRange};
 
 use crate::KafkaVersion;
 pub use cases::cases;
+pub use delegation::run_delegation_on;
 pub use probe::run_on;
 pub use sasl::{Door, SaslCase, SaslCaseResult, SaslStep, Token, TokenAnswer};
 pub use sasl_cases::sasl_cases;
 pub use sasl_probe::run_sasl_on;
 #[cfg(feature = "tcp")]
-pub use socket::{run, run_sasl};
+pub use socket::{run, run_delegation, run_sasl};
 
 /// What a broker is asked in a case, and what it must answer.
 #[derive(Clone, Debug)]

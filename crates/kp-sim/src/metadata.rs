@@ -127,6 +127,16 @@ impl SimCluster {
     }
 }
 
+/// An answer that says of each topic that was named this code and nothing else.
+pub(crate) fn refusal(request: &MetadataRequest, error_code: ErrorCode) -> MetadataResponse {
+    let named = request.topics.iter().flatten();
+    let answer = |topic: &MetadataRequestTopic| MetadataResponseTopic {
+        topic_id: topic.topic_id,
+        ..refused(Some(topic.name.clone().unwrap_or_default()), error_code)
+    };
+    MetadataResponse { topics: named.map(answer).collect(), ..Default::default() }
+}
+
 fn refused(name: Option<KafkaString>, error_code: ErrorCode) -> MetadataResponseTopic {
     MetadataResponseTopic { error_code, name, ..Default::default() }
 }

@@ -5,14 +5,16 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use kp_protocol::api::{
-    ApiVersionsRequest, CreateTopicsRequest, FetchRequest, InitProducerIdRequest, ListOffsetsRequest,
-    MetadataRequest, ProduceRequest, SaslAuthenticateRequest, SaslHandshakeRequest,
+    ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest, FetchRequest, InitProducerIdRequest,
+    InitProducerIdResponse, ListOffsetsRequest, MetadataRequest, ProduceRequest, SaslAuthenticateRequest,
+    SaslHandshakeRequest,
 };
-use kp_protocol::{ApiKey, BrokerId, Message, ReceivedHeader, decode_request_header};
+use kp_protocol::{ApiKey, BrokerId, ErrorCode, Message, ReceivedHeader, decode_request_header};
 
 use crate::cluster::SimCluster;
 use crate::incoming_batch::IncomingBatch;
 use crate::kafka_version::KafkaVersion;
+use crate::metadata;
 use crate::reply::{Moment, Reply};
 use crate::settings::ClusterSettings;
 use crate::waiting::{Waiting, WaitingFetch};
@@ -54,6 +56,22 @@ enum Body {
     Refused,
     /// Produce with null for records: Kafka 4.3 fails over it, and neither answers nor closes.
     Unanswerable,
+}
+
+impl Body {
+    /// The answer that says no more than this code, if the double has one.
+    fn refusal(&self, header: &ReceivedHeader, error_code: ErrorCode) -> Option<Reply> {
+        Some(match self {
+            Self::Metadata(request) => Reply::to(header, &metadata::refusal(request, error_code)),
+            Self::ApiVersions(_) => {
+                Reply::to(header, &ApiVersionsResponse { error_code, ..Default::default() })
+            }
+            Self::InitProducerId(_) => {
+                Reply::to(header, &InitProducerIdResponse { error_code, ..Default::default() })
+            }
+            _ => return None,
+        })
+    }
 }
 
 impl RequestReader {
@@ -187,7 +205,7 @@ impl SimCluster {
         body: Body,
     ) -> Reply {
         if self.is_barred(at, connection, header.api) {
-            return Reply::Close;
+            return self.barred(at.now, connection, body.refusal(&header, ErrorCode::ILLEGAL_SASL_STATE));
         }
         match body {
             Body::Produce(request, batches) => self.produce(at, broker, &header, request, batches),

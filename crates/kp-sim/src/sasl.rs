@@ -1,8 +1,9 @@
 //! SASL as a broker speaks it (KIP-43, KIP-152, KIP-368; SE1–SE22): which requests a connection may send, SaslHandshake,
 //! SaslAuthenticate, bare tokens, and how long a session lasts.
-//! Differs from Kafka in one thing: a request that comes between the handshake and the last token closes the connection at
-//! once, where Kafka first answers it with an error.
+//! Differs from Kafka in one thing: of the requests that come between the handshake and the last token, Metadata, ApiVersions
+//! and InitProducerId alone are answered with an error before the connection closes; Kafka answers any.
 
+mod delegation;
 mod door;
 mod msk_iam;
 mod oauth;
@@ -62,6 +63,15 @@ impl SimCluster {
         }
     }
 
+    /// Gives out a delegation token, or takes it away (`None`). Sessions last until they end. Does nothing if the cluster has
+    /// no SASL.
+    pub fn set_delegation_token(&mut self, id: &str, token: Option<(Secret, String, i64)>) {
+        if let Some(sasl) = &mut self.settings.sasl {
+            sasl.set_delegation_token(id, token);
+            self.doors.forget_credentials(id);
+        }
+    }
+
     /// Who the client on a connection is, once it has authenticated.
     #[must_use]
     pub fn principal(&self, connection: u64) -> Option<&str> {
@@ -77,6 +87,17 @@ impl SimCluster {
         let door = self.doors.door(connection);
         let may_ask = api == ApiKey::ApiVersions && door.may_ask_versions();
         !may_ask && !door.is_open(at.now)
+    }
+
+    /// What a request is answered that may not be sent now: nothing, or, between the handshake and the last token, its
+    /// own `answer`, after the delay of a refusal. The connection closes (SE20).
+    pub(crate) fn barred(&self, now: Instant, connection: u64, answer: Option<Reply>) -> Reply {
+        match (answer, &self.settings.sasl) {
+            (Some(Reply::Answer(last_word)), Some(sasl)) if self.doors.is_in_exchange(connection) => {
+                delayed(now, sasl.failure_delay(), Some(last_word))
+            }
+            _ => Reply::Close,
+        }
     }
 
     pub(crate) fn sasl_handshake(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use kp_producer::ProducerRecord;
 use kp_producer::blocking::Producer;
-use kp_sim::conformance::{self, Door};
+use kp_sim::conformance::{self, Door, SaslCaseResult};
 
 use crate::secured_cluster::{
     CLUSTERS, RECORDS, Way, assert_told, config, deliver, deliver_and_read_back, jaas, lines_of_records,
@@ -131,6 +131,13 @@ fn a_client_with_a_login_at_a_listener_of_another_kind_is_told_to_look_at_securi
     }
 }
 
+/// The broker has answered each case as the double does.
+fn assert_alike(results: &[SaslCaseResult]) {
+    let different: Vec<String> =
+        results.iter().filter(|result| result.outcome.is_err()).map(ToString::to_string).collect();
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
 // SE17
 #[test]
 fn a_delegation_token_logs_in_as_the_user_that_it_was_made_for() {
@@ -147,6 +154,8 @@ fn a_delegation_token_logs_in_as_the_user_that_it_was_made_for() {
         let lines = said.lines().skip_while(|line| !line.starts_with("TOKENID"));
         let made: Vec<&str> = lines.skip(1).flat_map(str::split_whitespace).take(2).collect();
         let [id, hmac] = made[..] else { panic!("no token: {said}") };
+        let address = bootstrap.replace("localhost", "127.0.0.1").parse().expect("an address");
+        assert_alike(&conformance::run_delegation(address, id, &hmac.into()).expect("it answers"));
         let login = jaas("scram.ScramLoginModule", id, hmac).replace(';', " tokenauth=\"true\";");
         for (way, topic) in
             [("sasl_plaintext-scram-sha-256", "by-token-256"), ("sasl_ssl-scram-sha-512", "by-token-512")]
@@ -201,9 +210,7 @@ fn the_broker_answers_every_case_about_logins_as_the_double_does() {
             let results =
                 conformance::run_sasl(address.parse().expect("an address"), door).expect("it answers");
             asked += results.len();
-            let different: Vec<String> =
-                results.iter().filter(|result| result.outcome.is_err()).map(ToString::to_string).collect();
-            assert!(different.is_empty(), "{}", different.join("\n"));
+            assert_alike(&results);
         }
         eprintln!("    {asked} cases about logins");
     }

@@ -70,6 +70,8 @@ pub enum SaslStep {
     ServedThenHandshake,
     /// Metadata ends the connection; whether it is answered before is not said.
     ServedNoMore,
+    /// Metadata of one topic is answered with this code for the topic, and ends the connection.
+    RefusedNoMore(ErrorCode),
     /// These bytes, a frame or not, close the connection without a word.
     ClosedOn(&'static [u8]),
     /// SaslHandshake of a version that there is not closes the connection without a word.

@@ -5,7 +5,9 @@ use kp_sasl::ScramHash;
 
 use super::sasl::{Door, SaslCase, SaslStep, Token, TokenAnswer};
 use Door::{Login, Open, Sessions};
-use SaslStep::{Closed, ClosedOn, ClosedOnHandshake, Served, ServedNoMore, ServedThenHandshake, Wait};
+use SaslStep::{
+    Closed, ClosedOn, ClosedOnHandshake, RefusedNoMore, Served, ServedNoMore, ServedThenHandshake, Wait,
+};
 
 const OK: ErrorCode = ErrorCode::NONE;
 const REFUSED: ErrorCode = ErrorCode::SASL_AUTHENTICATION_FAILED;
@@ -17,6 +19,9 @@ const WRONG: Token = Token::Bytes(b"\0alice\0wrong");
 /// How long a session of the listener with sessions is.
 const SESSION_MS: i64 = 3000;
 const WRONG_PLAIN: &str = "Authentication failed: Invalid username or password";
+/// A password with which SaslAuthenticate v2 is 512 KiB long (`sasl.server.max.receive.size`): its header takes 25 bytes, the
+/// lengths and tags of its body 4, the user 7.
+const LARGEST: usize = (512 << 10) - 36;
 const INVALID_TOKEN: &[u8] = br#"{"status":"invalid_token"}"#;
 const AFTER: &str = "SaslAuthenticate request received after successful authentication";
 
@@ -94,9 +99,9 @@ fn before_the_login() -> Vec<SaslCase> {
             [ClosedOn(b"\0\0\0\x0f\0\x03\0\0\0\0\0\x07\0\x01x\0\0\0\0")],
         ),
         SaslCase::new(
-            "Metadata between handshake and token ends the connection",
+            "Metadata between handshake and token is answered with an error, and ends the connection",
             Login,
-            [handshake("PLAIN"), ServedNoMore],
+            [handshake("PLAIN"), RefusedNoMore(ILLEGAL)],
         ),
         SaslCase::new(
             "a token without a handshake closes the connection",
@@ -171,6 +176,16 @@ fn plain() -> Vec<SaslCase> {
             "PLAIN wants something",
             refused(Token::Bytes(b""), "Invalid SASL/PLAIN response: expected 3 tokens, got 1"),
             Closed,
+        ),
+        plain(
+            "a request of 512 KiB is read before a login",
+            refused(Token::Long(LARGEST), WRONG_PLAIN),
+            Closed,
+        ),
+        SaslCase::new(
+            "a request of a byte more closes the connection",
+            Login,
+            [handshake("PLAIN"), token(Token::Long(LARGEST + 1), TokenAnswer::Closed)],
         ),
         SaslCase::new(
             "a token of 600,000 bytes closes the connection",
@@ -336,8 +351,8 @@ fn renewals() -> Vec<SaslCase> {
             vec![handshake("PLAIN"), refused(WRONG, WRONG_PLAIN), Closed],
         ),
         renewed(
-            "Metadata between handshake and token of a renewal ends the connection",
-            vec![handshake("PLAIN"), ServedNoMore],
+            "Metadata between handshake and token of a renewal is refused, and ends the connection",
+            vec![handshake("PLAIN"), RefusedNoMore(ILLEGAL)],
         ),
     ]
 }

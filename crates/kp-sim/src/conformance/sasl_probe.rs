@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use kp_protocol::api::{
-    ApiVersionsRequest, ApiVersionsResponse, MetadataRequest, SaslAuthenticateRequest, SaslHandshakeRequest,
-    SaslHandshakeResponse,
+    ApiVersionsRequest, ApiVersionsResponse, MetadataRequest, MetadataRequestTopic, SaslAuthenticateRequest,
+    SaslHandshakeRequest, SaslHandshakeResponse,
 };
 use kp_protocol::{ApiKey, ErrorCode, KafkaString, decode_response_header};
 use kp_sasl::{SaslMechanism as _, SaslStep as ClientStep, Scram, ScramHash, ScramNonce, Secret};
@@ -33,8 +33,8 @@ pub fn run_sasl_on(wire: &mut dyn Wire, door: Door) -> io::Result<Vec<SaslCaseRe
     Ok(results)
 }
 
-struct SaslProbe<'a> {
-    asking: Asking<'a>,
+pub(super) struct SaslProbe<'a> {
+    pub(super) asking: Asking<'a>,
 }
 
 impl SaslProbe<'_> {
@@ -49,9 +49,7 @@ impl SaslProbe<'_> {
         match step {
             SaslStep::Versions { version, software, code } => self.versions(*version, software, *code),
             SaslStep::Handshake { version, mechanism, code, lists } => {
-                let request = SaslHandshakeRequest { mechanism: (*mechanism).into(), ..Default::default() };
-                let answer = self.asking.ask(*version, &request)?;
-                handshake_is(&answer, *code, *lists)
+                self.handshake(*version, mechanism, *code, *lists)
             }
             SaslStep::Token { version, token, answer } => self.token(*version, *token, *answer),
             SaslStep::BareToken(token) => {
@@ -60,7 +58,7 @@ impl SaslProbe<'_> {
                 same("an empty frame", self.receive()?, Some(Bytes::new()))
             }
             SaslStep::Scram { hash, user, password, code } => self.scram(*hash, user, password, *code),
-            SaslStep::Served => self.asking.ask(METADATA, &no_topics()).map(drop),
+            SaslStep::Served => self.served(),
             SaslStep::ServedThenHandshake => self.served_then_handshake(),
             SaslStep::ServedNoMore => {
                 self.asking.send_request(METADATA, &no_topics())?;
@@ -68,6 +66,14 @@ impl SaslProbe<'_> {
                     Some(_) => self.asking.expect_closed(),
                     None => self.asking.wire.reconnect().map_err(|error| error.to_string()),
                 }
+            }
+            SaslStep::RefusedNoMore(code) => {
+                let topic = MetadataRequestTopic { name: Some("t".into()), ..Default::default() };
+                let request = MetadataRequest { topics: Some(vec![topic]), ..Default::default() };
+                let answer = self.asking.ask(METADATA, &request)?;
+                let codes: Vec<_> = answer.topics.iter().map(|topic| topic.error_code).collect();
+                same("error codes", codes, vec![*code])?;
+                self.asking.expect_closed()
             }
             SaslStep::ClosedOn(bytes) => {
                 self.asking.send(Bytes::from_static(bytes))?;
@@ -83,6 +89,22 @@ impl SaslProbe<'_> {
                 Ok(())
             }
         }
+    }
+
+    pub(super) fn handshake(
+        &mut self,
+        version: i16,
+        mechanism: &str,
+        code: ErrorCode,
+        lists: bool,
+    ) -> Checked {
+        let request = SaslHandshakeRequest { mechanism: mechanism.into(), ..Default::default() };
+        let answer = self.asking.ask(version, &request)?;
+        handshake_is(&answer, code, lists)
+    }
+
+    pub(super) fn served(&mut self) -> Checked {
+        self.asking.ask(METADATA, &no_topics()).map(drop)
     }
 
     fn versions(&mut self, version: i16, software: &'static str, code: ErrorCode) -> Checked {
@@ -138,23 +160,27 @@ impl SaslProbe<'_> {
         }
     }
 
-    /// The client is the one that users have; what it is given to read comes from the broker that is judged.
     fn scram(&mut self, hash: ScramHash, user: &str, password: &str, code: ErrorCode) -> Checked {
-        let nonce = ScramNonce::fixed("fyko+d2lbbFgONRv9qkxdawL").map_err(|error| error.to_string())?;
-        let client = Scram::new(hash, user, &Secret::from(password), nonce);
-        let mut client = client.map_err(|error| error.to_string())?;
-        let mut challenge: Option<Bytes> = None;
+        let (answered, _) = self.play(scram_of(hash, user, &Secret::from(password))?)?;
+        same("error code", answered, code)
+    }
+
+    /// A whole exchange: how it ended, and for how many milliseconds. The client is the one that users have; what it is given
+    /// to read comes from the broker that is judged.
+    pub(super) fn play(&mut self, mut client: Scram) -> Checked<(ErrorCode, i64)> {
+        let (mut challenge, mut lifetime_ms): (Option<Bytes>, i64) = (None, 0);
         loop {
             let mut step = client.step(challenge.as_deref()).map_err(|error| error.to_string())?;
             while let ClientStep::Pending(work) = step {
                 step = client.resume(work.run()).map_err(|error| error.to_string())?;
             }
-            let ClientStep::Send(token) = step else { return same("error code", ErrorCode::NONE, code) };
+            let ClientStep::Send(token) = step else { return Ok((ErrorCode::NONE, lifetime_ms)) };
             let request = SaslAuthenticateRequest { auth_bytes: token.into_bytes(), ..Default::default() };
             let answer = self.asking.ask(2, &request)?;
             if !answer.error_code.is_ok() {
-                return same("error code", answer.error_code, code);
+                return Ok((answer.error_code, 0));
             }
+            lifetime_ms = answer.session_lifetime_ms;
             challenge = Some(answer.auth_bytes);
         }
     }
@@ -192,6 +218,12 @@ impl SaslProbe<'_> {
             }
         }
     }
+}
+
+/// A client of SCRAM with the same nonce each time.
+pub(super) fn scram_of(hash: ScramHash, user: &str, password: &Secret) -> Checked<Scram> {
+    let nonce = ScramNonce::fixed("fyko+d2lbbFgONRv9qkxdawL").map_err(|error| error.to_string())?;
+    Scram::new(hash, user, password, nonce).map_err(|error| error.to_string())
 }
 
 fn handshake_is(answer: &SaslHandshakeResponse, code: ErrorCode, lists: bool) -> Checked {

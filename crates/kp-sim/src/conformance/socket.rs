@@ -9,10 +9,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use kp_protocol::FrameReader;
+use kp_sasl::Secret;
 
 use crate::KafkaVersion;
 
-use super::{CaseResult, Door, SaslCaseResult, Wire, run_on, run_sasl_on};
+use super::{CaseResult, Door, SaslCaseResult, Wire, run_delegation_on, run_on, run_sasl_on};
 
 /// Asks the broker at `address`, which is of `kafka`, every case in each of these Produce versions. It must be the only
 /// one of its cluster, and take plain text. Topics that begin with `prefix` are created and stay there.
@@ -36,6 +37,16 @@ pub fn run(
 pub fn run_sasl(address: SocketAddr, door: Door) -> io::Result<Vec<SaslCaseResult>> {
     let mut wire = SocketWire { address, stream: connect(address)?, frames: FrameReader::default() };
     run_sasl_on(&mut wire, door)
+}
+
+/// Asks the listener at `address`, one of [`Door::Login`], every case about the delegation token of this id and HMAC, which its
+/// broker has given out.
+///
+/// # Errors
+/// The broker cannot be reached.
+pub fn run_delegation(address: SocketAddr, id: &str, hmac: &Secret) -> io::Result<Vec<SaslCaseResult>> {
+    let mut wire = SocketWire { address, stream: connect(address)?, frames: FrameReader::default() };
+    run_delegation_on(&mut wire, id, hmac)
 }
 
 /// How long to wait for an answer, or for the connection to be closed.

@@ -10,7 +10,7 @@ use kp_time::Jitter;
 use super::msk_iam;
 use super::oauth::OAuthServer;
 use super::plain;
-use super::scram::{ScramCredential, ScramServer, salt_of};
+use super::scram::{Known, Login, ScramCredential, ScramServer, salt_of};
 use super::settings::{SaslSettings, SimMechanism};
 use super::verdict::Verdict;
 
@@ -18,8 +18,8 @@ use super::verdict::Verdict;
 #[derive(Clone, Debug)]
 pub(crate) struct Doors {
     doors: BTreeMap<u64, Door>,
-    /// By user and mechanism; derived when they are first asked for, as that takes long.
-    credentials: BTreeMap<(String, SimMechanism), ScramCredential>,
+    /// By login and mechanism; derived when they are first asked for, as that takes long.
+    credentials: BTreeMap<(Login, SimMechanism), ScramCredential>,
     nonces: Jitter,
     seed: u64,
 }
@@ -106,9 +106,14 @@ impl Doors {
         exchange.is_some_and(|exchange| exchange.is_bare)
     }
 
-    /// A password has changed, so keys of the old one are good for nothing.
-    pub(super) fn forget_credentials(&mut self, user: &str) {
-        self.credentials.retain(|(known, _), _| known != user);
+    /// A password or a delegation token has changed, so keys of the old one are good for nothing.
+    pub(super) fn forget_credentials(&mut self, name: &str) {
+        self.credentials.retain(|(known, _), _| known.name != name);
+    }
+
+    /// Whether a client has begun to show who it is, and is not done.
+    pub(super) fn is_in_exchange(&self, connection: u64) -> bool {
+        self.doors.get(&connection).is_some_and(|door| door.exchange.is_some())
     }
 
     /// The server's side of a new exchange.
@@ -139,22 +144,28 @@ impl Doors {
             Server::MskIam => msk_iam::judge(settings, token, now_ms),
             Server::Scram(hash, server) => {
                 let hash = *hash;
-                server.judge(token, |user| self.credential(settings, user, mechanism, hash))
+                server.judge(token, |login| self.known(settings, login, (mechanism, hash), now_ms))
             }
         })
     }
 
-    fn credential(
+    /// A user by the password, or the owner of a delegation token by its HMAC: one that has ended is unknown.
+    fn known(
         &mut self,
         settings: &SaslSettings,
-        user: &str,
-        mechanism: SimMechanism,
-        hash: ScramHash,
-    ) -> Option<ScramCredential> {
-        let password = settings.password(user)?;
-        let seed = self.seed;
-        let derive =
-            || ScramCredential::derive(hash, password.expose(), &salt_of(seed, user), settings.iterations());
-        Some(self.credentials.entry((user.to_owned(), mechanism)).or_insert_with(derive).clone())
+        login: &Login,
+        (mechanism, hash): (SimMechanism, ScramHash),
+        now_ms: i64,
+    ) -> Option<Known> {
+        let (password, principal, ends_at_ms) = if login.is_token {
+            let token = settings.delegation_token(&login.name).filter(|token| now_ms < token.ends_at_ms)?;
+            (&token.hmac, &token.owner, Some(token.ends_at_ms))
+        } else {
+            (settings.password(&login.name)?, &login.name, None)
+        };
+        let salt = salt_of(self.seed, &login.name);
+        let derive = || ScramCredential::derive(hash, password.expose(), &salt, settings.iterations());
+        let credential = self.credentials.entry((login.clone(), mechanism)).or_insert_with(derive).clone();
+        Some(Known { credential, principal: principal.clone(), ends_at_ms })
     }
 }

@@ -36,6 +36,22 @@ impl ScramCredential {
     }
 }
 
+/// Who a client says it is: a user, or the id of a delegation token (`tokenauth=true`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Login {
+    pub(super) name: String,
+    pub(super) is_token: bool,
+}
+
+/// Whom a broker knows behind a login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) credential: ScramCredential,
+    pub(super) principal: String,
+    /// When a delegation token ends, in milliseconds since the Unix epoch.
+    pub(super) ends_at_ms: Option<i64>,
+}
+
 /// The server's side of one exchange.
 #[derive(Clone, Debug)]
 pub(super) struct ScramServer {
@@ -49,8 +65,7 @@ pub(super) struct ScramServer {
 enum Stage {
     First,
     Final {
-        user: String,
-        credential: ScramCredential,
+        known: Known,
         /// base64 of the header in front of the client's first message.
         channel: String,
         nonce: String,
@@ -65,17 +80,13 @@ impl ScramServer {
         Self { hash, nonce, stage: Stage::First }
     }
 
-    /// Judges the next token; `find` looks a user up.
-    pub(super) fn judge(
-        &mut self,
-        token: &[u8],
-        find: impl FnOnce(&str) -> Option<ScramCredential>,
-    ) -> Verdict {
+    /// Judges the next token; `find` looks a login up.
+    pub(super) fn judge(&mut self, token: &[u8], find: impl FnOnce(&Login) -> Option<Known>) -> Verdict {
         let stage = std::mem::replace(&mut self.stage, Stage::Over);
         let verdict = std::str::from_utf8(token).ok().and_then(|text| match stage {
             Stage::First => self.first(text, find),
-            Stage::Final { user, credential, channel, nonce, transcript } => {
-                self.last(text, user, &credential, &format!("c={channel},r={nonce}"), &transcript)
+            Stage::Final { known, channel, nonce, transcript } => {
+                self.last(text, known, &format!("c={channel},r={nonce}"), &transcript)
             }
             Stage::Over => None,
         });
@@ -83,34 +94,29 @@ impl ScramServer {
     }
 
     /// `n,[a=…],n=<user>,r=<nonce>[,…]`.
-    fn first(&mut self, text: &str, find: impl FnOnce(&str) -> Option<ScramCredential>) -> Option<Verdict> {
+    fn first(&mut self, text: &str, find: impl FnOnce(&Login) -> Option<Known>) -> Option<Verdict> {
         let mut parts = text.splitn(3, ',');
         let (binding, authorization, bare) = (parts.next()?, parts.next()?, parts.next()?);
         let mut fields = bare.split(',');
-        let user = fields.next()?.strip_prefix("n=")?.replace("=2C", ",").replace("=3D", "=");
+        let name = fields.next()?.strip_prefix("n=")?.replace("=2C", ",").replace("=3D", "=");
         let client_nonce = fields.next()?.strip_prefix("r=").filter(|nonce| !nonce.is_empty())?;
         if !matches!(binding, "n" | "y") || !matches!(authorization.strip_prefix("a="), None | Some("")) {
             return None;
         }
-        let credential = find(&user)?;
+        let is_token = fields.any(|extension| extension == "tokenauth=true");
+        let known = find(&Login { name, is_token })?;
         let nonce = format!("{client_nonce}{}", self.nonce);
-        let salt = STANDARD.encode(&credential.salt);
-        let answer = format!("r={nonce},s={salt},i={}", credential.iterations);
+        let salt = STANDARD.encode(&known.credential.salt);
+        let answer = format!("r={nonce},s={salt},i={}", known.credential.iterations);
         let channel = STANDARD.encode(format!("{binding},{authorization},"));
         let transcript = format!("{bare},{answer},");
-        self.stage = Stage::Final { user, credential, channel, nonce, transcript };
+        self.stage = Stage::Final { known, channel, nonce, transcript };
         Some(Verdict::Challenge(answer.into_bytes()))
     }
 
     /// `c=<channel>,r=<nonce>[,…],p=<proof>`.
-    fn last(
-        &self,
-        text: &str,
-        user: String,
-        credential: &ScramCredential,
-        beginning: &str,
-        transcript: &str,
-    ) -> Option<Verdict> {
+    fn last(&self, text: &str, known: Known, beginning: &str, transcript: &str) -> Option<Verdict> {
+        let Known { credential, principal, ends_at_ms } = known;
         let (without_proof, proof) = text.rsplit_once(",p=")?;
         let rest = without_proof.strip_prefix(beginning)?;
         let proof = STANDARD.decode(proof).ok()?;
@@ -122,7 +128,7 @@ impl ScramServer {
         }
         let signature = hmac(self.hash, &credential.server_key, transcript.as_bytes());
         let token = format!("v={}", STANDARD.encode(signature)).into_bytes();
-        Some(Verdict::Accepted { token, principal: user, ends_at_ms: None })
+        Some(Verdict::Accepted { token, principal, ends_at_ms })
     }
 }
 
@@ -175,7 +181,9 @@ mod tests {
         let credential = ScramCredential::derive(ScramHash::Sha256, b"pencil", &salt, 4096);
         let nonce = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0".to_owned();
         let mut server = ScramServer::new(ScramHash::Sha256, nonce);
-        let find = |user: &str| (user == "user").then_some(credential);
+        let known = Known { credential, principal: "user".to_owned(), ends_at_ms: None };
+        let user = Login { name: "user".to_owned(), is_token: false };
+        let find = |login: &Login| (*login == user).then_some(known);
         let answer = server.judge(b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO", find);
         let first = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
         assert_eq!(answer, Verdict::Challenge(first.into()));

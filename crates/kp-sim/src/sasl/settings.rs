@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use kp_sasl::{MIN_ITERATIONS, ScramHash, Secret};
 
+use super::delegation::DelegationToken;
+
 /// A mechanism that the double speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -52,6 +54,8 @@ pub struct SaslSettings {
     users: Vec<(String, Secret)>,
     /// Secret and principal of each key of AWS, by its id.
     aws_keys: BTreeMap<String, (Secret, String)>,
+    /// By their ids.
+    delegation_tokens: BTreeMap<String, DelegationToken>,
     max_reauth: Option<Duration>,
     failure_delay: Duration,
     iterations: u32,
@@ -65,6 +69,7 @@ impl SaslSettings {
             mechanisms: mechanisms.into_iter().collect(),
             users: Vec::new(),
             aws_keys: BTreeMap::new(),
+            delegation_tokens: BTreeMap::new(),
             max_reauth: None,
             failure_delay: Duration::from_millis(100),
             iterations: MIN_ITERATIONS,
@@ -87,6 +92,20 @@ impl SaslSettings {
         principal: impl Into<String>,
     ) -> Self {
         self.aws_keys.insert(id.into(), (secret.into(), principal.into()));
+        self
+    }
+
+    /// A delegation token of SCRAM (KIP-48): its id, its HMAC in base64, whose it is, and when it ends, in milliseconds since
+    /// the Unix epoch.
+    #[must_use]
+    pub fn with_delegation_token(
+        mut self,
+        id: &str,
+        hmac: impl Into<Secret>,
+        owner: impl Into<String>,
+        ends_at_ms: i64,
+    ) -> Self {
+        self.set_delegation_token(id, Some((hmac.into(), owner.into(), ends_at_ms)));
         self
     }
 
@@ -116,6 +135,16 @@ impl SaslSettings {
     pub(crate) fn set_aws_key(&mut self, id: &str, key: Option<(Secret, String)>) {
         self.aws_keys.remove(id);
         self.aws_keys.extend(key.map(|key| (id.to_owned(), key)));
+    }
+
+    pub(crate) fn set_delegation_token(&mut self, id: &str, token: Option<(Secret, String, i64)>) {
+        self.delegation_tokens.remove(id);
+        let token = token.map(|(hmac, owner, ends_at_ms)| DelegationToken { hmac, owner, ends_at_ms });
+        self.delegation_tokens.extend(token.map(|token| (id.to_owned(), token)));
+    }
+
+    pub(super) fn delegation_token(&self, id: &str) -> Option<&DelegationToken> {
+        self.delegation_tokens.get(id)
     }
 
     pub(super) fn aws_key(&self, id: &str) -> Option<(&Secret, &str)> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kp_protocol::{BrokerId, FrameReader};
-use kp_sim::conformance::{CaseResult, Door, Wire, run_on, run_sasl_on};
+use kp_sim::conformance::{CaseResult, Door, Wire, run_delegation_on, run_on, run_sasl_on};
 use kp_sim::{ClusterSettings, KafkaVersion, Reply, SaslSettings, SimCluster, SimMechanism};
 use kp_time::{Clock, ManualClock};
 
@@ -160,6 +160,24 @@ fn the_state_machine_answers_every_case_about_logins_as_kafka_does() {
         assert!(differing.is_empty(), "{door:?}:\n{}", differing.join("\n"));
     }
     assert!(asked > 40, "only {asked} cases");
+}
+
+// SE17
+#[test]
+fn the_state_machine_answers_every_case_about_delegation_tokens_as_kafka_does() {
+    let settings = |ends_at_ms| {
+        let sasl = with_logins(Door::Login).sasl.unwrap();
+        let sasl = Some(sasl.with_delegation_token("id-1", "b25seSBmb3IgdGVzdHM=", "alice", ends_at_ms));
+        ClusterSettings { sasl, ..Default::default() }
+    };
+    let differing = |ends_at_ms| {
+        let mut wire = SimWire::new(settings(ends_at_ms));
+        let results = run_delegation_on(&mut wire, "id-1", &"b25seSBmb3IgdGVzdHM=".into()).unwrap();
+        assert_eq!(results.len(), 6);
+        results.iter().filter(|result| result.outcome.is_err()).count()
+    };
+    assert_eq!(differing(i64::MAX), 0);
+    assert_eq!(differing(0), 2, "a token that has ended is found out");
 }
 
 #[test]

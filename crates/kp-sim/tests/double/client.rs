@@ -44,11 +44,16 @@ impl Client {
 
     /// What the broker does with a request.
     pub(crate) fn reply<R: Request>(&mut self, broker: BrokerId, version: i16, request: &R) -> Reply {
+        let frame = self.frame(version, request);
+        let (now, timestamp_ms) = (self.clock.now(), self.clock.timestamp_ms());
+        self.cluster.handle_request(now, timestamp_ms, broker, 1, frame)
+    }
+
+    /// The next request, without its size in front.
+    pub(crate) fn frame<R: Request>(&mut self, version: i16, request: &R) -> Bytes {
         self.correlation_id += 1;
         let header = RequestHeader { correlation_id: self.correlation_id, client_id: Some("test") };
-        let frame = encode_request(&header, version, request).unwrap().concat();
-        let (now, timestamp_ms) = (self.clock.now(), self.clock.timestamp_ms());
-        self.cluster.handle_request(now, timestamp_ms, broker, 1, Bytes::from(frame).slice(4..))
+        Bytes::from(encode_request(&header, version, request).unwrap().concat()).slice(4..)
     }
 
     /// The answer; waits in virtual time for as long as the broker does.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kp_protocol::api::{
-    ApiVersionsRequest, MetadataRequest, SaslAuthenticateRequest, SaslAuthenticateResponse,
-    SaslHandshakeRequest, SaslHandshakeResponse,
+    ApiVersionsRequest, InitProducerIdRequest, MetadataRequest, MetadataRequestTopic,
+    SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
 };
 use kp_protocol::{ApiKey, ErrorCode, Message, Request, Timestamp, decode_response_header};
 use kp_sasl::{SaslMechanism, SaslStep, Scram, ScramHash, ScramNonce, Secret, UnsecuredJwt, Worked};
@@ -46,13 +46,19 @@ impl Client {
 
     /// The words of a refusal, which must come after `delay` and be the last that is heard.
     fn refusal(&mut self, token: &[u8], delay: u64) -> String {
-        let Reply::Later(waiting) = self.token_reply(2, token) else { panic!("a refusal takes its time") };
-        assert_eq!(waiting.deadline() - self.clock.now(), Duration::from_millis(delay));
-        self.clock.advance_to(waiting.deadline());
-        let reply = self.cluster.resume(self.clock.now(), self.clock.timestamp_ms(), *waiting);
+        let reply = self.token_reply(2, token);
+        let reply = self.delayed(reply, delay);
         let answer = last::<SaslAuthenticateRequest>(2, reply);
         assert_eq!(answer.error_code, ErrorCode::SASL_AUTHENTICATION_FAILED);
         answer.error_message.unwrap().to_string()
+    }
+
+    /// What comes of a reply after `delay` and not before.
+    fn delayed(&mut self, reply: Reply, delay: u64) -> Reply {
+        let Reply::Later(waiting) = reply else { panic!("a refusal takes its time: {reply:?}") };
+        assert_eq!(waiting.deadline() - self.clock.now(), Duration::from_millis(delay));
+        self.clock.advance_to(waiting.deadline());
+        self.cluster.resume(self.clock.now(), self.clock.timestamp_ms(), *waiting)
     }
 
     fn is_served(&mut self) -> bool {
@@ -220,6 +226,52 @@ fn scram_refuses_an_unknown_user_at_the_first_message_and_a_wrong_password_at_th
     assert_eq!(client.refusal(proof.expose(), 100), words);
 }
 
+/// A login by a delegation token, or by a user who says the same.
+fn delegated(hash: ScramHash, id: &str, hmac: &str) -> Scram {
+    let nonce = ScramNonce::random().unwrap();
+    Scram::new(hash, id, &Secret::from(hmac), nonce).unwrap().with_delegation_token()
+}
+
+// SE17, SE18
+#[test]
+fn a_delegation_token_logs_its_owner_in_for_as_long_as_it_is_good() {
+    for hash in [ScramHash::Sha256, ScramHash::Sha512] {
+        let mut client = client(sasl());
+        let ends_at_ms = client.clock.timestamp_ms() + 60_000;
+        let token = (Secret::from("aG1hYw=="), "bob".to_owned(), ends_at_ms);
+        client.cluster.set_delegation_token("id-1", Some(token));
+        let answer = client.play(delegated(hash, "id-1", "aG1hYw=="));
+        assert_eq!((answer.error_code, answer.session_lifetime_ms), (ErrorCode::NONE, 60_000));
+        assert_eq!(client.cluster.principal(1), Some("bob"));
+        client.after(59_999);
+        assert!(client.is_served());
+        client.after(1);
+        assert!(!client.is_served(), "the session ends with the token");
+        client.handshake(hash.mechanism());
+        let SaslStep::Send(first) = delegated(hash, "id-1", "aG1hYw==").step(None).unwrap() else {
+            panic!("a message")
+        };
+        assert!(client.refusal(first.expose(), 100).contains("invalid credentials"), "it has ended");
+    }
+}
+
+// SE17
+#[test]
+fn a_delegation_token_is_no_user_and_a_user_no_delegation_token() {
+    let ends_at_ms = i64::MAX;
+    let settings = sasl().with_delegation_token("id-1", "aG1hYw==", "bob", ends_at_ms);
+    assert!(!format!("{settings:?}").contains("aG1hYw"));
+    for first in ["n,,n=id-1,r=abc", "n,,n=alice,r=abc,tokenauth=true", "n,,n=id-2,r=abc,tokenauth=true"] {
+        let mut client = client(settings.clone());
+        client.handshake("SCRAM-SHA-512");
+        assert!(client.refusal(first.as_bytes(), 100).ends_with("SCRAM-SHA-512"), "{first}");
+    }
+    let mut client = client(settings);
+    client.cluster.set_delegation_token("id-1", None);
+    client.handshake("SCRAM-SHA-512");
+    assert!(client.refusal(b"n,,n=id-1,r=abc,tokenauth=true", 100).ends_with("SCRAM-SHA-512"), "taken away");
+}
+
 // SE14, SE18
 #[test]
 fn a_bearer_session_lasts_as_long_as_its_token() {
@@ -287,6 +339,55 @@ fn a_session_that_has_ended_takes_a_handshake_and_nothing_else() {
     assert!(!client.is_served(), "nothing is taken between handshake and token");
     assert_eq!(client.token(ALICE).session_lifetime_ms, 3000);
     assert!(client.is_served());
+}
+
+// SE20
+#[test]
+fn a_request_between_handshake_and_token_is_answered_with_an_error_that_is_the_last_word() {
+    let topic = MetadataRequestTopic { name: Some("t".into()), ..Default::default() };
+    let metadata = MetadataRequest { topics: Some(vec![topic]), ..Default::default() };
+    for is_renewal in [false, true] {
+        let mut client = client(sasl().with_max_reauth(Duration::from_secs(3)));
+        if is_renewal {
+            client.plain(ALICE);
+        }
+        client.handshake("PLAIN");
+        let reply = client.reply(FIRST, 12, &metadata);
+        let answer = last::<MetadataRequest>(12, client.delayed(reply, 100));
+        assert_eq!(answer.topics.len(), 1);
+        assert_eq!(answer.topics[0].error_code, ErrorCode::ILLEGAL_SASL_STATE);
+        assert!(answer.topics[0].partitions.is_empty() && answer.brokers.is_empty());
+        let reply = client.reply(FIRST, 3, &ApiVersionsRequest::default());
+        let answer = last::<ApiVersionsRequest>(3, client.delayed(reply, 100));
+        assert_eq!(answer.error_code, ErrorCode::ILLEGAL_SASL_STATE);
+        let reply = client.reply(FIRST, 4, &InitProducerIdRequest::default());
+        let answer = last::<InitProducerIdRequest>(4, client.delayed(reply, 100));
+        assert_eq!(answer.error_code, ErrorCode::ILLEGAL_SASL_STATE);
+    }
+    let mut client = client(sasl());
+    assert!(matches!(client.reply(FIRST, 12, &metadata), Reply::Close), "no handshake came before");
+}
+
+// SE40
+#[test]
+fn before_a_login_a_frame_of_512_kib_is_read_and_a_byte_more_closes_the_connection() {
+    // The first version has a length of 4 bytes whatever it is, so only the token grows.
+    let around = |client: &mut Client| client.frame(1, &SaslAuthenticateRequest::default()).len();
+    for (more, is_read) in [(0, true), (1, false)] {
+        let mut client = client(sasl());
+        client.handshake("PLAIN");
+        let size = (512 << 10) + more - around(&mut client);
+        let token = [b"\0alice\0".as_slice(), &vec![b'a'; size - 7]].concat();
+        let reply = client.token_reply(1, &token);
+        assert_eq!(matches!(reply, Reply::Later(_)), is_read, "{reply:?}");
+        assert!(is_read || matches!(reply, Reply::Close), "{reply:?}");
+    }
+    let mut client = client(sasl());
+    client.plain(ALICE);
+    let name = "a".repeat(30_000);
+    let topic = MetadataRequestTopic { name: Some(name.as_str().into()), ..Default::default() };
+    let request = MetadataRequest { topics: Some(vec![topic; 20]), ..Default::default() };
+    assert!(matches!(client.reply(FIRST, 12, &request), Reply::Answer(_)), "after it, larger ones are taken");
 }
 
 // SE18
