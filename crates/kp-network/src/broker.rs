@@ -15,6 +15,8 @@ pub(crate) struct Broker {
     pub(crate) listed: bool,
     pub(crate) addresses: Addresses,
     pub(crate) attempts: Attempts,
+    /// Whether each message of a set-up waits for the answer to the one before it.
+    pub(crate) is_careful: bool,
     pub(crate) link: Link,
 }
 
@@ -25,6 +27,7 @@ impl Broker {
             listed: true,
             addresses: Addresses::default(),
             attempts: Attempts::default(),
+            is_careful: false,
             link: Link::Down,
         }
     }

@@ -117,7 +117,8 @@ impl<S: Selectable> NetworkClient<S> {
             broker.attempts.connected();
             self.counters.totals.connections_opened += 1;
         }
-        let greeting = self.known.greeting(now, &self.settings);
+        let is_encrypted = (!broker.is_careful).then(|| self.selectable.is_encrypted());
+        let greeting = self.known.greeting(now, &self.settings, is_encrypted);
         let host = Arc::clone(&broker.address.host);
         let step = setup.connected(&mut self.setup_context(now, &host), greeting);
         self.take_step(now, id, step);
@@ -169,6 +170,9 @@ impl<S: Selectable> NetworkClient<S> {
                 self.selectable.work(number, work);
             }
             Step::Ready(ready, found) => {
+                if let Some(dialect) = ready.dialect() {
+                    self.known.let_in(ready.versions(), dialect);
+                }
                 broker.link = Link::Ready(ready);
                 let is_authentic = self.settings.sasl.is_some() || self.selectable.is_encrypted();
                 self.counters.totals.authentications += u64::from(is_authentic);
@@ -262,6 +266,8 @@ impl<S: Selectable> NetworkClient<S> {
         if link.was_connected() {
             broker.addresses.forget();
         }
+        // A broker that closes on an exchange that went ahead is not asked so again: others than Kafka's may not like it.
+        broker.is_careful |= !reason.is_security() && link.setup().is_some_and(Setup::went_ahead);
         let address = broker.describe(&link);
         if !broker.listed {
             self.brokers.remove(&id);

@@ -73,6 +73,7 @@ impl<S: Selectable> NetworkClient<S> {
                 }
                 Ok(())
             }
+            SaslOutput::Sent => Ok(()),
             SaslOutput::Done(session) => {
                 self.renewed(now, id, session);
                 Ok(())
