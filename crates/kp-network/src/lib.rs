@@ -9,6 +9,7 @@
 mod addresses;
 mod attempts;
 mod broker;
+mod canonical_names;
 mod connection;
 mod correlation_ids;
 mod counters;
@@ -21,7 +22,8 @@ mod settings;
 mod tokio;
 
 #[cfg(feature = "tokio")]
-pub use self::tokio::{TokioClient, TokioSelector};
+pub use self::tokio::{SystemNames, TokioClient, TokioSelector};
+pub use canonical_names::CanonicalNames;
 pub use kp_client::{
     ClientNodes, ClientRequest, ConnectionNumber, DisconnectReason, Event, KafkaClient, NetworkCounters,
     NetworkSnapshot, NodeCounters, Nodes, OldKafka, OtherProtocol, Reached, Readiness, Reconnect, Refused,

@@ -67,7 +67,22 @@ pub(crate) enum Step {
 impl Setup {
     /// An attempt begins.
     pub(crate) fn begin(number: ConnectionNumber) -> Self {
-        Self::Resolving(Resolving { number })
+        Self::Resolving(Resolving { number, named: None })
+    }
+
+    /// There is an address, whose name is looked for before it is connected to.
+    pub(crate) fn naming(&mut self, address: SocketAddr) {
+        if let Self::Resolving(resolving) = self {
+            resolving.named = Some(address);
+        }
+    }
+
+    /// The address whose name is being looked for.
+    pub(crate) fn address_to_name(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Resolving(resolving) => resolving.named,
+            Self::Connecting(_) | Self::Talking(_) => None,
+        }
     }
 
     /// The attempt goes on without TLS, to ask what listens at this address. `lost` is why there is no connection with it.
