@@ -22,6 +22,10 @@ fuzz_target!(|data: &[u8]| {
     };
     let mut exchange = SaslExchange::new(mechanism(choice % 4), dialect);
     let mut output = exchange.begin();
+    if choice / 12 % 2 == 1 && matches!(output, Ok(SaslOutput::Handshake { .. })) {
+        let went = exchange.go_ahead();
+        output = went.and(output);
+    }
     let mut answers = Answers(answers);
     loop {
         let shown = format!("{exchange:?} {output:?}");
@@ -72,7 +76,7 @@ fn answer(
             let mechanisms = text.split(' ').map(Into::into).collect();
             exchange.on_handshake(&SaslHandshakeResponse { error_code, mechanisms, ..Default::default() })
         }
-        SaslOutput::Authenticate { .. } => exchange.on_authenticate(&SaslAuthenticateResponse {
+        SaslOutput::Authenticate { .. } | SaslOutput::Sent => exchange.on_authenticate(&SaslAuthenticateResponse {
             error_code,
             error_message: Some(text.as_ref().into()),
             auth_bytes: bytes.to_vec().into(),

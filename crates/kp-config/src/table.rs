@@ -198,10 +198,10 @@ config! {
         "metadata.cluster.check.enable", Boolean, Is("true"), Absent, Any,
             NotPlanned("brokers that know KIP-1242 are newer than what kp speaks; nothing is checked"),
             "Let a broker notice that it was reached by mistake.";
-        "client.dns.lookup", Text, Is("use_all_dns_ips"), Absent,
+        "client.dns.lookup" as client_dns_lookup: String, Text, Is("use_all_dns_ips"), Absent,
             OneOf(&["use_all_dns_ips", "resolve_canonical_bootstrap_servers_only"]),
-            FixedAt("use_all_dns_ips", "names are not looked up in reverse: put those of the brokers' keytabs into bootstrap.servers; every address of a name is tried in turn"),
-            "How many addresses of a name are tried.";
+            Works,
+            "`resolve_canonical_bootstrap_servers_only`: each address of `bootstrap.servers` is looked up in reverse, and connected to by that name, as tickets of Kerberos may want it (KIP-235). Every address of a name is tried in turn, either way.";
     }
     "Connections" {
         "connections.max.idle.ms" as connections_max_idle: Option<Duration>, Long, Is("540000"), Same, Any, Works,

@@ -16,6 +16,10 @@ pub(crate) struct Broker {
     pub(crate) listed: bool,
     pub(crate) addresses: Addresses,
     pub(crate) attempts: Attempts,
+    /// What its host is called by its address, if that is what counts.
+    pub(crate) canonical: Option<Arc<str>>,
+    /// Whether each message of a set-up waits for the answer to the one before it.
+    pub(crate) is_careful: bool,
     pub(crate) link: Link,
     pub(crate) secured: Secured,
 }
@@ -27,9 +31,16 @@ impl Broker {
             listed: true,
             addresses: Addresses::default(),
             attempts: Attempts::default(),
+            canonical: None,
+            is_careful: false,
             link: Link::Down,
             secured: Secured::default(),
         }
+    }
+
+    /// What a certificate and a ticket are for: its name, or its literal address.
+    pub(crate) fn host(&self) -> Arc<str> {
+        Arc::clone(self.canonical.as_ref().unwrap_or(&self.address.host))
     }
 
     /// Whether `address` leads elsewhere than the one known (NC17).

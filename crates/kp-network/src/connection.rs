@@ -21,6 +21,7 @@ mod session;
 mod setup;
 mod stage;
 
+pub(crate) use api_versions::NEWEST as NEWEST_API_VERSIONS;
 pub(crate) use channel::Channel;
 pub(crate) use login::Login;
 pub(crate) use ready::{Answer, Own, Ready, Taken};
@@ -30,7 +31,7 @@ pub(crate) use setup::{Setup, Step};
 pub(crate) use stage::SetupContext;
 
 use crate::{ConnectionNumber, OtherProtocol, Reached};
-use api_versions::{CheckingVersions, Spoken};
+use api_versions::{Behind, Checked, CheckingVersions, Spoken};
 use authenticating::{Authenticated, Authenticating};
 use connecting::{Connecting, Resolving};
 use in_flight::{Answered, InFlight, Request};

@@ -5,11 +5,13 @@ mod age;
 mod listeners;
 mod notices;
 
-pub(crate) use age::{ClusterAge, Greeting};
+pub(crate) use age::{Ahead, ClusterAge, Greeting};
 pub(crate) use notices::SecurityNotices;
 
+use crate::connection::NEWEST_API_VERSIONS;
 use crate::{NetworkSettings, OldKafka};
-use kp_protocol::BrokerAddress;
+use kp_protocol::{ApiKey, BrokerAddress, BrokerVersions};
+use kp_sasl::SaslDialect;
 use listeners::KafkaListeners;
 use std::mem;
 use std::time::Instant;
@@ -30,6 +32,8 @@ pub(crate) enum Found {
 pub(crate) struct KnownCluster {
     age: ClusterAge,
     listeners: KafkaListeners,
+    /// How its brokers want their tokens, if an exchange with the next one can begin before that has answered anything.
+    dialect: Option<SaslDialect>,
     /// Whether the caller was told that the cluster is an old one.
     old_told: bool,
     /// What the caller was told of its security.
@@ -46,11 +50,30 @@ impl KnownCluster {
     /// Back at the bootstrap list, which may lead to another cluster, or to this one after an upgrade.
     pub(crate) fn forget_age(&mut self) {
         self.age = ClusterAge::Unknown;
+        self.dialect = None;
     }
 
-    /// How to begin a connection made now.
-    pub(crate) fn greeting(&self, now: Instant, settings: &NetworkSettings) -> Greeting {
-        self.age.greeting(now, settings)
+    /// A broker that speaks this has let the client in, by tokens in this dialect.
+    pub(crate) fn let_in(&mut self, versions: &BrokerVersions, dialect: SaslDialect) {
+        let is_new =
+            versions.range(ApiKey::ApiVersions).is_some_and(|range| range.max >= NEWEST_API_VERSIONS);
+        self.dialect = Some(dialect).filter(|dialect| is_new && !dialect.is_bare());
+    }
+
+    /// How to begin a connection made now. With `is_encrypted` an exchange may begin before the broker has said anything; it
+    /// says whether third parties cannot read along.
+    pub(crate) fn greeting(
+        &self,
+        now: Instant,
+        settings: &NetworkSettings,
+        is_encrypted: Option<bool>,
+    ) -> Greeting {
+        match (self.age.greeting(now, settings), self.dialect, is_encrypted) {
+            (Greeting::Ask, Some(dialect), Some(is_encrypted)) if settings.sasl.is_some() => {
+                Greeting::AskAndGoAhead(Ahead { dialect, is_encrypted })
+            }
+            (greeting, _, _) => greeting,
+        }
     }
 
     /// As [`ClusterAge::asked_in_vain`].

@@ -9,6 +9,7 @@
 mod addresses;
 mod attempts;
 mod broker;
+mod canonical_names;
 mod connection;
 mod correlation_ids;
 mod counters;
@@ -22,7 +23,8 @@ mod settings;
 mod tokio;
 
 #[cfg(feature = "tokio")]
-pub use self::tokio::{TokioClient, TokioSelector};
+pub use self::tokio::{SystemNames, TokioClient, TokioSelector};
+pub use canonical_names::CanonicalNames;
 pub use kp_client::{
     BrokerSecurity, CertificateSummary, CipherUse, ClientNodes, ClientRequest, ConnectionEncryption,
     ConnectionNumber, ConnectionState, DisconnectReason, Event, KafkaClient, NetworkCounters,

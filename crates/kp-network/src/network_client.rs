@@ -5,6 +5,7 @@
 
 mod least_loaded;
 mod life;
+mod naming;
 mod notices;
 mod numbers;
 mod plain_question;

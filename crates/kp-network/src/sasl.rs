@@ -43,6 +43,11 @@ pub trait SaslProvider: fmt::Debug + Send + Sync {
     }
 }
 
+/// Whether the tokens of this mechanism show the secret itself.
+pub(crate) fn shows_secret(mechanism: &str) -> bool {
+    ["PLAIN", "OAUTHBEARER"].contains(&mechanism)
+}
+
 /// `work`, and then a look of `provider` at what comes out of it.
 pub(crate) fn kept(provider: &Arc<dyn SaslProvider>, work: Work) -> Work {
     let provider = Arc::clone(provider);

@@ -1,6 +1,6 @@
 //! What the network client is told when it is built. Filled by the facade's configuration table, or by hand.
 
-use crate::{OldKafka, SaslProvider};
+use crate::{CanonicalNames, OldKafka, SaslProvider};
 use kp_protocol::DEFAULT_MAX_FRAME;
 use kp_time::Backoff;
 use std::sync::Arc;
@@ -34,6 +34,9 @@ pub struct NetworkSettings {
     pub old_cluster_max_age: Duration,
     /// What every connection authenticates with (`sasl.*`); `None`: none does.
     pub sasl: Option<Arc<dyn SaslProvider>>,
+    /// How bootstrap entries get the names by which they are connected to
+    /// (`client.dns.lookup=resolve_canonical_bootstrap_servers_only`, KIP-235); `None`: as they are written.
+    pub canonical_names: Option<Arc<dyn CanonicalNames>>,
     /// Seeds the jitter of all waits, and where the search for the least loaded broker begins.
     pub seed: u64,
     /// `client_software_name` of ApiVersions (KIP-511): letters, digits, `-` and `.`.
@@ -56,6 +59,7 @@ impl Default for NetworkSettings {
             version_fallback: None,
             old_cluster_max_age: Duration::from_secs(300),
             sasl: None,
+            canonical_names: None,
             seed: 0,
             software_name: "kp".to_owned(),
             software_version: env!("CARGO_PKG_VERSION").to_owned(),

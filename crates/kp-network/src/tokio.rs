@@ -5,11 +5,13 @@ mod bell;
 mod desk;
 mod resolver;
 mod selector;
+mod system_names;
 #[cfg(test)]
 mod tests;
 mod work_thread;
 
 pub use selector::TokioSelector;
+pub use system_names::SystemNames;
 
 use crate::{NetworkClient, NetworkSettings};
 use kp_time::Clock;

@@ -43,6 +43,19 @@ pub struct SaslExchange {
     /// What the newest answer of the broker says of the session, should it be the last answer.
     session: SaslSession,
     is_refused: bool,
+    ahead: Ahead,
+}
+
+/// What was done for the first token while SaslHandshake is unanswered.
+#[derive(Debug, Default)]
+enum Ahead {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// It was sent.
+    Sent,
+    /// It takes work, which waits for the answer.
+    Waits(Work),
 }
 
 /// Where an exchange stands: which answer is awaited.
@@ -99,6 +112,8 @@ pub enum SaslOutput {
     },
     /// Run this work, on whatever thread, and call [`SaslExchange::on_worked`] with what comes out.
     Work(Work),
+    /// Send nothing: the token went ahead ([`SaslExchange::go_ahead`]), and its answer is awaited.
+    Sent,
     /// The broker accepted the credentials.
     Done(SaslSession),
 }
@@ -108,7 +123,7 @@ impl SaslExchange {
     #[must_use]
     pub fn new(mechanism: Box<dyn SaslMechanism>, dialect: SaslDialect) -> Self {
         let (stage, session) = (SaslStage::Created, SaslSession::without_end());
-        Self { mechanism, dialect, stage, tokens: 0, session, is_refused: false }
+        Self { mechanism, dialect, stage, tokens: 0, session, is_refused: false, ahead: Ahead::Nothing }
     }
 
     /// The name of the mechanism.
@@ -159,6 +174,32 @@ impl SaslExchange {
         }
     }
 
+    /// The first token, to be sent right behind SaslHandshake and not after its answer: a round trip less (SE3). `None` if
+    /// it takes work first, or the dialect has no such way; then nothing is different. For brokers that are known to have
+    /// the mechanism, and tokens that may be shown to whoever listens there.
+    ///
+    /// # Errors
+    /// A failure of the mechanism, or [`SaslFailure::OutOfTurn`] if SaslHandshake is not what was asked for last.
+    pub fn go_ahead(&mut self) -> Result<Option<SaslOutput>, SaslFailure> {
+        let is_possible = matches!(self.dialect, SaslDialect::Authenticate { .. });
+        if !is_possible || !matches!(self.ahead, Ahead::Nothing) {
+            return Ok(None);
+        }
+        self.enter(|stage| stage == SaslStage::Handshake, "a token ahead of nothing")?;
+        let output = match self.mechanism.step(None)? {
+            SaslStep::Pending(work) => {
+                self.ahead = Ahead::Waits(work);
+                None
+            }
+            step => {
+                self.ahead = Ahead::Sent;
+                Some(self.follow(step)?)
+            }
+        };
+        self.stage = SaslStage::Handshake;
+        Ok(output)
+    }
+
     /// The broker answered SaslHandshake.
     ///
     /// # Errors
@@ -173,7 +214,14 @@ impl SaslExchange {
                 offered: OfferedMechanisms::of(&answer.mechanisms, |text| self.mechanism.is_secret_in(text)),
             });
         }
-        self.step(None)
+        match std::mem::take(&mut self.ahead) {
+            Ahead::Nothing => self.step(None),
+            Ahead::Sent => {
+                self.stage = SaslStage::Token { number: self.tokens };
+                Ok(SaslOutput::Sent)
+            }
+            Ahead::Waits(work) => self.follow(SaslStep::Pending(work)),
+        }
     }
 
     /// The broker answered SaslAuthenticate.

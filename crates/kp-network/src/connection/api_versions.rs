@@ -2,7 +2,7 @@
 //! Offers the newest version first; a broker that does not know it names the one it knows, or gets version 0. While the
 //! cluster's age is unknown, a [`probe`] goes right behind the first offer.
 
-use super::{Answered, Channel, InFlight, Progress, SetupContext, probe};
+use super::{Answered, Authenticating, Channel, InFlight, Progress, SetupContext, probe};
 use crate::OldKafka;
 use crate::known_cluster::Found;
 use bytes::Bytes;
@@ -12,13 +12,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The newest version offered. v5 asks the broker to check cluster and node id (KIP-1242), which kp does not do.
-const NEWEST: i16 = 4;
+pub(crate) const NEWEST: i16 = 4;
 
 /// Connected, and asking.
 #[derive(Debug)]
 pub(crate) struct CheckingVersions {
     in_flight: InFlight<Asked>,
     known: Known,
+    /// What goes on behind the answer, if its first messages are on their way.
+    ahead: Option<Box<Authenticating>>,
 }
 
 /// What is asked.
@@ -50,7 +52,30 @@ pub(super) struct Spoken {
     pub(super) found: Found,
 }
 
+/// The end of the stage: what the broker speaks, and the exchange whose first messages it has.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) spoken: Spoken,
+    pub(super) ahead: Option<Box<Authenticating>>,
+}
+
+/// What goes right behind the first offer.
+#[derive(Debug)]
+pub(super) enum Behind {
+    /// Nothing.
+    Nothing,
+    /// What every broker answers.
+    Probe,
+    /// The beginning of an exchange.
+    Exchange(Box<Authenticating>),
+}
+
 impl Spoken {
+    /// Nothing yet.
+    pub(super) fn nothing() -> Self {
+        Self { versions: Arc::default(), throttle: Duration::ZERO, found: Found::Nothing }
+    }
+
     /// What is taken for granted of a broker of that version.
     pub(super) fn by(old: OldKafka, found: Found) -> Self {
         Self { versions: Arc::new(old.versions()), throttle: Duration::ZERO, found }
@@ -65,16 +90,24 @@ enum Verdict {
 }
 
 impl CheckingVersions {
-    /// Puts the newest ApiVersions request into the channel, and the probe behind it if `probing`.
+    /// Puts the newest ApiVersions request into the channel, and what goes `behind` it.
     pub(super) fn begin(
         channel: &mut Channel,
         context: &mut SetupContext<'_>,
-        probing: bool,
-    ) -> (Self, Progress<Spoken>) {
-        let mut checking = Self { in_flight: InFlight::default(), known: Known::Nothing };
+        behind: Behind,
+    ) -> (Self, Progress<Checked>) {
+        let mut checking = Self { in_flight: InFlight::default(), known: Known::Nothing, ahead: None };
         let mut asked = checking.offer(NEWEST, channel, context);
-        if probing {
-            asked = asked.and_then(|()| checking.probe(channel, context));
+        match behind {
+            Behind::Nothing => {}
+            Behind::Probe => asked = asked.and_then(|()| checking.probe(channel, context)),
+            Behind::Exchange(mut ahead) if asked.is_ok() => {
+                if let Progress::Broken(why) = ahead.go_ahead(channel, context) {
+                    return (checking, Progress::Broken(why));
+                }
+                checking.ahead = Some(ahead);
+            }
+            Behind::Exchange(_) => {}
         }
         // Only a name or version of the software that ApiVersions cannot carry fails here.
         let broken = |error: ProtocolError| Progress::broken(error.to_string());
@@ -111,6 +144,11 @@ impl CheckingVersions {
         !self.is_probing() && !self.knows_api_versions()
     }
 
+    /// Whether the beginning of an exchange is behind the question.
+    pub(crate) fn went_ahead(&self) -> bool {
+        self.ahead.is_some()
+    }
+
     fn is_probing(&self) -> bool {
         self.in_flight.owners().any(|asked| *asked == Asked::Probe)
     }
@@ -121,7 +159,7 @@ impl CheckingVersions {
         channel: &mut Channel,
         context: &mut SetupContext<'_>,
         frame: &Bytes,
-    ) -> Progress<Spoken> {
+    ) -> Progress<Checked> {
         // NC7: the one exception to "oldest first". A broker of 0.9 answers only the second of the two.
         let passed_over =
             !self.knows_api_versions() && self.in_flight.pass_over(frame, |asked| *asked == Asked::Probe);
@@ -139,7 +177,7 @@ impl CheckingVersions {
             Err(words) => Progress::broken(words),
             Ok(()) if passed_over => {
                 let old = OldKafka::V0_9_0;
-                Progress::Done(Spoken::by(old, Found::Old(old)))
+                Progress::Done(Checked { spoken: Spoken::by(old, Found::Old(old)), ahead: None })
             }
             Ok(()) => self.done_or_more(),
         }
@@ -153,11 +191,15 @@ impl CheckingVersions {
         context: &mut SetupContext<'_>,
     ) -> Result<(), Arc<str>> {
         // Of two requests the second may still be being written when the first is answered.
-        if channel.is_writing() && !self.is_probing() {
+        if channel.is_writing() && !self.is_probing() && !self.went_ahead() {
             return Err("an answer to ApiVersions before it was asked".into());
         }
         match judge(version, body)? {
             Verdict::Speaks(versions, throttle) => self.known = Known::Versions(versions, throttle),
+            // Asked again, it would find the exchange begun, and close.
+            Verdict::Lower(_) if self.went_ahead() => {
+                return Err("it no longer knows the ApiVersions that the exchange stands behind".into());
+            }
             Verdict::Lower(lower) => {
                 self.known = Known::Lowered;
                 self.offer(lower, channel, context).map_err(|error| error.to_string())?;
@@ -166,10 +208,11 @@ impl CheckingVersions {
         Ok(())
     }
 
-    fn done_or_more(&mut self) -> Progress<Spoken> {
+    fn done_or_more(&mut self) -> Progress<Checked> {
         match std::mem::replace(&mut self.known, Known::Lowered) {
             Known::Versions(versions, throttle) if self.in_flight.len() == 0 => {
-                Progress::Done(Spoken { versions: Arc::new(versions), throttle, found: Found::ApiVersions })
+                let spoken = Spoken { versions: Arc::new(versions), throttle, found: Found::ApiVersions };
+                Progress::Done(Checked { spoken, ahead: self.ahead.take() })
             }
             known => {
                 self.known = known;

@@ -6,11 +6,12 @@
 use super::{
     Answered, Broken, Channel, InFlight, Login, Progress, SetupContext, Spoken, sasl_messages, token_body,
 };
+use crate::known_cluster::Ahead;
 use crate::{DisconnectReason, SaslProvider, SetupStage, sasl};
 use bytes::Bytes;
 use kp_protocol::api::SaslHandshakeRequest;
 use kp_protocol::{ApiKey, OldKafka, ProtocolError, encode_body};
-use kp_sasl::{SaslDialect, SaslExchange, SaslOutput, SaslSession, SaslStage, Secret, Worked};
+use kp_sasl::{SaslDialect, SaslExchange, SaslMechanism, SaslOutput, SaslSession, SaslStage, Secret, Worked};
 
 /// An exchange on a connection that is not ready.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Authenticating {
     spoken: Spoken,
     /// The exchange is over when what is in the channel is written: its last token gets no answer.
     last_word: Option<SaslSession>,
+    /// Its first messages went out before the broker had said what it speaks.
+    went_ahead: bool,
 }
 
 /// The broker knows who the client is: the end of the stage.
@@ -47,9 +50,57 @@ impl Authenticating {
             _ => SaslDialect::of(&spoken.versions).map_err(|failure| sasl::nothing_offered(&failure))?,
         };
         let mechanism = provider.begin(context.host).map_err(|failure| sasl::cannot_begin(&failure))?;
-        let exchange = SaslExchange::new(mechanism, dialect);
-        let spoken = spoken.clone();
-        Ok(Self { exchange, dialect, in_flight: InFlight::default(), spoken, last_word: None })
+        Ok(Self::new(mechanism, dialect, spoken.clone()))
+    }
+
+    fn new(mechanism: Box<dyn SaslMechanism>, dialect: SaslDialect, spoken: Spoken) -> Self {
+        let (exchange, in_flight) = (SaslExchange::new(mechanism, dialect), InFlight::default());
+        Self { exchange, dialect, in_flight, spoken, last_word: None, went_ahead: false }
+    }
+
+    /// An exchange whose first messages go out behind ApiVersions: one round trip instead of three (SE3). `None` if they
+    /// must not, or there are no credentials: then the exchange begins when it is its turn, and says why.
+    pub(super) fn ahead(ahead: Ahead, context: &SetupContext<'_>) -> Option<Self> {
+        let mechanism = context.settings.sasl.as_ref()?.begin(context.host).ok()?;
+        let may_go = ahead.is_encrypted || !sasl::shows_secret(mechanism.name());
+        let spoken = Spoken::nothing();
+        may_go.then(|| Self { went_ahead: true, ..Self::new(mechanism, ahead.dialect, spoken) })
+    }
+
+    /// Puts the first messages into the channel, behind ApiVersions.
+    pub(super) fn go_ahead(
+        &mut self,
+        channel: &mut Channel,
+        context: &mut SetupContext<'_>,
+    ) -> Progress<Authenticated> {
+        match self.greet(channel, context) {
+            Progress::More => {}
+            ended => return ended,
+        }
+        match self.exchange.go_ahead() {
+            Ok(None) => Progress::More,
+            Ok(Some(output)) => self.follow(channel, context, |_| Ok(output)),
+            Err(failure) => Progress::Broken(sasl::failed(SaslStage::Handshake, &failure)),
+        }
+    }
+
+    /// The broker says what it speaks, and the first messages are with it already.
+    ///
+    /// # Errors
+    /// They are not in its dialect.
+    pub(super) fn known(&mut self, spoken: Spoken) -> Result<(), DisconnectReason> {
+        let dialect = SaslDialect::of(&spoken.versions).map_err(|failure| sasl::nothing_offered(&failure))?;
+        if dialect != self.dialect {
+            let words = "the broker speaks another version of SASL than those before it";
+            return Err(DisconnectReason::Lost(words.into()));
+        }
+        self.spoken = spoken;
+        Ok(())
+    }
+
+    /// Whether its first messages went out before the broker had said what it speaks.
+    pub(super) fn went_ahead(&self) -> bool {
+        self.went_ahead
     }
 
     /// Sends the first message.
@@ -68,7 +119,8 @@ impl Authenticating {
         context: &mut SetupContext<'_>,
         frame: &Bytes,
     ) -> Progress<Authenticated> {
-        if channel.is_writing() {
+        // Of several requests the last may still be being written when the first is answered.
+        if channel.is_writing() && self.in_flight.len() <= 1 {
             return Progress::broken("an answer to a SASL message that is not written yet");
         }
         if self.dialect.is_bare() && matches!(self.exchange.stage(), SaslStage::Token { .. }) {
@@ -153,6 +205,7 @@ impl Authenticating {
                 send_bare(channel, token)
             }
             SaslOutput::Work(work) => return Progress::Work(work),
+            SaslOutput::Sent => return Progress::More,
             SaslOutput::Done(session) => return self.done(session),
         };
         sent.map_or_else(|error| Progress::broken(error.to_string()), |()| Progress::More)

@@ -9,6 +9,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Resolving {
     pub(crate) number: ConnectionNumber,
+    /// The address, while its name is being looked for.
+    pub(crate) named: Option<SocketAddr>,
 }
 
 impl Resolving {

@@ -5,7 +5,7 @@ use super::{Answered, Broken, Channel, InFlight, Login, Request, Session};
 use crate::{ClientRequest, ConnectionNumber, Readiness, WaitReason, Written};
 use bytes::{Bytes, BytesMut};
 use kp_protocol::{ApiKey, BrokerVersions, ProtocolError, Segments, request_head_in};
-use kp_sasl::{SaslExchange, SaslMechanism, SaslOutput, SaslSession, Worked};
+use kp_sasl::{SaslDialect, SaslExchange, SaslMechanism, SaslOutput, SaslSession, Worked};
 use kp_time::Deadline;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -152,6 +152,11 @@ impl Ready {
     /// Whether nothing is written, answered or renewed.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.unanswered() == 0 && !self.is_renewing() && !self.channel.is_writing()
+    }
+
+    /// How the tokens of its login travelled, if there was one.
+    pub(crate) fn dialect(&self) -> Option<SaslDialect> {
+        Some(self.session.as_ref()?.dialect())
     }
 
     /// How long its session lasts; `None`: as long as the connection.

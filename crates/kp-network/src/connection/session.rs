@@ -45,6 +45,11 @@ impl Session {
         self.renewing.is_none() && self.renew_at.is_some_and(|at| at <= now)
     }
 
+    /// How tokens travel.
+    pub(super) fn dialect(&self) -> SaslDialect {
+        self.dialect
+    }
+
     /// How long it lasts; `None`: as long as its connection.
     pub(super) fn lifetime(&self) -> Option<Duration> {
         self.lifetime

@@ -11,8 +11,8 @@
 //! (`socket.connection.setup.timeout.ms`). Owned by one broker's state; told `now`, asks no clock.
 
 use super::{
-    Authenticated, Authenticating, Channel, CheckingVersions, Connecting, PlainQuestion, Progress, Ready,
-    Resolving, Session, SetupContext, Spoken,
+    Authenticated, Authenticating, Behind, Channel, Checked, CheckingVersions, Connecting, PlainQuestion,
+    Progress, Ready, Resolving, Session, SetupContext, Spoken,
 };
 use crate::known_cluster::{Found, Greeting};
 use crate::{ConnectionNumber, DisconnectReason, Reached, SetupStage};
@@ -67,7 +67,22 @@ pub(crate) enum Step {
 impl Setup {
     /// An attempt begins.
     pub(crate) fn begin(number: ConnectionNumber) -> Self {
-        Self::Resolving(Resolving { number })
+        Self::Resolving(Resolving { number, named: None })
+    }
+
+    /// There is an address, whose name is looked for before it is connected to.
+    pub(crate) fn naming(&mut self, address: SocketAddr) {
+        if let Self::Resolving(resolving) = self {
+            resolving.named = Some(address);
+        }
+    }
+
+    /// The address whose name is being looked for.
+    pub(crate) fn address_to_name(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Resolving(resolving) => resolving.named,
+            Self::Connecting(_) | Self::Talking(_) => None,
+        }
     }
 
     /// The attempt goes on without TLS, to ask what listens at this address. `lost` is why there is no connection with it.
@@ -102,9 +117,17 @@ impl Setup {
             return Talking::ask_plainly(channel, context, lost);
         }
         match greeting {
-            Greeting::Speak(old) => versions_known(channel, context, Spoken::by(old, Found::Nothing)),
-            Greeting::Ask => Talking::check_versions(channel, context, false),
-            Greeting::AskAndProbe => Talking::check_versions(channel, context, true),
+            Greeting::Speak(old) => {
+                let spoken = Spoken::by(old, Found::Nothing);
+                versions_known(channel, context, Checked { spoken, ahead: None })
+            }
+            Greeting::Ask => Talking::check_versions(channel, context, Behind::Nothing),
+            Greeting::AskAndProbe => Talking::check_versions(channel, context, Behind::Probe),
+            Greeting::AskAndGoAhead(ahead) => {
+                let ahead = Authenticating::ahead(ahead, context);
+                let behind = ahead.map_or(Behind::Nothing, |ahead| Behind::Exchange(Box::new(ahead)));
+                Talking::check_versions(channel, context, behind)
+            }
         }
     }
 
@@ -155,6 +178,15 @@ impl Setup {
             Self::Connecting(_) => SetupStage::Connecting,
             Self::Talking(talking) => talking.stage(),
         }
+    }
+
+    /// Whether the first messages of its exchange went out before the broker had said what it speaks.
+    pub(crate) fn went_ahead(&self) -> bool {
+        matches!(self, Self::Talking(talking) if match &talking.stage {
+            Stage::CheckingVersions(stage) => stage.went_ahead(),
+            Stage::Authenticating(stage) => stage.went_ahead(),
+            Stage::Unauthenticated(_) | Stage::AskingPlainly(_) => false,
+        })
     }
 
     /// Whether the broker is to learn who the client is.
@@ -261,10 +293,10 @@ impl Setup {
 }
 
 impl Talking {
-    fn check_versions(mut channel: Channel, context: &mut SetupContext<'_>, probing: bool) -> Step {
-        let (checking, progress) = CheckingVersions::begin(&mut channel, context, probing);
+    fn check_versions(mut channel: Channel, context: &mut SetupContext<'_>, behind: Behind) -> Step {
+        let (checking, progress) = CheckingVersions::begin(&mut channel, context, behind);
         let talking = Self { channel, stage: Stage::CheckingVersions(checking) };
-        talking.go_on(progress, |channel, spoken| versions_known(channel, context, spoken))
+        talking.go_on(progress, |channel, checked| versions_known(channel, context, checked))
     }
 
     fn ask_plainly(mut channel: Channel, context: &mut SetupContext<'_>, lost: Arc<str>) -> Step {
@@ -294,7 +326,7 @@ impl Talking {
         match &mut self.stage {
             Stage::CheckingVersions(checking) => {
                 let progress = checking.frame(&mut self.channel, context, frame);
-                self.go_on(progress, |channel, spoken| versions_known(channel, context, spoken))
+                self.go_on(progress, |channel, checked| versions_known(channel, context, checked))
             }
             Stage::Authenticating(_) => {
                 self.authenticating(context, |stage, channel, context| stage.frame(channel, context, frame))
@@ -376,7 +408,17 @@ impl Talking {
 }
 
 /// Behind the stage of versions.
-fn versions_known(channel: Channel, context: &mut SetupContext<'_>, spoken: Spoken) -> Step {
+fn versions_known(channel: Channel, context: &mut SetupContext<'_>, checked: Checked) -> Step {
+    let Checked { spoken, ahead } = checked;
+    if let Some(mut ahead) = ahead {
+        let known = ahead.known(spoken);
+        let stage = Stage::Authenticating(*ahead);
+        let setup = Setup::Talking(Box::new(Talking { channel, stage }));
+        return match known {
+            Ok(()) => Step::More(setup),
+            Err(why) => Step::Broken(setup, why),
+        };
+    }
     match &context.settings.sasl {
         Some(provider) => {
             let begun = Authenticating::with(&**provider, &spoken, context);

@@ -11,6 +11,7 @@
 //! timeout, a reset or a close is never taken for an answer. Owned by [`KnownCluster`](super::KnownCluster); told `now`.
 
 use crate::{NetworkSettings, OldKafka};
+use kp_sasl::SaslDialect;
 use std::time::Instant;
 
 /// See the module.
@@ -37,6 +38,17 @@ pub(crate) enum Greeting {
     Ask,
     /// ApiVersions, and right behind it what every broker answers.
     AskAndProbe,
+    /// ApiVersions, and right behind it the beginning of an exchange of SASL.
+    AskAndGoAhead(Ahead),
+}
+
+/// What the beginning of an exchange has to know before the broker has said anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ahead {
+    /// How the brokers before this one wanted their tokens.
+    pub(crate) dialect: SaslDialect,
+    /// Whether a third party cannot read along.
+    pub(crate) is_encrypted: bool,
 }
 
 impl ClusterAge {

@@ -30,6 +30,7 @@ impl<S: Selectable> NetworkClient<S> {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         let number = self.numbers.begin(id);
         broker.link = Link::Setup(Setup::begin(number));
+        broker.canonical = None;
         let deadline = broker.attempts.begin(now, &self.settings, &mut self.jitter);
         self.timers.set((id, Timer::Setup), deadline.at());
         self.turns.start(id, number);
@@ -50,7 +51,7 @@ impl<S: Selectable> NetworkClient<S> {
     fn seek_address(&mut self, now: Instant, id: BrokerId, number: ConnectionNumber) {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         match broker.addresses.next_untried() {
-            Some(address) => self.connect(id, address),
+            Some(address) => self.reach(id, address),
             None => match addresses::literal(&broker.address.host, broker.address.port) {
                 Some(address) => self.resolved(now, id, Ok(vec![address])),
                 None => self.selectable.resolve(number, &broker.address.host, broker.address.port),
@@ -66,16 +67,17 @@ impl<S: Selectable> NetworkClient<S> {
             broker.addresses.next_untried().ok_or_else(|| "the name has no address".into())
         });
         match found {
-            Ok(address) => self.connect(id, address),
+            Ok(address) => self.reach(id, address),
             Err(reason) => self.end(now, id, DisconnectReason::Unresolved(reason)),
         }
     }
 
-    fn connect(&mut self, id: BrokerId, address: SocketAddr) {
+    pub(super) fn connect(&mut self, id: BrokerId, address: SocketAddr) {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         broker.link = match mem::replace(&mut broker.link, Link::Down) {
             Link::Setup(setup) => {
-                self.selectable.connect(Dial::new(setup.number(), address, &broker.address.host));
+                let host = broker.canonical.as_ref().unwrap_or(&broker.address.host);
+                self.selectable.connect(Dial::new(setup.number(), address, host));
                 Link::Setup(setup.found(address))
             }
             other => other,
@@ -117,8 +119,9 @@ impl<S: Selectable> NetworkClient<S> {
             broker.attempts.connected();
             self.counters.totals.connections_opened += 1;
         }
-        let greeting = self.known.greeting(now, &self.settings);
-        let host = Arc::clone(&broker.address.host);
+        let is_encrypted = (!broker.is_careful).then(|| self.selectable.is_encrypted());
+        let greeting = self.known.greeting(now, &self.settings, is_encrypted);
+        let host = broker.host();
         let step = setup.connected(&mut self.setup_context(now, &host), greeting);
         self.take_step(now, id, step);
         self.read(now, id);
@@ -126,6 +129,10 @@ impl<S: Selectable> NetworkClient<S> {
 
     /// Work of a mechanism is done: what handed it out goes on.
     pub(super) fn worked(&mut self, now: Instant, id: BrokerId, worked: Worked) {
+        let setup = self.brokers.get(&id).and_then(|broker| broker.link.setup());
+        if let Some(address) = setup.and_then(Setup::address_to_name) {
+            return self.named(id, address, &worked);
+        }
         match self.brokers.get(&id).map(|broker| &broker.link) {
             Some(Link::Setup(_)) => self.go_on(now, id, |setup, context| setup.worked(context, worked)),
             Some(Link::Ready(_)) => self.renewal_worked(now, id, worked),
@@ -141,7 +148,7 @@ impl<S: Selectable> NetworkClient<S> {
     fn go_on(&mut self, now: Instant, id: BrokerId, step: impl FnOnce(Setup, &mut SetupContext<'_>) -> Step) {
         let Some(setup) = self.take_setup(id) else { return };
         let Some(broker) = self.brokers.get(&id) else { return };
-        let host = Arc::clone(&broker.address.host);
+        let host = broker.host();
         let step = step(setup, &mut self.setup_context(now, &host));
         self.take_step(now, id, step);
     }
@@ -169,6 +176,9 @@ impl<S: Selectable> NetworkClient<S> {
                 self.selectable.work(number, work);
             }
             Step::Ready(ready, found) => {
+                if let Some(dialect) = ready.dialect() {
+                    self.known.let_in(ready.versions(), dialect);
+                }
                 broker.link = Link::Ready(ready);
                 let is_authentic = self.settings.sasl.is_some() || self.selectable.is_encrypted();
                 self.counters.totals.authentications += u64::from(is_authentic);
@@ -264,6 +274,8 @@ impl<S: Selectable> NetworkClient<S> {
         if link.was_connected() {
             broker.addresses.forget();
         }
+        // A broker that closes on an exchange that went ahead is not asked so again: others than Kafka's may not like it.
+        broker.is_careful |= !reason.is_security() && link.setup().is_some_and(Setup::went_ahead);
         let address = broker.describe(&link);
         if !broker.listed {
             self.brokers.remove(&id);

@@ -48,6 +48,6 @@ impl<S: Selectable> NetworkClient<S> {
         if let Some(until) = until {
             self.timers.set(timer, until);
         }
-        self.selectable.connect_plainly(Dial::new(number, address, &broker.address.host));
+        self.selectable.connect_plainly(Dial::new(number, address, &broker.host()));
     }
 }

@@ -6,14 +6,13 @@ use crate::connection::{Broken, Own, Ready, token_body};
 use crate::{DisconnectReason, Event, Readiness, Selectable, WaitReason, sasl};
 use kp_protocol::{ApiKey, BrokerId, ProtocolError, Segments, encode_body};
 use kp_sasl::{SaslOutput, SaslSession, Worked};
-use std::sync::Arc;
 use std::time::Instant;
 
 impl<S: Selectable> NetworkClient<S> {
     /// The answer to a caller who wants to send when the session is nearly over: it is renewed first (SE19, SE23).
     pub(super) fn renew(&mut self, now: Instant, id: BrokerId) -> Readiness {
         if let (Some(provider), Some(broker)) = (self.settings.sasl.clone(), self.brokers.get(&id)) {
-            let host = Arc::clone(&broker.address.host);
+            let host = broker.host();
             self.go_on_renewing(now, id, |ready| {
                 ready.renew(now, provider.begin(&host).map_err(Broken::Refused)?)
             });
@@ -73,6 +72,7 @@ impl<S: Selectable> NetworkClient<S> {
                 }
                 Ok(())
             }
+            SaslOutput::Sent => Ok(()),
             SaslOutput::Done(session) => {
                 self.renewed(now, id, session);
                 Ok(())

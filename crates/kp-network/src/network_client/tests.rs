@@ -3,6 +3,7 @@
 mod counting;
 mod in_flight;
 mod life;
+mod naming;
 mod old_brokers;
 mod other_listeners;
 mod plain_question;

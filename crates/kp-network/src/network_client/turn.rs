@@ -7,7 +7,6 @@ use crate::{ConnectionNumber, DisconnectReason, Event, Selectable, SelectorEvent
 use bytes::Bytes;
 use kp_protocol::BrokerId;
 use std::mem;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
@@ -108,7 +107,7 @@ impl<S: Selectable> NetworkClient<S> {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         match mem::replace(&mut broker.link, Link::Down) {
             Link::Setup(setup) => {
-                let host = Arc::clone(&broker.address.host);
+                let host = broker.host();
                 let step = setup.frame(&mut self.setup_context(now, &host), frame);
                 self.counters.of(id).responded();
                 self.take_step(now, id, step);

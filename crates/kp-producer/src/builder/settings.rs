@@ -25,6 +25,8 @@ pub(super) fn network_settings(settings: &Settings, seed: u64) -> kp_network::Ne
     network.receive_buffer = settings.receive_buffer;
     network.version_fallback = settings.broker_version_fallback;
     network.old_cluster_max_age = settings.metadata_max_age;
+    let is_canonical = settings.client_dns_lookup == "resolve_canonical_bootstrap_servers_only";
+    network.canonical_names = is_canonical.then(|| Arc::new(kp_network::SystemNames) as _);
     network.seed = seed;
     network
 }
@@ -202,6 +204,9 @@ mod tests {
         assert_eq!((own.send_buffer, own.receive_buffer), (Some(50_000), None), "-1 leaves it to the system");
         assert_eq!((own.client_id.as_deref(), own.max_in_flight), (Some("me"), 3));
         assert_eq!(own.connections_max_idle, Some(Duration::from_millis(70)));
+        // SE49
+        let named = network(&[("client.dns.lookup", "resolve_canonical_bootstrap_servers_only")]);
+        assert!(own.canonical_names.is_none() && named.canonical_names.is_some());
     }
 
     // PA3, PA8, PA11, PA13, PA14, PA15

@@ -110,6 +110,30 @@ fn scram_takes_two_tokens_and_work_between_them() {
     assert_eq!(session.lifetime(), Some(Duration::from_secs(60)));
 }
 
+// SE3
+#[test]
+fn a_token_that_goes_ahead_is_answered_behind_the_handshake() {
+    let mut exchange = scram(MODERN);
+    let Ok(SaslOutput::Handshake { .. }) = exchange.begin() else { panic!("no handshake") };
+    let Ok(Some(SaslOutput::Authenticate { token, version: 2 })) = exchange.go_ahead() else {
+        panic!("no token")
+    };
+    assert_eq!((token.expose(), exchange.stage()), (&b"n,,n=user,r=fyko"[..], SaslStage::Handshake));
+    assert!(matches!(exchange.go_ahead(), Ok(None)), "once");
+    let answer = mechanisms(ErrorCode::NONE, &["SCRAM-SHA-256"]);
+    assert!(matches!(exchange.on_handshake(&answer), Ok(SaslOutput::Sent)));
+    assert_eq!(exchange.stage(), SaslStage::Token { number: 1 });
+    // A broker that refuses the mechanism has the last word all the same.
+    let mut exchange = plain(MODERN);
+    assert!(exchange.begin().is_ok() && matches!(exchange.go_ahead(), Ok(Some(_))));
+    let refused = exchange.on_handshake(&mechanisms(ErrorCode::UNSUPPORTED_SASL_MECHANISM, &["OAUTHBEARER"]));
+    assert!(matches!(refused, Err(SaslFailure::HandshakeRefused { .. })));
+    // Nothing goes ahead of what has not begun, nor of an old broker.
+    assert!(matches!(plain(MODERN).go_ahead(), Err(SaslFailure::OutOfTurn { .. })));
+    let mut old = plain(SaslDialect::Bare);
+    assert!(old.begin().is_ok() && matches!(old.go_ahead(), Ok(None)));
+}
+
 // SE4
 #[test]
 fn bare_tokens_follow_an_old_handshake_and_a_session_has_no_end() {

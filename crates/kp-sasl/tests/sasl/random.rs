@@ -44,15 +44,21 @@ fn run(
 ) -> (SaslExchange, Result<SaslOutput, SaslFailure>) {
     let mut exchange = SaslExchange::new(mechanism(which), dialect);
     let mut output = exchange.begin();
+    if which.is_multiple_of(5) && matches!(output, Ok(SaslOutput::Handshake { .. })) {
+        let went = exchange.go_ahead();
+        output = went.and(output);
+    }
     for (token, code) in answers {
         let text = String::from_utf8_lossy(&token).into_owned();
         let code = ErrorCode(if code % 4 == 0 { code } else { 0 });
         output = match output {
             Ok(SaslOutput::Handshake { .. }) => exchange.on_handshake(&mechanisms(code, &[&text, "PLAIN"])),
-            Ok(SaslOutput::Authenticate { .. }) if code.is_ok() => {
+            Ok(SaslOutput::Authenticate { .. } | SaslOutput::Sent) if code.is_ok() => {
                 exchange.on_authenticate(&token_answer(&token))
             }
-            Ok(SaslOutput::Authenticate { .. }) => exchange.on_authenticate(&refusal(code, Some(&text))),
+            Ok(SaslOutput::Authenticate { .. } | SaslOutput::Sent) => {
+                exchange.on_authenticate(&refusal(code, Some(&text)))
+            }
             Ok(SaslOutput::BareToken { .. }) => exchange.on_bare_token(&token),
             Ok(SaslOutput::Work(work)) => exchange.on_worked(work.run()),
             Ok(SaslOutput::LastBareToken { .. } | SaslOutput::Done(_)) | Err(_) => break,

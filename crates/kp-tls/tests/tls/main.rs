@@ -10,6 +10,8 @@ mod hostile;
 mod memory;
 mod providers;
 mod reload;
+mod renegotiation;
+mod set_up;
 mod settings;
 #[cfg(feature = "java-stores")]
 mod stores;

@@ -5,7 +5,7 @@ use kp_network::{ConnectError, ConnectionNumber, Dial, Selectable, SelectorEvent
 use kp_tls::{Encryption, FileLooks, TlsClient, TlsFailure, TlsSelector};
 use rustls::{ServerConfig, ServerConnection};
 use std::io::{self, IoSlice, Read};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 
 /// What is on its way between both ends.
@@ -27,8 +27,31 @@ pub(crate) struct Wire {
     writer_waits: Option<ConnectionNumber>,
 }
 
+/// Sockets that are one wire, which is connected whenever it is dialled.
 #[derive(Clone, Debug)]
-struct Below(Arc<Mutex<Wire>>);
+pub(crate) struct Below(Arc<Mutex<Wire>>);
+
+impl Below {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Wire {
+            to_broker: Vec::new(),
+            to_client: Vec::new(),
+            read_at_most: usize::MAX,
+            room: usize::MAX,
+            closed_by_broker: false,
+            closed_by_client: false,
+            work: Vec::new(),
+            waited: None,
+            events: Vec::new(),
+            reader_waits: None,
+            writer_waits: None,
+        })))
+    }
+
+    pub(crate) fn wire(&self) -> MutexGuard<'_, Wire> {
+        self.0.lock().unwrap()
+    }
+}
 
 impl Selectable for Below {
     fn resolve(&mut self, _: ConnectionNumber, _: &str, _: u16) {}
@@ -99,31 +122,19 @@ pub(crate) struct Stage {
     pub(crate) broker: ServerConnection,
     /// What the broker read.
     pub(crate) heard: Vec<u8>,
-    wire: Arc<Mutex<Wire>>,
+    wire: Below,
     number: ConnectionNumber,
 }
 
 impl Stage {
     /// A client that has begun to connect to `host`.
     pub(crate) fn new(client: TlsClient, broker: Arc<ServerConfig>, host: &str) -> Self {
-        let wire = Arc::new(Mutex::new(Wire {
-            to_broker: Vec::new(),
-            to_client: Vec::new(),
-            read_at_most: usize::MAX,
-            room: usize::MAX,
-            closed_by_broker: false,
-            closed_by_client: false,
-            work: Vec::new(),
-            waited: None,
-            events: Vec::new(),
-            reader_waits: None,
-            writer_waits: None,
-        }));
-        let mut selector = TlsSelector::new(Below(Arc::clone(&wire)), client);
+        let below = Below::new();
+        let mut selector = TlsSelector::new(below.clone(), client);
         let number = ConnectionNumber(1);
         selector.connect(Dial::new(number, "127.0.0.1:9093".parse().unwrap(), host));
         let broker = ServerConnection::new(broker).unwrap();
-        Self { selector, broker, heard: Vec::new(), wire, number }
+        Self { selector, broker, heard: Vec::new(), wire: below, number }
     }
 
     /// The client looks at its files from now on.
@@ -167,7 +178,7 @@ impl Stage {
     }
 
     pub(crate) fn wire<R>(&self, change: impl FnOnce(&mut Wire) -> R) -> R {
-        change(&mut self.wire.lock().unwrap())
+        change(&mut self.wire.wire())
     }
 
     /// One turn of the client.

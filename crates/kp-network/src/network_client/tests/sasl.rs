@@ -8,6 +8,7 @@ use kp_protocol::api::{
 use kp_protocol::{KafkaString, Message, OldKafka, encode_response};
 use kp_sasl::{SaslFailure, SaslMechanism, SaslStep, Work, Worked};
 
+mod ahead;
 mod failures;
 mod hostile;
 mod order;
