@@ -109,6 +109,11 @@ impl Step {
 
 fn steps(args: &FullArgs) -> Vec<Step> {
     let chaos = format!("xtask chaos --seconds {} --control-seconds 30", args.chaos_seconds);
+    let secured_chaos = format!("xtask chaos --secure --seconds {} --control-seconds 0", args.chaos_seconds);
+    let rotation = format!(
+        "xtask chaos --secure --rotate --calm --seconds {} --control-seconds 0 --records-per-second 4000",
+        args.chaos_seconds
+    );
     let mut steps = vec![
         Step::new("seeds", "test --quiet --release --package kp-tests --test sim_laws")
             .with("KP_SEEDS", args.seeds),
@@ -120,15 +125,12 @@ fn steps(args: &FullArgs) -> Vec<Step> {
         .with("KP_FULL", 1),
         Step::new(
             "secured brokers, each way in",
-            "test --quiet --release --package kp-tests --test real_broker secured:: -- --nocapture",
-        )
-        .with("KP_FULL", 1),
-        Step::new(
-            "Kerberos",
-            "test --quiet --release --package kp-tests --test real_broker kerberos:: -- --nocapture",
+            "test --quiet --release --package kp-tests --test real_broker -- secured:: kerberos:: vendors:: --nocapture",
         )
         .with("KP_FULL", 1),
         Step::new("chaos", &chaos),
+        Step::new("chaos, secured", &secured_chaos),
+        Step::new("rotation under load", &rotation),
         Step::new("kp perf's report in a browser", "xtask report"),
         Step::new("fuzzing, a minute of each", "xtask fuzz --seconds 60"),
     ];

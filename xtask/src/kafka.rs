@@ -115,10 +115,11 @@ impl KafkaCluster {
             zookeeper_keeper: Mutex::default(),
             service_keepers: Mutex::default(),
         };
+        let issuer = cluster.find_issuer(options)?;
         let started = Instant::now();
         let outcome = cluster
             .prepare_security()
-            .and_then(|()| cluster.launch_services(options.issuer.as_deref()))
+            .and_then(|()| cluster.launch_services(issuer.as_deref()))
             .and_then(|()| cluster.write_settings(&options.settings, &options.client_listeners))
             .and_then(|()| cluster.prepare_quorum())
             .and_then(|()| cluster.launch_all());

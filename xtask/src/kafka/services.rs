@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::process::{Keeper, ProcessId};
-use super::{KafkaCluster, Kdc, Lifetime, START_LIMIT, Signal, tools};
+use super::{KafkaCluster, Kdc, Lifetime, Options, START_LIMIT, Signal, tools};
 use crate::error::{Doing, XtaskError};
 use crate::programs;
 
@@ -94,7 +94,19 @@ impl KafkaCluster {
         self.services().issuer
     }
 
-    /// Starts them all, and sees to it that brokers know of them. `issuer` is the program `kp-oidc`, built here if there is none.
+    /// The program that issues tokens, if the cluster needs one; built when the caller does not say where it lies.
+    pub(super) fn find_issuer(&self, options: &Options) -> Result<Option<PathBuf>, XtaskError> {
+        if !self.state().services.iter().any(|open| open.service == Service::Issuer) {
+            return Ok(None);
+        }
+        if options.issuer.is_none() {
+            eprintln!("building kp-oidc, which issues tokens");
+        }
+        let built = || programs::build("kp-tests", "kp-oidc", false, &[]);
+        options.issuer.clone().map_or_else(built, Ok).map(Some)
+    }
+
+    /// Starts them all, and sees to it that brokers know of them.
     pub(super) fn launch_services(&self, issuer: Option<&Path>) -> Result<(), XtaskError> {
         let open = self.state().services.clone();
         for (place, ServiceState { service, port, .. }) in open.into_iter().enumerate() {
@@ -106,7 +118,11 @@ impl KafkaCluster {
                     kdc.make(port)?;
                     kdc.command()
                 }
-                Service::Issuer => issuer_command(issuer, port)?,
+                Service::Issuer => {
+                    let mut command = Command::new(issuer.unwrap_or(Path::new("kp-oidc")));
+                    command.arg(port.to_string());
+                    command
+                }
             };
             self.launch_service(place, port, &command, &folder)?;
         }
@@ -163,20 +179,6 @@ impl KafkaCluster {
             std::mem::take(&mut *self.service_keepers.lock().unwrap_or_else(PoisonError::into_inner));
         keepers.into_iter().for_each(Keeper::dismiss);
     }
-}
-
-/// Built when the caller does not say where it lies: in a test of the package it is there already.
-fn issuer_command(program: Option<&Path>, port: u16) -> Result<Command, XtaskError> {
-    let program = match program {
-        Some(program) => program.to_path_buf(),
-        None => {
-            eprintln!("building kp-oidc, which issues tokens");
-            programs::build("kp-tests", "kp-oidc", false, &[])?
-        }
-    };
-    let mut command = Command::new(program);
-    command.arg(port.to_string());
-    Ok(command)
 }
 
 /// Waits until `process` takes connections at `port`.
