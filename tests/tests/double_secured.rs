@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use counting_allocator::measure;
 use kp_network::{
     NetworkClient, NetworkSettings, SaslCredentials, SaslLogin, ScramHash, Secret, SecurityStage,
 };
@@ -47,10 +48,15 @@ impl Stage {
 
     /// Three brokers that authenticate their clients like this; a topic "t" of six partitions comes with its first use.
     fn before(sasl: SaslSettings, credentials: SaslCredentials, more: &[(&str, &str)]) -> Self {
-        let clock = SimClock::new();
         let cluster =
             ClusterSettings { sasl: Some(sasl), default_partitions: 6, ..ClusterSettings::default() };
-        let cluster = SimCluster::new(cluster.with_brokers(3));
+        Self::over(cluster.with_brokers(3), credentials, more)
+    }
+
+    /// Such a cluster.
+    fn over(cluster: ClusterSettings, credentials: SaslCredentials, more: &[(&str, &str)]) -> Self {
+        let clock = SimClock::new();
+        let cluster = SimCluster::new(cluster);
         let network = SimNetwork::new(clock.clone(), cluster, Weather::FINE, 1);
         let login = Arc::new(SaslLogin::new(credentials).expect("they are legal"));
         let mut settings = NetworkSettings::default();
@@ -157,6 +163,27 @@ fn a_send_to_an_unknown_topic_is_told_of_the_refusal_and_a_later_one_at_once() {
         let delivery = stage.send("t").expect("it is accepted");
         stage.run(delivery).expect("it is acknowledged");
     }
+}
+
+// SE40, A4
+#[test]
+fn a_thousand_logins_on_new_connections_leave_no_memory_behind() {
+    let cluster = ClusterSettings { sasl: Some(users()), retain: false, ..ClusterSettings::default() };
+    let credentials = SaslCredentials::scram(ScramHash::Sha512, "alice", Secret::from(PASSWORD));
+    let mut stage = Stage::over(cluster.with_brokers(3), credentials, &[("linger.ms", "0")]);
+    let mut reconnect = |times: u64| {
+        let before = stage.asked(ApiKey::SaslAuthenticate);
+        for _ in 0..times {
+            stage.cut();
+            let delivery = stage.send("t").expect("it is accepted");
+            stage.run(delivery).expect("it is acknowledged");
+        }
+        assert!(stage.asked(ApiKey::SaslAuthenticate) - before >= 2 * times, "each logs in anew");
+    };
+    // Lists have grown by then to what they need.
+    reconnect(1_400);
+    let ((), taken) = measure(|| reconnect(1_000));
+    assert!(taken.left < 4 * 1024, "{taken:?}");
 }
 
 // SE26

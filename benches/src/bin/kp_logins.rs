@@ -14,6 +14,7 @@ use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions, EmbeddedTls};
 use kp_sim::{Fault, SaslFault, SaslSettings, SimMechanism};
 use rcgen::{CertificateParams, KeyPair};
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -33,10 +34,11 @@ struct Args {
 
 #[derive(Subcommand, Debug)]
 enum Question {
-    /// Whether the records of one broker wait while another one asks for login after login: latency with and without, in
-    /// turn. Each of those logins asks for another number of iterations, so that no key is known beforehand.
+    /// Whether the records of one broker wait while another one asks for login after login: latency without, with, and
+    /// beside a thread that burns as much for nothing, in turn. Each of those logins asks for another number of iterations,
+    /// so that no key is known beforehand.
     Others {
-        /// How long each half of a round lasts.
+        /// How long each third of a round lasts.
         #[arg(long, default_value_t = 5)]
         secs: u64,
         /// Records a second.
@@ -59,20 +61,11 @@ fn main() -> Result<(), Failure> {
     let mut out = std::io::stdout();
     match Args::parse().question {
         Question::Others { secs, rate, rounds } => {
-            let (mut quiet, mut busy, mut logins) = (histogram(), histogram(), 0);
-            let broker = EmbeddedBroker::start(scram(2).with_default_partitions(2))?;
-            for _ in 0..rounds {
-                others(&broker, Duration::from_secs(secs), rate, false, &mut quiet)?;
-                logins += others(&broker, Duration::from_secs(secs), rate, true, &mut busy)?;
+            let load = Load { length: Duration::from_secs(secs), rate };
+            for (beside, latency, logins) in others(load, rounds)? {
+                let a_second = logins as f64 / (f64::from(rounds) * secs as f64);
+                writeln!(out, "{beside:?}: {}; {a_second:.1} logins a second", in_words(&latency))?;
             }
-            let took = f64::from(rounds) * secs as f64;
-            writeln!(out, "without logins: {}", in_words(&quiet))?;
-            writeln!(
-                out,
-                "with logins:    {}; {:.1} logins a second",
-                in_words(&busy),
-                logins as f64 / took
-            )?;
         }
         Question::Reconnects { count, a_minute } => reconnects(count, a_minute, &mut out)?,
     }
@@ -112,13 +105,65 @@ fn producer(broker: &EmbeddedBroker, more: &[(&str, &str)]) -> Result<Producer, 
     Ok(Producer::builder(config).build()?)
 }
 
-/// Sends to the first broker as fast as `rate` says, for `length`, while the second one asks for logins or is not
-/// talked to. How many logins there were.
-fn others(
-    broker: &EmbeddedBroker,
+/// What goes on beside the records whose latency is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beside {
+    Nothing,
+    /// Logins at the other broker.
+    Logins,
+    /// A thread that has nothing to do with the producer computes for as long as those logins do.
+    Burning,
+}
+
+/// The records whose latency is measured.
+#[derive(Clone, Copy, Debug)]
+struct Load {
     length: Duration,
+    /// Records a second.
     rate: u64,
-    with_logins: bool,
+}
+
+/// For each of the three: the latencies of all rounds, and how many logins there were.
+fn others(load: Load, rounds: u32) -> Result<[(Beside, Histogram<u64>, u64); 3], Failure> {
+    let broker = EmbeddedBroker::start(scram(2).with_default_partitions(2))?;
+    let all = [Beside::Nothing, Beside::Logins, Beside::Burning];
+    let mut measured = all.map(|beside| (beside, histogram(), 0));
+    for _ in 0..rounds {
+        for (beside, latency, logins) in &mut measured {
+            *logins += match beside {
+                Beside::Burning => burning(|| at_the_first(&broker, load, Beside::Burning, latency))?,
+                other => at_the_first(&broker, load, *other, latency)?,
+            };
+        }
+    }
+    Ok(measured)
+}
+
+/// Does `work` while a thread computes: 28 ms of 32, as long as a login takes and as long as it waits for the next.
+fn burning<T>(work: impl FnOnce() -> T) -> T {
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut number = 1u64;
+            while !ended.load(Ordering::Relaxed) {
+                let start = Instant::now();
+                while start.elapsed() < Duration::from_millis(28) {
+                    number = std::hint::black_box(number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+                }
+                std::thread::sleep(Duration::from_millis(4));
+            }
+        });
+        let done = work();
+        ended.store(true, Ordering::Relaxed);
+        done
+    })
+}
+
+/// Sends to the first broker, and measures from the send to the outcome. How many logins there were at the second one.
+fn at_the_first(
+    broker: &EmbeddedBroker,
+    load: Load,
+    beside: Beside,
     into: &mut Histogram<u64>,
 ) -> Result<u64, Failure> {
     let producer = producer(broker, &[])?;
@@ -128,47 +173,65 @@ fn others(
         led.map(|partition| partition.partition.0).ok_or("a broker leads nothing")
     };
     let (here, there) = (led_by(1)?, led_by(2)?);
-    let record = |partition: i32| ProducerRecord::to(TOPIC).partition(partition).value(&[7; 100]);
-    // Both have their connection and their keys before the clock starts.
+    // The connection is there before the clock starts.
     producer.send(record(here))?.wait()?;
-    let mut waiting = None;
-    if with_logins {
-        let mut cluster = broker.cluster().lock();
-        for more in 1..10_000 {
-            let asked = i64::from(ITERATIONS) - more % 1_000;
-            cluster.inject(Fault::Sasl(SaslFault::Iterations { asked }), 1);
-        }
-        drop(cluster);
-        waiting = Some(producer.send(record(there))?);
+    let waiting = if beside == Beside::Logins {
+        ask_for_other_iterations(broker);
+        Some(producer.send(record(there))?)
+    } else {
+        None
+    };
+    let latency = measured(&producer, load, here)?;
+    let logins = count(&producer, "failed-authentication-total");
+    broker.cluster().lock().clear_faults();
+    if let Some(waiting) = waiting {
+        // A login that fails keeps what was accepted.
+        waiting.wait()?;
     }
+    into.add(&latency)?;
+    close(&producer)?;
+    Ok(logins)
+}
+
+fn record(partition: i32) -> ProducerRecord<'static> {
+    ProducerRecord::to(TOPIC).partition(partition).value(&[7; 100])
+}
+
+/// Each of the next logins is asked for another number, and then refused, as the proof does not fit.
+fn ask_for_other_iterations(broker: &EmbeddedBroker) {
+    let mut cluster = broker.cluster().lock();
+    for more in 1..10_000 {
+        let asked = i64::from(ITERATIONS) - more % 1_000;
+        cluster.inject(Fault::Sasl(SaslFault::Iterations { asked }), 1);
+    }
+}
+
+/// The latencies of all records of a load.
+fn measured(producer: &Producer, load: Load, partition: i32) -> Result<Histogram<u64>, Failure> {
     let latency = Arc::new(Mutex::new(histogram()));
     let start = Instant::now();
     for number in 0.. {
-        let due = Duration::from_nanos(number * 1_000_000_000 / rate);
-        if due > length {
+        let due = Duration::from_nanos(number * 1_000_000_000 / load.rate.max(1));
+        if due > load.length {
             break;
         }
         std::thread::sleep(due.saturating_sub(start.elapsed()));
         let (at, told) = (Instant::now(), Arc::clone(&latency));
-        producer.send_with(record(here), move |outcome| {
+        producer.send_with(record(partition), move |outcome| {
             if let (Ok(mut told), Ok(_)) = (told.lock(), outcome) {
                 told.saturating_record((at.elapsed().as_micros() as u64).max(1));
             }
         })?;
     }
-    let logins = count(&producer, "failed-authentication-total");
-    broker.cluster().lock().clear_faults();
-    if let Some(waiting) = waiting {
-        // It was never refused: a login that fails keeps what was accepted.
-        waiting.wait()?;
-    }
     producer.flush()?;
-    into.add(&*latency.lock().map_err(|_| "a callback panicked")?)?;
-    let closed = producer.close(Duration::from_secs(10))?;
-    if closed.undelivered > 0 {
-        return Err(format!("{} records were not written", closed.undelivered).into());
+    Ok(latency.lock().map_err(|_| "a callback panicked")?.clone())
+}
+
+fn close(producer: &Producer) -> Result<(), Failure> {
+    match producer.close(Duration::from_secs(10))?.undelivered {
+        0 => Ok(()),
+        left => Err(format!("{left} records were not written").into()),
     }
-    Ok(logins)
 }
 
 /// Loses the connection again and again, by an answer that does not come.
@@ -214,11 +277,7 @@ fn reconnects(wanted: u64, a_minute: u64, out: &mut impl Write) -> Result<(), Fa
             "quarter {quarter}: {made} connections in {secs:.1} s, memory {before} KiB {grown:+} KiB"
         )?;
     }
-    let closed = producer.close(Duration::from_secs(10))?;
-    if closed.undelivered > 0 {
-        return Err(format!("{} records were not written", closed.undelivered).into());
-    }
-    Ok(())
+    close(&producer)
 }
 
 fn count(producer: &Producer, name: &str) -> u64 {

@@ -278,6 +278,7 @@ impl World {
                     link.server.side = Side::Closed;
                     self.forget_if_over(number);
                 }
+                self.cluster.connection_closed(number.0);
             }
             Happening::Carried(number, frame) => self.carried(now, timestamp_ms, number, frame),
             Happening::Resume(number) => self.resume(now, timestamp_ms, number),
