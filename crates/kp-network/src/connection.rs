@@ -19,9 +19,9 @@ mod ready;
 mod sasl_messages;
 mod session;
 mod setup;
+mod spoken;
 mod stage;
 
-pub(crate) use api_versions::NEWEST as NEWEST_API_VERSIONS;
 pub(crate) use channel::Channel;
 pub(crate) use login::Login;
 pub(crate) use ready::{Answer, Own, Ready, Taken};
@@ -31,12 +31,13 @@ pub(crate) use setup::{Setup, Step};
 pub(crate) use stage::SetupContext;
 
 use crate::{ConnectionNumber, OtherProtocol, Reached};
-use api_versions::{Behind, Checked, CheckingVersions, Spoken};
+use api_versions::{Behind, Checked, CheckingVersions};
 use authenticating::{Authenticated, Authenticating};
 use connecting::{Connecting, Resolving};
 use in_flight::{Answered, InFlight, Request};
 use kp_sasl::SaslExchange;
 use plain_question::PlainQuestion;
+use spoken::Spoken;
 use stage::Progress;
 use std::net::SocketAddr;
 

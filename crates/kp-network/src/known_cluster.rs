@@ -8,9 +8,8 @@ mod notices;
 pub(crate) use age::{Ahead, ClusterAge, Greeting};
 pub(crate) use notices::SecurityNotices;
 
-use crate::connection::NEWEST_API_VERSIONS;
 use crate::{NetworkSettings, OldKafka};
-use kp_protocol::{ApiKey, BrokerAddress, BrokerVersions};
+use kp_protocol::BrokerAddress;
 use kp_sasl::SaslDialect;
 use listeners::KafkaListeners;
 use std::mem;
@@ -53,11 +52,9 @@ impl KnownCluster {
         self.dialect = None;
     }
 
-    /// A broker that speaks this has let the client in, by tokens in this dialect.
-    pub(crate) fn let_in(&mut self, versions: &BrokerVersions, dialect: SaslDialect) {
-        let is_new =
-            versions.range(ApiKey::ApiVersions).is_some_and(|range| range.max >= NEWEST_API_VERSIONS);
-        self.dialect = Some(dialect).filter(|dialect| is_new && !dialect.is_bare());
+    /// A broker has let the client in. `dialect` is how later exchanges may begin before their broker has said anything.
+    pub(crate) fn let_in(&mut self, dialect: Option<SaslDialect>) {
+        self.dialect = dialect;
     }
 
     /// How to begin a connection made now. With `is_encrypted` an exchange may begin before the broker has said anything; it

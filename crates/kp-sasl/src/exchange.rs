@@ -176,7 +176,7 @@ impl SaslExchange {
 
     /// The first token, to be sent right behind SaslHandshake and not after its answer: a round trip less (SE3). `None` if
     /// it takes work first, or the dialect has no such way; then nothing is different. For brokers that are known to have
-    /// the mechanism, and tokens that may be shown to whoever listens there.
+    /// the mechanism, and tokens that may be shown to any host that listens there.
     ///
     /// # Errors
     /// A failure of the mechanism, or [`SaslFailure::OutOfTurn`] if SaslHandshake is not what was asked for last.

@@ -2,7 +2,7 @@
 //! Offers the newest version first; a broker that does not know it names the one it knows, or gets version 0. While the
 //! cluster's age is unknown, a [`probe`] goes right behind the first offer.
 
-use super::{Answered, Authenticating, Channel, InFlight, Progress, SetupContext, probe};
+use super::{Answered, Authenticating, Channel, InFlight, Progress, SetupContext, Spoken, probe};
 use crate::OldKafka;
 use crate::known_cluster::Found;
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The newest version offered. v5 asks the broker to check cluster and node id (KIP-1242), which kp does not do.
-pub(crate) const NEWEST: i16 = 4;
+pub(super) const NEWEST: i16 = 4;
 
 /// Connected, and asking.
 #[derive(Debug)]
@@ -43,15 +43,6 @@ enum Known {
     Versions(BrokerVersions, Duration),
 }
 
-/// What the broker speaks, and what the asking cost: the end of the stage.
-#[derive(Clone, Debug)]
-pub(super) struct Spoken {
-    pub(super) versions: Arc<BrokerVersions>,
-    /// How long the broker wants to be left alone (KIP-219).
-    pub(super) throttle: Duration,
-    pub(super) found: Found,
-}
-
 /// The end of the stage: what the broker speaks, and the exchange whose first messages it has.
 #[derive(Debug)]
 pub(super) struct Checked {
@@ -68,18 +59,6 @@ pub(super) enum Behind {
     Probe,
     /// The beginning of an exchange.
     Exchange(Box<Authenticating>),
-}
-
-impl Spoken {
-    /// Nothing yet.
-    pub(super) fn nothing() -> Self {
-        Self { versions: Arc::default(), throttle: Duration::ZERO, found: Found::Nothing }
-    }
-
-    /// What is taken for granted of a broker of that version.
-    pub(super) fn by(old: OldKafka, found: Found) -> Self {
-        Self { versions: Arc::new(old.versions()), throttle: Duration::ZERO, found }
-    }
 }
 
 /// What the answer to one offer means.

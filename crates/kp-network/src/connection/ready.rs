@@ -1,6 +1,7 @@
 //! A connection that takes requests: the queue in flight, the one being written, throttling and idleness.
 //! Owned by one broker's state; told `now`, asks no clock.
 
+use super::api_versions::NEWEST;
 use super::{Answered, Broken, Channel, InFlight, Login, Request, Session};
 use crate::{ClientRequest, ConnectionNumber, Readiness, WaitReason, Written};
 use bytes::{Bytes, BytesMut};
@@ -154,9 +155,12 @@ impl Ready {
         self.unanswered() == 0 && !self.is_renewing() && !self.channel.is_writing()
     }
 
-    /// How the tokens of its login travelled, if there was one.
-    pub(crate) fn dialect(&self) -> Option<SaslDialect> {
-        Some(self.session.as_ref()?.dialect())
+    /// How the tokens of its login travelled, if that of the next connection may begin behind a first ApiVersions: brokers
+    /// like this one take it, and are not asked twice (SE3).
+    pub(crate) fn dialect_ahead(&self) -> Option<SaslDialect> {
+        let dialect = self.session.as_ref()?.dialect();
+        let takes_newest = self.versions.range(ApiKey::ApiVersions).is_some_and(|range| range.max >= NEWEST);
+        (takes_newest && !dialect.is_bare()).then_some(dialect)
     }
 
     /// How long its session lasts; `None`: as long as the connection.

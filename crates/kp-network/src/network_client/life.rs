@@ -176,9 +176,7 @@ impl<S: Selectable> NetworkClient<S> {
                 self.selectable.work(number, work);
             }
             Step::Ready(ready, found) => {
-                if let Some(dialect) = ready.dialect() {
-                    self.known.let_in(ready.versions(), dialect);
-                }
+                self.known.let_in(ready.dialect_ahead());
                 broker.link = Link::Ready(ready);
                 let is_authentic = self.settings.sasl.is_some() || self.selectable.is_encrypted();
                 self.counters.totals.authentications += u64::from(is_authentic);
