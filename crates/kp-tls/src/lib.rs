@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod asked_identity;
 mod askers;
 mod certificate;
 mod chain;
@@ -25,6 +26,7 @@ mod encryption;
 mod failure;
 mod file_looks;
 mod form;
+mod identity;
 mod java;
 mod moment;
 mod pem;
@@ -46,6 +48,7 @@ pub use client::{Reload, TlsClient};
 pub use config_error::TlsConfigError;
 pub use encryption::Encryption;
 pub use file_looks::FileLooks;
+pub use identity::ClientIdentity;
 /// Why a connection was given up.
 pub use kp_network::{TlsFailure, TlsFailureKind};
 #[cfg(feature = "aws-lc")]
