@@ -13,6 +13,7 @@ pub(crate) mod outcome_file;
 pub(crate) mod outcome_line;
 pub(crate) mod outcomes;
 pub(crate) mod progress;
+pub(crate) mod secured;
 pub(crate) mod summary;
 
 use std::{
@@ -25,7 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kp_producer::{BuildError, Producer, ProducerConfig, blocking, config::Value};
+use kp_producer::{BuildError, Producer, ProducerConfig, SecurityReport, blocking, config::Value};
 
 use self::{
     feeder::{Feeder, Stopped},
@@ -98,6 +99,7 @@ pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) ->
         console: console.clone(),
         max_request_size,
         is_reported: Arc::default(),
+        security: Arc::default(),
     };
     let _ = last_word.set(Box::new(run.last_word(lines_ended, output.json)));
     let summary = run.carry(args, sources, events, &incoming);
@@ -107,7 +109,7 @@ pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) ->
     // A second Ctrl-C has its own last word, and never gives this back.
     let mut is_reported = run.is_reported.lock().unwrap_or_else(PoisonError::into_inner);
     *is_reported = true;
-    report(&summary, &run.outcomes, output, console)?;
+    report(&summary, &run, output, console)?;
     drop(is_reported);
     written?;
     Ok(match (summary.interrupted, summary.is_success()) {
@@ -231,6 +233,8 @@ struct Run {
     max_request_size: usize,
     /// Held while the summary is printed, so that it is printed once.
     is_reported: Arc<Mutex<bool>>,
+    /// How its connections were secured, as long as there were any.
+    security: Arc<OnceLock<SecurityReport>>,
 }
 
 impl Run {
@@ -297,6 +301,7 @@ impl Run {
         let lines_ended = Mutex::new(lines_ended);
         let (outcomes, is_reported) = (Arc::clone(&self.outcomes), Arc::clone(&self.is_reported));
         let (console, producer) = (self.console.clone(), self.producer.clone());
+        let security = Arc::clone(&self.security);
         move || {
             // Held until the process is gone, so that there are no two last words.
             let is_reported = is_reported.lock().unwrap_or_else(PoisonError::into_inner);
@@ -313,7 +318,8 @@ impl Run {
                 console.error(format_args!("left at once; records in doubt: {in_doubt}"));
                 if json {
                     // There is no place left to report that stdout is gone.
-                    let _ = writeln!(io::stdout(), "{}", summary.to_json());
+                    let security = security.get_or_init(|| producer.security());
+                    let _ = writeln!(io::stdout(), "{}", secured::beside(summary.to_json(), Some(security)));
                 }
             }
             process::exit(EXIT_INTERRUPTED.into());
@@ -363,13 +369,15 @@ impl Run {
     /// On a thread of its own, so that progress goes on.
     fn start_closing(&self, events: mpsc::Sender<Event>) {
         let (producer, gate) = (blocking::Producer::from(self.producer.clone()), Arc::clone(&self.gate));
+        let security = Arc::clone(&self.security);
         thread::spawn(move || {
             gate.shut();
             // Both refuse only on the network thread, which this is not.
-            let undelivered = producer
-                .flush()
-                .and_then(|()| producer.close(CLOSE_WITHIN))
-                .map_or(0, |closed| closed.undelivered);
+            let flushed = producer.flush();
+            // A producer that is closed has no connections to tell of.
+            security.get_or_init(|| producer.security());
+            let undelivered =
+                flushed.and_then(|()| producer.close(CLOSE_WITHIN)).map_or(0, |closed| closed.undelivered);
             let _ = events.send(Event::Closed(undelivered));
         });
     }
@@ -395,19 +403,15 @@ impl Samples {
     }
 }
 
-fn report(
-    summary: &Summary,
-    outcomes: &Outcomes,
-    output: &OutputArgs,
-    console: &Console,
-) -> Result<(), Failure> {
-    let silent = outcomes.tally().silent_failures();
+fn report(summary: &Summary, run: &Run, output: &OutputArgs, console: &Console) -> Result<(), Failure> {
+    let silent = run.outcomes.tally().silent_failures();
     if silent > 0 {
         console.error(format_args!("… and {} more failures", summary::thousands(silent)));
     }
     console.note(summary.to_text());
     if output.json {
-        writeln!(io::stdout(), "{}", summary.to_json()).map_err(Failure::failed)?;
+        let json = secured::beside(summary.to_json(), run.security.get());
+        writeln!(io::stdout(), "{json}").map_err(Failure::failed)?;
     }
     Ok(())
 }

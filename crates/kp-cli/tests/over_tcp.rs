@@ -12,7 +12,7 @@ use std::{
 };
 
 use kp_sim::{
-    KafkaVersion,
+    KafkaVersion, SaslSettings, SimMechanism,
     tcp::{EmbeddedBroker, EmbeddedOptions},
 };
 use program::{Scratch, code, json, said};
@@ -80,6 +80,27 @@ fn what_is_produced_is_read_back_byte_for_byte() {
         lines.sort_unstable();
         assert_eq!(lines[3..], [&b"k2\ta=b=c\t"[..], b"k3\ta=b=c\tno line feed at the end"]);
     }
+}
+
+// A16
+#[test]
+fn the_last_word_for_a_program_says_how_each_connection_was_secured() {
+    let sasl = SaslSettings::new(SimMechanism::ALL).with_user("alice", "alice-secret");
+    let broker = EmbeddedBroker::start(EmbeddedOptions::new().with_sasl(sasl)).unwrap();
+    let keys = format!(
+        "bootstrap.servers={}\nsecurity.protocol=SASL_PLAINTEXT\nsasl.mechanism=SCRAM-SHA-512\n\
+         sasl.username=alice\nsasl.password=alice-secret\n",
+        broker.bootstrap()
+    );
+    let file = Scratch::new("secured.properties").holding(keys.as_bytes());
+    let sent = kp(&["produce", "--config", file.path(), "-t", "t", "--json"], b"one\n");
+    assert_eq!(code(&sent), 0, "{}", said(&sent));
+    let json = json(&sent);
+    let told = &json["security"][0];
+    assert_eq!((&json["acked"], &told["broker"], &told["state"]), (&1.into(), &1.into(), &"ready".into()));
+    assert_eq!((&told["protocol"], &told["mechanism"]), (&"SASL_PLAINTEXT".into(), &"SCRAM-SHA-512".into()));
+    assert_eq!((&told["principal"], told["tls"].is_null()), (&"alice".into(), true));
+    assert!(told["last_failure"].is_null() && !json.to_string().contains("alice-secret"), "{json}");
 }
 
 #[test]

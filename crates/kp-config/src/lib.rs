@@ -60,10 +60,10 @@ pub use partitioning::PartitionerClass;
 pub use producer_config::ProducerConfig;
 pub use recording_level::RecordingLevel;
 pub use security::{
-    Assertion, AssertionAlgorithm, AwsRole, AwsSource, DangerousTls, Identity, Kerberos, KerberosSource,
-    Login, MskIam, Oidc, OidcEndpoint, OidcGrant, OidcLimits, Sasl, Security, SecurityConfig,
-    SecurityProtocol, SignedAssertion, Store, StoreContent, Tls, TlsVersion, TokenRefresh, TokenSource,
-    Trust,
+    Assertion, AssertionAlgorithm, AwsRole, AwsSource, DangerousTls, Identity, IdentityProvider,
+    IdentitySource, Kerberos, KerberosSource, Login, MskIam, Oidc, OidcEndpoint, OidcGrant, OidcLimits, Sasl,
+    Security, SecurityConfig, SecurityProtocol, SignedAssertion, Store, StoreContent, Tls, TlsVersion,
+    TokenRefresh, TokenSource, Trust,
 };
 pub use suggest::nearest_keys;
 pub use table::{KEYS, Settings};

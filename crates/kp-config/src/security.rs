@@ -25,7 +25,9 @@ pub use oidc::{Assertion, AssertionAlgorithm, Oidc, OidcEndpoint, OidcGrant, Oid
 pub use protocol::{Security, SecurityProtocol};
 pub use refresh::TokenRefresh;
 pub use sasl::{Sasl, TokenSource};
-pub use tls::{DangerousTls, Identity, Store, StoreContent, Tls, TlsVersion, Trust};
+pub use tls::{
+    DangerousTls, Identity, IdentityProvider, IdentitySource, Store, StoreContent, Tls, TlsVersion, Trust,
+};
 pub use user_login::Login;
 
 use crate::{ConfigError, ConfigWarning, ProducerConfig};

@@ -87,8 +87,8 @@ pub use kp_accumulator::{
 #[doc(inline)]
 pub use kp_config as config;
 pub use kp_config::{
-    ConfigError, ConfigWarning, Credentials, CredentialsProvider, DangerousTls, Identity, ProducerConfig,
-    Sasl, Secret, Security, Tls, TlsVersion, Token, TokenProvider, Trust,
+    ConfigError, ConfigWarning, Credentials, CredentialsProvider, DangerousTls, Identity, IdentityProvider,
+    ProducerConfig, Sasl, Secret, Security, Tls, TlsVersion, Token, TokenProvider, Trust,
 };
 pub use kp_network::{
     BrokerSecurity, CertificateSummary, ConnectionEncryption, ConnectionState, KafkaClient, PastFailure,

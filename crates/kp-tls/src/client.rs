@@ -1,11 +1,14 @@
 //! What each connection of a client begins with, and how it is changed while the client runs. Reads files when it is made and
 //! when it is told to, never by itself.
 
+use crate::asked_identity::Asked;
 use crate::current::{Current, Facts};
+use crate::identity::{Asker, Identity};
 use crate::settings::TlsSettings;
 use crate::stamps::Stamps;
 use crate::{
-    CertificateFacts, EntryUse, ListenerView, StoreEntry, TlsConfigError, listener_view, reading, store,
+    CertificateFacts, EntryUse, ListenerView, StoreEntry, TlsConfigError, TlsFailure, TlsFailureKind,
+    listener_view, reading, store,
 };
 use arc_swap::ArcSwap;
 use kp_protocol::text::shown;
@@ -30,6 +33,8 @@ struct Shared {
     origin: Option<Origin>,
     /// The files as they were when they were read last. Held while they are read, so that two do not read at once.
     looked: Mutex<Stamps>,
+    /// What the program has given, if it is asked for the client's certificate.
+    asked: Asked,
     warnings: Vec<String>,
 }
 
@@ -94,7 +99,13 @@ impl TlsClient {
     fn of(current: Current, origin: Option<Origin>, stamps: Stamps) -> Self {
         let warnings = current.facts.warnings.clone();
         let current = ArcSwap::from_pointee(current);
-        Self(Arc::new(Shared { current, origin, looked: Mutex::new(stamps), warnings }))
+        Self(Arc::new(Shared {
+            current,
+            origin,
+            looked: Mutex::new(stamps),
+            asked: Asked::default(),
+            warnings,
+        }))
     }
 
     /// What is unusual about the settings as they were first read, to be logged once.
@@ -147,7 +158,7 @@ impl TlsClient {
     }
 
     fn read(&self, origin: &Origin, now: SystemTime) -> Reload {
-        let read = reading::read(&origin.settings, &origin.provider);
+        let read = reading::read(&self.settings_now(origin), &origin.provider);
         match read.and_then(|current| unexpired(origin, current, now)) {
             Ok(current) => {
                 self.0.current.store(Arc::new(current));
@@ -199,6 +210,46 @@ impl TlsClient {
         let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let settings = self.0.origin.as_ref().map(|origin| &origin.settings);
         listener_view::look(&self.config(), settings, host, UnixTime::since_unix_epoch(now), stream)
+    }
+
+    /// The settings with what the program has given.
+    fn settings_now(&self, origin: &Origin) -> TlsSettings {
+        let mut settings = origin.settings.clone();
+        if let (Some(Identity::Asked(_)), Some(given)) = (&settings.identity, self.0.asked.identity()) {
+            settings.identity = Some(given);
+        }
+        settings
+    }
+
+    /// Whom each connection has to ask for the client's certificate, if there is somebody; with the number of questions that are
+    /// settled, for [`ask`](Self::ask).
+    pub(crate) fn asker(&self) -> Option<(Asker, u64)> {
+        match &self.0.origin.as_ref()?.settings.identity {
+            Some(Identity::Asked(asker)) => Some((asker.clone(), self.0.asked.settled())),
+            _ => None,
+        }
+    }
+
+    /// Asks for the client's certificate; new connections show it. Blocks for as long as `asker` does.
+    pub(crate) fn ask(&self, asker: &Asker, noted: u64) -> Result<(), TlsFailure> {
+        let Some(origin) = &self.0.origin else { return Ok(()) };
+        let ask = || match (asker.0)() {
+            Ok(given) => Ok(given.0),
+            // Another try may have an answer: an attempt that failed, as one that found no socket.
+            Err(why) => {
+                let words = format!("asking for the certificate of this client: {}", shown(&why));
+                Err(TlsFailure::new(TlsFailureKind::Lost, words))
+            }
+        };
+        self.0.asked.ask(noted, ask, |identity| {
+            let _one_reads = self.looked();
+            let settings = TlsSettings { identity: Some(identity.clone()), ..origin.settings.clone() };
+            let current = reading::read(&settings, &origin.provider).map_err(|error| {
+                TlsFailure::new(TlsFailureKind::Certificate, shown(&error.to_string()).to_string())
+            })?;
+            self.0.current.store(Arc::new(current));
+            Ok(())
+        })
     }
 
     pub(crate) fn current(&self) -> Arc<Current> {

@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+mod asked_identity;
 mod askers;
 mod certificate;
 mod chain;
@@ -26,6 +27,7 @@ mod encryption;
 mod failure;
 mod file_looks;
 mod form;
+mod identity;
 mod java;
 mod listener_view;
 mod moment;
@@ -50,6 +52,7 @@ pub use client::{Reload, TlsClient};
 pub use config_error::TlsConfigError;
 pub use encryption::Encryption;
 pub use file_looks::FileLooks;
+pub use identity::ClientIdentity;
 /// Why a connection was given up.
 pub use kp_network::{TlsFailure, TlsFailureKind};
 pub use listener_view::ListenerView;

@@ -1,7 +1,8 @@
 //! Settings as files have them now: the one place where what is configured turns into what `rustls` needs.
 
 use crate::current::{Current, Facts};
-use crate::settings::{Identity, TlsSettings};
+use crate::identity::Identity;
+use crate::settings::TlsSettings;
 use crate::shown_identity::ShownIdentity;
 use crate::{
     CertificateFacts, TlsConfigError, store, suites,
@@ -167,6 +168,8 @@ fn identified(
     let (key, (certificates, private_key)) = match identity {
         Identity::Parts { chain, key } => (key, (store::chain(chain)?, store::private_key(key)?)),
         Identity::Store(store) => (store, store::identity(store)?),
+        // It is read when the program has given it.
+        Identity::Asked(_) => return Ok((builder.with_no_client_auth(), None)),
     };
     let own = certificates.first().and_then(|own| CertificateFacts::read(own));
     let config = builder.with_client_auth_cert(certificates, private_key);

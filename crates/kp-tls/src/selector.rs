@@ -7,10 +7,12 @@ use crate::file_looks::{FileLooks, Schedule};
 use crate::session::{READ_SIZE, ReadOutcome, Session};
 use bytes::BytesMut;
 use kp_network::{
-    CertificateSummary, ConnectionEncryption, ConnectionNumber, Dial, Selectable, SelectorEvent, Wait, Work,
+    CertificateSummary, ConnectionEncryption, ConnectionNumber, Dial, Selectable, SelectorEvent, TlsFailure,
+    TlsFailureKind, Wait, Work, Worked,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::task::{Poll, Waker};
 
 /// Sockets with TLS: those of `S`, of which [`SelectorEvent::Connected`] comes when the handshake is over. A handshake
@@ -24,6 +26,8 @@ pub struct TlsSelector<S> {
     /// Connections without TLS, which only ask what listens there.
     plain: BTreeSet<ConnectionNumber>,
     askers: Askers,
+    /// Connections that are made once the program has given the client's certificate.
+    waiting: BTreeMap<ConnectionNumber, (SocketAddr, Box<str>)>,
     /// Ciphertext on its way; empty between calls.
     scratch: BytesMut,
     /// What the selector below told.
@@ -43,6 +47,7 @@ impl<S: Selectable> TlsSelector<S> {
             sessions: BTreeMap::new(),
             plain: BTreeSet::new(),
             askers: Askers::default(),
+            waiting: BTreeMap::new(),
             scratch: BytesMut::with_capacity(READ_SIZE),
             told: Vec::new(),
             due: Vec::new(),
@@ -88,11 +93,36 @@ impl<S: Selectable> TlsSelector<S> {
                 self.sessions.remove(&number);
                 Some(event)
             }
-            SelectorEvent::Worked { .. } => {
-                let was_look = self.schedule.as_mut().is_some_and(|schedule| schedule.is_over(number));
-                (!was_look).then_some(event)
-            }
+            SelectorEvent::Worked { number, worked } => match self.waiting.remove(&number) {
+                Some((address, host)) => self.asked(Dial::new(number, address, &host), worked),
+                None => {
+                    let was_look = self.schedule.as_mut().is_some_and(|schedule| schedule.is_over(number));
+                    (!was_look).then_some(SelectorEvent::Worked { number, worked })
+                }
+            },
             SelectorEvent::Resolved { .. } | SelectorEvent::Encrypting { .. } => Some(event),
+        }
+    }
+
+    /// The program was asked for the client's certificate, for this connection.
+    fn asked(&mut self, dial: Dial<'_>, worked: Worked) -> Option<SelectorEvent> {
+        let failure = match worked.take::<Result<(), TlsFailure>>("TLS") {
+            Ok(Ok(())) => return self.dial(dial),
+            Ok(Err(failure)) => failure,
+            Err(why) => TlsFailure::new(TlsFailureKind::Lost, why.to_string()),
+        };
+        Some(SelectorEvent::ConnectFailed { number: dial.number, error: failure.into() })
+    }
+
+    /// Begins to connect; or why that is over already.
+    fn dial(&mut self, dial: Dial<'_>) -> Option<SelectorEvent> {
+        match Session::new(&self.client, dial.number, dial.host) {
+            Ok(session) => {
+                self.sessions.insert(dial.number, session);
+                self.below.connect(dial);
+                None
+            }
+            Err(failure) => Some(SelectorEvent::ConnectFailed { number: dial.number, error: failure.into() }),
         }
     }
 
@@ -119,13 +149,16 @@ impl<S: Selectable> Selectable for TlsSelector<S> {
     }
 
     fn connect(&mut self, dial: Dial<'_>) {
-        match Session::new(&self.client, dial.number, dial.host) {
-            Ok(session) => {
-                self.sessions.insert(dial.number, session);
-                self.below.connect(dial);
+        match self.client.asker() {
+            None => {
+                let failed = self.dial(dial);
+                self.due.extend(failed);
             }
-            Err(failure) => {
-                self.due.push(SelectorEvent::ConnectFailed { number: dial.number, error: failure.into() });
+            Some((asker, noted)) => {
+                self.waiting.insert(dial.number, (dial.address, dial.host.into()));
+                let client = self.client.clone();
+                let ask = move || Worked::done(client.ask(&asker, noted));
+                self.below.work(dial.number, Work::new("asking for the certificate of this client", ask));
             }
         }
     }
@@ -168,6 +201,7 @@ impl<S: Selectable> Selectable for TlsSelector<S> {
     }
 
     fn close(&mut self, number: ConnectionNumber) {
+        self.waiting.remove(&number);
         if let Some(mut session) = self.sessions.remove(&number) {
             session.farewell(&mut self.below);
         }

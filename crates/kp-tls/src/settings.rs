@@ -1,7 +1,9 @@
 //! What a client trusts, shows and speaks: plain data, nothing is read yet.
 
+use crate::identity::{Asker, ClientIdentity, Identity};
 use crate::{StoreSource, TlsVersions};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The settings of TLS. Without a call: the system's authorities, no certificate of one's own, TLS 1.2 and 1.3, the
 /// provider's suites, and the names in certificates are checked.
@@ -17,15 +19,6 @@ pub struct TlsSettings {
     pub(crate) trusted_directly: bool,
     pub(crate) certificates_are_checked: bool,
     pub(crate) server_name: Option<String>,
-}
-
-/// The client's own certificate, with those of its authorities, and its key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Identity {
-    /// Certificates and the key, each on its own.
-    Parts { chain: StoreSource, key: StoreSource },
-    /// Both in one.
-    Store(StoreSource),
 }
 
 impl Default for TlsSettings {
@@ -82,6 +75,18 @@ impl TlsSettings {
         self
     }
 
+    /// Shows the certificate that `ask` gives, which is asked for each connection anew, on a thread where it may block
+    /// ([`Selectable::work`](kp_network::Selectable::work)); connections that wait together share one question. An error is why there is none, in
+    /// words that are shown.
+    #[must_use]
+    pub fn identified_by_asking(
+        mut self,
+        ask: impl Fn() -> Result<ClientIdentity, String> + Send + Sync + 'static,
+    ) -> Self {
+        self.identity = Some(Identity::Asked(Asker(Arc::new(ask))));
+        self
+    }
+
     /// Speaks these versions (`ssl.enabled.protocols`, `ssl.protocol`).
     #[must_use]
     pub fn versions(mut self, versions: TlsVersions) -> Self {
@@ -134,15 +139,16 @@ impl TlsSettings {
         let of_identity = match &self.identity {
             Some(Identity::Parts { chain, key }) => [Some(chain), Some(key)],
             Some(Identity::Store(store)) => [Some(store), None],
-            None => [None, None],
+            Some(Identity::Asked(_)) | None => [None, None],
         };
         self.trusted.iter().chain(of_identity.into_iter().flatten()).filter_map(StoreSource::path)
     }
 
-    /// Where the client's certificates stand; their key may stand elsewhere.
+    /// Where the client's certificates stand; their key may stand elsewhere. `None` if the application gives them.
     pub(crate) fn source_of_identity(&self) -> Option<&StoreSource> {
-        self.identity.as_ref().map(|identity| match identity {
-            Identity::Parts { chain: source, .. } | Identity::Store(source) => source,
+        self.identity.as_ref().and_then(|identity| match identity {
+            Identity::Parts { chain: source, .. } | Identity::Store(source) => Some(source),
+            Identity::Asked(_) => None,
         })
     }
 

@@ -4,6 +4,7 @@
 
 mod authority;
 mod listener;
+mod provided;
 mod reported;
 
 use authority::Authority;

@@ -7,7 +7,7 @@ mod store;
 mod trust;
 
 pub use dangerous::DangerousTls;
-pub use identity::Identity;
+pub use identity::{Identity, IdentityProvider, IdentitySource};
 pub use store::{Store, StoreContent};
 pub use trust::Trust;
 

@@ -1,8 +1,10 @@
 //! As whom a client shows itself to brokers that ask for a certificate.
 
+use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
-use kp_sasl::Secret;
+use kp_sasl::{Provided, Secret};
 
 use super::Store;
 
@@ -19,6 +21,65 @@ pub enum Identity {
     },
     /// Both in one.
     Store(Store),
+    /// The program gives it, for each connection anew.
+    Provided(IdentitySource),
+}
+
+/// Gives the certificate and the key that a client shows (mTLS), whenever a connection is made, so that they can change while a
+/// producer runs: from an agent, a vault, a device.
+///
+/// It is asked on a thread for such work, one question after another; it may block there, and holds up nothing but connections
+/// that are being made. Connections that are made together share one question. Its error is an attempt that failed, and another
+/// is made after `reconnect.backoff.ms`; its words are shown and must not hold a secret. A panic is an error. No runtime is
+/// entered there: a future that needs one spawns on its handle.
+///
+/// ```
+/// use kp_config::{Identity, IdentityProvider, Provided, Tls};
+/// struct Agent;
+/// impl IdentityProvider for Agent {
+///     fn identity(&self) -> Provided<'_, Identity> {
+///         Box::pin(async { Ok(Identity::pem_files("/run/agent/client.pem", "/run/agent/client.key")) })
+///     }
+/// }
+/// let tls = Tls::new().identity(Identity::provider(Agent));
+/// ```
+pub trait IdentityProvider: Send + Sync {
+    /// The newest certificate and key. One that is another provider is refused.
+    fn identity(&self) -> Provided<'_, Identity>;
+}
+
+/// One provider for many producers.
+impl<P: IdentityProvider + ?Sized> IdentityProvider for Arc<P> {
+    fn identity(&self) -> Provided<'_, Identity> {
+        (**self).identity()
+    }
+}
+
+/// Where a certificate comes from that the program gives.
+#[derive(Clone)]
+pub struct IdentitySource(Arc<dyn IdentityProvider>);
+
+impl IdentitySource {
+    /// Who gives it.
+    #[must_use]
+    pub fn provider(&self) -> &Arc<dyn IdentityProvider> {
+        &self.0
+    }
+}
+
+/// Two sources are equal if they are one.
+impl PartialEq for IdentitySource {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for IdentitySource {}
+
+impl fmt::Debug for IdentitySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdentitySource(..)")
+    }
 }
 
 impl Identity {
@@ -53,6 +114,12 @@ impl Identity {
         Self::Store(store.opened_by("ssl.keystore.password", Some(password.into())))
     }
 
+    /// What `provider` gives, asked for each connection anew.
+    #[must_use]
+    pub fn provider(provider: impl IdentityProvider + 'static) -> Self {
+        Self::Provided(IdentitySource(Arc::new(provider)))
+    }
+
     /// The password of the private key, if it is not that of the store.
     #[must_use]
     pub fn key_password(self, password: impl Into<Secret>) -> Self {
@@ -60,6 +127,7 @@ impl Identity {
         match self {
             Self::Parts { chain, key } => Self::Parts { chain, key: opened(key) },
             Self::Store(store) => Self::Store(opened(store)),
+            provided @ Self::Provided(_) => provided,
         }
     }
 
@@ -68,7 +136,7 @@ impl Identity {
     pub fn alias(self, alias: impl Into<String>) -> Self {
         match self {
             Self::Store(store) => Self::Store(store.with_alias(Some(alias.into()))),
-            parts @ Self::Parts { .. } => parts,
+            other @ (Self::Parts { .. } | Self::Provided(_)) => other,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The plain data of the configuration as settings of TLS. Owns: nothing. Never: a file.
 
-use crate::config::{ConfigWarning, Identity, Store, StoreContent, Tls, TlsVersion, Trust};
+use crate::config::{ConfigWarning, Identity, IdentityProvider, Store, StoreContent, Tls, TlsVersion, Trust};
+use crate::drive::parker::block_on;
 use crate::error::BuildError;
-use kp_tls::{StoreSource, TlsSettings, TlsVersions};
+use kp_tls::{ClientIdentity, StoreSource, TlsSettings, TlsVersions};
+use std::sync::Arc;
 
 /// As the room of TLS takes them.
 pub(super) fn of(tls: &Tls) -> Result<TlsSettings, BuildError> {
@@ -18,6 +20,10 @@ pub(super) fn of(tls: &Tls) -> Result<TlsSettings, BuildError> {
     settings = match tls.shown() {
         Some(Identity::Parts { chain, key }) => settings.identified_by(source(chain), source(key)),
         Some(Identity::Store(store)) => settings.identified_by_store(source(store)),
+        Some(Identity::Provided(from)) => {
+            let provider = Arc::clone(from.provider());
+            settings.identified_by_asking(move || given(&*provider))
+        }
         _ => settings,
     };
     settings = settings.trusting_directly(tls.trusts_directly());
@@ -40,6 +46,15 @@ fn built_in(settings: TlsSettings) -> Result<TlsSettings, BuildError> {
 fn built_in(_: TlsSettings) -> Result<TlsSettings, BuildError> {
     let (key, value) = ("Trust", "webpki");
     Err(crate::config::ConfigError::FeatureOff { key, value, feature: "tls-webpki-roots" }.into())
+}
+
+/// What a provider gives. Blocks for as long as it takes.
+fn given(provider: &dyn IdentityProvider) -> Result<ClientIdentity, String> {
+    match block_on(provider.identity()).map_err(|error| error.to_string())? {
+        Identity::Parts { chain, key } => Ok(ClientIdentity::parts(source(&chain), source(&key))),
+        Identity::Store(store) => Ok(ClientIdentity::store(source(&store))),
+        _ => Err("the provider names another provider".to_owned()),
+    }
 }
 
 fn source(store: &Store) -> StoreSource {
