@@ -2,7 +2,7 @@
 //!
 //! | Looking for | Go to |
 //! |---|---|
-//! | a login, and mechanisms for its connections | [`KerberosLogin`], [`KerberosSettings`], [`TicketSource`] |
+//! | a login, and mechanisms for its connections | [`KerberosLogin`] |
 //! | names | [`Principal`] |
 //! | KDCs that are reached in another way | [`Kdc`] |
 //! | what can go wrong | [`KerberosFailure`] |
@@ -24,7 +24,7 @@ pub use failure::KerberosFailure;
 #[doc(hidden)]
 pub use fuzzing::READ;
 pub use kerberos::{Kdc, Principal};
-pub use login::{KerberosLogin, KerberosSettings, TicketSource};
+pub use login::KerberosLogin;
 
 /// The example of the README, compiled.
 #[cfg(doctest)]

@@ -2,17 +2,16 @@
 //! Owns: when the client logs in again (SE48), and which tickets are kept. Never: a thread; it is asked on the one that does slow
 //! work, and blocks there.
 
-mod settings;
+mod files;
 mod tickets;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use kp_config::{Kerberos, KerberosSource};
 use kp_sasl::{Deferred, SaslMechanism};
 use kp_time::Clock;
 
-pub use settings::{KerberosSettings, TicketSource};
 pub(crate) use tickets::Proven;
 use tickets::{Granting, Tickets};
 
@@ -35,11 +34,12 @@ const ASKING_FOR_A_TICKET: &str = "asking for a Kerberos ticket";
 /// The login of a client, for all of its connections. Cheap to clone; clones are one login.
 ///
 /// ```no_run
-/// use kp_gssapi::{KerberosLogin, KerberosSettings};
+/// use kp_config::Kerberos;
+/// use kp_gssapi::KerberosLogin;
 /// # fn main() -> Result<(), kp_gssapi::KerberosFailure> {
 /// # let clock = std::sync::Arc::new(kp_time::ManualClock::new());
-/// let settings = KerberosSettings::keytab("/etc/kp.keytab", "kp@EXAMPLE.COM").service("kafka");
-/// let login = KerberosLogin::new(settings, clock)?;
+/// let kerberos = Kerberos::keytab("/etc/kp.keytab", "kp@EXAMPLE.COM").service("kafka");
+/// let login = KerberosLogin::new(kerberos, clock)?;
 /// let mechanism = login.mechanism("broker-1.example.com");
 /// # let _ = mechanism; Ok(()) }
 /// ```
@@ -47,7 +47,7 @@ const ASKING_FOR_A_TICKET: &str = "asking for a Kerberos ticket";
 pub struct KerberosLogin(Arc<Shared>);
 
 struct Shared {
-    settings: KerberosSettings,
+    settings: Kerberos,
     conf: Arc<Krb5Conf>,
     kdc: Box<dyn Kdc>,
     clock: Arc<dyn Clock>,
@@ -62,8 +62,8 @@ impl KerberosLogin {
     ///
     /// # Errors
     /// A file that cannot be used, a client that the keytab has no key of, no realm.
-    pub fn new(settings: KerberosSettings, clock: Arc<dyn Clock>) -> Result<Self, KerberosFailure> {
-        let conf = Arc::new(settings.read_conf()?);
+    pub fn new(settings: Kerberos, clock: Arc<dyn Clock>) -> Result<Self, KerberosFailure> {
+        let conf = Arc::new(files::read_conf(settings.named_config())?);
         let kdc = Box::new(KdcSockets(Arc::clone(&conf)));
         Self::over(settings, conf, kdc, clock, chance::of_the_system)
     }
@@ -73,16 +73,16 @@ impl KerberosLogin {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn over_kdc(
-        settings: KerberosSettings,
+        settings: Kerberos,
         kdc: Box<dyn Kdc>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, KerberosFailure> {
-        let conf = Arc::new(settings.read_conf()?);
+        let conf = Arc::new(files::read_conf(settings.named_config())?);
         Self::over(settings, conf, kdc, clock, chance::of_the_system)
     }
 
     pub(crate) fn over(
-        settings: KerberosSettings,
+        settings: Kerberos,
         conf: Arc<Krb5Conf>,
         kdc: Box<dyn Kdc>,
         clock: Arc<dyn Clock>,
@@ -92,7 +92,7 @@ impl KerberosLogin {
         let shared = Shared { settings, conf, kdc, clock, chance, tickets, logging_in };
         // What is wrong with the configuration is told when the client is built, and not by its first connection. A cache may be
         // filled later.
-        if let TicketSource::Keytab { .. } = shared.settings.source() {
+        if !matches!(shared.settings.source(), KerberosSource::TicketCache { .. }) {
             let (keytab, client) = shared.keytab()?;
             keytab.etypes(&client)?;
         }
@@ -137,14 +137,14 @@ impl Shared {
         let now = self.now()?;
         let kept = self.tickets().granting().cloned();
         let kept = match self.settings.source() {
-            TicketSource::Keytab { .. } => kept.filter(|kept| kept.ticket().client == *client),
-            TicketSource::Cache { path } => Some(self.newest_of_cache(path.as_deref(), kept)?),
+            KerberosSource::TicketCache { path } => Some(self.newest_of_cache(path.as_deref(), kept)?),
+            _ => kept.filter(|kept| kept.ticket().client == *client),
         };
         let due = kept.as_ref().is_none_or(|kept| kept.is_due(now.seconds));
         match kept {
             Some(kept) if !due => Ok(kept.ticket().clone()),
             // Not too often: what failed a moment ago, fails again.
-            Some(kept) if !kept.may_try(now.seconds, self.settings.least_between_logins()) => {
+            Some(kept) if !kept.may_try(now.seconds, self.seconds_between_logins()) => {
                 kept.usable(now.seconds)
             }
             kept => match self.new_granting(client, kept.as_ref(), now) {
@@ -170,14 +170,16 @@ impl Shared {
         now: Moment,
     ) -> Result<Credential, KerberosFailure> {
         match (self.settings.source(), kept) {
-            (TicketSource::Keytab { .. }, _) | (TicketSource::Cache { .. }, None) => {
+            (KerberosSource::TicketCache { .. }, Some(kept))
+                if kept.ticket().life.is_renewable(now.seconds) =>
+            {
+                Asking { kdc: &*self.kdc, now, chance: self.chance }.renewed(kept.ticket())
+            }
+            (KerberosSource::TicketCache { .. }, Some(kept)) => kept.usable(now.seconds),
+            _ => {
                 let (keytab, _) = self.keytab()?;
                 log_in(&*self.kdc, &keytab, client, self.conf.ticket_lifetime(), now, self.chance)
             }
-            (TicketSource::Cache { .. }, Some(kept)) if kept.ticket().life.is_renewable(now.seconds) => {
-                Asking { kdc: &*self.kdc, now, chance: self.chance }.renewed(kept.ticket())
-            }
-            (TicketSource::Cache { .. }, Some(kept)) => kept.usable(now.seconds),
         }
     }
 
@@ -187,8 +189,7 @@ impl Shared {
         path: Option<&std::path::Path>,
         kept: Option<Granting>,
     ) -> Result<Granting, KerberosFailure> {
-        let path =
-            path.map_or_else(|| self.settings.default_cache(&self.conf), |path| Ok(path.to_owned()))?;
+        let path = path.map_or_else(|| files::default_cache(&self.conf), |path| Ok(path.to_owned()))?;
         let cache = TicketCache::read(&path)?;
         let of_file = cache.ticket_granting()?;
         let kept = kept.filter(|kept| {
@@ -207,20 +208,20 @@ impl Shared {
     /// Who the client is.
     fn client(&self) -> Result<Principal, KerberosFailure> {
         match self.settings.source() {
-            TicketSource::Keytab { .. } => Ok(self.keytab()?.1),
-            TicketSource::Cache { path } => {
-                let path = path.clone().map_or_else(|| self.settings.default_cache(&self.conf), Ok)?;
+            KerberosSource::TicketCache { path } => {
+                let path = path.clone().map_or_else(|| files::default_cache(&self.conf), Ok)?;
                 Ok(TicketCache::read(&path)?.owner().clone())
             }
+            _ => Ok(self.keytab()?.1),
         }
     }
 
     /// The keytab as it is now, and whose key of it is used.
     fn keytab(&self) -> Result<(Keytab, Principal), KerberosFailure> {
-        let TicketSource::Keytab { path, principal } = self.settings.source() else {
+        let KerberosSource::Keytab { path, principal } = self.settings.source() else {
             return Err(KerberosFailure::Incomplete { problem: "there is no keytab".to_owned() });
         };
-        let path = path.clone().map_or_else(|| self.default_keytab(), Ok)?;
+        let path = path.clone().map_or_else(|| files::default_keytab(&self.conf), Ok)?;
         let keytab = Keytab::read(&path)?;
         let client = match principal {
             Some(name) => name.parse::<Principal>()?,
@@ -237,8 +238,8 @@ impl Shared {
         Ok((keytab, client.or_in_realm(realm)))
     }
 
-    fn default_keytab(&self) -> Result<PathBuf, KerberosFailure> {
-        settings::default_keytab(&self.conf)
+    fn seconds_between_logins(&self) -> i64 {
+        i64::try_from(self.settings.time_between_logins().as_secs()).unwrap_or(i64::MAX)
     }
 
     fn now(&self) -> Result<Moment, KerberosFailure> {
@@ -250,7 +251,8 @@ impl Shared {
     /// The part of a ticket's life after which it is renewed, with some chance in it: not all clients at once.
     fn window(&self) -> Result<f64, KerberosFailure> {
         let part = f64::from(chance::number(self.chance)?) / f64::from(1_u32 << 30);
-        Ok(self.settings.renewal_window() + self.settings.renewal_jitter() * part)
+        let (window, jitter) = self.settings.renewal_window();
+        Ok(window + jitter * part)
     }
 
     fn tickets(&self) -> MutexGuard<'_, Tickets> {

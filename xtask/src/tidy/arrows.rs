@@ -16,7 +16,7 @@ const BELOW: &[(&str, &[&str])] = &[
     ("kp-memory", &["kp-time"]),
     ("kp-metadata", &["kp-time", "kp-protocol"]),
     ("kp-sasl", &["kp-protocol"]),
-    ("kp-gssapi", &["kp-protocol", "kp-sasl", "kp-time"]),
+    ("kp-gssapi", &["kp-config", "kp-protocol", "kp-sasl", "kp-time"]),
     ("kp-msk-iam", &["kp-http", "kp-sasl"]),
     ("kp-accumulator", &["kp-memory", "kp-metadata", "kp-protocol", "kp-time"]),
     ("kp-client", &["kp-protocol"]),

@@ -6,6 +6,7 @@ use crate::kerberos::scripted_kdc::{
 };
 use kp_sasl::{SaslFailure, SaslStep, Secret};
 use kp_time::ManualClock;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A login from a keytab in a folder of its own, and all that is around it.
@@ -21,11 +22,11 @@ impl Scene {
         Self::with(name, |settings| settings)
     }
 
-    fn with(name: &str, change: impl FnOnce(KerberosSettings) -> KerberosSettings) -> Self {
+    fn with(name: &str, change: impl FnOnce(Kerberos) -> Kerberos) -> Self {
         let folder = std::env::temp_dir().join(format!("kp-gssapi-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::write(folder.join("kp.keytab"), keytab("kp@KP.TEST", &[18], 2)).expect("written");
-        let settings = change(KerberosSettings::keytab(folder.join("kp.keytab"), "kp"));
+        let settings = change(Kerberos::keytab(folder.join("kp.keytab"), "kp"));
         let conf = Krb5Conf::parse("[libdefaults]\ndefault_realm = KP.TEST\n").expect("a krb5.conf");
         let (kdc, clock) = (ScriptedKdc::new(18), Arc::new(ManualClock::new()));
         let (boxed, shared) = (Box::new(kdc.clone()), Arc::clone(&clock) as Arc<dyn Clock>);
@@ -210,7 +211,7 @@ fn a_keytab_that_was_written_anew_is_read_anew() {
 
 #[test]
 fn what_is_wrong_with_the_keytab_is_told_when_the_login_is_made() {
-    let make = |settings: KerberosSettings| {
+    let make = |settings: Kerberos| {
         let clock = Arc::new(ManualClock::new());
         let conf = Arc::new(Krb5Conf::default());
         KerberosLogin::over(settings, conf, Box::new(ScriptedKdc::new(18)), clock, chance::of_the_system)
@@ -218,19 +219,19 @@ fn what_is_wrong_with_the_keytab_is_told_when_the_login_is_made() {
             .expect_err("it is wrong")
             .to_string()
     };
-    let text = make(KerberosSettings::keytab("/does/not/exist", "kp@R"));
+    let text = make(Kerberos::keytab("/does/not/exist", "kp@R"));
     assert!(text.starts_with("the keytab /does/not/exist: No such file"), "{text}");
     let scene = Scene::new("realm");
-    let text = make(KerberosSettings::keytab(scene.folder.join("kp.keytab"), "kp"));
+    let text = make(Kerberos::keytab(scene.folder.join("kp.keytab"), "kp"));
     assert_eq!(text, "no realm: write kp@REALM (principal), or default_realm in krb5.conf");
-    let text = make(KerberosSettings::keytab("/tmp", "kp@R"));
+    let text = make(Kerberos::keytab("/tmp", "kp@R"));
     assert!(text.contains("is no regular file"), "{text}");
 }
 
 // SE48
 #[test]
 fn a_cache_is_read_before_each_use_and_its_end_is_told() {
-    let scene = Scene::with("cache", |_| KerberosSettings::cache("/does/not/exist"));
+    let scene = Scene::with("cache", |_| Kerberos::ticket_cache("/does/not/exist"));
     let failure = scene.begun("a").map(drop).expect_err("there is no cache");
     assert!(failure.to_string().contains("the ticket cache /does/not/exist: No such file"), "{failure}");
     assert!(failure.is_retriable());
@@ -242,7 +243,7 @@ fn a_ticket_of_a_cache_is_renewed_at_the_kdc_and_a_newer_one_in_the_file_wins() 
     let path = std::env::temp_dir().join(format!("kp-gssapi-cache-{}.ccache", std::process::id()));
     let write = |end, until| std::fs::write(&path, ticket_cache(18, NOW, end, until)).expect("written");
     write(NOW + 1000, NOW + 100_000);
-    let scene = Scene::with("renewed", |_| KerberosSettings::cache(&path));
+    let scene = Scene::with("renewed", |_| Kerberos::ticket_cache(&path));
     scene.authenticated("a").expect("all is right");
     assert_eq!(scene.kdc.asked(), ["kafka/a@KP.TEST"]);
     scene.goes_by(900);
