@@ -2,9 +2,10 @@
 //! below; decides nothing but when it must end. Memory: ciphertext to be sent up to [`SEND_LIMIT`], what came up to two
 //! records.
 
-use crate::client::{TlsClient, server_name};
+use crate::client::TlsClient;
 use crate::current::Facts;
 use crate::failure::{self, Seen};
+use crate::server_name::server_name;
 use crate::shown_identity::watched;
 use crate::{CertificateFacts, Encryption};
 use bytes::{Buf, BytesMut};

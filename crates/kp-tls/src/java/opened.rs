@@ -1,8 +1,7 @@
 //! What is in a store that is open, and which of its entries is meant.
 
 use super::sun_key;
-use crate::chain::Chain;
-use crate::store::Entry;
+use crate::chain::{Chain, Entry};
 use crate::{StoreSource, TlsConfigError};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
