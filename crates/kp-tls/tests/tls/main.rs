@@ -13,5 +13,7 @@ mod reload;
 mod settings;
 #[cfg(feature = "java-stores")]
 mod stores;
+#[cfg(feature = "java-stores")]
+mod texts;
 mod views;
 mod wire;

@@ -40,7 +40,8 @@ mod tests {
             let producer = producer(&broker.bootstrap(), &chain).expect("a good configuration");
             let delivery = producer.send(ProducerRecord::to("orders").value("v")).expect("it is taken");
             assert_eq!(delivery.wait().expect("it is written").offset(), Some(0));
-            producer.close(Duration::from_secs(5)).expect("not in a callback");
+            let closed = producer.close(Duration::from_secs(5)).expect("not in a callback");
+            assert_eq!(closed.undelivered, 0);
         }
         assert!(CryptoProvider::get_default().is_none(), "none was installed");
     }
