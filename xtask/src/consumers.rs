@@ -61,12 +61,19 @@ pub(crate) fn prepare(packages: &[Package]) -> Result<(), XtaskError> {
         output_of(tar.stdin(Stdio::null()))?;
     }
     for consumer in &CONSUMERS {
-        // The versions of the workspace's own lock file: nothing newer is fetched because it is there.
-        let lock = workspace::root().join(consumer.path()).join("Cargo.lock");
-        std::fs::copy(workspace::root().join("Cargo.lock"), &lock)
-            .doing(|| format!("writing {}", workspace::shown(&lock)))?;
+        lock(&consumer.path())?;
     }
     Ok(())
+}
+
+/// Gives a crate outside the workspace the versions of the workspace's own lock file: nothing newer is fetched because it is there.
+///
+/// # Errors
+/// The file cannot be written.
+pub(crate) fn lock(folder: &str) -> Result<(), XtaskError> {
+    let lock = workspace::root().join(folder).join("Cargo.lock");
+    let copied = std::fs::copy(workspace::root().join("Cargo.lock"), &lock);
+    copied.map(drop).doing(|| format!("writing {}", workspace::shown(&lock)))
 }
 
 /// The arguments of `cargo test` for each.

@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use clap::Args;
 
+use crate::consumers;
 use crate::error::XtaskError;
 use crate::installed::Tool;
+use crate::linker_only;
 use crate::packages::{cargo, output_of};
 use crate::workspace;
 
@@ -34,6 +36,9 @@ const HACK: Tool = Tool { name: "cargo-hack", version: "0.6.46", flags: &[] };
 /// What is built for other machines has a target directory of its own: the usual one stays as it was.
 const ELSEWHERE: &str = "--target-dir target/full";
 
+const MUSL: &str = "x86_64-unknown-linux-musl";
+const AARCH64: &str = "aarch64-unknown-linux-gnu";
+
 /// The crates that decide and do no I/O: they are compiled where there is neither a socket nor a thread.
 const PURE: [&str; 11] = [
     "kp-time",
@@ -49,12 +54,17 @@ const PURE: [&str; 11] = [
     "kp-sender",
 ];
 
+/// A program with two providers of cryptography.
+const TWO_PROVIDERS: &str = "tests/consumers/two-providers";
+
 /// One step: its name, cargo's arguments, what is set for it, and what has to be there before.
 struct Step {
     name: &'static str,
     arguments: Vec<String>,
     variables: Vec<(&'static str, String)>,
     needs: Option<Needs>,
+    /// Whether it has to do without a C compiler.
+    links_only: bool,
 }
 
 /// What a machine may lack; it is installed by the step.
@@ -63,12 +73,15 @@ enum Needs {
     Hack,
     /// The standard library for a target.
     Target(&'static str),
+    /// The versions of the workspace, in a crate that is outside.
+    Lock(&'static str),
 }
 
 impl Needs {
     fn install(self) -> Result<(), XtaskError> {
         match self {
             Self::Hack => HACK.ensure(),
+            Self::Lock(folder) => consumers::lock(folder),
             Self::Target(target) => {
                 output_of(Command::new("rustup").args(["target", "add", target])).map(drop)
             }
@@ -79,7 +92,7 @@ impl Needs {
 impl Step {
     fn new(name: &'static str, arguments: &str) -> Self {
         let arguments = arguments.split(' ').map(str::to_owned).collect();
-        Self { name, arguments, variables: Vec::new(), needs: None }
+        Self { name, arguments, variables: Vec::new(), needs: None, links_only: false }
     }
 
     /// Cargo for another machine than this one.
@@ -99,11 +112,25 @@ impl Step {
         self
     }
 
-    fn command(&self) -> Command {
+    fn without_c(mut self) -> Self {
+        self.links_only = true;
+        self
+    }
+
+    fn command(&self) -> Result<Command, XtaskError> {
         let mut command = cargo();
+        if self.links_only {
+            command.env("PATH", linker_only::search_path()?).env_remove("CC").env_remove("CXX");
+        }
         command.args(&self.arguments).envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.current_dir(workspace::root());
-        command
+        Ok(command)
+    }
+
+    /// What it needs, and then itself.
+    fn run(&self) -> Result<bool, XtaskError> {
+        self.needs.map_or(Ok(()), Needs::install)?;
+        Ok(self.command()?.status().is_ok_and(|status| status.success()))
     }
 }
 
@@ -135,6 +162,7 @@ fn steps(args: &FullArgs) -> Vec<Step> {
         Step::new("fuzzing, a minute of each", "xtask fuzz --seconds 60"),
     ];
     steps.extend(turns());
+    steps.extend(cryptography());
     steps.extend(features());
     steps.extend(targets());
     steps.push(Step::new("public API", "xtask api --check"));
@@ -169,18 +197,45 @@ fn features() -> [Step; 2] {
         powerset("features", "--package kp-protocol --package kp-network --package kp-sim --package kp-cli"),
         powerset(
             "features of the facade",
-            "--package kp-producer --group-features gzip,snappy,lz4 --exclude-features tls,tls-aws-lc,tls-graviola,tls-java-stores,tls-keylog,tls-webpki-roots",
+            "--package kp-producer --group-features gzip,snappy,lz4 --exclude-features tls,tls-aws-lc,tls-graviola,tls-java-stores,tls-keylog,tls-platform-verifier,tls-webpki-roots",
         ),
     ]
 }
 
+/// What each provider of cryptography needs, and how two of them get on.
+fn cryptography() -> [Step; 4] {
+    let two = format!("test --quiet {ELSEWHERE} --manifest-path {TWO_PROVIDERS}/Cargo.toml");
+    let aws_lc = format!("test --quiet {ELSEWHERE} --package kp-tls --features aws-lc,java-stores");
+    let build = |rest: &str| format!("build --quiet --target-dir target/full/without-c {rest}");
+    [
+        Step::new("library with TLS, no C compiler", &build("--package kp-producer --features tls-graviola"))
+            .without_c(),
+        Step::new("kp, no C compiler", &build("--package kp-cli")).without_c(),
+        Step::new("aws-lc", &aws_lc),
+        Step::new("ring and aws-lc in one program", &two).needing(Needs::Lock(TWO_PROVIDERS)),
+    ]
+}
+
 /// Machines that are not at hand: what is for them compiles at least.
-fn targets() -> [Step; 4] {
+fn targets() -> [Step; 9] {
     let pure = PURE.map(|name| format!("--package {name}")).join(" ");
     [
         Step::elsewhere("WebAssembly, pure crates", &format!("check {pure}"), "wasm32-unknown-unknown"),
         // Runs here as well, without the system's C library.
-        Step::elsewhere("musl", "run --package kp-cli -- --version", "x86_64-unknown-linux-musl"),
+        Step::elsewhere("musl", "run --package kp-cli -- --version", MUSL),
+        Step::elsewhere("musl, library", "check --package kp-producer", MUSL),
+        Step::elsewhere(
+            "musl, library with TLS",
+            "check --package kp-producer --features tls-graviola",
+            MUSL,
+        ),
+        Step::elsewhere("aarch64, library", "check --package kp-producer", AARCH64),
+        Step::elsewhere(
+            "aarch64, library with TLS",
+            "check --package kp-producer --features tls-graviola",
+            AARCH64,
+        ),
+        Step::elsewhere("aarch64, kp", "check --package kp-cli", AARCH64),
         Step::elsewhere("Windows", "check --package kp-producer", "x86_64-pc-windows-gnu"),
         Step::elsewhere("macOS", "check --package kp-producer", "x86_64-apple-darwin"),
     ]
@@ -200,13 +255,10 @@ pub fn run(args: &FullArgs) -> Result<(), XtaskError> {
             continue;
         }
         let started = Instant::now();
-        let is_good = match step.needs.map_or(Ok(()), Needs::install) {
-            Ok(()) => step.command().status().is_ok_and(|status| status.success()),
-            Err(error) => {
-                eprintln!("{error}");
-                false
-            }
-        };
+        let is_good = step.run().unwrap_or_else(|error| {
+            eprintln!("{error}");
+            false
+        });
         failed += usize::from(!is_good);
         let verdict = if is_good { "ok" } else { "FAILED" };
         lines.push(format!("{:<32} {verdict:<8} {:>6} s  {shown}", step.name, started.elapsed().as_secs()));
@@ -229,6 +281,18 @@ mod tests {
             "the chaos lasts as long as asked"
         );
         assert!(steps.iter().any(|step| step.variables == [("KP_SEEDS", "5".to_owned())]));
+    }
+
+    // C3
+    #[test]
+    fn what_has_to_do_without_c_finds_a_compiler_that_only_links_first() {
+        let steps = cryptography();
+        let without: Vec<&str> = steps.iter().filter(|step| step.links_only).map(|step| step.name).collect();
+        assert_eq!(without, ["library with TLS, no C compiler", "kp, no C compiler"]);
+        let command = steps[0].command().unwrap();
+        let (_, path) = command.get_envs().find(|(name, _)| *name == "PATH").unwrap();
+        let first = std::env::split_paths(path.unwrap()).next().unwrap();
+        assert!(first.join("cc").is_file() && first.ends_with("linker-only"), "{}", first.display());
     }
 
     #[test]

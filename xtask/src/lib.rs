@@ -24,6 +24,7 @@ pub mod generate;
 pub mod golden;
 mod installed;
 pub mod kafka;
+mod linker_only;
 pub mod minimal;
 mod packages;
 pub mod plants;

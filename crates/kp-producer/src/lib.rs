@@ -52,7 +52,8 @@
 //! codecs. `sasl-msk-iam`: the login to Amazon MSK. `sasl-gssapi`: Kerberos, experimental. `serde`: a configuration from a map. `futures`:
 //! [`AckStream`] as a `Stream`, and a `Sink` of records (`Producer::sink`). `tls`, `tls-graviola`, `tls-aws-lc`, `tls-no-provider`: connections
 //! with TLS, by cryptography from ring (needs a C compiler), from graviola (needs none; x86-64 and aarch64), from aws-lc-rs, or of your own
-//! (`ProducerBuilder::crypto_provider`). `tls-java-stores` (part of the first three): Java's stores. `tracing`: a span for each
+//! (`ProducerBuilder::crypto_provider`). `tls-java-stores` (part of the first three): Java's stores. `tls-platform-verifier`: on macOS, iOS and
+//! Windows the system's own verifier. `tracing`: a span for each
 //! request and an event for each
 //! batch (level DEBUG, never for a record), and each of [`Producer::notices`] once (WARN); target `kp`.
 

@@ -11,10 +11,9 @@ use crate::{
     listener_view, reading, store,
 };
 use arc_swap::ArcSwap;
-use kp_protocol::text::shown;
 use rustls::ClientConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{ServerName, UnixTime};
+use rustls::pki_types::UnixTime;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -271,17 +270,4 @@ fn unexpired(origin: &Origin, current: Current, now: SystemTime) -> Result<Curre
         }),
         _ => Ok(current),
     }
-}
-
-/// The broker's name as a certificate has it; or why it cannot be in one.
-pub(crate) fn server_name(host: &str) -> Result<ServerName<'static>, String> {
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    ServerName::try_from(bare.to_owned()).map_err(|_| {
-        let why = if bare.is_ascii() {
-            "no certificate can be for it"
-        } else {
-            "a certificate has such a name in its ASCII form, which begins with xn--; use that"
-        };
-        format!("the host name {:?} cannot be checked: {why}", shown(bare))
-    })
 }

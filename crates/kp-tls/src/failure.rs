@@ -66,23 +66,40 @@ fn advice(error: &Error, seen: Seen<'_>) -> Option<&'static str> {
              subjectAltName"
         }
         Error::InvalidCertificate(E::BadSignature) => {
-            "ssl.truststore.location or ssl.truststore.certificates has an old one?"
+            "put the authority's newest certificate into ssl.truststore.location or ssl.truststore.certificates"
+        }
+        Error::InvalidCertificate(E::ExpiredContext { .. }) => {
+            "the broker needs a new certificate, unless this clock is wrong"
+        }
+        Error::InvalidCertificate(E::NotValidYetContext { .. }) => {
+            "set this clock if it is behind; else the broker needs a certificate that is valid today"
+        }
+        Error::InvalidCertificate(E::InvalidPurpose | E::InvalidPurposeContext { .. }) => {
+            "the broker needs one that is issued with extendedKeyUsage=serverAuth"
         }
         Error::AlertReceived(alert) if wants_certificate(*alert, seen.facts) => {
             "ssl.keystore.location, or ssl.keystore.key and ssl.keystore.certificate.chain"
         }
-        Error::AlertReceived(alert) if refuses_certificate(*alert, seen.facts) => "ssl.keystore.*",
+        Error::AlertReceived(alert) if refuses_certificate(*alert, seen.facts) => {
+            "show another with ssl.keystore.location, or ssl.keystore.key and ssl.keystore.certificate.chain"
+        }
         Error::AlertReceived(alert) if has_nothing_in_common(*alert) => VERSIONS,
+        Error::AlertReceived(_) => "the broker's log has the reason",
         Error::PeerIncompatible(_) => VERSIONS,
         Error::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
         ) if !is_http(seen.first) => WITHOUT_TLS,
+        Error::InvalidMessage(_) | Error::InappropriateMessage { .. } | Error::PeerMisbehaved(_) => PORT,
         _ => return None,
     })
 }
 
 /// Which keys change what a client offers.
-const VERSIONS: &str = "ssl.enabled.protocols, ssl.protocol, ssl.cipher.suites";
+const VERSIONS: &str =
+    "look at ssl.enabled.protocols, ssl.protocol and ssl.cipher.suites, here and of the broker";
+
+/// What to look at if it may be no broker that answers.
+const PORT: &str = "look at the port in bootstrap.servers: it may be none of a Kafka broker";
 
 /// What is wrong with the broker's certificate.
 fn certificate(error: &CertificateError, seen: Seen<'_>) -> String {
@@ -142,11 +159,21 @@ fn wrong_name(host: impl fmt::Display, presented: &[String]) -> String {
         );
     }
     let mut names: Vec<String> =
-        presented.iter().take(NAMES_SHOWN).map(|name| shown(name).to_string()).collect();
+        presented.iter().take(NAMES_SHOWN).map(|name| shown(&kind_and_name(name)).to_string()).collect();
     if presented.len() > NAMES_SHOWN {
         names.push(format!("{} more", presented.len() - NAMES_SHOWN));
     }
     format!("is not for {host}, but for {}", names.join(", "))
+}
+
+/// As certificates are shown everywhere else, `DNS:broker` and `IP:10.0.0.1`; `rustls` writes `DnsName("broker")`.
+fn kind_and_name(presented: &str) -> String {
+    let inside = |kind: &str, end: &str| presented.strip_prefix(kind)?.strip_suffix(end);
+    match (inside("DnsName(\"", "\")"), inside("IpAddress(", ")")) {
+        (Some(name), _) => format!("DNS:{name}"),
+        (_, Some(address)) => format!("IP:{address}"),
+        _ => presented.to_owned(),
+    }
 }
 
 /// What an alert of the broker says.
@@ -217,7 +244,7 @@ fn incompatible(error: &PeerIncompatible, facts: &Facts) -> String {
 
 fn no_tls(error: &InvalidMessage, first: &[u8]) -> String {
     if is_http(first) {
-        return "what came back is no TLS but HTTP: the port of an HTTP server?".into();
+        return "what came back is no TLS but HTTP, as from an HTTP server".into();
     }
     match error {
         InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion => {

@@ -1,9 +1,8 @@
 //! Stores as Java users have them, and keys with a password. Behind the feature `java-stores`; without it, their errors
 //! say so.
 
-use crate::chain::Chain;
+use crate::chain::{Chain, Entry};
 use crate::form::Form;
-use crate::store::Entry;
 use crate::{StoreSource, TlsConfigError};
 #[cfg(feature = "java-stores")]
 use opened::Opened;

@@ -35,6 +35,7 @@ mod pem;
 mod provider;
 mod reading;
 mod selector;
+mod server_name;
 mod session;
 mod settings;
 mod shown_identity;

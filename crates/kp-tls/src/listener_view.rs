@@ -1,7 +1,7 @@
 //! What a TLS listener shows to who believes nothing and sends nothing: for `kp doctor`. Whether it is to be believed, the
 //! client's own connection says.
 
-use crate::client::server_name;
+use crate::server_name::server_name;
 use crate::settings::TlsSettings;
 use crate::verifier::Credulous;
 use crate::{CertificateFacts, TlsConfigError, trust_match};

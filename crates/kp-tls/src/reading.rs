@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub(crate) fn read(settings: &TlsSettings, provider: &CryptoProvider) -> Result<Current, TlsConfigError> {
     let mut warnings = Vec::new();
     let provider = Arc::new(restricted(settings, provider, &mut warnings)?);
-    let Trusted { roots, direct, words } = trusted(settings, &mut warnings)?;
+    let (verifier, words) = verifier(settings, &provider, &mut warnings)?;
     let no_combination = |error: rustls::Error| TlsConfigError::NoCombination { cause: error.to_string() };
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&settings.versions.supported())
@@ -30,13 +30,6 @@ pub(crate) fn read(settings: &TlsSettings, provider: &CryptoProvider) -> Result<
                 .into(),
         );
     }
-    let algorithms = provider.signature_verification_algorithms;
-    // Ours does what that of `rustls` does, and takes what is trusted itself.
-    let verifier: Arc<dyn ServerCertVerifier> = if settings.certificates_are_checked {
-        Arc::new(Verifier::new(roots, direct, algorithms, settings.names_are_checked))
-    } else {
-        Arc::new(Credulous::new(algorithms))
-    };
     let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     let (mut config, own) = match &settings.identity {
         None => (builder.with_no_client_auth(), None),
@@ -67,6 +60,42 @@ fn log_keys(config: &mut ClientConfig, warnings: &mut Vec<String>) {
     }
 }
 
+/// Who believes a broker's certificate or not, and words for what is believed, such as "the 2 authorities of
+/// ssl.truststore.location=/etc/ca.pem".
+fn verifier(
+    settings: &TlsSettings,
+    provider: &Arc<CryptoProvider>,
+    warnings: &mut Vec<String>,
+) -> Result<(Arc<dyn ServerCertVerifier>, String), TlsConfigError> {
+    let algorithms = provider.signature_verification_algorithms;
+    if !settings.certificates_are_checked {
+        return Ok((Arc::new(Credulous::new(algorithms)), "no authorities".to_owned()));
+    }
+    let has_list = settings.trusted.is_some() || settings.built_in;
+    // That of the system checks names as well, always.
+    if !has_list
+        && settings.names_are_checked
+        && let Some(of_system) = of_system(provider)?
+    {
+        return Ok((of_system, "the authorities of the system".to_owned()));
+    }
+    // Ours does what that of `rustls` does, and takes what is trusted itself.
+    let Trusted { roots, direct, words } = trusted(settings, warnings)?;
+    Ok((Arc::new(Verifier::new(roots, direct, algorithms, settings.names_are_checked)), words))
+}
+
+/// The verifier of the system, where it has one and that was asked for.
+#[cfg(all(feature = "platform-verifier", any(target_os = "macos", target_os = "ios", windows)))]
+fn of_system(provider: &Arc<CryptoProvider>) -> Result<Option<Arc<dyn ServerCertVerifier>>, TlsConfigError> {
+    Ok(Some(Arc::new(crate::verifier::Platform::new(Arc::clone(provider))?)))
+}
+
+#[cfg(not(all(feature = "platform-verifier", any(target_os = "macos", target_os = "ios", windows))))]
+#[expect(clippy::unnecessary_wraps, reason = "where the system has a verifier it may fail")]
+fn of_system(_: &Arc<CryptoProvider>) -> Result<Option<Arc<dyn ServerCertVerifier>>, TlsConfigError> {
+    Ok(None)
+}
+
 /// The provider with the suites that are wanted.
 fn restricted(
     settings: &TlsSettings,
@@ -93,10 +122,6 @@ struct Trusted {
 }
 
 fn trusted(settings: &TlsSettings, warnings: &mut Vec<String>) -> Result<Trusted, TlsConfigError> {
-    if !settings.certificates_are_checked {
-        let words = "no authorities".to_owned();
-        return Ok(Trusted { roots: RootCertStore::empty(), direct: Vec::new(), words });
-    }
     let Some(source) = &settings.trusted else {
         let (roots, words) = roots_without_store(settings, warnings)?;
         return Ok(Trusted { roots, direct: Vec::new(), words });

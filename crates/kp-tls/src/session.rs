@@ -3,9 +3,10 @@
 //! records.
 
 use crate::askers::Askers;
-use crate::client::{TlsClient, server_name};
+use crate::client::TlsClient;
 use crate::current::Facts;
 use crate::failure::{self, Seen};
+use crate::server_name::server_name;
 use crate::shown_identity::watched;
 use crate::{CertificateFacts, Encryption};
 use bytes::{Buf, BytesMut};

@@ -175,6 +175,15 @@ impl StoreSource {
         }
     }
 
+    /// For messages: the key that the password of its private key came with; the store's may not be that of the key.
+    pub(crate) fn key_password_advised(&self) -> String {
+        let key = self.key_password_key();
+        if key == "ssl.key.password" {
+            return key.to_owned();
+        }
+        format!("{key}: if it has one of its own, set ssl.key.password")
+    }
+
     /// For messages: likewise, for that of its private key.
     pub(crate) fn key_password_key(&self) -> &'static str {
         self.key_password

@@ -1,6 +1,6 @@
 //! What is in a store, whatever it is written in: the authorities of one, the identity of another. Reads the file once.
 
-use crate::chain::Chain;
+use crate::chain::{Chain, Entry};
 use crate::form::Form;
 use crate::{StoreSource, TlsConfigError, java, pem};
 use rustls::pki_types::PrivateKeyDer;
@@ -25,15 +25,6 @@ pub(crate) fn identity(source: &StoreSource) -> Result<(Chain, PrivateKeyDer<'st
         }
         form => java::identity(source, form, &content),
     }
-}
-
-/// An entry of a store: a certificate, behind it those of who signed it.
-#[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    /// PEM has none.
-    pub(crate) alias: Option<String>,
-    pub(crate) has_key: bool,
-    pub(crate) chain: Chain,
 }
 
 /// What a trust store holds; the first certificate of each is believed.

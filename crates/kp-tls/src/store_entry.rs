@@ -1,7 +1,7 @@
 //! What stands in a store, for who looks into it: names and certificates. Never a key, nor what opens one.
 
 use crate::CertificateFacts;
-use crate::store::Entry;
+use crate::chain::Entry;
 
 /// An entry of a store that a client trusts or shows, as `kp config check` lists it.
 ///

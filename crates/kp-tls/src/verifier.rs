@@ -3,9 +3,16 @@
 
 mod credulous;
 mod direct;
+#[cfg(any(
+    all(feature = "platform-verifier", any(target_os = "macos", target_os = "ios", windows)),
+    all(test, target_os = "linux")
+))]
+mod platform;
 mod refused;
 
 pub(crate) use credulous::Credulous;
+#[cfg(all(feature = "platform-verifier", any(target_os = "macos", target_os = "ios", windows)))]
+pub(crate) use platform::Platform;
 pub(crate) use refused::Refused;
 
 use direct::Direct;

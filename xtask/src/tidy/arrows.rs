@@ -71,6 +71,7 @@ const FEATURES: &[(&str, &[&str])] = &[
             "tls-java-stores",
             "tls-keylog",
             "tls-no-provider",
+            "tls-platform-verifier",
             "tls-webpki-roots",
             "tokio",
             "tracing",
@@ -79,7 +80,7 @@ const FEATURES: &[(&str, &[&str])] = &[
     ),
     ("kp-protocol", &["default", "gzip", "lz4", "snappy", "zstd"]),
     ("kp-sim", &["default", "tcp", "tls"]),
-    ("kp-tls", &["aws-lc", "graviola", "java-stores", "keylog", "ring", "webpki-roots"]),
+    ("kp-tls", &["aws-lc", "graviola", "java-stores", "keylog", "platform-verifier", "ring", "webpki-roots"]),
 ];
 
 /// Crates whose normal tree, without default features, holds no runtime and no socket.

@@ -35,7 +35,7 @@ pub(super) fn open(source: &StoreSource, der: &[u8]) -> Result<PrivateKeyDer<'st
     let key = info.decrypt(password).map_err(|_| {
         source.wrong(format!(
             "the private key does not open with the password of {}",
-            source.key_password_key()
+            source.key_password_advised()
         ))
     })?;
     Ok(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into())

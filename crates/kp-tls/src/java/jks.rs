@@ -23,13 +23,13 @@ const SALT: &[u8] = b"Mighty Aphrodite";
 
 /// Opens `content`.
 pub(super) fn open(source: &StoreSource, content: &[u8]) -> Result<Opened, TlsConfigError> {
-    let cut = || source.wrong("the JKS store is cut off or damaged");
+    let cut = || source.wrong("the JKS store is cut off or damaged: copy it anew");
     let (body, tail) = content.split_last_chunk::<TAIL>().ok_or_else(cut)?;
     if let Some(password) = source.store_password()? {
         let digest = Sha1::new().chain_update(&*utf16(password)).chain_update(SALT).chain_update(body);
         if digest.finalize().as_slice() != tail {
             return Err(source.wrong(format!(
-                "the password does not open the JKS store, or somebody changed the store ({})",
+                "the password does not open the JKS store, or the store was changed ({})",
                 source.password_key()
             )));
         }

@@ -1,8 +1,7 @@
 //! What is in a store that is open, and which of its entries is meant.
 
 use super::sun_key;
-use crate::chain::Chain;
-use crate::store::Entry;
+use crate::chain::{Chain, Entry};
 use crate::{StoreSource, TlsConfigError};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -98,7 +97,7 @@ fn chosen(source: &StoreSource, keys: Vec<KeyEntry>) -> Result<KeyEntry, TlsConf
         shown.join(", ")
     };
     if usable.is_empty() {
-        return Err(source.wrong("there is no private key with a certificate in the store"));
+        return Err(source.wrong("there is no private key with a certificate in the store: name the one that has this client's own"));
     }
     let at = match source.chosen_alias() {
         Some(alias) => aliases.iter().position(|known| known.eq_ignore_ascii_case(alias)),

@@ -86,6 +86,6 @@ fn cause(source: &StoreSource, has_password: bool, error: &Error) -> String {
                 .into()
         }
         Error::InvalidParameters => "the PKCS#12 store hashes its password too often: more than 1,000,000 times".into(),
-        _ => "the PKCS#12 store is cut off, damaged, or not written in DER".into(),
+        _ => "the PKCS#12 store is cut off, damaged, or not written in DER: copy it anew".into(),
     }
 }

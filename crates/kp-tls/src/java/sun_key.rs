@@ -32,7 +32,7 @@ pub(super) fn open(
     let password = utf16(password);
     let key = unmasked(&password, *salt, data);
     if Sha1::new().chain_update(&*password).chain_update(&*key).finalize().as_slice() != check {
-        return Err(wrong(&format!("does not open with the password of {}", source.key_password_key())));
+        return Err(wrong(&format!("does not open with the password of {}", source.key_password_advised())));
     }
     Ok(PrivatePkcs8KeyDer::from(key.to_vec()).into())
 }

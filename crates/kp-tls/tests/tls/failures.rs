@@ -224,5 +224,5 @@ fn a_name_of_the_settings_takes_the_place_of_the_hosts() {
     let settings = authority.trusted().server_name("broker.inside");
     Stage::new(client(&settings), authority.broker(&["broker.inside"]), "127.0.0.1").shake().unwrap();
     let mut stage = Stage::new(client(&settings), authority.broker(&["127.0.0.1"]), "127.0.0.1");
-    refused(&mut stage, Kind::Certificate, &["is not for broker.inside, but for IpAddress(127.0.0.1)"]);
+    refused(&mut stage, Kind::Certificate, &["is not for broker.inside, but for IP:127.0.0.1"]);
 }

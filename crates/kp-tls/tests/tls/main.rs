@@ -15,5 +15,7 @@ mod set_up;
 mod settings;
 #[cfg(feature = "java-stores")]
 mod stores;
+#[cfg(feature = "java-stores")]
+mod texts;
 mod views;
 mod wire;

@@ -39,6 +39,8 @@ fn speaks(provider: &CryptoProvider) {
             assert_eq!(&read[..], b"an answer");
         }
     }
+    // U6: no other provider in the tree, and no application, meets this one.
+    assert!(CryptoProvider::get_default().is_none(), "a provider was installed for the process");
 }
 
 // C2
