@@ -172,7 +172,8 @@ impl Run {
         let until = Instant::now() + whole;
         let rotation =
             security.as_ref().filter(|_| self.rotates).map(|security| security.rotate_within(whole));
-        let scene = Scene { cluster: Arc::clone(&cluster), proxy: Arc::clone(&proxy), security };
+        let scene =
+            Scene { cluster: Arc::clone(&cluster), proxy: Arc::clone(&proxy), security: security.clone() };
         let faults = Faults::start(scene, probes, self.seed, until, self.kinds);
         self.show_progress(&producers, &faults, until);
         let mut counts = faults.end()?;
@@ -184,6 +185,8 @@ impl Run {
         let (sessions, refused) = (producers.logins(), producers.refused());
         eprintln!("faults are over; closing the producers");
         let ledger = producers.finish()?;
+        // With it ends the issuer, which producers ask to their end.
+        drop(security);
         eprintln!(
             "reading {} acknowledged records and the rest back with Kafka's own consumer",
             ledger.acked()
