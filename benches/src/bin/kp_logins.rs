@@ -181,14 +181,16 @@ fn at_the_first(
     } else {
         None
     };
-    let latency = measured(&producer, load, here)?;
+    let latency = Arc::new(Mutex::new(histogram()));
+    send_in_time(&producer, load, here, &latency)?;
     let logins = count(&producer, "failed-authentication-total");
     broker.cluster().lock().clear_faults();
     if let Some(waiting) = waiting {
         // A login that fails keeps what was accepted.
         waiting.wait()?;
     }
-    into.add(&latency)?;
+    producer.flush()?;
+    into.add(&*latency.lock().map_err(|_| "a callback panicked")?)?;
     close(&producer)?;
     Ok(logins)
 }
@@ -200,15 +202,19 @@ fn record(partition: i32) -> ProducerRecord<'static> {
 /// Each of the next logins is asked for another number, and then refused, as the proof does not fit.
 fn ask_for_other_iterations(broker: &EmbeddedBroker) {
     let mut cluster = broker.cluster().lock();
-    for more in 1..10_000 {
-        let asked = i64::from(ITERATIONS) - more % 1_000;
+    for number in 0..10_000 {
+        let asked = i64::from(ITERATIONS) - 1 - number % 1_000;
         cluster.inject(Fault::Sasl(SaslFault::Iterations { asked }), 1);
     }
 }
 
-/// The latencies of all records of a load.
-fn measured(producer: &Producer, load: Load, partition: i32) -> Result<Histogram<u64>, Failure> {
-    let latency = Arc::new(Mutex::new(histogram()));
+/// All records of a load, each in its time; its latency goes into `latency`.
+fn send_in_time(
+    producer: &Producer,
+    load: Load,
+    partition: i32,
+    latency: &Arc<Mutex<Histogram<u64>>>,
+) -> Result<(), Failure> {
     let start = Instant::now();
     for number in 0.. {
         let due = Duration::from_nanos(number * 1_000_000_000 / load.rate.max(1));
@@ -216,15 +222,14 @@ fn measured(producer: &Producer, load: Load, partition: i32) -> Result<Histogram
             break;
         }
         std::thread::sleep(due.saturating_sub(start.elapsed()));
-        let (at, told) = (Instant::now(), Arc::clone(&latency));
+        let (at, told) = (Instant::now(), Arc::clone(latency));
         producer.send_with(record(partition), move |outcome| {
             if let (Ok(mut told), Ok(_)) = (told.lock(), outcome) {
                 told.saturating_record((at.elapsed().as_micros() as u64).max(1));
             }
         })?;
     }
-    producer.flush()?;
-    Ok(latency.lock().map_err(|_| "a callback panicked")?.clone())
+    Ok(())
 }
 
 fn close(producer: &Producer) -> Result<(), Failure> {
