@@ -11,6 +11,7 @@ use crate::{
     listener_view, reading, store,
 };
 use arc_swap::ArcSwap;
+use kp_protocol::text::shown;
 use rustls::ClientConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::UnixTime;
