@@ -29,7 +29,7 @@ pub fn run(args: &FeaturesArgs) -> Result<(), XtaskError> {
     let packages = packages()?;
     let sets = packages.iter().find(|package| package.name == FACADE).map(sets).unwrap_or_default();
     let mut bad = Vec::new();
-    for set in args.turns.of(&sets, |set| set)? {
+    for set in args.turns.of(&sets, |set| shown(set))? {
         println!("features: {}", shown(set));
         // By clippy, whose `-D warnings` is for the workspace alone: what is not kp's stays as it was built.
         let mut clippy = cargo();
