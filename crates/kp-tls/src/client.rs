@@ -221,7 +221,7 @@ impl TlsClient {
         settings
     }
 
-    /// Whom each connection has to ask for the client's certificate, if there is somebody; with the number of questions that are
+    /// Whom each connection has to ask for the client's certificate, if it has to ask; with the number of questions that are
     /// settled, for [`ask`](Self::ask).
     pub(crate) fn asker(&self) -> Option<(Asker, u64)> {
         match &self.0.origin.as_ref()?.settings.identity {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// What the builder was handed (`ProducerBuilder::crypto_provider`), if it was handed one.
 #[derive(Clone, Debug, Default)]
-pub(in crate::builder) struct HandedCryptography(
+pub(crate) struct HandedCryptography(
     #[cfg(any(feature = "sasl-oidc", feature = "tls-no-provider"))]
     #[cfg_attr(
         not(any(feature = "sasl-oidc", feature = "sasl-msk-iam")),
@@ -19,7 +19,7 @@ pub(in crate::builder) struct HandedCryptography(
 
 impl HandedCryptography {
     #[cfg(feature = "tls-no-provider")]
-    pub(in crate::builder) fn new(provider: Option<&Arc<CryptoProvider>>) -> Self {
+    pub(crate) fn new(provider: Option<&Arc<CryptoProvider>>) -> Self {
         Self(provider.cloned())
     }
 
