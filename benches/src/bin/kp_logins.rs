@@ -39,7 +39,7 @@ enum Question {
     /// so that no key is known beforehand.
     Others {
         /// How long each third of a round lasts.
-        #[arg(long, default_value_t = 5)]
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
         secs: u64,
         /// Records a second.
         #[arg(long, default_value_t = 2_000)]
@@ -176,7 +176,7 @@ fn at_the_first(
     // The connection is there before the clock starts.
     producer.send(record(here))?.wait()?;
     let waiting = if beside == Beside::Logins {
-        ask_for_other_iterations(broker);
+        ask_for_other_iterations(broker, load.length);
         Some(producer.send(record(there))?)
     } else {
         None
@@ -199,11 +199,12 @@ fn record(partition: i32) -> ProducerRecord<'static> {
     ProducerRecord::to(TOPIC).partition(partition).value(&[7; 100])
 }
 
-/// Each of the next logins is asked for another number, and then refused, as the proof does not fit.
-fn ask_for_other_iterations(broker: &EmbeddedBroker) {
+/// Each login within `length` is asked for another number, and then refused, as the proof does not fit. No more than
+/// there can be at that backoff: the double looks through all that is planned at each request, under its lock.
+fn ask_for_other_iterations(broker: &EmbeddedBroker, length: Duration) {
     let mut cluster = broker.cluster().lock();
-    for number in 0..10_000 {
-        let asked = i64::from(ITERATIONS) - 1 - number % 1_000;
+    for number in 0..64 * length.as_secs() as i64 {
+        let asked = i64::from(ITERATIONS) - 1 - number;
         cluster.inject(Fault::Sasl(SaslFault::Iterations { asked }), 1);
     }
 }
