@@ -51,15 +51,15 @@
 //! awaited behind the acceptance. A dropped [`Delivery`] cancels nothing. What else there is to know stands at each call.
 //!
 //! # Features
-//! `tokio` (default): the network over sockets; without it a client is handed to [`ProducerBuilder::client`], and
-//! neither a runtime nor a socket is in the tree. `gzip`, `snappy`, `lz4` (default) and `zstd` (needs a C compiler):
-//! codecs. `sasl-oidc`: tokens from an endpoint or a file. `sasl-msk-iam`: the login to Amazon MSK. `sasl-gssapi`: Kerberos, experimental.
-//! `serde`: a configuration from a map. `futures`: [`AckStream`] as a `Stream`, and a `Sink` of records (`Producer::sink`). `tls`, `tls-graviola`, `tls-aws-lc`, `tls-no-provider`: connections
-//! with TLS, by cryptography from ring (needs a C compiler), from graviola (needs none; x86-64 and aarch64), from aws-lc-rs, or of your own
-//! (`ProducerBuilder::crypto_provider`). `tls-java-stores` (part of the first three): Java's stores. `tls-webpki-roots`: Mozilla's authorities,
-//! built in. `tls-platform-verifier`: on macOS, iOS and Windows the system's own verifier. `tls-keylog`: `SSLKEYLOGFILE`, for debugging alone.
-//! `tracing`: a span for each request and an event for each batch (level DEBUG, never for a record), and each of [`Producer::notices`] once
-//! (WARN); target `kp`.
+//! `tokio` (default): the network over sockets; without it a client is handed to [`ProducerBuilder::client`], and neither a runtime nor a
+//! socket is in the tree. `gzip`, `snappy`, `lz4` (default) and `zstd` (needs a C compiler): codecs. `sasl-oidc`: tokens from an endpoint
+//! or a file. `sasl-msk-iam`: the login to Amazon MSK. `sasl-gssapi`: Kerberos, experimental. `serde`: a configuration from a map.
+//! `futures`: [`AckStream`] as a `Stream`, and a `Sink` of records (`Producer::sink`). `tls`, `tls-graviola`, `tls-aws-lc`,
+//! `tls-no-provider`: connections with TLS, by cryptography from ring (needs a C compiler), from graviola (needs none; x86-64 and aarch64),
+//! from aws-lc-rs, or of your own (`ProducerBuilder::crypto_provider`). `tls-java-stores` (part of the first three): Java's stores.
+//! `tls-webpki-roots`: Mozilla's authorities, built in. `tls-platform-verifier`: on macOS, iOS and Windows the system's own verifier.
+//! `tls-keylog`: `SSLKEYLOGFILE`, for debugging alone. `tracing`: a span for each request and an event for each batch (level DEBUG, never
+//! for a record), and each of [`Producer::notices`] once (WARN); target `kp`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
