@@ -13,8 +13,8 @@ mod channel;
 mod connecting;
 mod in_flight;
 mod login;
-mod plain_question;
 mod probe;
+mod question;
 mod ready;
 mod sasl_messages;
 mod session;
@@ -24,6 +24,7 @@ mod stage;
 
 pub(crate) use channel::Channel;
 pub(crate) use login::Login;
+pub(crate) use question::Doubt;
 pub(crate) use ready::{Answer, Own, Ready, Taken};
 pub(crate) use sasl_messages::{Broken, token_body};
 pub(crate) use session::Session;
@@ -36,7 +37,7 @@ use authenticating::{Authenticated, Authenticating};
 use connecting::{Connecting, Resolving};
 use in_flight::{Answered, InFlight, Request};
 use kp_sasl::SaslExchange;
-use plain_question::PlainQuestion;
+use question::Asking;
 use spoken::Spoken;
 use stage::Progress;
 use std::net::SocketAddr;
@@ -95,7 +96,7 @@ impl Link {
     pub(crate) fn was_connected(&self) -> bool {
         match self {
             Self::Down => false,
-            Self::Setup(setup) => setup.channel().is_some() && !setup.asks_plainly(),
+            Self::Setup(setup) => setup.channel().is_some() && !setup.is_asking(),
             Self::Ready(_) => true,
         }
     }
