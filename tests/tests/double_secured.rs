@@ -250,7 +250,6 @@ fn a_client_without_a_login_is_told_at_once_that_one_is_wanted_and_so_is_each_la
     for topic in 0..20 {
         let begun = stage.clock.now();
         let (error, at) = stage.refused(&format!("t{topic}"));
-        eprintln!("TIME {:?}", at - begun);
         assert!(at - begun < MS(1_000), "{:?}", at - begun);
         assert_eq!((error.stage(), error.is_retriable()), (SecurityStage::Connection, false));
         let line = error.to_string();

@@ -14,8 +14,8 @@ pub(crate) struct Resolving {
 
 impl Resolving {
     /// There is an address: on to the socket.
-    pub(crate) fn found(self, address: SocketAddr) -> Connecting {
-        Connecting { number: self.number, address, is_encrypting: false, doubt: None }
+    pub(crate) fn found(self, address: SocketAddr, doubt: Option<Doubt>) -> Connecting {
+        Connecting { number: self.number, address, is_encrypting: false, doubt }
     }
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Connecting {
     pub(crate) address: SocketAddr,
     /// There is a socket, on which the client cannot speak yet.
     pub(crate) is_encrypting: bool,
-    /// What another one to the same address has left open: this one is there to ask what listens there.
+    /// What another one has left open: this one asks first what listens there.
     pub(crate) doubt: Option<Doubt>,
 }
 

@@ -1,6 +1,7 @@
 //! A connection that only asks what listens there, after another one ended without a word (SE30). A close alone proves
 //! nothing, an answer does. What is asked has no name and no secret in it, and what comes back leads to no more than an error
-//! text: such a connection is never used for anything else.
+//! text: such a connection is never used for anything else. An attempt at a broker that wanted a login when it was tried last begins
+//! with that question, and is like any other when the answer is no.
 
 use super::{Channel, InFlight, Progress, Request, SetupContext};
 use crate::{DisconnectReason, OtherProtocol, Reached, SetupStage, sasl};
@@ -30,35 +31,57 @@ enum Question {
     },
 }
 
-/// The end of a connection, or of an attempt at one, and what it leaves open.
+/// What is open about a listener, as another connection to it, or an attempt at one, has ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Doubt {
     question: Question,
-    lost: DisconnectReason,
+    /// What it is told as if the question shows nothing. `None`: it has been told, and the question begins another attempt,
+    /// which goes on with its set-up if the listener has come right.
+    lost: Option<DisconnectReason>,
 }
 
 impl Doubt {
     /// A TLS handshake was closed; `lost` says so.
     pub(crate) fn of_tls(lost: Arc<str>) -> Self {
-        Self { question: Question::IsPlaintext, lost: DisconnectReason::ConnectFailed(lost) }
+        Self { question: Question::IsPlaintext, lost: Some(DisconnectReason::ConnectFailed(lost)) }
     }
 
     /// A client without a login was closed on; `lost` says so. The broker speaks SaslHandshake in this version.
     pub(crate) fn of_login(version: i16, is_encrypted: bool, lost: DisconnectReason) -> Self {
-        Self { question: Question::WantsLogin { version, is_encrypted }, lost }
+        Self { question: Question::WantsLogin { version, is_encrypted }, lost: Some(lost) }
+    }
+
+    /// The broker wanted a login when it was tried last; does it still?
+    pub(crate) fn of_login_again(version: i16, is_encrypted: bool) -> Self {
+        Self { question: Question::WantsLogin { version, is_encrypted }, lost: None }
+    }
+
+    /// Whether it stands in the place of what was lost, and no attempt to get a connection.
+    pub(super) fn is_of_a_loss(&self) -> bool {
+        self.lost.is_some()
     }
 
     /// Whether a connection that was ready left it.
     pub(super) fn follows_a_connection(&self) -> bool {
-        matches!(self.question, Question::WantsLogin { .. })
+        self.is_of_a_loss() && self.question != Question::IsPlaintext
     }
 
-    /// How far that had come which was lost.
-    pub(super) fn reached(&self) -> Reached {
-        match self.question {
+    /// The version of SaslHandshake in which the next attempt is to ask again, if this one ended so.
+    pub(super) fn login_wanted(&self, reason: &DisconnectReason) -> Option<i16> {
+        match (self.question, reason) {
+            (Question::WantsLogin { version, .. }, DisconnectReason::AuthenticationFailed(_)) => {
+                Some(version)
+            }
+            _ => None,
+        }
+    }
+
+    /// How far that had come which was lost, if anything was.
+    pub(super) fn reached(&self) -> Option<Reached> {
+        self.is_of_a_loss().then_some(match self.question {
             Question::IsPlaintext => Reached::Socket,
             Question::WantsLogin { .. } => Reached::Ready,
-        }
+        })
     }
 
     /// The step that the question is part of.
@@ -71,6 +94,7 @@ impl Doubt {
 
     /// What it ends with, when the question has come to `reason`: only an answer says more than the loss.
     pub(super) fn settled(&self, reason: DisconnectReason) -> DisconnectReason {
+        let Some(lost) = &self.lost else { return reason };
         let is_answer = match &reason {
             DisconnectReason::Asked(_) => true,
             DisconnectReason::OtherProtocol(
@@ -80,7 +104,7 @@ impl Doubt {
             // An alert of TLS, a close, silence: the listener may be the right one, and in trouble.
             _ => false,
         };
-        if is_answer { reason } else { self.lost.clone() }
+        if is_answer { reason } else { lost.clone() }
     }
 
     fn request(&self) -> Result<(ApiKey, i16, Segments), ProtocolError> {
@@ -93,14 +117,14 @@ impl Doubt {
         })
     }
 
-    /// What the answer says of the listener.
-    fn answered(&self, body: &Bytes) -> DisconnectReason {
+    /// What the answer says of the listener; `None`: not what was asked.
+    fn answered(&self, body: &Bytes) -> Option<DisconnectReason> {
         let Question::WantsLogin { version, is_encrypted } = self.question else {
-            return DisconnectReason::OtherProtocol(OtherProtocol::Plaintext);
+            return Some(DisconnectReason::OtherProtocol(OtherProtocol::Plaintext));
         };
         let answer = match SaslHandshakeResponse::parse(body, version) {
             Ok(answer) => answer,
-            Err(error) => return DisconnectReason::ProtocolError(error.to_string().into()),
+            Err(error) => return Some(DisconnectReason::ProtocolError(error.to_string().into())),
         };
         // A listener without SASL says ILLEGAL_SASL_STATE.
         let wants_login = match answer.error_code {
@@ -108,7 +132,9 @@ impl Doubt {
             ErrorCode::UNSUPPORTED_SASL_MECHANISM => !answer.mechanisms.is_empty(),
             _ => false,
         };
-        if wants_login { sasl::login_wanted(&answer.mechanisms, is_encrypted) } else { self.lost.clone() }
+        wants_login
+            .then(|| sasl::login_wanted(&answer.mechanisms, is_encrypted))
+            .or_else(|| self.lost.clone())
     }
 }
 
@@ -142,11 +168,11 @@ impl Asking {
         Ok(())
     }
 
-    /// A whole frame came: what it says of the listener.
-    pub(super) fn frame(&mut self, frame: &Bytes) -> DisconnectReason {
+    /// A whole frame came: what the connection ends with. `None`: the listener has come right, and the set-up goes on.
+    pub(super) fn frame(&mut self, frame: &Bytes) -> Option<DisconnectReason> {
         match self.in_flight.answered(frame) {
             Ok(answered) => self.doubt.answered(&answered.body),
-            Err(words) => DisconnectReason::ProtocolError(words),
+            Err(words) => Some(DisconnectReason::ProtocolError(words)),
         }
     }
 

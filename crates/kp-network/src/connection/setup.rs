@@ -3,7 +3,7 @@
 //! ```text
 //!   Resolving ──► Connecting ──► CheckingVersions ──► Authenticating ──► Ready
 //!                     │                 └──── without SASL ───────────────▲
-//!                     └─ in place of one that was lost ──► Asking (ends)
+//!                     └─ a doubt ──► Asking (ends, or goes on with CheckingVersions)
 //! ```
 //! Once the socket is connected, a stage takes a whole frame and answers [`Progress`]; what follows it is decided in this
 //! file alone. A further stage is a file, a row of [`Stage`] and its arms in [`Talking`]; its requests are in flight as
@@ -46,7 +46,7 @@ enum Stage {
     Authenticating(Authenticating),
     /// It has nothing to show, or the broker wants nothing of it; the connection ends.
     Unauthenticated(Spoken),
-    /// Another connection was lost, and this one only asks what listens there.
+    /// Another connection was lost, and this one asks what listens there.
     Asking(Asking),
 }
 
@@ -89,10 +89,10 @@ impl Setup {
         Self::Connecting(Connecting { number, address, is_encrypting: false, doubt: Some(doubt) })
     }
 
-    /// There is an address to connect to. Later stages stay as they are.
-    pub(crate) fn found(self, address: SocketAddr) -> Self {
+    /// There is an address to connect to, and perhaps a doubt to begin with. Later stages stay as they are.
+    pub(crate) fn found(self, address: SocketAddr, doubt: Option<Doubt>) -> Self {
         match self {
-            Self::Resolving(resolving) => Self::Connecting(resolving.found(address)),
+            Self::Resolving(resolving) => Self::Connecting(resolving.found(address, doubt)),
             Self::Connecting(_) | Self::Talking(_) => self,
         }
     }
@@ -204,9 +204,14 @@ impl Setup {
         }
     }
 
-    /// Whether it only asks what listens there.
+    /// Whether it only asks what listens there, where another one was lost.
     pub(crate) fn is_asking(&self) -> bool {
-        self.doubt().is_some()
+        self.doubt().is_some_and(Doubt::is_of_a_loss)
+    }
+
+    /// The version of SaslHandshake in which the next attempt is to ask first whether a login is wanted, if this one ended so.
+    pub(crate) fn login_wanted(&self, reason: &DisconnectReason) -> Option<i16> {
+        self.doubt()?.login_wanted(reason)
     }
 
     /// Whether it stands in the place of a connection that was ready, and asks what ended that.
@@ -279,8 +284,8 @@ impl Setup {
 
     /// How far it has come. The broker's name has so many addresses that are `untried`.
     pub(crate) fn reached(&self, untried: usize) -> Reached {
-        if let Some(doubt) = self.doubt() {
-            return doubt.reached();
+        if let Some(reached) = self.doubt().and_then(Doubt::reached) {
+            return reached;
         }
         match self {
             Self::Resolving(_) => Reached::Name,
@@ -336,10 +341,10 @@ impl Talking {
             Stage::Authenticating(_) => {
                 self.authenticating(context, |stage, channel, context| stage.frame(channel, context, frame))
             }
-            Stage::Asking(asking) => {
-                let reason = asking.frame(frame);
-                Step::Broken(Setup::Talking(Box::new(self)), reason)
-            }
+            Stage::Asking(asking) => match asking.frame(frame) {
+                Some(reason) => Step::Broken(Setup::Talking(Box::new(self)), reason),
+                None => Self::check_versions(self.channel, context, Behind::Nothing),
+            },
             Stage::Unauthenticated(_) => Step::More(Setup::Talking(Box::new(self))),
         }
     }
@@ -450,7 +455,7 @@ mod tests {
     use kp_time::{Clock, Jitter, ManualClock};
 
     fn connecting() -> Setup {
-        Setup::begin(ConnectionNumber(7)).found("10.0.0.1:9092".parse().unwrap())
+        Setup::begin(ConnectionNumber(7)).found("10.0.0.1:9092".parse().unwrap(), None)
     }
 
     fn step(then: impl FnOnce(&mut SetupContext<'_>) -> Step) -> Step {

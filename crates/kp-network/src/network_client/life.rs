@@ -2,7 +2,7 @@
 
 use super::questions::is_cut_off;
 use super::{NetworkClient, Timer};
-use crate::connection::{Link, Setup, SetupContext, Step};
+use crate::connection::{Doubt, Link, Setup, SetupContext, Step};
 use crate::known_cluster::Found;
 use crate::{
     ConnectError, ConnectionNumber, Dial, DisconnectReason, Event, Selectable, TlsFailure, TlsFailureKind,
@@ -80,8 +80,10 @@ impl<S: Selectable> NetworkClient<S> {
         broker.link = match mem::replace(&mut broker.link, Link::Down) {
             Link::Setup(setup) => {
                 let host = broker.canonical.as_ref().unwrap_or(&broker.address.host);
+                let is_encrypted = self.selectable.is_encrypted();
                 self.selectable.connect(Dial::new(setup.number(), address, host));
-                Link::Setup(setup.found(address))
+                let doubt = broker.wants_login.map(|version| Doubt::of_login_again(version, is_encrypted));
+                Link::Setup(setup.found(address, doubt))
             }
             other => other,
         };
@@ -274,6 +276,7 @@ impl<S: Selectable> NetworkClient<S> {
             broker.attempts.not_renewed(now);
         }
         if was_there {
+            broker.wants_login = link.setup().and_then(|setup| setup.login_wanted(&reason));
             broker.addresses.forget();
         }
         // A broker that closes on an exchange that went ahead is not asked so again: others than Kafka's may not like it.

@@ -93,10 +93,78 @@ fn a_listener_that_wants_a_login_is_told_apart_by_its_answer_and_names_its_mecha
     assert!(!stage.net.is_open(number));
     let totals = stage.client.snapshot().totals;
     assert_eq!((totals.connections_opened, totals.connections_closed, totals.connections_ended), (1, 1, 1));
-    // The next attempt is one as any other.
     assert_eq!(stage.why(A), Some(WaitReason::BackingOff));
+}
+
+impl Stage {
+    /// The broker has said that it wants a login.
+    fn without_login() -> Self {
+        let mut stage = Self::new();
+        let number = stage.asked_for_login();
+        let (header, _) = stage.request(number);
+        stage.give_answer(number, &header, &offers(ErrorCode::NONE, &["PLAIN"]));
+        stage.login_wanted();
+        stage.clock.advance(MS(100));
+        stage
+    }
+}
+
+// SE30, SE26
+#[test]
+fn the_next_attempt_asks_first_and_is_not_ready_until_the_broker_wants_no_login() {
+    let mut stage = Stage::without_login();
+    for _ in 0..2 {
+        let number = stage.accepted(A);
+        let (header, _) = stage.request(number);
+        assert_eq!((header.api, header.version), (ApiKey::SaslHandshake, 1));
+        assert!(header.client_id.is_none());
+        stage.give_answer(number, &header, &offers(ErrorCode::NONE, &["PLAIN"]));
+        let (_, _, reason) = broken(&stage.turn());
+        assert!(reason.to_string().contains("the listener wants a login"), "{reason}");
+        stage.clock.advance(MS(100));
+    }
+    // It has come right: the set-up goes on, on the same connection.
+    let number = stage.accepted(A);
+    let (header, _) = stage.request(number);
+    stage.give_answer(number, &header, &offers(ErrorCode::ILLEGAL_SASL_STATE, &[]));
+    assert!(stage.turn().is_empty());
+    let (header, _) = stage.request(number);
+    assert_eq!(header.api, ApiKey::ApiVersions);
+    stage.give_answer(number, &header, &speaks_handshake(1));
+    assert!(matches!(stage.turn()[..], [Event::Connected { connection, .. }] if connection == number));
+    stage.send(number, A, 2);
+    stage.turn();
+    let (header, _) = stage.request(number);
+    stage.answer(number, &header, b"answer");
+    assert_eq!(answered(&stage.turn()).len(), 1);
+    let totals = stage.client.snapshot().totals;
+    assert_eq!((totals.connections_opened, totals.connections_closed, totals.connections_made), (4, 3, 2));
+}
+
+// SE30, SE29
+#[test]
+fn an_attempt_that_asks_first_and_ends_otherwise_is_a_lost_one_and_the_next_is_as_any_other() {
+    let ends: [fn(&mut Stage, ConnectionNumber); 3] = [
+        |stage, number| stage.net.give(number, Vec::new()),
+        |stage, number| stage.net.fail(number, ErrorKind::ConnectionReset),
+        |stage, number| stage.net.give(number, i32::to_be_bytes(512 * 1024 + 1).to_vec()),
+    ];
+    for end in ends {
+        let mut stage = Stage::without_login();
+        let number = stage.accepted(A);
+        end(&mut stage, number);
+        assert!(broken(&stage.turn()).2.verdict().is_none());
+        stage.clock.advance(MS(100));
+        stage.ready(A);
+    }
+    // One that finds no socket tells nothing of the broker.
+    let mut stage = Stage::without_login();
+    let (number, _) = stage.attempt(A);
+    stage.net.refuse(number);
+    assert!(matches!(broken(&stage.turn()).2, DisconnectReason::ConnectFailed(_)));
     stage.clock.advance(MS(100));
-    stage.ready(A);
+    let number = stage.accepted(A);
+    assert_eq!(stage.request(number).0.api, ApiKey::SaslHandshake);
 }
 
 // SE30
