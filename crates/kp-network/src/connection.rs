@@ -36,6 +36,7 @@ use api_versions::{Behind, Checked, CheckingVersions};
 use authenticating::{Authenticated, Authenticating};
 use connecting::{Connecting, Resolving};
 use in_flight::{Answered, InFlight, Request};
+use kp_protocol::BrokerVersions;
 use kp_sasl::SaslExchange;
 use question::Asking;
 use spoken::Spoken;
@@ -131,6 +132,15 @@ impl Link {
         match self {
             Self::Ready(ready) => Some(ready),
             Self::Down | Self::Setup(_) => None,
+        }
+    }
+
+    /// What the broker speaks, if it has said that and nothing else, and owes an answer.
+    pub(crate) fn unserved(&self) -> Option<&BrokerVersions> {
+        match self {
+            Self::Down => None,
+            Self::Setup(setup) => setup.unserved(),
+            Self::Ready(ready) => ready.unserved(),
         }
     }
 

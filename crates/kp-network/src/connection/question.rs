@@ -37,17 +37,18 @@ pub(crate) struct Doubt {
     question: Question,
     /// What it is told as if the question shows nothing. `None`: it has been told, and the question begins another attempt,
     /// which goes on with its set-up if the listener has come right.
-    lost: Option<DisconnectReason>,
+    lost: Option<(DisconnectReason, Reached)>,
 }
 
 impl Doubt {
     /// A TLS handshake was closed; `lost` says so.
     pub(crate) fn of_tls(lost: Arc<str>) -> Self {
-        Self { question: Question::IsPlaintext, lost: Some(DisconnectReason::ConnectFailed(lost)) }
+        let lost = Some((DisconnectReason::ConnectFailed(lost), Reached::Socket));
+        Self { question: Question::IsPlaintext, lost }
     }
 
-    /// A client without a login was closed on; `lost` says so. The broker speaks SaslHandshake in this version.
-    pub(crate) fn of_login(version: i16, is_encrypted: bool, lost: DisconnectReason) -> Self {
+    /// A client without a login was closed on; `lost` says so, and how far it had come. The broker speaks SaslHandshake in this version.
+    pub(crate) fn of_login(version: i16, is_encrypted: bool, lost: (DisconnectReason, Reached)) -> Self {
         Self { question: Question::WantsLogin { version, is_encrypted }, lost: Some(lost) }
     }
 
@@ -61,7 +62,7 @@ impl Doubt {
         self.lost.is_some()
     }
 
-    /// Whether a connection that was ready left it.
+    /// Whether a connection left it, and no failed attempt at one.
     pub(super) fn follows_a_connection(&self) -> bool {
         self.is_of_a_loss() && self.question != Question::IsPlaintext
     }
@@ -78,10 +79,7 @@ impl Doubt {
 
     /// How far that had come which was lost, if anything was.
     pub(super) fn reached(&self) -> Option<Reached> {
-        self.is_of_a_loss().then_some(match self.question {
-            Question::IsPlaintext => Reached::Socket,
-            Question::WantsLogin { .. } => Reached::Ready,
-        })
+        self.lost.as_ref().map(|(_, reached)| *reached)
     }
 
     /// The step that the question is part of.
@@ -94,7 +92,7 @@ impl Doubt {
 
     /// What it ends with, when the question has come to `reason`: only an answer says more than the loss.
     pub(super) fn settled(&self, reason: DisconnectReason) -> DisconnectReason {
-        let Some(lost) = &self.lost else { return reason };
+        let Some((lost, _)) = &self.lost else { return reason };
         let is_answer = match &reason {
             DisconnectReason::Asked(_) => true,
             DisconnectReason::OtherProtocol(
@@ -134,7 +132,7 @@ impl Doubt {
         };
         wants_login
             .then(|| sasl::login_wanted(&answer.mechanisms, is_encrypted))
-            .or_else(|| self.lost.clone())
+            .or_else(|| Some(self.lost.as_ref()?.0.clone()))
     }
 }
 

@@ -17,6 +17,7 @@ use super::{
 use crate::known_cluster::{Found, Greeting};
 use crate::{ConnectionNumber, DisconnectReason, Reached, SetupStage};
 use bytes::Bytes;
+use kp_protocol::BrokerVersions;
 use kp_sasl::{MAX_FRAME, SaslExchange, Work, Worked};
 use std::net::SocketAddr;
 
@@ -293,6 +294,17 @@ impl Setup {
             Self::Connecting(_) => Reached::Address { untried },
             Self::Talking(talking) if talking.has_answered() => Reached::Answer,
             Self::Talking(_) => Reached::Socket,
+        }
+    }
+
+    /// What the broker speaks, if it has said that and owes the answer to the first request behind it.
+    pub(crate) fn unserved(&self) -> Option<&BrokerVersions> {
+        match self {
+            Self::Talking(talking) => match &talking.stage {
+                Stage::CheckingVersions(checking) => checking.unserved(),
+                Stage::Authenticating(_) | Stage::Unauthenticated(_) | Stage::Asking(_) => None,
+            },
+            Self::Resolving(_) | Self::Connecting(_) => None,
         }
     }
 

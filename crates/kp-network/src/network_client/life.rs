@@ -317,7 +317,9 @@ impl<S: Selectable> NetworkClient<S> {
                 self.cut_off_unanswered(&broker.address)
             }
             // Without a login such a listener says which versions it has, and no more.
-            (None, Link::Ready(ready), None) if self.settings.sasl.is_none() && ready.is_unserved() => {
+            (None, Link::Ready(ready), None)
+                if self.settings.sasl.is_none() && ready.unserved().is_some() =>
+            {
                 DisconnectReason::ClosedUnserved
             }
             (None, _, Some(error)) => DisconnectReason::Lost(error.to_string().into()),

@@ -51,12 +51,14 @@ impl<S: Selectable> NetworkClient<S> {
     /// on a client without one in place of the first answer, without a word.
     pub(super) fn doubt_of_login(&self, id: BrokerId, reason: &DisconnectReason) -> Option<Doubt> {
         let broker = self.brokers.get(&id).filter(|broker| broker.listed)?;
-        let Link::Ready(ready) = &broker.link else { return None };
-        let is_open = matches!(reason, DisconnectReason::ClosedUnserved | DisconnectReason::Lost(_))
-            && self.settings.sasl.is_none()
-            && ready.is_unserved();
-        let version = ready.versions().negotiate(ApiKey::SaslHandshake).filter(|_| is_open)?;
-        Some(Doubt::of_login(version, self.selectable.is_encrypted(), reason.clone()))
+        let was_cut_off = matches!(
+            reason,
+            DisconnectReason::ClosedUnserved | DisconnectReason::ClosedByBroker | DisconnectReason::Lost(_)
+        );
+        let is_open = was_cut_off && self.settings.sasl.is_none();
+        let version = broker.link.unserved().filter(|_| is_open)?.negotiate(ApiKey::SaslHandshake)?;
+        let lost = (reason.clone(), broker.link.reached(broker.addresses.untried())?);
+        Some(Doubt::of_login(version, self.selectable.is_encrypted(), lost))
     }
 
     /// Asks at the same address whether a login is wanted, in place of a connection that was lost for this reason. Its requests

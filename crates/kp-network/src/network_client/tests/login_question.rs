@@ -274,6 +274,34 @@ impl Stage {
 
 // SE30
 #[test]
+fn a_close_in_place_of_the_answer_to_the_probe_of_a_first_connection_is_asked_about_too() {
+    for (code, is_told) in [(ErrorCode::NONE, true), (ErrorCode::ILLEGAL_SASL_STATE, false)] {
+        let mut stage = Stage::unknown(settings());
+        let number = stage.accepted(A);
+        let requests = stage.requests(number);
+        let asked: Vec<ApiKey> = requests.iter().map(|(header, _)| header.api).collect();
+        assert_eq!(asked, [ApiKey::ApiVersions, ApiKey::Metadata]);
+        stage.give_answer(number, &requests[0].0, &speaks_handshake(1));
+        stage.net.give(number, Vec::new());
+        assert!(stage.turn().is_empty());
+        let number = stage.dialled();
+        stage.net.accept(number);
+        stage.turn();
+        let (header, _) = stage.request(number);
+        assert_eq!(header.api, ApiKey::SaslHandshake);
+        stage.give_answer(number, &header, &offers(code, &[]));
+        let events = stage.turn();
+        assert!(matches!(events[0], Event::Disconnected { reached: Reached::Answer, .. }), "{events:?}");
+        let reason = broken(&events).2;
+        assert_eq!(
+            (reason.verdict().is_some(), reason == DisconnectReason::ClosedByBroker),
+            (is_told, !is_told)
+        );
+    }
+}
+
+// SE30
+#[test]
 fn a_reset_in_place_of_the_first_answer_is_asked_about_too_and_keeps_its_words() {
     let mut stage = Stage::new();
     let number = stage.first_request(&speaks_handshake(1));
