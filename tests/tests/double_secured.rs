@@ -55,12 +55,28 @@ impl Stage {
 
     /// Such a cluster.
     fn over(cluster: ClusterSettings, credentials: SaslCredentials, more: &[(&str, &str)]) -> Self {
-        let clock = SimClock::new();
-        let cluster = SimCluster::new(cluster);
-        let network = SimNetwork::new(clock.clone(), cluster, Weather::FINE, 1);
         let login = Arc::new(SaslLogin::new(credentials).expect("they are legal"));
         let mut settings = NetworkSettings::default();
         settings.sasl = Some(login.clone());
+        Self::with(settings, cluster, login, more)
+    }
+
+    /// A client that shows no login, in front of such a cluster.
+    fn without_login(more: &[(&str, &str)]) -> Self {
+        let cluster = ClusterSettings { sasl: Some(users()), default_partitions: 6, ..Default::default() };
+        let unused = Arc::new(SaslLogin::new(plain(PASSWORD)).expect("they are legal"));
+        Self::with(NetworkSettings::default(), cluster.with_brokers(3), unused, more)
+    }
+
+    fn with(
+        mut settings: NetworkSettings,
+        cluster: ClusterSettings,
+        login: Arc<SaslLogin>,
+        more: &[(&str, &str)],
+    ) -> Self {
+        let clock = SimClock::new();
+        let cluster = SimCluster::new(cluster);
+        let network = SimNetwork::new(clock.clone(), cluster, Weather::FINE, 1);
         settings.seed = 2;
         let client = NetworkClient::over(network.selectable(), settings, Arc::new(clock.clone()));
         let servers = "broker-1:9092,broker-2:9092,broker-3:9092";
@@ -225,6 +241,42 @@ fn accepted_records_wait_for_the_right_password_and_arrive() {
         stage.run(delivery).expect("it is acknowledged");
     }
     assert_eq!(stage.network.with_cluster(|cluster| cluster.record_count("t")), 50);
+}
+
+// SE26, SE30
+#[test]
+fn a_client_without_a_login_is_told_at_once_that_one_is_wanted_and_so_is_each_later_call() {
+    let mut stage = Stage::without_login(&[]);
+    for topic in 0..20 {
+        let begun = stage.clock.now();
+        let (error, at) = stage.refused(&format!("t{topic}"));
+        assert!(at - begun < MS(1_000), "{:?}", at - begun);
+        assert_eq!((error.stage(), error.is_retriable()), (SecurityStage::Connection, false));
+        let line = error.to_string();
+        assert!(line.contains("wants a login, and this client has none; it offers PLAIN, "), "{line}");
+        assert!(line.contains("set security.protocol=SASL_PLAINTEXT and sasl.mechanism"), "{line}");
+        assert!(error.broker().starts_with("broker-"), "{line}");
+    }
+    assert_eq!(stage.asked(ApiKey::SaslAuthenticate), 0);
+}
+
+// SE27, SE30
+#[test]
+fn records_that_were_accepted_before_a_listener_wanted_a_login_keep_their_time_and_name_it() {
+    let times = [("delivery.timeout.ms", "5000"), ("request.timeout.ms", "3000"), ("linger.ms", "0")];
+    let mut stage = Stage::without_login(&times);
+    stage.network.with_cluster(|cluster| cluster.set_sasl(None));
+    stage.knows("t");
+    stage.network.with_cluster(|cluster| cluster.set_sasl(Some(users())));
+    stage.cut();
+    let begun = stage.clock.now();
+    let delivery = stage.send("t").expect("it is accepted");
+    stage.refused("another");
+    let failed = stage.run(delivery).expect_err("no broker takes it");
+    assert!(stage.clock.now() - begun >= MS(5_000));
+    assert!(matches!(failed.kind(), FailureKind::Expired), "{failed}");
+    assert_eq!(failed.certainty(), Certainty::NotWritten);
+    assert!(failed.to_string().contains("the listener wants a login"), "{failed}");
 }
 
 // SE27

@@ -126,12 +126,13 @@ pub enum DisconnectReason {
     /// The connection could not be encrypted, or the broker refused this client's certificate. Tried again after the
     /// backoff, as anything else.
     Tls(TlsFailure),
-    /// One end refused to authenticate the other. Tried again after the backoff, as anything else.
+    /// One end refused to authenticate the other, or the broker wants a login and the client has none
+    /// ([`SecurityStage::Connection`](crate::SecurityStage::Connection)). Tried again after the backoff, as anything else.
     AuthenticationFailed(Arc<SecurityFailure>),
     /// The broker closed it.
     ClosedByBroker,
     /// The broker closed it in place of its first answer to a request, and the client has no login: a listener with SASL says
-    /// nothing else to such a client. A broker that is being stopped may do it, too.
+    /// nothing else to such a client, and was asked in vain whether it is one. A broker that is being stopped may do it, too.
     ClosedUnserved,
     /// The system reported an error; its words.
     Lost(Arc<str>),
@@ -205,7 +206,9 @@ impl fmt::Display for DisconnectReason {
                  (security.protocol)?",
             ),
             Self::Lost(words) => write!(f, "connection lost: {words}"),
-            Self::ClosedWithoutAnswer => f.write_str("closed without an answer: a TLS or SASL listener?"),
+            Self::ClosedWithoutAnswer => {
+                f.write_str("closed without an answer: a TLS or SASL listener (security.protocol)?")
+            }
             Self::OtherProtocol(other) => write!(f, "{} ({})", other.words(), other.advice()),
             Self::RequestTimeout => f.write_str("a request was not answered in time (request.timeout.ms)"),
             Self::ProtocolError(words) => write!(f, "protocol error: {words}"),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SecurityStage {
-    /// What answers there speaks another protocol than `security.protocol` says.
+    /// What answers there speaks another protocol than `security.protocol` says, or wants a login where that says none.
     Connection,
     /// The connection was being encrypted (TLS).
     TlsHandshake,

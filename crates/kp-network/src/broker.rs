@@ -20,6 +20,8 @@ pub(crate) struct Broker {
     pub(crate) canonical: Option<Arc<str>>,
     /// Whether each message of a set-up waits for the answer to the one before it.
     pub(crate) is_careful: bool,
+    /// It wanted a login when it was tried last, and the client has none: the version of SaslHandshake in which it said so.
+    pub(crate) wants_login: Option<i16>,
     pub(crate) link: Link,
     pub(crate) secured: Secured,
 }
@@ -33,6 +35,7 @@ impl Broker {
             attempts: Attempts::default(),
             canonical: None,
             is_careful: false,
+            wants_login: None,
             link: Link::Down,
             secured: Secured::default(),
         }

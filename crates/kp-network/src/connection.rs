@@ -13,8 +13,8 @@ mod channel;
 mod connecting;
 mod in_flight;
 mod login;
-mod plain_question;
 mod probe;
+mod question;
 mod ready;
 mod sasl_messages;
 mod session;
@@ -24,6 +24,7 @@ mod stage;
 
 pub(crate) use channel::Channel;
 pub(crate) use login::Login;
+pub(crate) use question::Doubt;
 pub(crate) use ready::{Answer, Own, Ready, Taken};
 pub(crate) use sasl_messages::{Broken, token_body};
 pub(crate) use session::Session;
@@ -35,8 +36,9 @@ use api_versions::{Behind, Checked, CheckingVersions};
 use authenticating::{Authenticated, Authenticating};
 use connecting::{Connecting, Resolving};
 use in_flight::{Answered, InFlight, Request};
+use kp_protocol::BrokerVersions;
 use kp_sasl::SaslExchange;
-use plain_question::PlainQuestion;
+use question::Asking;
 use spoken::Spoken;
 use stage::Progress;
 use std::net::SocketAddr;
@@ -95,7 +97,7 @@ impl Link {
     pub(crate) fn was_connected(&self) -> bool {
         match self {
             Self::Down => false,
-            Self::Setup(setup) => setup.channel().is_some() && !setup.asks_plainly(),
+            Self::Setup(setup) => setup.channel().is_some() && !setup.is_asking(),
             Self::Ready(_) => true,
         }
     }
@@ -130,6 +132,15 @@ impl Link {
         match self {
             Self::Ready(ready) => Some(ready),
             Self::Down | Self::Setup(_) => None,
+        }
+    }
+
+    /// What the broker speaks, if it has said that and nothing else, and owes an answer.
+    pub(crate) fn unserved(&self) -> Option<&BrokerVersions> {
+        match self {
+            Self::Down => None,
+            Self::Setup(setup) => setup.unserved(),
+            Self::Ready(ready) => ready.unserved(),
         }
     }
 

@@ -8,7 +8,7 @@ mod life;
 mod naming;
 mod notices;
 mod numbers;
-mod plain_question;
+mod questions;
 mod renewal;
 mod replacement;
 mod replacing;

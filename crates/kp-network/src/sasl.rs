@@ -4,7 +4,7 @@
 mod failed;
 mod login;
 
-pub(crate) use failed::{cannot_begin, failed, is_not_renewed, not_renewed, nothing_offered};
+pub(crate) use failed::{cannot_begin, failed, is_not_renewed, login_wanted, not_renewed, nothing_offered};
 pub use login::{SaslCredentials, SaslLogin};
 
 use crate::TokenFacts;

@@ -293,6 +293,19 @@ impl OfferedMechanisms {
         Self { names: names.collect(), total: listed.len() }
     }
 
+    /// Of the names that a broker lists to a client that has shown it no secret.
+    ///
+    /// ```
+    /// use kp_protocol::KafkaString;
+    /// use kp_sasl::OfferedMechanisms;
+    /// let listed = ["PLAIN", "SCRAM-SHA-256"].map(KafkaString::from);
+    /// assert_eq!(OfferedMechanisms::listed(&listed).to_string(), "PLAIN, SCRAM-SHA-256");
+    /// ```
+    #[must_use]
+    pub fn listed(names: &[KafkaString]) -> Self {
+        Self::of(names, |_| false)
+    }
+
     /// The first ten names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(BrokerText::as_str)

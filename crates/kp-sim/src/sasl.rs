@@ -46,6 +46,12 @@ enum Outcome {
 }
 
 impl SimCluster {
+    /// From now on clients have to log in like this, or need not (`None`). Connections live on; those that have not logged in
+    /// are closed on with their next request.
+    pub fn set_sasl(&mut self, sasl: Option<SaslSettings>) {
+        self.settings.sasl = sasl;
+    }
+
     /// Changes the password of a user of PLAIN and SCRAM, or takes the user away. Sessions last until they end. Does
     /// nothing if the cluster has no SASL.
     pub fn set_password(&mut self, user: &str, password: Option<Secret>) {

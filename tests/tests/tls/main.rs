@@ -152,6 +152,29 @@ fn a_listener_with_tls_is_told_at_once_to_calls_that_wait_without_it() {
     }
 }
 
+// SE26, SE30
+#[test]
+fn a_listener_that_wants_a_login_is_told_at_once_to_calls_without_one_with_tls_and_without() {
+    use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions, EmbeddedTls};
+    let authority = Authority::new("ours");
+    let issued = authority.issue("localhost");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls =
+        EmbeddedTls::new(provider, issued.chain.as_bytes(), issued.key.as_bytes()).expect("it is shown");
+    let sasl = kp_sim::SaslSettings::new(kp_sim::SimMechanism::ALL).with_user("alice", "alice-secret");
+    let options = EmbeddedOptions::new().with_sasl(sasl);
+    let plain = EmbeddedBroker::start(options.clone()).expect("a port");
+    let (kind, took) = refusal(config(&plain.bootstrap(), &[]));
+    assert_wrong_listener(&kind, &["it offers PLAIN, ", "set security.protocol=SASL_PLAINTEXT and"]);
+    assert!(took < LONG, "{took:?}");
+    let encrypted = EmbeddedBroker::start(options.with_tls(tls)).expect("a port");
+    let bootstrap = encrypted.bootstrap().replace("127.0.0.1", "localhost");
+    let trusting = Security::tls(Tls::new().trust(Trust::pem(authority.pem())));
+    let (kind, took) = refusal(config(&bootstrap, &[]).security(trusting));
+    assert_wrong_listener(&kind, &["it offers PLAIN, ", "set security.protocol=SASL_SSL and"]);
+    assert!(took < LONG, "{took:?}");
+}
+
 // SE27, SE30
 #[test]
 fn accepted_records_go_on_when_a_listener_speaks_tls_again() {

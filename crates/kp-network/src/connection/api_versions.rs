@@ -123,6 +123,14 @@ impl CheckingVersions {
         !self.is_probing() && !self.knows_api_versions()
     }
 
+    /// What the broker speaks, if it has said that and owes the answer to the probe.
+    pub(crate) fn unserved(&self) -> Option<&BrokerVersions> {
+        match &self.known {
+            Known::Versions(versions, _) if self.is_probing() => Some(versions),
+            Known::Versions(..) | Known::Nothing | Known::Lowered => None,
+        }
+    }
+
     /// Whether the beginning of an exchange is behind the question.
     pub(crate) fn went_ahead(&self) -> bool {
         self.ahead.is_some()

@@ -1,9 +1,8 @@
 //! An attempt before there are bytes: the address is looked for, then the socket is connected.
 
-use super::Channel;
+use super::{Channel, Doubt};
 use crate::ConnectionNumber;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 /// The attempt has begun; an address is being looked for, or will be with the next `poll`.
 #[derive(Debug)]
@@ -15,8 +14,8 @@ pub(crate) struct Resolving {
 
 impl Resolving {
     /// There is an address: on to the socket.
-    pub(crate) fn found(self, address: SocketAddr) -> Connecting {
-        Connecting { number: self.number, address, is_encrypting: false, lost: None }
+    pub(crate) fn found(self, address: SocketAddr, doubt: Option<Doubt>) -> Connecting {
+        Connecting { number: self.number, address, is_encrypting: false, doubt }
     }
 }
 
@@ -27,8 +26,8 @@ pub(crate) struct Connecting {
     pub(crate) address: SocketAddr,
     /// There is a socket, on which the client cannot speak yet.
     pub(crate) is_encrypting: bool,
-    /// Why a connection with TLS to the same address was lost: this one is without, and there to ask what listens there.
-    pub(crate) lost: Option<Arc<str>>,
+    /// What another one has left open: this one asks first what listens there.
+    pub(crate) doubt: Option<Doubt>,
 }
 
 impl Connecting {

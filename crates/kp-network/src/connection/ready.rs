@@ -343,9 +343,9 @@ impl Ready {
         (self.unanswered() == 0).then_some(self.last_used)
     }
 
-    /// Whether a request waits for an answer, and none ever came to the caller's.
-    pub(crate) fn is_unserved(&self) -> bool {
-        !self.has_served && self.in_flight.len() > 0
+    /// What the broker speaks, if a request waits for an answer, and none ever came to the caller's.
+    pub(crate) fn unserved(&self) -> Option<&BrokerVersions> {
+        (!self.has_served && self.in_flight.len() > 0).then_some(&self.versions)
     }
 
     /// The end: what was unanswered, in the order of sending.

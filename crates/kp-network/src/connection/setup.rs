@@ -3,7 +3,7 @@
 //! ```text
 //!   Resolving ──► Connecting ──► CheckingVersions ──► Authenticating ──► Ready
 //!                     │                 └──── without SASL ───────────────▲
-//!                     └─ lost in the TLS handshake ──► AskingPlainly (ends)
+//!                     └─ a doubt ──► Asking (ends, or goes on with CheckingVersions)
 //! ```
 //! Once the socket is connected, a stage takes a whole frame and answers [`Progress`]; what follows it is decided in this
 //! file alone. A further stage is a file, a row of [`Stage`] and its arms in [`Talking`]; its requests are in flight as
@@ -11,15 +11,15 @@
 //! (`socket.connection.setup.timeout.ms`). Owned by one broker's state; told `now`, asks no clock.
 
 use super::{
-    Authenticated, Authenticating, Behind, Channel, Checked, CheckingVersions, Connecting, PlainQuestion,
+    Asking, Authenticated, Authenticating, Behind, Channel, Checked, CheckingVersions, Connecting, Doubt,
     Progress, Ready, Resolving, Session, SetupContext, Spoken,
 };
 use crate::known_cluster::{Found, Greeting};
 use crate::{ConnectionNumber, DisconnectReason, Reached, SetupStage};
 use bytes::Bytes;
+use kp_protocol::BrokerVersions;
 use kp_sasl::{MAX_FRAME, SaslExchange, Work, Worked};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 /// See the module.
 #[derive(Debug)]
@@ -47,8 +47,8 @@ enum Stage {
     Authenticating(Authenticating),
     /// It has nothing to show, or the broker wants nothing of it; the connection ends.
     Unauthenticated(Spoken),
-    /// There is no connection with TLS, and this one only asks what listens there.
-    AskingPlainly(PlainQuestion),
+    /// Another connection was lost, and this one asks what listens there.
+    Asking(Asking),
 }
 
 /// What the whole set-up comes to by a frame.
@@ -85,15 +85,15 @@ impl Setup {
         }
     }
 
-    /// The attempt goes on without TLS, to ask what listens at this address. `lost` is why there is no connection with it.
-    pub(crate) fn ask_plainly(number: ConnectionNumber, address: SocketAddr, lost: Arc<str>) -> Self {
-        Self::Connecting(Connecting { number, address, is_encrypting: false, lost: Some(lost) })
+    /// A connection that only asks what listens at this address, where another one has left that open.
+    pub(crate) fn ask(number: ConnectionNumber, address: SocketAddr, doubt: Doubt) -> Self {
+        Self::Connecting(Connecting { number, address, is_encrypting: false, doubt: Some(doubt) })
     }
 
-    /// There is an address to connect to. Later stages stay as they are.
-    pub(crate) fn found(self, address: SocketAddr) -> Self {
+    /// There is an address to connect to, and perhaps a doubt to begin with. Later stages stay as they are.
+    pub(crate) fn found(self, address: SocketAddr, doubt: Option<Doubt>) -> Self {
         match self {
-            Self::Resolving(resolving) => Self::Connecting(resolving.found(address)),
+            Self::Resolving(resolving) => Self::Connecting(resolving.found(address, doubt)),
             Self::Connecting(_) | Self::Talking(_) => self,
         }
     }
@@ -108,13 +108,13 @@ impl Setup {
     /// The socket is connected: asks what the broker speaks (NC3), unless `greeting` says that it is known already.
     pub(crate) fn connected(self, context: &mut SetupContext<'_>, greeting: Greeting) -> Step {
         let Self::Connecting(mut connecting) = self else { return Step::More(self) };
-        let lost = connecting.lost.take();
+        let doubt = connecting.doubt.take();
         // H26: before the broker has authenticated itself and the client, nothing needs a larger frame.
         let most = context.settings.max_response_size;
-        let is_unknown = context.settings.sasl.is_some() || lost.is_some();
+        let is_unknown = context.settings.sasl.is_some() || doubt.is_some();
         let channel = connecting.connected(if is_unknown { most.min(MAX_FRAME) } else { most });
-        if let Some(lost) = lost {
-            return Talking::ask_plainly(channel, context, lost);
+        if let Some(doubt) = doubt {
+            return Talking::ask(channel, context, doubt);
         }
         match greeting {
             Greeting::Speak(old) => {
@@ -185,7 +185,7 @@ impl Setup {
         matches!(self, Self::Talking(talking) if match &talking.stage {
             Stage::CheckingVersions(stage) => stage.went_ahead(),
             Stage::Authenticating(stage) => stage.went_ahead(),
-            Stage::Unauthenticated(_) | Stage::AskingPlainly(_) => false,
+            Stage::Unauthenticated(_) | Stage::Asking(_) => false,
         })
     }
 
@@ -199,31 +199,41 @@ impl Setup {
         match self {
             Self::Talking(talking) => match &talking.stage {
                 Stage::Authenticating(stage) => Some(stage.exchange()),
-                Stage::CheckingVersions(_) | Stage::Unauthenticated(_) | Stage::AskingPlainly(_) => None,
+                Stage::CheckingVersions(_) | Stage::Unauthenticated(_) | Stage::Asking(_) => None,
             },
             Self::Resolving(_) | Self::Connecting(_) => None,
         }
     }
 
-    /// Whether it only asks what listens there, without TLS.
-    pub(crate) fn asks_plainly(&self) -> bool {
-        self.lost().is_some()
+    /// Whether it only asks what listens there, where another one was lost.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.doubt().is_some_and(Doubt::is_of_a_loss)
+    }
+
+    /// The version of SaslHandshake in which the next attempt is to ask first whether a login is wanted, if this one ended so.
+    pub(crate) fn login_wanted(&self, reason: &DisconnectReason) -> Option<i16> {
+        self.doubt()?.login_wanted(reason)
+    }
+
+    /// Whether it stands in the place of a connection that was ready, and asks what ended that.
+    pub(crate) fn follows_a_connection(&self) -> bool {
+        self.doubt().is_some_and(Doubt::follows_a_connection)
     }
 
     /// What the attempt ends with, if this stage of it ends so.
     pub(crate) fn settled(&self, reason: DisconnectReason) -> DisconnectReason {
-        match self.lost() {
-            Some(lost) => PlainQuestion::settled(lost, reason),
+        match self.doubt() {
+            Some(doubt) => doubt.settled(reason),
             None => reason,
         }
     }
 
-    fn lost(&self) -> Option<&Arc<str>> {
+    fn doubt(&self) -> Option<&Doubt> {
         match self {
             Self::Resolving(_) => None,
-            Self::Connecting(connecting) => connecting.lost.as_ref(),
+            Self::Connecting(connecting) => connecting.doubt.as_ref(),
             Self::Talking(talking) => match &talking.stage {
-                Stage::AskingPlainly(question) => Some(question.lost()),
+                Stage::Asking(asking) => Some(asking.doubt()),
                 Stage::CheckingVersions(_) | Stage::Authenticating(_) | Stage::Unauthenticated(_) => None,
             },
         }
@@ -275,14 +285,26 @@ impl Setup {
 
     /// How far it has come. The broker's name has so many addresses that are `untried`.
     pub(crate) fn reached(&self, untried: usize) -> Reached {
+        if let Some(reached) = self.doubt().and_then(Doubt::reached) {
+            return reached;
+        }
         match self {
             Self::Resolving(_) => Reached::Name,
-            Self::Connecting(connecting) if connecting.is_encrypting || connecting.lost.is_some() => {
-                Reached::Socket
-            }
+            Self::Connecting(connecting) if connecting.is_encrypting => Reached::Socket,
             Self::Connecting(_) => Reached::Address { untried },
             Self::Talking(talking) if talking.has_answered() => Reached::Answer,
             Self::Talking(_) => Reached::Socket,
+        }
+    }
+
+    /// What the broker speaks, if it has said that and owes the answer to the first request behind it.
+    pub(crate) fn unserved(&self) -> Option<&BrokerVersions> {
+        match self {
+            Self::Talking(talking) => match &talking.stage {
+                Stage::CheckingVersions(checking) => checking.unserved(),
+                Stage::Authenticating(_) | Stage::Unauthenticated(_) | Stage::Asking(_) => None,
+            },
+            Self::Resolving(_) | Self::Connecting(_) => None,
         }
     }
 
@@ -299,9 +321,9 @@ impl Talking {
         talking.go_on(progress, |channel, checked| versions_known(channel, context, checked))
     }
 
-    fn ask_plainly(mut channel: Channel, context: &mut SetupContext<'_>, lost: Arc<str>) -> Step {
-        let (question, progress) = PlainQuestion::begin(&mut channel, context, lost);
-        let talking = Self { channel, stage: Stage::AskingPlainly(question) };
+    fn ask(mut channel: Channel, context: &mut SetupContext<'_>, doubt: Doubt) -> Step {
+        let (asking, progress) = Asking::begin(&mut channel, context, doubt);
+        let talking = Self { channel, stage: Stage::Asking(asking) };
         talking.go_on(progress, |_, never| match never {})
     }
 
@@ -331,10 +353,10 @@ impl Talking {
             Stage::Authenticating(_) => {
                 self.authenticating(context, |stage, channel, context| stage.frame(channel, context, frame))
             }
-            Stage::AskingPlainly(question) => {
-                let reason = question.frame(frame);
-                Step::Broken(Setup::Talking(Box::new(self)), reason)
-            }
+            Stage::Asking(asking) => match asking.frame(frame) {
+                Some(reason) => Step::Broken(Setup::Talking(Box::new(self)), reason),
+                None => Self::check_versions(self.channel, context, Behind::Nothing),
+            },
             Stage::Unauthenticated(_) => Step::More(Setup::Talking(Box::new(self))),
         }
     }
@@ -377,14 +399,14 @@ impl Talking {
     fn on_closed(&mut self) -> Option<DisconnectReason> {
         match &mut self.stage {
             Stage::Authenticating(stage) => stage.on_closed(),
-            Stage::CheckingVersions(_) | Stage::Unauthenticated(_) | Stage::AskingPlainly(_) => None,
+            Stage::CheckingVersions(_) | Stage::Unauthenticated(_) | Stage::Asking(_) => None,
         }
     }
 
     fn stage(&self) -> SetupStage {
         match &self.stage {
             Stage::CheckingVersions(_) => SetupStage::Versions,
-            Stage::AskingPlainly(_) => SetupStage::TlsHandshake,
+            Stage::Asking(asking) => asking.doubt().stage(),
             Stage::Authenticating(stage) => stage.stage(),
             Stage::Unauthenticated(_) => SetupStage::SaslHandshake,
         }
@@ -395,14 +417,14 @@ impl Talking {
             Stage::CheckingVersions(checking) => checking.knows_api_versions(),
             Stage::Authenticating(stage) => stage.spoken().found == Found::ApiVersions,
             Stage::Unauthenticated(spoken) => spoken.found == Found::ApiVersions,
-            Stage::AskingPlainly(_) => false,
+            Stage::Asking(_) => false,
         }
     }
 
     fn only_asks(&self) -> bool {
         match &self.stage {
             Stage::CheckingVersions(checking) => checking.only_asks(),
-            Stage::Authenticating(_) | Stage::Unauthenticated(_) | Stage::AskingPlainly(_) => false,
+            Stage::Authenticating(_) | Stage::Unauthenticated(_) | Stage::Asking(_) => false,
         }
     }
 }
@@ -445,7 +467,7 @@ mod tests {
     use kp_time::{Clock, Jitter, ManualClock};
 
     fn connecting() -> Setup {
-        Setup::begin(ConnectionNumber(7)).found("10.0.0.1:9092".parse().unwrap())
+        Setup::begin(ConnectionNumber(7)).found("10.0.0.1:9092".parse().unwrap(), None)
     }
 
     fn step(then: impl FnOnce(&mut SetupContext<'_>) -> Step) -> Step {

@@ -1,8 +1,8 @@
 //! How connections begin and end: attempts, set-up, time running out.
 
-use super::plain_question::is_cut_off;
+use super::questions::is_cut_off;
 use super::{NetworkClient, Timer};
-use crate::connection::{Link, Setup, SetupContext, Step};
+use crate::connection::{Doubt, Link, Setup, SetupContext, Step};
 use crate::known_cluster::Found;
 use crate::{
     ConnectError, ConnectionNumber, Dial, DisconnectReason, Event, Selectable, TlsFailure, TlsFailureKind,
@@ -47,9 +47,12 @@ impl<S: Selectable> NetworkClient<S> {
         }
     }
 
-    /// Connects to the next address of a name, or looks the name up when none is left (NC16).
+    /// Connects to the next address of a name, or looks the name up when none is left (NC16). A question has its address.
     fn seek_address(&mut self, now: Instant, id: BrokerId, number: ConnectionNumber) {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
+        if let Some(address) = broker.link.address() {
+            return self.connect(id, address);
+        }
         match broker.addresses.next_untried() {
             Some(address) => self.reach(id, address),
             None => match addresses::literal(&broker.address.host, broker.address.port) {
@@ -77,8 +80,10 @@ impl<S: Selectable> NetworkClient<S> {
         broker.link = match mem::replace(&mut broker.link, Link::Down) {
             Link::Setup(setup) => {
                 let host = broker.canonical.as_ref().unwrap_or(&broker.address.host);
+                let is_encrypted = self.selectable.is_encrypted();
                 self.selectable.connect(Dial::new(setup.number(), address, host));
-                Link::Setup(setup.found(address))
+                let doubt = broker.wants_login.map(|version| Doubt::of_login_again(version, is_encrypted));
+                Link::Setup(setup.found(address, doubt))
             }
             other => other,
         };
@@ -115,7 +120,7 @@ impl<S: Selectable> NetworkClient<S> {
         }
         let Some(setup) = self.take_setup(id) else { return };
         let Some(broker) = self.brokers.get_mut(&id) else { return };
-        if !setup.asks_plainly() {
+        if !setup.is_asking() {
             broker.attempts.connected();
             self.counters.totals.connections_opened += 1;
         }
@@ -265,11 +270,13 @@ impl<S: Selectable> NetworkClient<S> {
             provider.refused(mechanism);
         }
         self.counters.totals.connections_closed += u64::from(link.was_connected());
-        broker.attempts.ended(now, link.was_connected(), &self.settings, &mut self.jitter);
+        let was_there = link.was_connected() || link.setup().is_some_and(Setup::follows_a_connection);
+        broker.attempts.ended(now, was_there, &self.settings, &mut self.jitter);
         if sasl::is_not_renewed(&reason) {
             broker.attempts.not_renewed(now);
         }
-        if link.was_connected() {
+        if was_there {
+            broker.wants_login = link.setup().and_then(|setup| setup.login_wanted(&reason));
             broker.addresses.forget();
         }
         // A broker that closes on an exchange that went ahead is not asked so again: others than Kafka's may not like it.
@@ -278,12 +285,16 @@ impl<S: Selectable> NetworkClient<S> {
         if !broker.listed {
             self.brokers.remove(&id);
         }
+        self.fail_unanswered(link, &reason);
+        self.pending.push(Event::Disconnected { broker: id, address, reason, reached });
+    }
+
+    /// Nothing that is unanswered on a connection that has ended will be answered.
+    pub(super) fn fail_unanswered(&mut self, link: Link, why: &DisconnectReason) {
         if let Link::Ready(ready) = link {
-            let why = &reason;
             let failed = |(token, written)| Event::Failed { token, written, reason: why.clone() };
             self.pending.extend(ready.into_unanswered().map(failed));
         }
-        self.pending.push(Event::Disconnected { broker: id, address, reason, reached });
     }
 
     /// The system said no, or the other side has closed (`error` is `None`).
@@ -306,13 +317,18 @@ impl<S: Selectable> NetworkClient<S> {
                 self.cut_off_unanswered(&broker.address)
             }
             // Without a login such a listener says which versions it has, and no more.
-            (None, Link::Ready(ready), None) if self.settings.sasl.is_none() && ready.is_unserved() => {
+            (None, Link::Ready(ready), None)
+                if self.settings.sasl.is_none() && ready.unserved().is_some() =>
+            {
                 DisconnectReason::ClosedUnserved
             }
             (None, _, Some(error)) => DisconnectReason::Lost(error.to_string().into()),
             (None, _, None) => DisconnectReason::ClosedByBroker,
         };
-        self.end(now, id, reason);
+        match self.doubt_of_login(id, &reason).filter(|_| cut_off) {
+            Some(doubt) => self.ask_for_login(now, id, doubt, &reason),
+            None => self.end(now, id, reason),
+        }
     }
 
     /// Why a connection ended on which the broker never answered a question. One that has answered on an earlier

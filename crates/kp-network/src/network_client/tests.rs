@@ -3,6 +3,7 @@
 mod counting;
 mod in_flight;
 mod life;
+mod login_question;
 mod naming;
 mod old_brokers;
 mod other_listeners;

@@ -1,8 +1,8 @@
 //! A failure of SASL as the network tells it: where it happened, and what to change.
 
 use crate::{DisconnectReason, SecurityFailure, SecurityStage};
-use kp_protocol::ErrorCode;
-use kp_sasl::{SaslFailure, SaslStage};
+use kp_protocol::{ErrorCode, KafkaString};
+use kp_sasl::{OfferedMechanisms, SaslFailure, SaslStage};
 use std::sync::Arc;
 
 /// There is nothing to authenticate with.
@@ -28,6 +28,22 @@ pub(crate) fn failed(stage: SaslStage, failure: &SaslFailure) -> DisconnectReaso
 /// A connection that was ready could not be authenticated again.
 pub(crate) fn not_renewed(failure: &SaslFailure) -> DisconnectReason {
     told(SecurityStage::Reauthentication, failure)
+}
+
+/// A listener with SASL was met by a client without; it offers these mechanisms.
+pub(crate) fn login_wanted(mechanisms: &[KafkaString], is_encrypted: bool) -> DisconnectReason {
+    let offered = OfferedMechanisms::listed(mechanisms);
+    let offers = if offered.total() == 0 { String::new() } else { format!("; it offers {offered}") };
+    let words = format!("the listener wants a login, and this client has none{offers}");
+    let advice = if is_encrypted {
+        "set security.protocol=SASL_SSL and sasl.mechanism, with the credentials in sasl.jaas.config; or give the port of \
+         a listener without SASL"
+    } else {
+        "set security.protocol=SASL_PLAINTEXT and sasl.mechanism, with the credentials in sasl.jaas.config; or give the \
+         port of a listener without SASL"
+    };
+    let told = SecurityFailure::new(SecurityStage::Connection, words).with_advice(Some(advice));
+    DisconnectReason::AuthenticationFailed(Arc::new(told))
 }
 
 /// Whether a connection ended since it could not be authenticated again.

@@ -123,7 +123,7 @@ fn closed_before_an_answer_hints_at_a_listener_of_another_kind() {
     let (id, address, reason) = broken(&stage.turn());
     assert_eq!((id, address.as_str()), (A, "10.0.0.1:9092"));
     assert_eq!(reason, DisconnectReason::ClosedWithoutAnswer);
-    assert_eq!(reason.to_string(), "closed without an answer: a TLS or SASL listener?");
+    assert_eq!(reason.to_string(), "closed without an answer: a TLS or SASL listener (security.protocol)?");
 
     stage.clock.advance(MS(100));
     let number = stage.accepted(A);
