@@ -74,3 +74,73 @@ impl Asked {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{StoreSource, TlsFailureKind};
+    use std::cell::Cell;
+
+    fn inline(text: &str) -> Identity {
+        Identity::Store(StoreSource::inline("identity", text.into()))
+    }
+
+    fn sealed() -> TlsFailure {
+        TlsFailure::new(TlsFailureKind::Lost, "the agent is sealed".to_owned())
+    }
+
+    fn never() -> Result<Identity, TlsFailure> {
+        panic!("nothing is asked")
+    }
+
+    // A12, A13
+    #[test]
+    fn connections_that_began_before_an_answer_share_it_and_later_ones_ask_anew() {
+        let asked = Asked::default();
+        let (first, second) = (asked.settled(), asked.settled());
+        asked.ask(first, || Ok(inline("one")), |_| Ok(())).unwrap();
+        asked.ask(second, never, |_| panic!("nothing is new")).unwrap();
+        assert_eq!(asked.identity(), Some(inline("one")));
+        asked.ask(asked.settled(), || Ok(inline("two")), |_| Ok(())).unwrap();
+        assert_eq!(asked.identity(), Some(inline("two")));
+    }
+
+    // A13
+    #[test]
+    fn that_there_is_none_is_told_to_all_who_waited_and_is_over_with_the_next_answer() {
+        let asked = Asked::default();
+        let noted = asked.settled();
+        assert_eq!(asked.ask(noted, || Err(sealed()), |_| Ok(())), Err(sealed()));
+        assert_eq!(asked.ask(noted, never, |_| Ok(())), Err(sealed()));
+        let later = asked.settled();
+        asked.ask(later, || Ok(inline("one")), |_| Ok(())).unwrap();
+        asked.ask(later, never, |_| Ok(())).unwrap();
+    }
+
+    // A13
+    #[test]
+    fn one_that_cannot_be_used_leaves_the_one_before() {
+        let asked = Asked::default();
+        asked.ask(asked.settled(), || Ok(inline("good")), |_| Ok(())).unwrap();
+        asked.ask(asked.settled(), || Ok(inline("bad")), |_| Err(sealed())).unwrap_err();
+        assert_eq!(asked.identity(), Some(inline("good")));
+    }
+
+    // A13
+    #[test]
+    fn the_same_answer_is_read_again_only_where_a_file_may_have_changed() {
+        for (identity, reads) in
+            [(inline("one"), 1), (Identity::Store(StoreSource::file("identity", "c.p12")), 2)]
+        {
+            let (asked, read) = (Asked::default(), Cell::new(0));
+            for _ in 0..2 {
+                let take = |_: &Identity| {
+                    read.set(read.get() + 1);
+                    Ok(())
+                };
+                asked.ask(asked.settled(), || Ok(identity.clone()), take).unwrap();
+            }
+            assert_eq!(read.get(), reads, "{identity:?}");
+        }
+    }
+}
