@@ -2,8 +2,8 @@
 //! Owns: the keys of SCRAM. Touched by the network thread, which it never holds
 //! up, and by the thread that does the network's heavy work; that one may wait for a provider.
 
+use crate::builder::provided::answer_of;
 use crate::config::{ConfigError, Credentials, Login, Sasl, Settings};
-use crate::drive::parker::block_on;
 use crate::observe::notes::Notes;
 use kp_network::{SaslProvider, ScramKeyCache, ScramKeys, TokenFacts};
 use kp_protocol::Timestamp;
@@ -239,7 +239,7 @@ fn with_credentials(
         Login::Provided(provider) => {
             let provider = Arc::clone(provider);
             Ok(Box::new(Deferred::new(name, ASKING_FOR_CREDENTIALS, move || {
-                let given = block_on(provider.credentials());
+                let given = answer_of(provider.credentials());
                 make(&given.map_err(|error| of_provider(ASKING_FOR_CREDENTIALS, error))?)
             })))
         }

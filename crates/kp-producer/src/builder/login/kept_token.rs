@@ -3,8 +3,8 @@
 //! a text. The network thread notes and refuses, and is never held up; the thread that asks waits for the provider.
 
 use super::not_given::of_provider;
+use crate::builder::provided::answer_of;
 use crate::config::{Token, TokenProvider, TokenRefresh, TokenRequest};
-use crate::drive::parker::block_on;
 use crate::observe::notes::Notes;
 use kp_network::TokenFacts;
 use kp_sasl::SaslFailure;
@@ -158,7 +158,7 @@ impl TokenKeeper {
             Some(token) => request.after_refusal_of(token.value()),
             None => request,
         };
-        let given = catch_unwind(AssertUnwindSafe(|| block_on(self.source.token(request))));
+        let given = catch_unwind(AssertUnwindSafe(|| answer_of(self.source.token(request))));
         // What it panicked with is not repeated: that is the hook's to print.
         let given = given.unwrap_or_else(|_| Err("it panicked".into()));
         let now = self.clock.timestamp_ms();
