@@ -1,5 +1,6 @@
 //! What an operator should know of the cluster: notices, each once, and the brokers that cannot be reached.
-//! Written by the network thread and by code that watches over the user's; read by any thread. Lock: the list's, short.
+//! Written by the network thread and by code that watches over the user's; read by any thread. Lock: the list's, short, and never
+//! held while the program hears of a notice: it may read the list, or wait.
 
 use crate::observe::tracing;
 use crate::observe::unreachable::Unreachable;
@@ -22,21 +23,26 @@ impl Notes {
 
     /// Keeps something that an operator should know, once.
     pub(crate) fn notice(&self, words: String) {
-        let mut notices = self.notices.lock();
-        if notices.len() < MOST && !notices.contains(&words) {
+        if self.keep(&words) {
             tracing::notice(&self.client_id, &words);
-            notices.push(words);
         }
     }
 
     /// As [`notice`](Self::notice), of something that comes and goes: it is kept once, and told each time that it begins.
     #[cfg(feature = "tokio")]
     pub(crate) fn begins(&self, words: String) {
-        let mut notices = self.notices.lock();
+        self.keep(&words);
         tracing::notice(&self.client_id, &words);
-        if notices.len() < MOST && !notices.contains(&words) {
-            notices.push(words);
+    }
+
+    /// Whether it is new, and there is room for it.
+    fn keep(&self, words: &str) -> bool {
+        let mut notices = self.notices.lock();
+        let is_new = notices.len() < MOST && !notices.iter().any(|known| known == words);
+        if is_new {
+            notices.push(words.to_owned());
         }
+        is_new
     }
 
     /// What began is over.
@@ -53,5 +59,27 @@ impl Notes {
 
     pub(crate) fn notices(&self) -> Vec<String> {
         self.notices.lock().clone()
+    }
+}
+
+#[cfg(all(test, feature = "tokio", feature = "tracing"))]
+mod tests {
+    use super::*;
+    use crate::facade_tests::traced::Noted;
+
+    // U12
+    #[test]
+    fn a_subscriber_that_reads_the_notices_when_it_hears_of_one_waits_for_no_lock() {
+        let (notes, free) = (Arc::new(Notes::new(Arc::from("c"))), Arc::new(Mutex::new(Vec::new())));
+        let (of_subscriber, is_free) = (Arc::clone(&notes), Arc::clone(&free));
+        let noted = Noted::and(move || is_free.lock().push(of_subscriber.notices.try_lock().is_some()));
+        ::tracing::subscriber::with_default(noted, || {
+            notes.notice("the brokers are of 0.9".to_owned());
+            notes.notice("the brokers are of 0.9".to_owned());
+            notes.begins("the issuer is out of order".to_owned());
+            notes.is_over("there is a token again");
+        });
+        assert_eq!(*free.lock(), [true; 3]);
+        assert_eq!(notes.notices(), ["the brokers are of 0.9", "the issuer is out of order"]);
     }
 }
