@@ -35,39 +35,45 @@ impl Asked {
     }
 
     /// Asks, unless another connection has asked since `noted` questions were settled. `take` makes use of an answer that is
-    /// another than that of before.
-    pub(crate) fn ask(
+    /// another than that of before; what it returns is held until the answer is known, so that a look at the files that waits for
+    /// it reads with the new one.
+    pub(crate) fn ask<G>(
         &self,
         noted: u64,
         ask: impl FnOnce() -> Result<Identity, TlsFailure>,
-        take: impl FnOnce(&Identity) -> Result<(), TlsFailure>,
+        take: impl FnOnce(&Identity) -> Result<G, TlsFailure>,
     ) -> Result<(), TlsFailure> {
         // What a panic left behind is a question without an end.
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = {
+        {
             let known = self.known();
             if known.settled > noted {
                 return known.failure.clone().map_or(Ok(()), Err);
             }
-            known.identity.clone()
-        };
-        let taken = ask().and_then(|identity| {
+        }
+        self.settle(ask(), take)
+    }
+
+    fn settle<G>(
+        &self,
+        answer: Result<Identity, TlsFailure>,
+        take: impl FnOnce(&Identity) -> Result<G, TlsFailure>,
+    ) -> Result<(), TlsFailure> {
+        let taken = answer.and_then(|identity| {
             // Files may have changed behind their names.
-            let is_the_same = before.as_ref() == Some(&identity) && !identity.has_files();
-            if is_the_same { Ok(identity) } else { take(&identity).map(|()| identity) }
+            let is_the_same = self.identity().as_ref() == Some(&identity) && !identity.has_files();
+            if is_the_same { Ok(None) } else { take(&identity).map(|held| Some((identity, held))) }
         });
+        let (outcome, identity, _held) = match taken {
+            Ok(Some((identity, held))) => (Ok(()), Some(identity), Some(held)),
+            Ok(None) => (Ok(()), None, None),
+            Err(failure) => (Err(failure), None, None),
+        };
         let mut known = self.known();
         known.settled += 1;
-        match taken {
-            Ok(identity) => {
-                (known.identity, known.failure) = (Some(identity), None);
-                Ok(())
-            }
-            Err(failure) => {
-                known.failure = Some(failure.clone());
-                Err(failure)
-            }
-        }
+        known.failure = outcome.clone().err();
+        known.identity = identity.or(known.identity.take());
+        outcome
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -79,7 +85,7 @@ impl Asked {
 mod tests {
     use super::*;
     use crate::{StoreSource, TlsFailureKind};
-    use std::cell::Cell;
+    use std::cell::{Cell, RefCell};
 
     fn inline(text: &str) -> Identity {
         Identity::Store(StoreSource::inline("identity", text.into()))
@@ -99,7 +105,7 @@ mod tests {
         let asked = Asked::default();
         let (first, second) = (asked.settled(), asked.settled());
         asked.ask(first, || Ok(inline("one")), |_| Ok(())).unwrap();
-        asked.ask(second, never, |_| panic!("nothing is new")).unwrap();
+        asked.ask(second, never, |_| -> Result<(), _> { panic!("nothing is new") }).unwrap();
         assert_eq!(asked.identity(), Some(inline("one")));
         asked.ask(asked.settled(), || Ok(inline("two")), |_| Ok(())).unwrap();
         assert_eq!(asked.identity(), Some(inline("two")));
@@ -122,7 +128,7 @@ mod tests {
     fn one_that_cannot_be_used_leaves_the_one_before() {
         let asked = Asked::default();
         asked.ask(asked.settled(), || Ok(inline("good")), |_| Ok(())).unwrap();
-        asked.ask(asked.settled(), || Ok(inline("bad")), |_| Err(sealed())).unwrap_err();
+        asked.ask(asked.settled(), || Ok(inline("bad")), |_| Err::<(), _>(sealed())).unwrap_err();
         assert_eq!(asked.identity(), Some(inline("good")));
     }
 
@@ -142,5 +148,26 @@ mod tests {
             }
             assert_eq!(read.get(), reads, "{identity:?}");
         }
+    }
+
+    /// Looks at what is known when it is let go of.
+    struct Lock<'a>(&'a Asked, &'a RefCell<Option<Identity>>);
+
+    impl Drop for Lock<'_> {
+        fn drop(&mut self) {
+            *self.1.borrow_mut() = self.0.identity();
+        }
+    }
+
+    // A13
+    #[test]
+    fn whoever_waits_until_an_answer_was_taken_finds_it() {
+        let (asked, found) = (Asked::default(), RefCell::new(None));
+        asked.ask(asked.settled(), || Ok(inline("one")), |_| Ok(Lock(&asked, &found))).unwrap();
+        assert_eq!(
+            *found.borrow(),
+            Some(inline("one")),
+            "a look that waited reads with another than is shown"
+        );
     }
 }

@@ -242,13 +242,13 @@ impl TlsClient {
             }
         };
         self.0.asked.ask(noted, ask, |identity| {
-            let _one_reads = self.looked();
+            let one_reads = self.looked();
             let settings = TlsSettings { identity: Some(identity.clone()), ..origin.settings.clone() };
             let current = reading::read(&settings, &origin.provider).map_err(|error| {
                 TlsFailure::new(TlsFailureKind::Certificate, shown(&error.to_string()).to_string())
             })?;
             self.0.current.store(Arc::new(current));
-            Ok(())
+            Ok(one_reads)
         })
     }
 
