@@ -36,12 +36,12 @@ impl Asked {
 
     /// Asks, unless another connection has asked since `noted` questions were settled. `take` makes use of an answer that is
     /// another than that of before; what it returns is held until the answer is known, so that a look at the files that waits for
-    /// it reads with the new one.
+    /// it reads with the new one. Nothing: the one of before stays.
     pub(crate) fn ask<G>(
         &self,
         noted: u64,
         ask: impl FnOnce() -> Result<Identity, TlsFailure>,
-        take: impl FnOnce(&Identity) -> Result<G, TlsFailure>,
+        take: impl FnOnce(&Identity) -> Result<Option<G>, TlsFailure>,
     ) -> Result<(), TlsFailure> {
         // What a panic left behind is a question without an end.
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,12 +57,12 @@ impl Asked {
     fn settle<G>(
         &self,
         answer: Result<Identity, TlsFailure>,
-        take: impl FnOnce(&Identity) -> Result<G, TlsFailure>,
+        take: impl FnOnce(&Identity) -> Result<Option<G>, TlsFailure>,
     ) -> Result<(), TlsFailure> {
         let taken = answer.and_then(|identity| {
             // Files may have changed behind their names.
             let is_the_same = self.identity().as_ref() == Some(&identity) && !identity.has_files();
-            if is_the_same { Ok(None) } else { take(&identity).map(|held| Some((identity, held))) }
+            if is_the_same { Ok(None) } else { Ok(take(&identity)?.map(|held| (identity, held))) }
         });
         let (outcome, identity, _held) = match taken {
             Ok(Some((identity, held))) => (Ok(()), Some(identity), Some(held)),
@@ -104,10 +104,10 @@ mod tests {
     fn connections_that_began_before_an_answer_share_it_and_later_ones_ask_anew() {
         let asked = Asked::default();
         let (first, second) = (asked.settled(), asked.settled());
-        asked.ask(first, || Ok(inline("one")), |_| Ok(())).unwrap();
-        asked.ask(second, never, |_| -> Result<(), _> { panic!("nothing is new") }).unwrap();
+        asked.ask(first, || Ok(inline("one")), |_| Ok(Some(()))).unwrap();
+        asked.ask(second, never, |_| -> Result<Option<()>, _> { panic!("nothing is new") }).unwrap();
         assert_eq!(asked.identity(), Some(inline("one")));
-        asked.ask(asked.settled(), || Ok(inline("two")), |_| Ok(())).unwrap();
+        asked.ask(asked.settled(), || Ok(inline("two")), |_| Ok(Some(()))).unwrap();
         assert_eq!(asked.identity(), Some(inline("two")));
     }
 
@@ -116,19 +116,19 @@ mod tests {
     fn that_there_is_none_is_told_to_all_who_waited_and_is_over_with_the_next_answer() {
         let asked = Asked::default();
         let noted = asked.settled();
-        assert_eq!(asked.ask(noted, || Err(sealed()), |_| Ok(())), Err(sealed()));
-        assert_eq!(asked.ask(noted, never, |_| Ok(())), Err(sealed()));
+        assert_eq!(asked.ask(noted, || Err(sealed()), |_| Ok(Some(()))), Err(sealed()));
+        assert_eq!(asked.ask(noted, never, |_| Ok(Some(()))), Err(sealed()));
         let later = asked.settled();
-        asked.ask(later, || Ok(inline("one")), |_| Ok(())).unwrap();
-        asked.ask(later, never, |_| Ok(())).unwrap();
+        asked.ask(later, || Ok(inline("one")), |_| Ok(Some(()))).unwrap();
+        asked.ask(later, never, |_| Ok(Some(()))).unwrap();
     }
 
     // A13
     #[test]
     fn one_that_cannot_be_used_leaves_the_one_before() {
         let asked = Asked::default();
-        asked.ask(asked.settled(), || Ok(inline("good")), |_| Ok(())).unwrap();
-        asked.ask(asked.settled(), || Ok(inline("bad")), |_| Err::<(), _>(sealed())).unwrap_err();
+        asked.ask(asked.settled(), || Ok(inline("good")), |_| Ok(Some(()))).unwrap();
+        asked.ask(asked.settled(), || Ok(inline("bad")), |_| Err::<Option<()>, _>(sealed())).unwrap_err();
         assert_eq!(asked.identity(), Some(inline("good")));
     }
 
@@ -142,7 +142,7 @@ mod tests {
             for _ in 0..2 {
                 let take = |_: &Identity| {
                     read.set(read.get() + 1);
-                    Ok(())
+                    Ok(Some(()))
                 };
                 asked.ask(asked.settled(), || Ok(identity.clone()), take).unwrap();
             }
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn whoever_waits_until_an_answer_was_taken_finds_it() {
         let (asked, found) = (Asked::default(), RefCell::new(None));
-        asked.ask(asked.settled(), || Ok(inline("one")), |_| Ok(Lock(&asked, &found))).unwrap();
+        asked.ask(asked.settled(), || Ok(inline("one")), |_| Ok(Some(Lock(&asked, &found)))).unwrap();
         assert_eq!(
             *found.borrow(),
             Some(inline("one")),

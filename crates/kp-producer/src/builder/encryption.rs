@@ -45,7 +45,7 @@ impl Cryptography {
         let looks = FileLooks::every(in_force.ssl_reload_interval, Arc::clone(&clock), move |reload| {
             if let Reload::Kept(error) = reload {
                 notes.notice(format!(
-                    "files of certificates changed and cannot be used, those of before stay in use: {error}"
+                    "new certificates or keys cannot be used, those of before stay in use: {error}"
                 ));
             }
         });
