@@ -111,6 +111,14 @@ impl TokenKeeper {
         self.state.lock().settled
     }
 
+    /// The token that is kept, if there is nothing to ask.
+    pub(super) fn shown(&self) -> Option<Token> {
+        match self.state.lock().standing(self.clock.timestamp_ms()) {
+            Standing::Shown(token) => Some(token),
+            Standing::Due(_) | Standing::Nothing => None,
+        }
+    }
+
     /// A token for a connection to `host` that began when `noted` questions were settled. Blocks while the provider is asked.
     pub(super) fn token(self: &Arc<Self>, host: &str, noted: u64) -> Result<Token, SaslFailure> {
         let standing = self.state.lock().standing(self.clock.timestamp_ms());
