@@ -181,7 +181,7 @@ impl TokenKeeper {
         let given = given.unwrap_or_else(|_| Err(not_given(ASKING_FOR_A_TOKEN, "it panicked")));
         let (answer, news) = self.settle(given);
         match news {
-            Some(News::Begins(words)) => self.notes.begins(words),
+            Some(News::Begins(words)) => self.notes.begins("tokens", words),
             Some(News::IsOver) => self.notes.is_over("there is a token again"),
             None => {}
         }
