@@ -12,6 +12,8 @@ mod login;
 mod network;
 #[cfg(all(feature = "tokio", not(feature = "tls-no-provider")))]
 mod plaintext;
+#[cfg(feature = "tokio")]
+mod provided;
 mod settings;
 #[cfg(feature = "tokio")]
 mod sockets;

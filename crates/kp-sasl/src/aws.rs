@@ -103,7 +103,8 @@ impl fmt::Debug for AwsCredentials {
 /// Over the SDK of AWS it is one method: ask the SDK's provider, and hand on the four parts of what it gives.
 ///
 /// It is asked on a thread for such work, one question after another; it may block there, and holds up nothing but
-/// connections that wait for credentials. No runtime is entered there: a future that needs one spawns on its handle.
+/// connections that wait for credentials. A future that has no answer after a minute is dropped, and asked for anew. No runtime
+/// is entered there: a future that needs one spawns on its handle.
 pub trait AwsCredentialsProvider: Send + Sync {
     /// Credentials that are good now.
     fn aws_credentials(&self) -> Provided<'_, AwsCredentials>;

@@ -55,7 +55,9 @@ impl fmt::Debug for Credentials {
 /// Gives user and password whenever a connection needs them, so that they can change while a producer runs.
 ///
 /// It is asked on a thread for such work, one question after another; it may block there, and holds up nothing but
-/// connections that wait for credentials.
+/// connections that wait for credentials. A future that has no answer after a minute is dropped, and asked for anew. No runtime
+/// is entered there: a future that needs one spawns on its handle. A call that blocks for ever holds its thread for ever; a
+/// producer has five of them.
 pub trait CredentialsProvider: Send + Sync {
     /// The newest credentials.
     fn credentials(&self) -> Provided<'_, Credentials>;
@@ -65,7 +67,8 @@ pub trait CredentialsProvider: Send + Sync {
 ///
 /// It is asked on a thread for such work, one question after another; it may block there, and holds up nothing but
 /// connections that wait for a token. When the connection that it is asked for is given up (its set-up took too long), that
-/// call goes on, what it gives serves later connections, and others may be made beside it. A panic is an error. No runtime is entered there: a future that needs one spawns on its handle.
+/// call goes on, and what it gives serves later connections. A future that has no answer after a minute is dropped, and asked
+/// for anew. A panic is an error. No runtime is entered there: a future that needs one spawns on its handle.
 pub trait TokenProvider: Send + Sync {
     /// A token that is good now.
     fn token<'a>(&'a self, request: TokenRequest<'a>) -> Provided<'a, Token>;

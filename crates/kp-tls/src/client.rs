@@ -52,7 +52,7 @@ pub enum Reload {
     /// They were read; new connections use them.
     Reloaded,
     /// They changed and cannot be used: new connections go on with what was read before. They are read again when they
-    /// change again.
+    /// change again. Also of a certificate that the program has given: it is asked again by the next connection.
     Kept(TlsConfigError),
 }
 
@@ -230,26 +230,34 @@ impl TlsClient {
         }
     }
 
-    /// Asks for the client's certificate; new connections show it. Blocks for as long as `asker` does.
-    pub(crate) fn ask(&self, asker: &Asker, noted: u64) -> Result<(), TlsFailure> {
-        let Some(origin) = &self.0.origin else { return Ok(()) };
-        let ask = || match (asker.0)() {
-            Ok(given) => Ok(given.0),
-            // Another try may have an answer: an attempt that failed, as one that found no socket.
-            Err(why) => {
-                let words = format!("asking for the certificate of this client: {}", shown(&why));
-                Err(TlsFailure::new(TlsFailureKind::Lost, words))
+    /// Asks for the client's certificate; new connections show it. Blocks for as long as `asker` does. Answers why what this question
+    /// was answered cannot be used, while there is one of before, which is shown on.
+    pub(crate) fn ask(&self, asker: &Asker, noted: u64) -> Result<Option<TlsConfigError>, TlsFailure> {
+        let Some(origin) = &self.0.origin else { return Ok(None) };
+        // Another try may have an answer: an attempt that failed, as one that found no socket.
+        let failed = |why: &str| {
+            let words = format!("asking for the certificate of this client: {}", shown(why));
+            TlsFailure::new(TlsFailureKind::Lost, words)
+        };
+        let mut unusable = None;
+        let take = |identity: &Identity| {
+            let one_reads = self.looked();
+            let settings = TlsSettings { identity: Some(identity.clone()), ..origin.settings.clone() };
+            match reading::read(&settings, &origin.provider) {
+                Ok(current) => {
+                    self.0.current.store(Arc::new(current));
+                    Ok(Some(one_reads))
+                }
+                Err(error) if self.0.asked.identity().is_some() => {
+                    unusable = Some(error);
+                    Ok(None)
+                }
+                Err(error) => Err(failed(&error.to_string())),
             }
         };
-        self.0.asked.ask(noted, ask, |identity| {
-            let _one_reads = self.looked();
-            let settings = TlsSettings { identity: Some(identity.clone()), ..origin.settings.clone() };
-            let current = reading::read(&settings, &origin.provider).map_err(|error| {
-                TlsFailure::new(TlsFailureKind::Certificate, shown(&error.to_string()).to_string())
-            })?;
-            self.0.current.store(Arc::new(current));
-            Ok(())
-        })
+        let ask = || (asker.0)().map(|given| given.0).map_err(|why| failed(&why));
+        self.0.asked.ask(noted, ask, take)?;
+        Ok(unusable)
     }
 
     pub(crate) fn current(&self) -> Arc<Current> {

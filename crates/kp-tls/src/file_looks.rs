@@ -38,13 +38,18 @@ impl fmt::Debug for FileLooks {
 
 impl FileLooks {
     /// One look each `interval`, none if that is zero. `told` hears what came of each that was not
-    /// [`Unchanged`](Reload::Unchanged), on the thread that looked.
+    /// [`Unchanged`](Reload::Unchanged), on the thread that looked; and where the program gives the client's certificate, of each
+    /// answer that cannot be used while there is one of before ([`Kept`](Reload::Kept)), on the thread that asked.
     pub fn every(
         interval: Duration,
         clock: Arc<dyn Clock>,
         told: impl Fn(&Reload) + Send + Sync + 'static,
     ) -> Self {
         Self { interval, clock, told: Arc::new(told) }
+    }
+
+    pub(crate) fn tell(&self, reload: &Reload) {
+        (self.told)(reload);
     }
 }
 
@@ -86,7 +91,7 @@ impl Schedule {
             let since_1970 = Duration::from_millis(looks.clock.timestamp_ms().try_into().unwrap_or(0));
             let reload = client.look(SystemTime::UNIX_EPOCH + since_1970);
             if reload != Reload::Unchanged {
-                (looks.told)(&reload);
+                looks.tell(&reload);
             }
             Worked::done(())
         };

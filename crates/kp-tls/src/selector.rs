@@ -2,7 +2,7 @@
 
 use crate::Encryption;
 use crate::askers::Askers;
-use crate::client::TlsClient;
+use crate::client::{Reload, TlsClient};
 use crate::file_looks::{FileLooks, Schedule};
 use crate::session::{READ_SIZE, ReadOutcome, Session};
 use bytes::BytesMut;
@@ -36,6 +36,8 @@ pub struct TlsSelector<S> {
     due: Vec<SelectorEvent>,
     /// When the files are looked at.
     schedule: Option<Schedule>,
+    /// Hears of an answer of the program that cannot be used.
+    looks: Option<FileLooks>,
 }
 
 impl<S: Selectable> TlsSelector<S> {
@@ -52,6 +54,7 @@ impl<S: Selectable> TlsSelector<S> {
             told: Vec::new(),
             due: Vec::new(),
             schedule: None,
+            looks: None,
         }
     }
 
@@ -59,7 +62,8 @@ impl<S: Selectable> TlsSelector<S> {
     /// that begin after a change was seen use the new ones.
     #[must_use]
     pub fn looking(mut self, looks: FileLooks) -> Self {
-        self.schedule = Schedule::new(looks, &self.client);
+        self.schedule = Schedule::new(looks.clone(), &self.client);
+        self.looks = Some(looks);
         self
     }
 
@@ -156,8 +160,14 @@ impl<S: Selectable> Selectable for TlsSelector<S> {
             }
             Some((asker, noted)) => {
                 self.waiting.insert(dial.number, (dial.address, dial.host.into()));
-                let client = self.client.clone();
-                let ask = move || Worked::done(client.ask(&asker, noted));
+                let (client, looks) = (self.client.clone(), self.looks.clone());
+                let ask = move || {
+                    Worked::done(client.ask(&asker, noted).map(|unusable| {
+                        if let (Some(error), Some(looks)) = (unusable, looks) {
+                            looks.tell(&Reload::Kept(error));
+                        }
+                    }))
+                };
                 self.below.work(dial.number, Work::new("asking for the certificate of this client", ask));
             }
         }

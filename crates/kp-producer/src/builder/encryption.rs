@@ -44,9 +44,9 @@ impl Cryptography {
         warnings.extend(client.warnings().iter().filter_map(|words| settings::warning(words)));
         let looks = FileLooks::every(in_force.ssl_reload_interval, Arc::clone(&clock), move |reload| {
             if let Reload::Kept(error) = reload {
-                notes.notice(format!(
-                    "files of certificates changed and cannot be used, those of before stay in use: {error}"
-                ));
+                let words =
+                    format!("new certificates or keys cannot be used, those of before stay in use: {error}");
+                notes.still("certificates", words);
             }
         });
         Ok(Box::new(NetworkClient::over(TlsSelector::new(selector, client).looking(looks), network, clock)))

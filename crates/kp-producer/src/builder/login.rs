@@ -2,8 +2,8 @@
 //! Owns: the keys of SCRAM. Touched by the network thread, which it never holds
 //! up, and by the thread that does the network's heavy work; that one may wait for a provider.
 
-use crate::config::{ConfigError, Credentials, Login, Sasl, Settings};
-use crate::drive::parker::block_on;
+use crate::builder::provided::answer_of;
+use crate::config::{ConfigError, Credentials, Login, Sasl, Settings, Token};
 use crate::observe::notes::Notes;
 use kp_network::{SaslProvider, ScramKeyCache, ScramKeys, TokenFacts};
 use kp_protocol::Timestamp;
@@ -120,16 +120,22 @@ impl ProducerLogin {
     }
 }
 
-/// OAUTHBEARER with the token that there is, or with one that is asked for first.
-fn with_token(tokens: &Arc<TokenKeeper>, host: &str) -> Box<dyn SaslMechanism> {
+/// OAUTHBEARER with the token that there is, at once, or with one that is asked for first.
+fn with_token(tokens: &Arc<TokenKeeper>, host: &str) -> Mechanism {
+    if let Some(token) = tokens.shown() {
+        return bearing(&token);
+    }
     let (tokens, host, noted) = (Arc::clone(tokens), host.to_owned(), tokens.settled());
-    Box::new(Deferred::new("OAUTHBEARER", ASKING_FOR_A_TOKEN, move || {
-        let token = tokens.token(&host, noted)?;
-        let claims = JwtClaims::read(token.value()).ok();
-        let principal = token.of_principal().or(claims.as_ref().map(JwtClaims::subject));
-        let mechanism = OAuthBearer::new(token.value())?.principal(principal);
-        Ok(Box::new(mechanism.extensions(token.sent_beside().clone())))
-    }))
+    Ok(Box::new(Deferred::new("OAUTHBEARER", ASKING_FOR_A_TOKEN, move || {
+        bearing(&tokens.token(&host, noted)?)
+    })))
+}
+
+fn bearing(token: &Token) -> Mechanism {
+    let claims = JwtClaims::read(token.value()).ok();
+    let principal = token.of_principal().or(claims.as_ref().map(JwtClaims::subject));
+    let mechanism = OAuthBearer::new(token.value())?.principal(principal);
+    Ok(Box::new(mechanism.extensions(token.sent_beside().clone())))
 }
 
 const ASKING_FOR_CREDENTIALS: &str = "asking for credentials";
@@ -137,7 +143,7 @@ const ASKING_FOR_CREDENTIALS: &str = "asking for credentials";
 impl SaslProvider for ProducerLogin {
     fn begin(&self, host: &str) -> Mechanism {
         if let Some(tokens) = &self.tokens {
-            return Ok(with_token(tokens, host));
+            return with_token(tokens, host);
         }
         match &self.sasl {
             Sasl::Plain(login) => with_credentials("PLAIN", login, plain),
@@ -239,7 +245,7 @@ fn with_credentials(
         Login::Provided(provider) => {
             let provider = Arc::clone(provider);
             Ok(Box::new(Deferred::new(name, ASKING_FOR_CREDENTIALS, move || {
-                let given = block_on(provider.credentials());
+                let given = answer_of(provider.credentials());
                 make(&given.map_err(|error| of_provider(ASKING_FOR_CREDENTIALS, error))?)
             })))
         }

@@ -16,9 +16,15 @@ use tracing::{Event, Metadata, Subscriber, subscriber::with_default};
 pub(crate) struct Noted {
     lines: Arc<Mutex<Vec<String>>>,
     spans: Arc<AtomicU64>,
+    /// What the program does whenever it hears of an event.
+    also: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl Noted {
+    pub(crate) fn and(also: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { also: Some(Arc::new(also)), ..Self::default() }
+    }
+
     fn note(&self, line: String) {
         self.lines.lock().push(line);
     }
@@ -61,6 +67,9 @@ impl Subscriber for Noted {
         let mut line = format!("event {}", event.metadata().level());
         event.record(&mut Fields(&mut line));
         self.note(line);
+        if let Some(also) = &self.also {
+            also();
+        }
     }
 
     fn enter(&self, _span: &Id) {}

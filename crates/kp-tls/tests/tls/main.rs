@@ -1,5 +1,6 @@
 //! TLS over a wire in memory, against rustls' own server.
 
+mod asked;
 mod authority;
 mod connections;
 mod directly_trusted;

@@ -30,8 +30,9 @@ pub enum Identity {
 ///
 /// It is asked on a thread for such work, one question after another; it may block there, and holds up nothing but connections
 /// that are being made. Connections that are made together share one question. Its error is an attempt that failed, and another
-/// is made after `reconnect.backoff.ms`; its words are shown and must not hold a secret. A panic is an error. No runtime is
-/// entered there: a future that needs one spawns on its handle.
+/// is made after `reconnect.backoff.ms`; its words are shown and must not hold a secret. An answer that cannot be used is a notice, and
+/// the one of before is shown on; if there is none, it is an error as well. A panic is an error. A future that has no
+/// answer after a minute is dropped, and asked for anew. No runtime is entered there: a future that needs one spawns on its handle.
 ///
 /// ```
 /// use kp_config::{Identity, IdentityProvider, Provided, Tls};

@@ -1,7 +1,7 @@
 //! The plain data of the configuration as settings of TLS. Owns: nothing. Never: a file.
 
+use crate::builder::provided::answer_of;
 use crate::config::{ConfigWarning, Identity, IdentityProvider, Store, StoreContent, Tls, TlsVersion, Trust};
-use crate::drive::parker::block_on;
 use crate::error::BuildError;
 use kp_tls::{ClientIdentity, StoreSource, TlsSettings, TlsVersions};
 use std::sync::Arc;
@@ -50,7 +50,7 @@ fn built_in(_: TlsSettings) -> Result<TlsSettings, BuildError> {
 
 /// What a provider gives. Blocks for as long as it takes.
 fn given(provider: &dyn IdentityProvider) -> Result<ClientIdentity, String> {
-    match block_on(provider.identity()).map_err(|error| error.to_string())? {
+    match answer_of(provider.identity()).map_err(|error| error.to_string())? {
         Identity::Parts { chain, key } => Ok(ClientIdentity::parts(source(&chain), source(&key))),
         Identity::Store(store) => Ok(ClientIdentity::store(source(&store))),
         _ => Err("the provider names another provider".to_owned()),

@@ -2,9 +2,9 @@
 //! Owns: when the provider is asked again (`sasl.login.refresh.*`), and that several connections share one question. Never: a token in
 //! a text. The network thread notes and refuses, and is never held up; the thread that asks waits for the provider.
 
-use super::not_given::of_provider;
+use super::not_given::{not_given, of_provider};
+use crate::builder::provided::answer_of;
 use crate::config::{Token, TokenProvider, TokenRefresh, TokenRequest};
-use crate::drive::parker::block_on;
 use crate::observe::notes::Notes;
 use kp_network::TokenFacts;
 use kp_sasl::SaslFailure;
@@ -62,6 +62,13 @@ struct Failure {
     why: SaslFailure,
 }
 
+/// What changed with an answer.
+enum News {
+    /// There are no tokens any more, in words.
+    Begins(String),
+    IsOver,
+}
+
 /// What a connection gets without a question.
 enum Standing {
     Shown(Token),
@@ -102,6 +109,14 @@ impl TokenKeeper {
     /// Noted when a connection begins: a question that ends later is its question, too.
     pub(super) fn settled(&self) -> u64 {
         self.state.lock().settled
+    }
+
+    /// The token that is kept, if there is nothing to ask.
+    pub(super) fn shown(&self) -> Option<Token> {
+        match self.state.lock().standing(self.clock.timestamp_ms()) {
+            Standing::Shown(token) => Some(token),
+            Standing::Due(_) | Standing::Nothing => None,
+        }
     }
 
     /// A token for a connection to `host` that began when `noted` questions were settled. Blocks while the provider is asked.
@@ -158,9 +173,24 @@ impl TokenKeeper {
             Some(token) => request.after_refusal_of(token.value()),
             None => request,
         };
-        let given = catch_unwind(AssertUnwindSafe(|| block_on(self.source.token(request))));
+        // Its words, too, are code of the program's.
+        let given = catch_unwind(AssertUnwindSafe(|| {
+            answer_of(self.source.token(request)).map_err(|error| of_provider(ASKING_FOR_A_TOKEN, error))
+        }));
         // What it panicked with is not repeated: that is the hook's to print.
-        let given = given.unwrap_or_else(|_| Err("it panicked".into()));
+        let given = given.unwrap_or_else(|_| Err(not_given(ASKING_FOR_A_TOKEN, "it panicked")));
+        let (answer, news) = self.settle(given);
+        match news {
+            Some(News::Begins(words)) => self.notes.begins("tokens", words),
+            Some(News::IsOver) => self.notes.is_over("there is a token again"),
+            None => {}
+        }
+        answer
+    }
+
+    /// Keeps what came of a question; with what the producer is to be told once the state is free: who hears of it is the program,
+    /// which may wait, and the network thread takes the state as well.
+    fn settle(&self, given: Result<Token, SaslFailure>) -> (Result<Token, SaslFailure>, Option<News>) {
         let now = self.clock.timestamp_ms();
         let mut state = self.state.lock();
         state.settled += 1;
@@ -168,21 +198,16 @@ impl TokenKeeper {
             Ok(token) => {
                 state.given += 1;
                 state.kept = self.kept(&token, now);
-                if state.failure.take().is_some() {
-                    self.notes.is_over("there is a token again");
-                }
-                Ok(token)
+                let news = state.failure.take().map(|_| News::IsOver);
+                (Ok(token), news)
             }
-            Err(error) => {
-                let why = of_provider(ASKING_FOR_A_TOKEN, error);
-                if state.failure.is_none() {
-                    self.notes.begins(why.to_string());
-                }
+            Err(why) => {
+                let news = state.failure.is_none().then(|| News::Begins(why.to_string()));
                 state.not_given += 1;
                 state.failure = Some(Failure { at: now, why: why.clone() });
                 match &state.kept {
-                    Kept::Good { token, .. } => Ok(token.clone()),
-                    Kept::Nothing | Kept::Refused(_) => Err(why),
+                    Kept::Good { token, .. } => (Ok(token.clone()), news),
+                    Kept::Nothing | Kept::Refused(_) => (Err(why), news),
                 }
             }
         }

@@ -3,8 +3,8 @@
 //! `kp-msk-iam`'s.
 
 use super::{HandedCryptography, Mechanism, not_given};
+use crate::builder::provided::answer_of;
 use crate::config::{AwsCredentials, AwsRole, AwsSource, MskIam};
-use crate::drive::parker::block_on;
 use kp_http::{HttpClient, Proxies};
 use kp_msk_iam::{AwsChain, AwsEnvironment, AwsMskIam, AwsRegion, KeptKey, RoleToAssume, bearer_token};
 use kp_sasl::{Deferred, OAuthBearer, SaslFailure};
@@ -87,7 +87,7 @@ impl MskIamLogin {
             return Ok(key.clone());
         }
         let key = match iam.source() {
-            AwsSource::Provided(provider) => block_on(provider.aws_credentials()).map_err(not_found)?,
+            AwsSource::Provided(provider) => answer_of(provider.aws_credentials()).map_err(not_found)?,
             _ => chain.find(asked_at).map_err(not_found)?,
         };
         let key = match iam.assumed_role() {

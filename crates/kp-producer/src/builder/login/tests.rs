@@ -213,9 +213,31 @@ impl TokenProvider for Stubborn {
 /// An exchange that has come to its first token.
 fn shown(login: &ProducerLogin) -> Box<dyn SaslMechanism> {
     let mut mechanism = login.begin("broker-1").expect("there are credentials");
-    let Ok(SaslStep::Pending(work)) = mechanism.step(None) else { panic!("a token has to be fetched") };
-    let _ = mechanism.resume(work.run()).expect("there is one");
+    if let SaslStep::Pending(work) = mechanism.step(None).expect("it begins") {
+        let _ = mechanism.resume(work.run()).expect("there is one");
+    }
     mechanism
+}
+
+// A12, SE3
+#[test]
+fn a_token_that_is_kept_is_sent_at_once_and_one_that_is_due_or_was_refused_is_work() {
+    let provider = Arc::new(Stubborn::default());
+    let (login, clock) = login(Sasl::oauth(Arc::clone(&provider)));
+    let sent = |seconds: i64, number: u32, is_work: bool| {
+        *clock.0.lock() = seconds * 1000;
+        let (token, works) = first_token(&login);
+        let token = token.expect("there is one");
+        assert!(token.contains(&format!("auth=Bearer token{number}\x01")), "{token} after {seconds} s");
+        assert_eq!(works, is_work, "after {seconds} s");
+    };
+    sent(0, 1, true);
+    sent(1, 1, false);
+    sent(2879, 1, false);
+    sent(2880, 2, true);
+    login.refused(&*shown(&login));
+    sent(2881, 3, true);
+    sent(2882, 3, false);
 }
 
 // A12, SE25

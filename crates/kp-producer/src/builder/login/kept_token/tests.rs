@@ -161,6 +161,66 @@ fn tokens_that_cannot_be_had_are_warned_of_once_and_it_is_said_once_that_this_is
     assert!(facts.refreshes == 4 && facts.refreshes_failed > 50, "{facts:?}");
 }
 
+// U12
+#[cfg(feature = "tracing")]
+#[test]
+fn the_network_thread_never_waits_for_a_subscriber_that_hears_of_tokens() {
+    use crate::facade_tests::traced::Noted;
+    let (issuer, heard) = (Arc::new(Issuer::default()), Arc::new(Mutex::new(Vec::new())));
+    let keeper = Arc::new(issuer.keeper());
+    let (of_subscriber, hears) = (Arc::clone(&keeper), Arc::clone(&heard));
+    // A subscriber may ask the producer for its metrics, whose thread takes this lock as well.
+    let noted = Noted::and(move || hears.lock().push(of_subscriber.state.try_lock().is_some()));
+    tracing::subscriber::with_default(noted, || {
+        for is_out_of_order in [true, false] {
+            *issuer.is_out_of_order.lock() = is_out_of_order;
+            assert_eq!(shown(&keeper).is_err(), is_out_of_order);
+        }
+    });
+    assert_eq!(*heard.lock(), [true, true], "that it begins, and that it is over");
+}
+
+/// Refuses with words that look at the tokens' keeper while they are written.
+#[derive(Clone, Default)]
+struct Nosy {
+    keeper: Arc<Mutex<Option<Arc<TokenKeeper>>>>,
+    was_free: Arc<Mutex<Vec<bool>>>,
+}
+
+impl TokenProvider for Nosy {
+    fn token<'a>(&'a self, _: TokenRequest<'a>) -> Provided<'a, Token> {
+        let words = self.clone();
+        Box::pin(async move { Err(words.into()) })
+    }
+}
+
+impl std::fmt::Debug for Nosy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Nosy")
+    }
+}
+
+impl std::fmt::Display for Nosy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(keeper) = &*self.keeper.lock() {
+            self.was_free.lock().push(keeper.state.try_lock().is_some());
+        }
+        f.write_str("it is none of your business")
+    }
+}
+
+impl std::error::Error for Nosy {}
+
+// U12
+#[test]
+fn the_network_thread_never_waits_for_the_words_of_a_provider() {
+    let nosy = Nosy::default();
+    let keeper = Arc::new(TokenKeeper::new(Arc::new(nosy.clone()), Arc::<Standing>::default()));
+    *nosy.keeper.lock() = Some(Arc::clone(&keeper));
+    assert_eq!(shown(&keeper), Err("asking for a token: it is none of your business".to_owned()));
+    assert_eq!(*nosy.was_free.lock(), [true]);
+}
+
 /// Panics when it is asked, with a token in its words.
 struct Clumsy;
 
