@@ -99,7 +99,7 @@ impl<S: Selectable> NetworkClient<S> {
             }
             other => {
                 let words = Arc::from(other.to_string());
-                if self.may_be_plaintext(id, &other) {
+                if self.selectable.can_connect_plainly() && self.may_be_plaintext(id, &other) {
                     return self.ask_plainly(now, id, words);
                 }
                 DisconnectReason::ConnectFailed(words)
