@@ -119,7 +119,7 @@ impl<S: Selectable> NetworkClient<S> {
             broker.attempts.connected();
             self.counters.totals.connections_opened += 1;
         }
-        let is_encrypted = (!broker.is_careful).then(|| self.selectable.is_encrypted());
+        let is_encrypted = (!broker.caution.is_careful()).then(|| self.selectable.is_encrypted());
         let greeting = self.known.greeting(now, &self.settings, is_encrypted);
         let host = broker.host();
         let step = setup.connected(&mut self.setup_context(now, &host), greeting);
@@ -222,6 +222,7 @@ impl<S: Selectable> NetworkClient<S> {
     pub(super) fn became_ready(&mut self, now: Instant, id: BrokerId) {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         broker.attempts.ready();
+        broker.caution.ready();
         let Some(ready) = broker.link.ready_mut() else { return };
         let (connection, versions) = (ready.number(), Arc::clone(ready.versions()));
         self.timers.cancel(&(id, Timer::Setup));
@@ -272,8 +273,9 @@ impl<S: Selectable> NetworkClient<S> {
         if link.was_connected() {
             broker.addresses.forget();
         }
-        // A broker that closes on an exchange that went ahead is not asked so again: others than Kafka's may not like it.
-        broker.is_careful |= !reason.is_security() && link.setup().is_some_and(Setup::went_ahead);
+        if link.setup().is_some_and(Setup::went_ahead) {
+            broker.caution.came_to_nothing(&reason);
+        }
         let address = broker.describe(&link);
         if !broker.listed {
             self.brokers.remove(&id);

@@ -213,7 +213,7 @@ type Close = fn(&Stage, ConnectionNumber, &[(ReceivedHeader, Bytes)]);
 
 // SE3
 #[test]
-fn a_broker_that_answers_one_request_and_closes_is_asked_step_by_step_from_then_on() {
+fn a_broker_that_answers_one_request_and_closes_is_asked_step_by_step_the_next_times() {
     let closes: [Close; 4] = [
         |_, _, _| {},
         |stage, number, asked| stage.give(number, &asked[0].0, &speaks_sasl()),
@@ -244,9 +244,75 @@ fn a_broker_that_answers_one_request_and_closes_is_asked_step_by_step_from_then_
     }
 }
 
+/// How many set-ups with the first broker wait for each answer until one goes ahead again; each succeeds.
+fn step_by_step(stage: &mut Stage) -> usize {
+    for count in 0.. {
+        stage.clock.advance(MS(100));
+        let number = stage.accepted(A);
+        let asked = stage.requests(number);
+        if asked.len() == 3 {
+            stage.give(number, &asked[0].0, &speaks_sasl());
+            stage.give(number, &asked[1].0, &offers(&["PLAIN"]));
+            stage.give(number, &asked[2].0, &SaslAuthenticateResponse::default());
+            assert!(is_connected(&stage.turn()));
+            return count;
+        }
+        stage.give(number, &asked[0].0, &speaks_sasl());
+        stage.turn();
+        let header = stage.handshake(number, "PLAIN");
+        stage.give(number, &header, &offers(&["PLAIN"]));
+        stage.turn();
+        assert!(is_connected(&stage.judged(number, &SaslAuthenticateResponse::default())));
+        let now = stage.now();
+        stage.client.disconnect(now, A, "the test");
+        stage.turn();
+    }
+    unreachable!("it goes ahead some day")
+}
+
 // SE3
 #[test]
-fn a_broker_that_does_not_know_the_version_any_more_is_asked_step_by_step_from_then_on() {
+fn a_set_up_that_the_client_itself_ends_says_nothing_of_the_broker() {
+    let mut stage = let_in(plain(), true);
+    let number = stage.accepted(A);
+    assert_eq!(keys(&stage.requests(number)), ALL_THREE);
+    let now = stage.now();
+    stage.client.disconnect(now, A, "the test");
+    stage.turn();
+    assert_eq!(step_by_step(&mut stage), 0);
+}
+
+// SE3
+#[test]
+fn a_broker_that_was_asked_step_by_step_is_tried_again_and_each_time_later() {
+    let mut stage = let_in(plain(), true);
+    for expected in [2, 4, 8, 16, 32, 64, 64] {
+        stage.clock.advance(MS(100));
+        let number = stage.accepted(A);
+        assert_eq!(keys(&stage.requests(number)), ALL_THREE);
+        stage.net.give(number, Vec::new());
+        stage.turn();
+        assert_eq!(step_by_step(&mut stage), expected);
+        let now = stage.now();
+        stage.client.disconnect(now, A, "the test");
+        stage.turn();
+    }
+}
+
+// SE3
+#[test]
+fn a_broker_that_hangs_on_an_exchange_that_went_ahead_is_asked_step_by_step_too() {
+    let mut stage = let_in(plain(), true);
+    let number = stage.accepted(A);
+    assert_eq!(keys(&stage.requests(number)), ALL_THREE);
+    stage.clock.advance(MS(10_000));
+    assert!(matches!(broken(&stage.turn()).2, DisconnectReason::SetupTimeout(_)));
+    assert_eq!(step_by_step(&mut stage), 2);
+}
+
+// SE3
+#[test]
+fn a_broker_that_does_not_know_the_version_any_more_is_asked_step_by_step_the_next_times() {
     let mut stage = let_in(plain(), true);
     let number = stage.accepted(A);
     let asked = stage.requests(number);
