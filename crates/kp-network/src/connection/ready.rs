@@ -163,7 +163,6 @@ impl Ready {
         (takes_newest && !dialect.is_bare()).then_some(dialect)
     }
 
-    /// How long its session lasts; `None`: as long as the connection.
     /// When its session is over (KIP-368); `None`: never.
     pub(crate) fn session_ends(&self) -> Option<Instant> {
         self.session.as_ref()?.ends()
@@ -174,6 +173,7 @@ impl Ready {
         Some(self.session.as_ref()?.login())
     }
 
+    /// How long its session lasts; `None`: as long as the connection.
     pub(crate) fn session_lifetime(&self) -> Option<Duration> {
         self.session.as_ref()?.lifetime()
     }
