@@ -3,6 +3,7 @@
 
 use crate::addresses::Addresses;
 use crate::attempts::Attempts;
+use crate::caution::Caution;
 use crate::connection::Link;
 use crate::secured::Secured;
 use kp_protocol::BrokerAddress;
@@ -18,8 +19,7 @@ pub(crate) struct Broker {
     pub(crate) attempts: Attempts,
     /// What its host is called by its address, if that is what counts.
     pub(crate) canonical: Option<Arc<str>>,
-    /// Whether each message of a set-up waits for the answer to the one before it.
-    pub(crate) is_careful: bool,
+    pub(crate) caution: Caution,
     /// It wanted a login when it was tried last, and the client has none: the version of SaslHandshake in which it said so.
     pub(crate) wants_login: Option<i16>,
     pub(crate) link: Link,
@@ -34,7 +34,7 @@ impl Broker {
             addresses: Addresses::default(),
             attempts: Attempts::default(),
             canonical: None,
-            is_careful: false,
+            caution: Caution::default(),
             wants_login: None,
             link: Link::Down,
             secured: Secured::default(),

@@ -10,6 +10,7 @@ mod addresses;
 mod attempts;
 mod broker;
 mod canonical_names;
+mod caution;
 mod connection;
 mod correlation_ids;
 mod counters;

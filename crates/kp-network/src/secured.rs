@@ -27,8 +27,8 @@ impl Secured {
     /// A connection, or an attempt, ended.
     pub(crate) fn ended(&mut self, now: Instant, reason: &DisconnectReason) {
         self.encryption = None;
-        if let Some(failure) = reason.security() {
-            self.failure = Some((now, Arc::clone(failure)));
+        if let Some(failure) = reason.verdict() {
+            self.failure = Some((now, failure));
         }
     }
 

@@ -156,9 +156,16 @@ pub trait Selectable: Send {
     fn connect(&mut self, dial: Dial<'_>);
 
     /// As [`connect`](Self::connect), but without encryption where connections are encrypted: to ask what listens there, when
-    /// a connection could not be encrypted. Nothing else is sent on it. A selector that encrypts has to bring its own.
+    /// a connection could not be encrypted. Nothing else is sent on it. Called only where
+    /// [`can_connect_plainly`](Self::can_connect_plainly).
     fn connect_plainly(&mut self, dial: Dial<'_>) {
-        self.connect(dial);
+        let _ = dial;
+    }
+
+    /// Whether it has such a way. One that encrypts nevertheless must not say so: the answer would be taken for proof that the
+    /// listener has no TLS.
+    fn can_connect_plainly(&self) -> bool {
+        false
     }
 
     /// Writes as much of `slices` as fits now, in one go; never blocks. `Ready(Ok(n))` says how many bytes went,

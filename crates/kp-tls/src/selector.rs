@@ -178,6 +178,10 @@ impl<S: Selectable> Selectable for TlsSelector<S> {
         self.below.connect(dial);
     }
 
+    fn can_connect_plainly(&self) -> bool {
+        true
+    }
+
     fn write(&mut self, number: ConnectionNumber, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         if self.plain.contains(&number) {
             return self.below.write(number, slices);

@@ -163,7 +163,6 @@ impl Ready {
         (takes_newest && !dialect.is_bare()).then_some(dialect)
     }
 
-    /// How long its session lasts; `None`: as long as the connection.
     /// When its session is over (KIP-368); `None`: never.
     pub(crate) fn session_ends(&self) -> Option<Instant> {
         self.session.as_ref()?.ends()
@@ -174,6 +173,7 @@ impl Ready {
         Some(self.session.as_ref()?.login())
     }
 
+    /// How long its session lasts; `None`: as long as the connection.
     pub(crate) fn session_lifetime(&self) -> Option<Duration> {
         self.session.as_ref()?.lifetime()
     }
@@ -289,6 +289,13 @@ impl Ready {
         self.session()?.worked(worked)
     }
 
+    /// Work for the exchange is handed out; answers the moment by which it must be done, as an answer must have come.
+    pub(crate) fn waits_for_work(&mut self, now: Instant) -> Result<Instant, Broken> {
+        let until = Deadline::after(now, self.request_timeout, "request.timeout.ms").at();
+        self.session()?.waits_for_work(until);
+        Ok(until)
+    }
+
     /// The broker has agreed again. Answers when that began, and whether a caller waits for it.
     pub(crate) fn renewed(&mut self, now: Instant, session: SaslSession, chance: f64) -> (Instant, bool) {
         let began = self.session.as_mut().map_or(now, |known| known.renewed(now, session, chance));
@@ -332,10 +339,11 @@ impl Ready {
         }
     }
 
-    /// The earliest moment by which a request must be answered.
+    /// The earliest moment by which a request must be answered, or work for a renewal be done.
     pub(crate) fn earliest_deadline(&self) -> Option<Instant> {
         let writing = self.writing.as_ref().map(|request| &request.owner);
-        self.in_flight.owners().chain(writing).map(|owner| owner.deadline).min()
+        let work = self.session.as_ref().and_then(|session| session.work_until());
+        self.in_flight.owners().chain(writing).map(|owner| owner.deadline).chain(work).min()
     }
 
     /// Since when nothing is going on; `None` while a request is unanswered.

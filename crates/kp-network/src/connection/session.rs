@@ -26,6 +26,8 @@ pub(crate) struct Session {
     /// When the last renewal began, if there was one.
     began: Option<Instant>,
     renewing: Option<SaslExchange>,
+    /// By when work for it must be done, while it waits for some.
+    work_until: Option<Instant>,
     lifetime: Option<Duration>,
     /// When the broker wants to be shown the credentials again.
     ends: Option<Instant>,
@@ -37,7 +39,7 @@ impl Session {
         let Authenticated { dialect, session, login, .. } = authenticated;
         let (renew_at, lifetime) = (session.renew_at(now, None, chance), session.lifetime());
         let ends = lifetime.and_then(|lifetime| now.checked_add(lifetime));
-        Self { dialect, login, renew_at, began: None, renewing: None, lifetime, ends }
+        Self { dialect, login, renew_at, began: None, renewing: None, work_until: None, lifetime, ends }
     }
 
     /// Whether it is to be renewed before the next request.
@@ -88,7 +90,17 @@ impl Session {
         sasl_messages::answered(self.exchange()?, api, version, body)
     }
 
+    /// Work is handed out, and must be done by then: it may hang, and holds up the work of other connections.
+    pub(super) fn waits_for_work(&mut self, until: Instant) {
+        self.work_until = Some(until);
+    }
+
+    pub(super) fn work_until(&self) -> Option<Instant> {
+        self.work_until
+    }
+
     pub(super) fn worked(&mut self, worked: Worked) -> Result<SaslOutput, Broken> {
+        self.work_until = None;
         self.exchange()?.on_worked(worked).map_err(Broken::Refused)
     }
 

@@ -104,7 +104,7 @@ impl<S: Selectable> NetworkClient<S> {
             }
             other => {
                 let words = Arc::from(other.to_string());
-                if self.may_be_plaintext(id, &other) {
+                if self.selectable.can_connect_plainly() && self.may_be_plaintext(id, &other) {
                     return self.ask_plainly(now, id, words);
                 }
                 DisconnectReason::ConnectFailed(words)
@@ -124,7 +124,7 @@ impl<S: Selectable> NetworkClient<S> {
             broker.attempts.connected();
             self.counters.totals.connections_opened += 1;
         }
-        let is_encrypted = (!broker.is_careful).then(|| self.selectable.is_encrypted());
+        let is_encrypted = (!broker.caution.is_careful()).then(|| self.selectable.is_encrypted());
         let greeting = self.known.greeting(now, &self.settings, is_encrypted);
         let host = broker.host();
         let step = setup.connected(&mut self.setup_context(now, &host), greeting);
@@ -227,6 +227,7 @@ impl<S: Selectable> NetworkClient<S> {
     pub(super) fn became_ready(&mut self, now: Instant, id: BrokerId) {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         broker.attempts.ready();
+        broker.caution.ready();
         let Some(ready) = broker.link.ready_mut() else { return };
         let (connection, versions) = (ready.number(), Arc::clone(ready.versions()));
         self.timers.cancel(&(id, Timer::Setup));
@@ -279,8 +280,9 @@ impl<S: Selectable> NetworkClient<S> {
             broker.wants_login = link.setup().and_then(|setup| setup.login_wanted(&reason));
             broker.addresses.forget();
         }
-        // A broker that closes on an exchange that went ahead is not asked so again: others than Kafka's may not like it.
-        broker.is_careful |= !reason.is_security() && link.setup().is_some_and(Setup::went_ahead);
+        if link.setup().is_some_and(Setup::went_ahead) {
+            broker.caution.came_to_nothing(&reason);
+        }
         let address = broker.describe(&link);
         if !broker.listed {
             self.brokers.remove(&id);

@@ -66,9 +66,11 @@ impl<S: Selectable> NetworkClient<S> {
                 self.ask_itself(now, id, ApiKey::SaslAuthenticate, version, body).map_err(unsayable)
             }
             SaslOutput::Work(work) => {
-                let number = self.brokers.get(&id).and_then(|broker| broker.link.number());
-                if let (Some(number), Some(provider)) = (number, &self.settings.sasl) {
+                let ready = self.brokers.get_mut(&id).and_then(|broker| broker.link.ready_mut());
+                if let (Some(ready), Some(provider)) = (ready, &self.settings.sasl) {
+                    let (number, until) = (ready.number(), ready.waits_for_work(now)?);
                     self.selectable.work(number, sasl::kept(provider, work));
+                    self.late_at(id, until);
                 }
                 Ok(())
             }
@@ -97,12 +99,17 @@ impl<S: Selectable> NetworkClient<S> {
             return Ok(());
         };
         let deadline = ready.ask_itself(now, api_key, version, body, (correlation_id, client_id))?;
+        self.late_at(id, deadline);
+        self.write(now, id);
+        Ok(())
+    }
+
+    /// What the renewal waits for is late then, if nothing else is late earlier.
+    fn late_at(&mut self, id: BrokerId, deadline: Instant) {
         let timer = (id, Timer::Request);
         if self.timers.get(&timer).is_none_or(|at| at > deadline) {
             self.timers.set(timer, deadline);
         }
-        self.write(now, id);
-        Ok(())
     }
 
     fn renewed(&mut self, now: Instant, id: BrokerId, session: SaslSession) {

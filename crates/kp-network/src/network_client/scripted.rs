@@ -38,6 +38,7 @@ struct State {
     works: Vec<(ConnectionNumber, Work)>,
     plain: Vec<ConnectionNumber>,
     encrypts: bool,
+    only_encrypts: bool,
 }
 
 struct Socket {
@@ -132,6 +133,12 @@ impl Net {
         self.lock().encrypts = true;
     }
 
+    /// From now on it is a selector that encrypts, and has no other way.
+    pub(super) fn only_encrypts(&self) {
+        self.encrypts();
+        self.lock().only_encrypts = true;
+    }
+
     /// There is a socket, on which a handshake begins.
     pub(super) fn encrypting(&self, number: ConnectionNumber) {
         self.lock().events.push(SelectorEvent::Encrypting { number });
@@ -220,6 +227,10 @@ impl Selectable for Scripted {
 
     fn connect_plainly(&mut self, dial: Dial<'_>) {
         self.net.lock().plain.push(dial.number);
+    }
+
+    fn can_connect_plainly(&self) -> bool {
+        !self.net.lock().only_encrypts
     }
 
     fn write(&mut self, number: ConnectionNumber, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {

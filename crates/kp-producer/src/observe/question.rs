@@ -53,11 +53,11 @@ impl NetworkSide {
     }
 }
 
-/// Whether security stands in the way, or will.
+/// Whether security stands in the way, or will. On a plain connection only a wrong port does.
 fn says_something(broker: &BrokerSecurity) -> bool {
     let is_secured = broker.protocol != "PLAINTEXT";
     let is_on_its_way = matches!(broker.state, ConnectionState::SettingUp(_) | ConnectionState::Renewing);
-    is_secured && (is_on_its_way || broker.refusal().is_some() || broker.session_ends_in.is_some())
+    broker.refusal().is_some() || is_secured && (is_on_its_way || broker.session_ends_in.is_some())
 }
 
 #[derive(Debug)]
@@ -90,5 +90,22 @@ impl<T> Question<T> {
     #[cfg(test)]
     pub(crate) fn taken(&self) -> Option<T> {
         self.answer.lock().take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kp_network::{OtherProtocol, PastFailure};
+
+    // SE30, H17
+    #[test]
+    fn of_a_plain_connection_a_wrong_port_is_told_and_nothing_else() {
+        let mut broker = BrokerSecurity::new(BrokerId(1), "h:1", "PLAINTEXT");
+        assert!(!says_something(&broker));
+        broker.last_failure = Some(PastFailure::new(OtherProtocol::Tls.failure(), Duration::from_secs(2)));
+        assert!(says_something(&broker));
+        broker.state = ConnectionState::Ready;
+        assert!(!says_something(&broker), "that is over");
     }
 }

@@ -116,6 +116,20 @@ fn the_question_never_takes_longer_than_the_set_up_may() {
 
 // SE30
 #[test]
+fn a_selector_without_a_way_to_ask_leaves_the_loss_as_it_was() {
+    let mut stage = Stage::new();
+    stage.net.only_encrypts();
+    let (number, _) = stage.attempt(A);
+    stage.net.encrypting(number);
+    stage.net.refuse_tls(number, TlsFailure::new(TlsFailureKind::Lost, LOST));
+    let events = stage.turn();
+    assert_eq!(broken(&events).2, DisconnectReason::ConnectFailed(LOST.into()));
+    assert!(matches!(events[0], Event::Disconnected { reached: Reached::Socket, .. }), "{events:?}");
+    assert_eq!(stage.why(A), Some(WaitReason::BackingOff));
+}
+
+// SE30
+#[test]
 fn nothing_is_asked_in_plaintext_after_any_other_end() {
     let refused = |kind| Stage::refusing_tls(settings(), TlsFailure::new(kind, "no"));
     for kind in [TlsFailureKind::Certificate, TlsFailureKind::Refused, TlsFailureKind::Incompatible] {

@@ -79,3 +79,9 @@ fn the_waiting_future_is_looked_at_no_more_often_than_something_happens() {
     }
     assert!((20..=60).contains(&selector.looks()), "{} looks at 20 waits", selector.looks());
 }
+
+// SE30
+#[test]
+fn a_selector_says_that_it_has_a_way_past_its_encryption_only_if_it_brings_one() {
+    assert!(!TokioSelector::new(None, None).can_connect_plainly());
+}

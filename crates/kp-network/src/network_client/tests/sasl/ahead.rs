@@ -75,23 +75,82 @@ fn over_tls_a_later_connection_is_ready_after_one_round_trip() {
     }
 }
 
+/// How many bytes the first requests of a set-up that goes ahead have, so many of them.
+fn lengths(written: &[u8]) -> Vec<usize> {
+    let mut reader = FrameReader::default();
+    reader.extend(written);
+    std::iter::from_fn(|| reader.next_frame().unwrap()).map(|frame| 4 + frame.len()).collect()
+}
+
+/// A connection whose set-up goes ahead; the socket is full after so many whole requests and a bit of the next.
+fn half_written(whole: usize) -> (Stage, ConnectionNumber, Vec<u8>) {
+    let mut stage = let_in(plain(), true);
+    let number = stage.accepted(A);
+    let lengths = lengths(&stage.net.taken(number));
+    let mut stage = let_in(plain(), true);
+    let (number, _) = stage.attempt(A);
+    stage.net.accept_with_room(number, lengths[..whole].iter().sum::<usize>() + 3);
+    stage.turn();
+    let written = stage.net.taken(number);
+    assert_eq!(written.len(), lengths[..whole].iter().sum::<usize>() + 3);
+    (stage, number, written)
+}
+
+/// The requests in these bytes, and in what the client writes now that the socket takes all.
+fn the_rest(stage: &mut Stage, number: ConnectionNumber, mut written: Vec<u8>) -> Vec<ReceivedHeader> {
+    stage.net.room(number, usize::MAX);
+    assert!(stage.turn().is_empty());
+    written.extend(stage.net.taken(number));
+    let mut reader = FrameReader::default();
+    reader.extend(&written);
+    std::iter::from_fn(|| reader.next_frame().unwrap())
+        .map(|frame| decode_request_header(&frame).unwrap().0)
+        .collect()
+}
+
+/// The header of the request with this place in a set-up that goes ahead: nothing else was asked on the connection.
+fn header_of(written: &[u8], place: usize) -> ReceivedHeader {
+    let mut reader = FrameReader::default();
+    reader.extend(written);
+    let frame = std::iter::from_fn(|| reader.next_frame().unwrap()).nth(place).expect("it is written");
+    decode_request_header(&frame).unwrap().0
+}
+
 // SE3
 #[test]
 fn answers_of_a_pipelined_set_up_may_come_one_by_one_and_while_the_last_request_is_being_written() {
-    let mut stage = let_in(plain(), true);
-    let (number, _) = stage.attempt(A);
-    stage.net.accept_with_room(number, usize::MAX);
-    stage.turn();
-    let asked = stage.requests(number);
-    for (request, more) in [(0, true), (1, true), (2, false)] {
-        assert!(stage.why(A).is_some());
-        match request {
-            0 => stage.give(number, &asked[0].0, &speaks_sasl()),
-            1 => stage.give(number, &asked[1].0, &offers(&["PLAIN"])),
-            _ => stage.give(number, &asked[2].0, &SaslAuthenticateResponse::default()),
+    for whole in [1, 2] {
+        let (mut stage, number, written) = half_written(whole);
+        stage.give(number, &header_of(&written, 0), &speaks_sasl());
+        assert!(stage.turn().is_empty(), "{whole}");
+        if whole == 2 {
+            stage.give(number, &header_of(&written, 1), &offers(&["PLAIN"]));
+            assert!(stage.turn().is_empty());
         }
-        assert_eq!(stage.turn().is_empty(), more);
+        let asked = the_rest(&mut stage, number, written);
+        assert_eq!(asked.iter().map(|header| header.api).collect::<Vec<_>>(), ALL_THREE);
+        if whole == 1 {
+            stage.give(number, &asked[1], &offers(&["PLAIN"]));
+            assert!(stage.turn().is_empty());
+        }
+        assert!(stage.why(A).is_some());
+        stage.give(number, &asked[2], &SaslAuthenticateResponse::default());
+        assert!(is_connected(&stage.turn()));
     }
+}
+
+// SE3
+#[test]
+fn an_answer_to_the_last_request_of_a_pipelined_set_up_before_it_is_written_ends_the_connection() {
+    let (mut stage, number, written) = half_written(2);
+    let handshake = header_of(&written, 1);
+    stage.give(number, &header_of(&written, 0), &speaks_sasl());
+    stage.give(number, &handshake, &offers(&["PLAIN"]));
+    let token = ReceivedHeader { api: ApiKey::SaslAuthenticate, version: 2, ..handshake };
+    let token = ReceivedHeader { correlation_id: token.correlation_id + 1, ..token };
+    stage.give(number, &token, &SaslAuthenticateResponse::default());
+    assert!(protocol_error(&stage.turn()).contains("not written yet"));
+    assert!(!stage.net.is_open(number));
 }
 
 // SE3, SE11
@@ -154,7 +213,7 @@ type Close = fn(&Stage, ConnectionNumber, &[(ReceivedHeader, Bytes)]);
 
 // SE3
 #[test]
-fn a_broker_that_answers_one_request_and_closes_is_asked_step_by_step_from_then_on() {
+fn a_broker_that_answers_one_request_and_closes_is_asked_step_by_step_the_next_times() {
     let closes: [Close; 4] = [
         |_, _, _| {},
         |stage, number, asked| stage.give(number, &asked[0].0, &speaks_sasl()),
@@ -185,9 +244,75 @@ fn a_broker_that_answers_one_request_and_closes_is_asked_step_by_step_from_then_
     }
 }
 
+/// How many set-ups with the first broker wait for each answer until one goes ahead again; each succeeds.
+fn step_by_step(stage: &mut Stage) -> usize {
+    for count in 0.. {
+        stage.clock.advance(MS(100));
+        let number = stage.accepted(A);
+        let asked = stage.requests(number);
+        if asked.len() == 3 {
+            stage.give(number, &asked[0].0, &speaks_sasl());
+            stage.give(number, &asked[1].0, &offers(&["PLAIN"]));
+            stage.give(number, &asked[2].0, &SaslAuthenticateResponse::default());
+            assert!(is_connected(&stage.turn()));
+            return count;
+        }
+        stage.give(number, &asked[0].0, &speaks_sasl());
+        stage.turn();
+        let header = stage.handshake(number, "PLAIN");
+        stage.give(number, &header, &offers(&["PLAIN"]));
+        stage.turn();
+        assert!(is_connected(&stage.judged(number, &SaslAuthenticateResponse::default())));
+        let now = stage.now();
+        stage.client.disconnect(now, A, "the test");
+        stage.turn();
+    }
+    unreachable!("it goes ahead some day")
+}
+
 // SE3
 #[test]
-fn a_broker_that_does_not_know_the_version_any_more_is_asked_step_by_step_from_then_on() {
+fn a_set_up_that_the_client_itself_ends_says_nothing_of_the_broker() {
+    let mut stage = let_in(plain(), true);
+    let number = stage.accepted(A);
+    assert_eq!(keys(&stage.requests(number)), ALL_THREE);
+    let now = stage.now();
+    stage.client.disconnect(now, A, "the test");
+    stage.turn();
+    assert_eq!(step_by_step(&mut stage), 0);
+}
+
+// SE3
+#[test]
+fn a_broker_that_was_asked_step_by_step_is_tried_again_and_each_time_later() {
+    let mut stage = let_in(plain(), true);
+    for expected in [2, 4, 8, 16, 32, 64, 64] {
+        stage.clock.advance(MS(100));
+        let number = stage.accepted(A);
+        assert_eq!(keys(&stage.requests(number)), ALL_THREE);
+        stage.net.give(number, Vec::new());
+        stage.turn();
+        assert_eq!(step_by_step(&mut stage), expected);
+        let now = stage.now();
+        stage.client.disconnect(now, A, "the test");
+        stage.turn();
+    }
+}
+
+// SE3
+#[test]
+fn a_broker_that_hangs_on_an_exchange_that_went_ahead_is_asked_step_by_step_too() {
+    let mut stage = let_in(plain(), true);
+    let number = stage.accepted(A);
+    assert_eq!(keys(&stage.requests(number)), ALL_THREE);
+    stage.clock.advance(MS(10_000));
+    assert!(matches!(broken(&stage.turn()).2, DisconnectReason::SetupTimeout(_)));
+    assert_eq!(step_by_step(&mut stage), 2);
+}
+
+// SE3
+#[test]
+fn a_broker_that_does_not_know_the_version_any_more_is_asked_step_by_step_the_next_times() {
     let mut stage = let_in(plain(), true);
     let number = stage.accepted(A);
     let asked = stage.requests(number);

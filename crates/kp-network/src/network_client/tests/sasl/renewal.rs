@@ -255,6 +255,51 @@ fn a_renewal_that_is_not_answered_ends_the_connection_as_a_late_request_does() {
     assert_eq!(stage.now() - begun, MS(30_000));
 }
 
+/// A connection whose session was nearly over when the login had become one that needs work; the work is handed out.
+fn working_to_renew() -> (Stage, ConnectionNumber) {
+    let login = Arc::new(SaslLogin::new(plain()).unwrap());
+    let mut stage = Stage::with(NetworkSettings { sasl: Some(Arc::clone(&login) as _), ..settings() });
+    let number = authenticated(&mut stage, 10_000);
+    // Another mechanism is refused by a broker; what counts here is what the client does.
+    login.replace(SaslCredentials::scram(ScramHash::Sha256, "alice", Secret::from("alice-secret"))).unwrap();
+    stage.clock.advance(MS(9_600));
+    assert_eq!(stage.why(A), Some(WaitReason::Authenticating));
+    let header = stage.handshake(number, "SCRAM-SHA-256");
+    stage.give(number, &header, &offers(&["SCRAM-SHA-256"]));
+    stage.turn();
+    let (header, token) = stage.token(number);
+    let nonce = std::str::from_utf8(&token).unwrap().split_once(",r=").unwrap().1.to_owned();
+    let text = format!("r={nonce}server,s=c2FsdHNhbHQ=,i=4096");
+    let challenge = SaslAuthenticateResponse { auth_bytes: text.into_bytes().into(), ..Default::default() };
+    stage.give(number, &header, &challenge);
+    assert!(stage.turn().is_empty());
+    (stage, number)
+}
+
+// H45
+#[test]
+fn work_for_a_renewal_that_is_never_done_ends_the_connection_as_a_late_request_does() {
+    let (mut stage, number) = working_to_renew();
+    let begun = stage.now();
+    assert_eq!(broken(&stage.poll(None)).2, DisconnectReason::RequestTimeout);
+    assert_eq!(stage.now() - begun, MS(30_000));
+    assert!(!stage.net.is_open(number), "its thread counts as lost, and another goes on");
+    assert_eq!(stage.client.counters().reauthentications_failed, 0, "nothing was refused");
+}
+
+// H45
+#[test]
+fn after_work_for_a_renewal_the_broker_has_all_of_its_own_time() {
+    let (mut stage, number) = working_to_renew();
+    stage.clock.advance(MS(29_999));
+    assert!(stage.turn().is_empty());
+    assert_eq!(stage.net.do_work(), [number]);
+    assert!(stage.turn().is_empty());
+    let asked = stage.now();
+    assert_eq!(broken(&stage.poll(None)).2, DisconnectReason::RequestTimeout);
+    assert_eq!(stage.now() - asked, MS(30_000));
+}
+
 /// Counts how often it was asked, and has nothing to give the second time.
 #[derive(Debug)]
 struct Once(AtomicU32, SaslLogin);
@@ -280,22 +325,7 @@ fn without_credentials_for_a_renewal_the_connection_ends_and_the_caller_waits() 
 
 #[test]
 fn keys_for_a_renewal_are_derived_elsewhere_too_unless_they_are_known() {
-    let login = Arc::new(SaslLogin::new(plain()).unwrap());
-    let mut stage = Stage::with(NetworkSettings { sasl: Some(Arc::clone(&login) as _), ..settings() });
-    let number = authenticated(&mut stage, 10_000);
-    // Another mechanism is refused by a broker; what counts here is what the client does.
-    login.replace(SaslCredentials::scram(ScramHash::Sha256, "alice", Secret::from("alice-secret"))).unwrap();
-    stage.clock.advance(MS(9_600));
-    assert_eq!(stage.why(A), Some(WaitReason::Authenticating));
-    let header = stage.handshake(number, "SCRAM-SHA-256");
-    stage.give(number, &header, &offers(&["SCRAM-SHA-256"]));
-    stage.turn();
-    let (header, token) = stage.token(number);
-    let nonce = std::str::from_utf8(&token).unwrap().split_once(",r=").unwrap().1.to_owned();
-    let text = format!("r={nonce}server,s=c2FsdHNhbHQ=,i=4096");
-    let challenge = SaslAuthenticateResponse { auth_bytes: text.into_bytes().into(), ..Default::default() };
-    stage.give(number, &header, &challenge);
-    assert!(stage.turn().is_empty());
+    let (mut stage, number) = working_to_renew();
     assert_eq!(stage.net.do_work(), [number]);
     assert!(stage.turn().is_empty());
     assert!(stage.token(number).1.starts_with(b"c=biws,r="));

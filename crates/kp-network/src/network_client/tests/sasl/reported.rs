@@ -1,7 +1,7 @@
 //! What is reported of a connection that is being authenticated, is, and was not.
 
 use super::*;
-use crate::{BrokerSecurity, ConnectionState};
+use crate::{BrokerSecurity, ConnectionState, OtherProtocol};
 
 impl Stage {
     /// What is reported of the first broker.
@@ -61,4 +61,18 @@ fn a_refusal_is_reported_until_a_connection_is_ready_and_then_as_one_that_is_ove
     let told = stage.told();
     assert_eq!((told.refusal(), told.session_ends_in), (None, None));
     assert_eq!(told.last_failure.map(|past| past.failure), Some(failure));
+}
+
+// SE30, H17, A12
+#[test]
+fn a_wrong_port_is_reported_as_the_waiting_calls_are_told_it() {
+    let mut stage = Stage::new();
+    let number = stage.accepted(A);
+    stage.net.give(number, vec![0x15, 3, 3, 0, 2, 2, 40]);
+    assert_eq!(broken(&stage.turn()).2, DisconnectReason::OtherProtocol(OtherProtocol::Tls));
+    let told = stage.told();
+    let failure = told.refusal().expect("the port is wrong");
+    assert_eq!((told.protocol, failure.stage()), ("PLAINTEXT", SecurityStage::Connection));
+    assert!(failure.to_string().contains("security.protocol=SSL"), "{failure}");
+    assert_eq!(stage.client.snapshot().totals.authentications_failed, 0, "nothing was refused");
 }
