@@ -263,7 +263,7 @@ metrics! {
             "Bytes read from it.";
         "certificate-expires-in-seconds" => "kafka_producer_node_certificate_expires_in_seconds",
             Gauge(NodeReading::certificate_expires_in), Seconds, Info,
-            "How long the certificate is valid that it showed last; below 0 when it is over (kp's own).";
+            "How long the certificate is valid that it showed on the connection that is open; below 0 when it is over; nothing without a connection (kp's own).";
     }
     CIPHER: Cipher of CipherUse {
         "connections" => "kafka_producer_connections", Gauge(|r| Some(r.connections as f64)), Count, Info,
