@@ -37,6 +37,7 @@ use crate::{
     Failure,
     args::{DoctorArgs, OutputArgs},
     configure::producer_config,
+    reader::Canonical,
 };
 
 /// # Errors
@@ -78,11 +79,11 @@ fn visit(report: &mut Report, args: &DoctorArgs, way: &Way<'_>) -> io::Result<()
     report.tell()?;
     if let Some(name) = &args.topic {
         let (broker, (host, port)) = match works.first_key_value() {
-            Some((id, address)) => (*id, address),
-            None => (-1, &settings.bootstrap_servers[0]),
+            Some((id, address)) => (*id, address.clone()),
+            None => (-1, spoken.at.clone()),
         };
         let tells_configs = spoken.connection.version(ApiKey::DescribeConfigs).is_ok();
-        let asked = Asked { way, broker, host, port: *port, tells_configs };
+        let asked = Asked { way, broker, host: &host, port, tells_configs };
         topic::examine(report, &asked, &mut spoken, name, &works, settings);
         report.tell()?;
     }
@@ -133,21 +134,48 @@ fn knock(report: &mut Report, way: &Way<'_>, sockets: &mut Sockets, host: &str, 
         [address] if address == host => report.ok("resolve", format!("{host} is an address, not a name")),
         listed => report.ok("resolve", format!("{} is {}", shown(host), listed.join(", "))),
     }
-    match listener::connect(sockets, host, &addresses) {
+    let address = match listener::connect(sockets, host, &addresses) {
         Ok((address, took, refusals)) => {
             let took = took.as_secs_f64() * 1000.0;
             report.ok("connect", format!("{address} takes connections, in {took:.1} ms{refusals}"));
+            address
         }
         Err(ailment) => {
             report.failed("connect", ailment);
             return None;
         }
-    }
+    };
+    let name = canonical(report, way, address);
+    let (host, addresses) =
+        name.as_deref().map_or((host, &addresses[..]), |name| (name, std::slice::from_ref(&address)));
     let known = way.settings.broker_version_fallback;
-    introduce(report, way, sockets, host, port, &addresses)
+    introduce(report, way, sockets, host, port, addresses)
         .and_then(|()| listener::speak(way, sockets, host, port, known))
         .map_err(|unspoken| report.failed(unspoken.step, unspoken.ailment))
         .ok()
+}
+
+/// What the broker at an address is called, if that is to be asked: by the name a producer wants in a certificate and a ticket.
+fn canonical(report: &mut Report, way: &Way<'_>, address: SocketAddr) -> Option<String> {
+    let canonical = Canonical::of(way.settings);
+    let name = canonical.name_of(address.ip());
+    match &name {
+        Some(name) => {
+            report.ok("resolve", format!("{} is called {} (client.dns.lookup)", address.ip(), shown(name)));
+        }
+        None if canonical.is_wanted() => {
+            let found = format!("{} has no name that leads back to it", address.ip());
+            report.warning(
+                "resolve",
+                Ailment::new(
+                    found,
+                    "the producer calls it as bootstrap.servers does; is the PTR record right?",
+                ),
+            );
+        }
+        None => {}
+    }
+    name
 }
 
 /// What comes before the first words: TLS, and the login.

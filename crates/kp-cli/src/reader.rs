@@ -2,6 +2,7 @@
 //! Owns: which requests are sent, one at a time. The network is a producer's own. It is not a consumer: no groups, no commits.
 
 mod blocking_caller;
+mod canonical;
 mod connection;
 mod error;
 mod topic_reader;
@@ -15,6 +16,7 @@ use kp_protocol::{
 
 pub(crate) use self::{
     blocking_caller::BlockingCaller,
+    canonical::Canonical,
     connection::Connection,
     error::ReaderError,
     topic_reader::{Fetched, Position, TopicReader},
@@ -23,12 +25,13 @@ pub(crate) use self::{
 /// Hosts and ports to ask first.
 pub(crate) type Bootstrap = Vec<(String, u16)>;
 
-/// `bootstrap.servers` as a producer understands it.
+/// `bootstrap.servers` as a producer understands it, with `client.dns.lookup`; may ask name servers.
 ///
 /// # Errors
 /// As for a producer.
 pub(crate) fn bootstrap(config: &ProducerConfig) -> Result<Bootstrap, ConfigError> {
-    Ok(config.validate()?.settings.bootstrap_servers)
+    let settings = config.validate()?.settings;
+    Ok(Canonical::of(&settings).expand(settings.bootstrap_servers))
 }
 
 /// A caller whose connections are encrypted and authenticated as a producer's with this configuration.

@@ -74,7 +74,7 @@ pub struct NodeCounters {
     pub latencies: u64,
     /// The longest of them (`request-latency-max`).
     pub latency_max: Duration,
-    /// Until when the certificate is valid that it showed last, if it showed one.
+    /// Until when the certificate is valid that it showed on the connection that is ready now; `None` without one.
     pub certificate_ends: Option<SystemTime>,
 }
 

@@ -22,6 +22,9 @@ const INTRODUCTION: &str = "# Metrics\n\n\
      - **When a producer is closed** the gauges of what it held go to what is left (no connections, no requests in \
      flight). The `metrics` crate has no way to take a metric back: the series stay with the recorder until it \
      drops idle ones itself. A network thread that panicked tells nothing more.\n\
+     - **A gauge that has nothing to tell any more** (the certificate of a broker that is not connected, a token that was \
+     refused) is not in the snapshot, and a recorder gets NaN, as Java's averages are without a value: no comparison \
+     in an alarm is true of it.\n\
      - **Two producers of one `client.id`** in a process add up in the counters, and overwrite each other's gauges: \
      give each a name of its own.\n\
      - **To look at them**: `kp produce --metrics ADDR` answers Prometheus, the example `prometheus` shows how a program \

@@ -3,7 +3,7 @@
 //!
 //! Handles are asked for once and kept. Counters are told by how much they grew, so that two producers of one name, or
 //! one after the other, add up. The crate has no way to take a metric back: what a closed producer told stays with the
-//! recorder, its gauges at their last values.
+//! recorder, its gauges at their last values. A gauge that has nothing to tell any more is told as no number (NaN).
 
 use crate::measured::{Board, Measured};
 use crate::reading::Reading;
@@ -122,6 +122,7 @@ impl Publisher {
         network.totals.connections_closed += std::mem::take(&mut network.connections) as u64;
         network.in_flight = 0;
         network.ciphers.iter_mut().for_each(|used| used.connections = 0);
+        network.nodes.iter_mut().for_each(|(_, node)| node.certificate_ends = None);
         drop(board);
         self.publish(now)
     }
@@ -231,9 +232,11 @@ impl Ask<'_> {
                     }
                 }
                 (Read::Gauge(read), Handle::Gauge { gauge, key }) => {
-                    if let Some(value) = read(source) {
+                    let value = read(source);
+                    if value.is_some() || gauge.is_some() {
                         let ask = || self.recorder.register_gauge(key, &metadata(&row.info));
-                        gauge.get_or_insert_with(ask).set(value);
+                        // What was told before would stay, and say that there is time left.
+                        gauge.get_or_insert_with(ask).set(value.unwrap_or(f64::NAN));
                     }
                 }
                 (Read::Histogram(read, divisor), Handle::Histogram(histogram)) => {

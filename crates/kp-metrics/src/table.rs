@@ -195,10 +195,10 @@ metrics! {
             "Times that a provider of tokens (OAUTHBEARER) has given one (kp's own).";
         "token-refresh-failed-total" => "kafka_producer_token_refresh_failed_total",
             Counter(|r| r.tokens().refreshes_failed), Count, Info,
-            "Times that it was asked and gave none; the token of before is shown to its end (kp's own).";
+            "Times that it was asked and gave none; the token of before is shown meanwhile, past its end too, until a broker refuses it (kp's own).";
         "token-expires-in-seconds" => "kafka_producer_token_expires_in_seconds",
             Gauge(|r| r.seconds_to(r.tokens().ends)), Seconds, Info,
-            "How long the token is good that later connections are shown; below 0 when it is over (kp's own).";
+            "How long the token is good that later connections are shown; below 0 when it is over; nothing without one (kp's own).";
         "certificate-expires-in-seconds" => "kafka_producer_certificate_expires_in_seconds",
             Gauge(|r| r.seconds_to(r.own_certificate_ends)), Seconds, Info,
             "How long the certificate is valid that this client shows; below 0 when it is over (kp's own).";
@@ -263,7 +263,7 @@ metrics! {
             "Bytes read from it.";
         "certificate-expires-in-seconds" => "kafka_producer_node_certificate_expires_in_seconds",
             Gauge(NodeReading::certificate_expires_in), Seconds, Info,
-            "How long the certificate is valid that it showed last; below 0 when it is over (kp's own).";
+            "How long the certificate is valid that it showed on the connection that is open; below 0 when it is over; nothing without a connection (kp's own).";
     }
     CIPHER: Cipher of CipherUse {
         "connections" => "kafka_producer_connections", Gauge(|r| Some(r.connections as f64)), Count, Info,

@@ -45,14 +45,15 @@ impl Counters {
         }
     }
 
-    /// A broker showed a certificate that is valid until then.
-    pub(crate) fn certificate_shown(&mut self, broker: BrokerId, until: SystemTime) {
-        self.of(broker).node.certificate_ends = Some(until);
-    }
-
-    /// Broker by broker, lowest id first.
-    pub(crate) fn nodes(&self) -> Vec<(BrokerId, NodeCounters)> {
-        self.nodes.iter().map(|(id, node)| (*id, *node)).collect()
+    /// Broker by broker, lowest id first, each with what its open connection says of its certificate.
+    pub(crate) fn nodes(
+        &self,
+        certificate_ends: impl Fn(BrokerId) -> Option<SystemTime>,
+    ) -> Vec<(BrokerId, NodeCounters)> {
+        let nodes = self.nodes.iter();
+        nodes
+            .map(|(id, node)| (*id, NodeCounters { certificate_ends: certificate_ends(*id), ..*node }))
+            .collect()
     }
 }
 

@@ -275,7 +275,7 @@ impl<S: Selectable> KafkaClient for NetworkClient<S> {
         let links = self.brokers.values().map(|broker| &broker.link);
         NetworkSnapshot {
             totals: self.counters.totals,
-            nodes: self.counters.nodes(),
+            nodes: self.counters.nodes(|id| self.certificate_ends(id)),
             connections: links.clone().filter(|link| link.was_connected()).count(),
             in_flight: links.map(Link::unanswered).sum(),
             ciphers: self.cipher_uses(),

@@ -57,7 +57,8 @@
 //! `futures`: [`AckStream`] as a `Stream`, and a `Sink` of records (`Producer::sink`). `tls`, `tls-graviola`, `tls-aws-lc`,
 //! `tls-no-provider`: connections with TLS, by cryptography from ring (needs a C compiler), from graviola (needs none; x86-64 and aarch64),
 //! from aws-lc-rs, or of your own (`ProducerBuilder::crypto_provider`). `tls-java-stores` (part of the first three): Java's stores.
-//! `tls-webpki-roots`: Mozilla's authorities, built in. `tls-platform-verifier`: on macOS, iOS and Windows the system's own verifier.
+//! `tls-webpki-roots`: Mozilla's authorities, built in. `tls-platform-verifier`: on macOS, iOS and Windows the system's own verifier,
+//! **which may go online while all connections stand still** (up to 10 s on Windows).
 //! `tls-keylog`: `SSLKEYLOGFILE`, for debugging alone. `tracing`: a span for each request and an event for each batch (level DEBUG, never
 //! for a record), and each of [`Producer::notices`] once (WARN); target `kp`.
 

@@ -6,11 +6,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use kp_network::{NetworkClient, NetworkSettings};
+use kp_network::{NetworkClient, NetworkSettings, Selectable};
 use kp_producer::{Delivery, Producer, ProducerConfig, ProducerMetrics, ProducerRecord, Stepper};
-use kp_sim::{ClusterSettings, Fault, SimClock, SimCluster, SimNetwork, TopicSettings, Weather};
+use kp_sim::{
+    ClusterSettings, Fault, SimClock, SimCluster, SimNetwork, SimSelectable, TopicSettings, Weather,
+};
 use kp_time::Clock;
 use metrics::{Recorder, with_local_recorder};
+
+use crate::certified::Certified;
 
 /// Turns that anything here may take.
 const MOST_TURNS: usize = 100_000;
@@ -28,6 +32,21 @@ pub(crate) struct Stage {
 impl Stage {
     /// Two brokers and topic "t" of two partitions.
     pub(crate) fn new(more: &[(&str, &str)]) -> Self {
+        Self::over(more, |network, _| network)
+    }
+
+    /// Brokers that show certificates of a day. Metadata is good for two: connections become idle.
+    pub(crate) fn certified(recorder: Arc<dyn Recorder>) -> Self {
+        Self {
+            recorder: Some(recorder),
+            ..Self::over(&[("metadata.max.age.ms", "172800000")], Certified::over)
+        }
+    }
+
+    fn over<S: Selectable + 'static>(
+        more: &[(&str, &str)],
+        seen_as: impl FnOnce(SimSelectable, SimClock) -> S,
+    ) -> Self {
         let clock = SimClock::new();
         let settings =
             ClusterSettings { auto_create_topics: false, ..ClusterSettings::default().with_brokers(2) };
@@ -43,7 +62,11 @@ impl Stage {
         }
         let mut settings = NetworkSettings::default();
         settings.seed = 1;
-        let client = NetworkClient::over(network.selectable(), settings, Arc::new(clock.clone()));
+        let client = NetworkClient::over(
+            seen_as(network.selectable(), clock.clone()),
+            settings,
+            Arc::new(clock.clone()),
+        );
         let built = Producer::builder(config).client(client).clock(clock.clone()).seed(1).build_stepped();
         let (producer, stepper) = built.expect("it is built");
         Self { clock, network, producer, stepper: Some(stepper), recorder: None }

@@ -20,6 +20,8 @@ use crate::reader::{BlockingCaller, Connection, ReaderError};
 
 /// A broker that talks to us, and how its versions are known.
 pub(super) struct Spoken {
+    /// Host and port, as it was connected to.
+    pub(super) at: (String, u16),
     pub(super) caller: BlockingCaller,
     pub(super) connection: Connection,
     pub(super) versions_known_by: Source,
@@ -121,7 +123,8 @@ pub(super) fn speak(
     match cluster(&mut caller, &connection) {
         Ok(metadata) => {
             let versions_known_by = caller.taken_for().map_or(Source::Asked, |_| Source::TakenFor09);
-            Ok(Spoken { caller, connection, versions_known_by, metadata })
+            let at = (host.to_owned(), port);
+            Ok(Spoken { at, caller, connection, versions_known_by, metadata })
         }
         Err(error) => Err(Unspoken::kafka(refused_after_versions(way, host, port, &error))),
     }
@@ -161,7 +164,8 @@ fn take_for(
         .map_err(|ailment| ReaderError::Connect { address: written(host, port), why: ailment.found })?;
     let connection = caller.connect(host, port)?;
     let metadata = cluster(&mut caller, &connection)?;
-    Ok(Spoken { caller, connection, versions_known_by, metadata })
+    let at = (host.to_owned(), port);
+    Ok(Spoken { at, caller, connection, versions_known_by, metadata })
 }
 
 /// A listener that does not answer ApiVersions: another protocol, or a broker that hangs up on what it does not know.

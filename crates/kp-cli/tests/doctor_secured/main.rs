@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use kp_network::{CanonicalNames as _, SystemNames};
 use kp_protocol::BrokerId;
 use kp_sim::{
     ClusterSettings, SaslSettings, SimMechanism, TopicSettings,
@@ -72,15 +73,32 @@ fn with_users() -> EmbeddedBroker {
 }
 
 fn with_tls(authority: &Authority, days: u64) -> EmbeddedBroker {
-    broker(EmbeddedOptions::new().with_tls(authority.broker("localhost", days)))
+    with_tls_for(authority, "localhost", days)
+}
+
+fn with_tls_for(authority: &Authority, name: &str, days: u64) -> EmbeddedBroker {
+    broker(EmbeddedOptions::new().with_tls(authority.broker(name, days)))
 }
 
 /// The first address of the broker, by the name in its certificate.
 fn by_name(broker: &EmbeddedBroker) -> String {
-    let address = broker.addresses().next().unwrap().1;
-    broker.cluster().lock().advertise(BrokerId(1), "localhost", address.port()).unwrap();
-    format!("localhost:{}", address.port())
+    called(broker, "localhost")
 }
+
+/// The first address of the broker, by a name that the cluster tells too.
+fn called(broker: &EmbeddedBroker, name: &str) -> String {
+    let address = broker.addresses().next().unwrap().1;
+    broker.cluster().lock().advertise(BrokerId(1), name, address.port()).unwrap();
+    format!("{name}:{}", address.port())
+}
+
+/// What this machine calls 127.0.0.1.
+fn own_name() -> String {
+    SystemNames.name_of([127, 0, 0, 1].into()).expect("this machine has a name")
+}
+
+/// A producer calls its bootstrap entries by the names of their addresses.
+const CANONICAL: &str = "client.dns.lookup=resolve_canonical_bootstrap_servers_only";
 
 const SCRAM: [&str; 4] = [
     "security.protocol=SASL_PLAINTEXT",
@@ -267,6 +285,24 @@ fn a_name_that_is_not_in_the_certificate_is_a_warning_where_names_are_not_checke
     );
     let (_, report) = examined(&by_name(&broker), &set);
     assert!(!steps(&report, "tls").contains("is not for"), "{report}");
+}
+
+// SE49
+#[test]
+fn an_address_is_called_by_its_own_name_where_a_producer_would() {
+    let (authority, name) = (Authority::new(), own_name());
+    let broker = with_tls_for(&authority, &name, 400);
+    called(&broker, &name);
+    let ca = Scratch::new("doctor-canonical-ca.pem").holding(authority.pem().as_bytes());
+    let trusting = format!("ssl.truststore.location={}", ca.path());
+    let set = ["security.protocol=SSL", &trusting, CANONICAL];
+    let (code, report) = examined(&broker.bootstrap(), &set);
+    assert_eq!(code, 0, "{report}");
+    let found = steps(&report, "resolve");
+    assert!(found.contains(&format!("127.0.0.1 is called {name} (client.dns.lookup)")), "{found}");
+    assert_eq!(details(&report, "tls")["is_for_host"], true);
+    let (code, report) = examined(&broker.bootstrap(), &set[..2]);
+    assert_eq!(code, 1, "{report}");
 }
 
 // A17

@@ -3,11 +3,11 @@
 use std::process::{Command, Output};
 
 use super::{
-    SCRAM,
+    CANONICAL, SCRAM,
     authority::Authority,
-    by_name,
+    by_name, called, own_name,
     program::{Scratch, code, said},
-    with_tls, with_users,
+    with_tls, with_tls_for, with_users,
 };
 
 fn kp(args: &[&str], set: &[&str]) -> Output {
@@ -39,6 +39,18 @@ fn records_are_written_read_and_looked_at_with_a_login_and_over_tls() {
     let ca = Scratch::new("others-ca.pem").holding(authority.pem().as_bytes());
     let trusting = format!("ssl.truststore.location={}", ca.path());
     written_and_read(&by_name(&broker), "others-tls.txt", &["security.protocol=SSL", &trusting]);
+}
+
+// SE49
+#[test]
+fn records_are_read_where_only_the_name_of_an_address_is_in_the_certificate() {
+    let (authority, name) = (Authority::new(), own_name());
+    let broker = with_tls_for(&authority, &name, 400);
+    called(&broker, &name);
+    let ca = Scratch::new("others-canonical-ca.pem").holding(authority.pem().as_bytes());
+    let trusting = format!("ssl.truststore.location={}", ca.path());
+    let set = ["security.protocol=SSL", &trusting, CANONICAL];
+    written_and_read(&broker.bootstrap(), "others-canonical.txt", &set);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{Selectable, TokenFacts};
 use kp_client::{BrokerSecurity, CipherUse, ConnectionState, NetworkSecurity};
 use kp_protocol::BrokerId;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// Ciphers that were in use and are still told of. There are fewer than that; a selector may make some up.
 const MOST_CIPHERS: usize = 64;
@@ -19,13 +19,16 @@ impl<S: Selectable> NetworkClient<S> {
         let encryption =
             broker.link.number().and_then(|number| self.selectable.connection_encryption(number));
         let Some(encryption) = broker.secured.ready(encryption) else { return };
-        if let Some(certificate) = &encryption.certificate {
-            self.counters.certificate_shown(id, certificate.not_after);
-        }
         let seen = (encryption.protocol, Arc::clone(&encryption.cipher));
         if self.ciphers.len() < MOST_CIPHERS {
             self.ciphers.insert(seen);
         }
+    }
+
+    /// Until when the certificate is valid that a broker showed on the connection that it has now.
+    pub(super) fn certificate_ends(&self, id: BrokerId) -> Option<SystemTime> {
+        let encryption = self.brokers.get(&id)?.secured.encryption()?;
+        encryption.certificate.as_ref().map(|certificate| certificate.not_after)
     }
 
     /// How all connections are secured.

@@ -18,7 +18,8 @@ pub struct SecurityReport {
     /// Broker by broker, lowest id first: those of `bootstrap.servers` (-1, -2, …), until the cluster has told its own. Empty if
     /// the network thread has not answered.
     pub brokers: Vec<BrokerSecurity>,
-    /// The certificate that is shown to brokers that ask for one (`ssl.keystore.…`), as the files have it now.
+    /// The certificate that is shown to brokers that ask for one: of `ssl.keystore.…` as the files were last read, or as the
+    /// provider gave it last; `None` before a provider's first answer, and without either.
     pub own_certificate: Option<CertificateSummary>,
     /// The tokens of OAUTHBEARER, if a provider gives them.
     pub tokens: Option<TokenFacts>,

@@ -1,5 +1,8 @@
 //! The verifier that the system itself has, in the place of the system's list of authorities: it knows what the owner of the machine
 //! has distrusted, added or revoked. For macOS, iOS and Windows alone; elsewhere the list is all that the system has.
+//!
+//! **It may go online, on the thread that makes the handshake**: Windows fetches what it lacks of a chain, and whether the broker's
+//! certificate was revoked (for that, up to 10 s); Apple's has no limit that kp sets. The network thread stands still meanwhile.
 
 use super::Refused;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};

@@ -116,7 +116,10 @@ fn what_a_connection_is_encrypted_with_is_reported_and_counted_while_it_is_ready
     assert_eq!(stage.client.snapshot().ciphers, used(2));
     stage.net.give(number, Vec::new());
     stage.turn();
-    assert_eq!(stage.client.snapshot().ciphers, used(1));
+    let snapshot = stage.client.snapshot();
+    assert_eq!(snapshot.ciphers, used(1));
+    let still: Vec<_> = snapshot.nodes.iter().map(|(_, node)| node.certificate_ends).collect();
+    assert_eq!(still, [None, ends], "what was shown on a connection that has ended is over");
     let told = stage.client.security(stage.now());
     assert_eq!((told.brokers[0].encryption.is_none(), &told.brokers[0].last_failure), (true, &None));
 }
