@@ -9,8 +9,8 @@
 use kp_producer::blocking::Producer;
 use kp_producer::config::{Provided, TokenRequest};
 use kp_producer::{
-    Certainty, Credentials, CredentialsProvider, Delivery, ProducerConfig, ProducerRecord, Sasl, Security,
-    Token, TokenProvider,
+    Certainty, ConnectionState, Credentials, CredentialsProvider, Delivery, ProducerConfig, ProducerRecord,
+    Sasl, Security, Token, TokenProvider,
 };
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
 use kp_sim::{SaslSettings, SimMechanism};
@@ -56,10 +56,27 @@ fn send(producer: &Producer, partition: i32) -> Delivery {
     producer.send(ProducerRecord::to("t").partition(partition).value("v")).expect("its metadata is known")
 }
 
-/// Two brokers, of which the second is not connected to before the provider hangs.
+/// A partition whose leader is connected, and one whose leader is not.
+fn beside(producer: &Producer) -> (i32, i32) {
+    let report = producer.security();
+    let is_connected = |leader: i32| {
+        let broker = report.brokers.iter().find(|broker| broker.broker.0 == leader);
+        broker.is_some_and(|broker| broker.state == ConnectionState::Ready)
+    };
+    let partitions = producer.partitions_for("t").expect("its metadata is known");
+    let led = |connected| {
+        let partition = partitions
+            .iter()
+            .find(|partition| partition.leader.is_some_and(|leader| is_connected(leader) == connected));
+        partition.expect("more leaders than connections").partition.0
+    };
+    (led(true), led(false))
+}
+
+/// Of many brokers a few are connected to before the provider hangs.
 fn goes_on_beside(login: impl Fn(Source) -> Sasl) {
     let sasl = SaslSettings::new(SimMechanism::ALL).with_user("alice", "alice-secret");
-    let options = EmbeddedOptions::new().with_sasl(sasl).with_brokers(2).with_default_partitions(2);
+    let options = EmbeddedOptions::new().with_sasl(sasl).with_brokers(8).with_default_partitions(8);
     let broker = EmbeddedBroker::start(options).expect("free ports");
     let source = Source::default();
     let mut config = ProducerConfig::default().bootstrap_servers(broker.bootstrap());
@@ -76,10 +93,11 @@ fn goes_on_beside(login: impl Fn(Source) -> Sasl) {
     let config = config.security(Security::plaintext()).sasl(login(source.clone()));
     let producer = Producer::new(config).expect("a good configuration");
     send(&producer, 0).wait().expect("its leader is reached");
+    let (ready, other) = beside(&producer);
     source.hangs(true);
-    let (begun, stuck) = (Instant::now(), send(&producer, 1));
+    let (begun, stuck) = (Instant::now(), send(&producer, other));
     for _ in 0..50 {
-        send(&producer, 0).wait().expect("another connection is none of the provider's");
+        send(&producer, ready).wait().expect("another connection is none of the provider's");
     }
     let told = producer.explain().to_string();
     let error = stuck.wait().expect_err("its leader cannot be reached");
@@ -87,7 +105,7 @@ fn goes_on_beside(login: impl Fn(Source) -> Sasl) {
     assert!(begun.elapsed() < Duration::from_secs(20) && error.to_string().contains("SASL"), "{error}");
     assert!(told.contains("waits for credentials") || told.contains("not connected"), "{told}");
     source.hangs(false);
-    let over = (0..20).any(|_| send(&producer, 1).wait().is_ok());
+    let over = (0..20).any(|_| send(&producer, other).wait().is_ok());
     assert!(over, "the provider answers again: {}", producer.security());
     let closed = producer.close(Duration::from_secs(5)).expect("not in a callback");
     assert_eq!(closed.undelivered, 0);

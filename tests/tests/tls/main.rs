@@ -110,7 +110,8 @@ fn a_broker_that_is_not_believed_is_told_to_waiting_calls_at_once() {
     };
     let (words, advice) = tls_failure(trusting(&ours));
     assert!(
-        words.contains("TLS handshake failed: the broker's certificate is not signed by any of the 1"),
+        words
+            .contains("TLS handshake failed: the broker's certificate is not signed by the one authority of"),
         "{words}"
     );
     assert!(advice.is_some_and(|advice| advice.contains("ssl.truststore.location")), "{advice:?}");
