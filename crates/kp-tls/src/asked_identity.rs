@@ -1,16 +1,25 @@
 //! The certificate of this client where the program gives it, for each connection anew. Owns: that connections that wait together
 //! share one question, and its answer. Touched by threads that may wait; the connections' own thread notes alone.
 
-use crate::TlsFailure;
 use crate::identity::Identity;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use crate::{TlsFailure, TlsFailureKind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// So long a connection waits for the question of an earlier one, which is shorter than its own set-up: its thread is needed.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A question for which so many connections have waited in vain, one after the other for a minute, is one without an end.
+const MOST_IN_VAIN: u32 = 12;
+/// So many questions may hang; there are other things to do for the threads that are left.
+const MOST_OPEN: usize = 3;
 
 /// What came of the questions of one client.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Asked {
-    /// Held while one is asked.
-    turn: Mutex<()>,
     known: Mutex<Known>,
+    /// A question has come to its end.
+    is_over: Condvar,
+    patience: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -21,6 +30,39 @@ struct Known {
     identity: Option<Identity>,
     /// Why the newest question had no answer that could be.
     failure: Option<TlsFailure>,
+    /// Questions that have begun, by number.
+    begun: u64,
+    /// Those that have not come to their end. No lock is held for them: the program may never answer.
+    open: Vec<u64>,
+    /// How many connections gave up waiting for the newest question.
+    in_vain: u32,
+    /// The newest question that has an answer which can be used.
+    answered: u64,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self { known: Mutex::default(), is_over: Condvar::new(), patience: PATIENCE }
+    }
+}
+
+/// A question that is open as long as this lives, be it ended by a panic.
+struct Question<'a> {
+    asked: &'a Asked,
+    number: u64,
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        self.asked.known().open.retain(|open| *open != self.number);
+        self.asked.is_over.notify_all();
+    }
+}
+
+/// What a connection that wants an answer has to do.
+enum Turn<'a> {
+    Ask(Question<'a>),
+    Done(Result<(), TlsFailure>),
 }
 
 impl Asked {
@@ -43,22 +85,48 @@ impl Asked {
         ask: impl FnOnce() -> Result<Identity, TlsFailure>,
         take: impl FnOnce(&Identity) -> Result<Option<G>, TlsFailure>,
     ) -> Result<(), TlsFailure> {
-        // What a panic left behind is a question without an end.
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        {
-            let known = self.known();
-            if known.settled > noted {
-                return known.failure.clone().map_or(Ok(()), Err);
-            }
+        match self.turn(noted) {
+            Turn::Ask(question) => self.settle(&question, ask(), take),
+            Turn::Done(outcome) => outcome,
         }
-        self.settle(ask(), take)
+    }
+
+    /// One question after another, unless one comes to no end. Waits for [`PATIENCE`] at most.
+    fn turn(&self, noted: u64) -> Turn<'_> {
+        let is_waited_for = |known: &mut Known| {
+            let is_hopeless = known.in_vain >= MOST_IN_VAIN && known.open.len() < MOST_OPEN;
+            known.settled <= noted && !known.open.is_empty() && !is_hopeless
+        };
+        let waited = self.is_over.wait_timeout_while(self.known(), self.patience, is_waited_for);
+        let (mut known, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if known.settled > noted {
+            return Turn::Done(known.failure.clone().map_or(Ok(()), Err));
+        }
+        if is_waited_for(&mut known) {
+            known.in_vain = known.in_vain.saturating_add(1);
+            let words = "the certificate of this client was asked for by an earlier connection, and there is no answer yet";
+            return Turn::Done(Err(TlsFailure::new(TlsFailureKind::Lost, words.to_owned())));
+        }
+        known.begun += 1;
+        known.in_vain = 0;
+        let number = known.begun;
+        known.open.push(number);
+        Turn::Ask(Question { asked: self, number })
     }
 
     fn settle<G>(
         &self,
+        question: &Question<'_>,
         answer: Result<Identity, TlsFailure>,
         take: impl FnOnce(&Identity) -> Result<Option<G>, TlsFailure>,
     ) -> Result<(), TlsFailure> {
+        {
+            // It was taken for one without an end: the newer answer stays.
+            let known = self.known();
+            if known.answered > question.number {
+                return known.failure.clone().map_or(Ok(()), Err);
+            }
+        }
         let taken = answer.and_then(|identity| {
             // Files may have changed behind their names.
             let is_the_same = self.identity().as_ref() == Some(&identity) && !identity.has_files();
@@ -71,6 +139,9 @@ impl Asked {
         };
         let mut known = self.known();
         known.settled += 1;
+        if outcome.is_ok() {
+            known.answered = question.number;
+        }
         known.failure = outcome.clone().err();
         known.identity = identity.or(known.identity.take());
         outcome
@@ -169,5 +240,66 @@ mod tests {
             Some(inline("one")),
             "a look that waited reads with another than is shown"
         );
+    }
+
+    fn hastily() -> Asked {
+        Asked { patience: Duration::ZERO, ..Asked::default() }
+    }
+
+    // H59
+    #[test]
+    fn a_question_that_hangs_holds_no_thread_up_and_after_a_minute_another_is_asked() {
+        let asked = hastily();
+        let in_vain = || asked.ask(asked.settled(), never, |_| Ok(Some(()))).unwrap_err();
+        let hangs = || {
+            for _ in 0..MOST_IN_VAIN {
+                let failure = in_vain();
+                assert!(failure.to_string().contains("there is no answer yet"), "{failure}");
+                assert_eq!(failure.kind(), TlsFailureKind::Lost);
+            }
+            // Connections that come meanwhile have the answer of this one.
+            asked.ask(asked.settled(), || Ok(inline("new")), |_| Ok(Some(()))).unwrap();
+            Ok(inline("old"))
+        };
+        let taken = Cell::new(false);
+        let take = |_: &Identity| {
+            taken.set(true);
+            Ok(Some(()))
+        };
+        asked.ask(asked.settled(), hangs, take).unwrap();
+        assert!(!taken.get(), "an answer that is older than another is not taken");
+        assert_eq!(asked.identity(), Some(inline("new")));
+        asked.ask(asked.settled(), || Ok(inline("newest")), |_| Ok(Some(()))).unwrap();
+        assert_eq!(asked.identity(), Some(inline("newest")));
+    }
+
+    // H59
+    #[test]
+    fn so_many_questions_hang_and_no_more_and_a_late_answer_serves_those_who_come_then() {
+        fn hang(asked: &Asked, open: usize) -> Result<Identity, TlsFailure> {
+            for _ in 0..3 * MOST_IN_VAIN {
+                let waits = || asked.ask(asked.settled(), || hang(asked, open + 1), |_| Ok(Some(())));
+                if open == MOST_OPEN {
+                    waits().unwrap_err();
+                } else if waits().is_ok() {
+                    break;
+                }
+            }
+            Ok(inline("late"))
+        }
+        let asked = hastily();
+        asked.ask(asked.settled(), || hang(&asked, 1), |_| Ok(Some(()))).unwrap();
+        assert_eq!(asked.identity(), Some(inline("late")));
+        assert_eq!(asked.known().begun, MOST_OPEN as u64);
+        assert!(asked.known().open.is_empty());
+    }
+
+    // H59
+    #[test]
+    fn a_question_that_panics_is_over() {
+        let asked = hastily();
+        let panics = || asked.ask(0, never, |_| Ok(Some(())));
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).unwrap_err();
+        asked.ask(0, || Ok(inline("one")), |_| Ok(Some(()))).unwrap();
     }
 }

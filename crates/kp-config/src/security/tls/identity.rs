@@ -28,8 +28,10 @@ pub enum Identity {
 /// Gives the certificate and the key that a client shows (mTLS), whenever a connection is made, so that they can change while a
 /// producer runs: from an agent, a vault, a device.
 ///
-/// It is asked on a thread for such work, one question after another; it may block there, and holds up nothing but connections
-/// that are being made. Connections that are made together share one question. Its error is an attempt that failed, and another
+/// It is asked on a thread for such work, one question after another; it may block there. That thread also asks for credentials and
+/// tokens, renews sessions and looks at files: those wait until the connection for which it blocks is given up
+/// (`socket.connection.setup.timeout.ms`). Later connections wait for a question that has not ended for 5 seconds each, as attempts that
+/// fail; after a minute of that it is asked anew, while the earlier question goes on, at most three at a time. Connections that are made together share one question. Its error is an attempt that failed, and another
 /// is made after `reconnect.backoff.ms`; its words are shown and must not hold a secret. An answer that cannot be used is a notice, and
 /// the one of before is shown on; if there is none, it is an error as well. A panic is an error. A future that has no
 /// answer after a minute is dropped, and asked for anew. No runtime is entered there: a future that needs one spawns on its handle.

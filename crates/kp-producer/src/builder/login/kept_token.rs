@@ -9,10 +9,14 @@ use crate::observe::notes::Notes;
 use kp_network::TokenFacts;
 use kp_sasl::SaslFailure;
 use kp_time::{Clock, Jitter};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
+
+mod questions;
+
+use questions::{PATIENCE, Questions};
 
 pub(super) const ASKING_FOR_A_TOKEN: &str = "asking for a token";
 /// After a refresh that failed the old token is shown for so long before the provider is asked again, in milliseconds, as in Java.
@@ -30,9 +34,10 @@ pub(super) struct TokenKeeper {
     /// Where a token that is still good is replaced; without it, by the connection that wants one.
     aside: Option<Aside>,
     chance: Mutex<Jitter>,
-    /// Held while the provider is asked.
-    asking: Mutex<()>,
     state: Mutex<State>,
+    /// A question has come to its end.
+    is_over: Condvar,
+    patience: Duration,
 }
 
 #[derive(Default)]
@@ -40,6 +45,7 @@ struct State {
     kept: Kept,
     /// Questions that have come to their end.
     settled: u64,
+    questions: Questions,
     failure: Option<Failure>,
     is_asked_aside: bool,
     given: u64,
@@ -60,6 +66,21 @@ enum Kept {
 struct Failure {
     at: i64,
     why: SaslFailure,
+}
+
+const UNANSWERED: &str = "an earlier connection asked for it, and there is no answer yet";
+
+/// A question that is open as long as this lives, be it ended by a panic.
+struct Question<'a> {
+    keeper: &'a TokenKeeper,
+    number: u64,
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        self.keeper.state.lock().questions.end(self.number);
+        self.keeper.is_over.notify_all();
+    }
 }
 
 /// What changed with an answer.
@@ -86,8 +107,9 @@ impl TokenKeeper {
             notes: Arc::new(Notes::new(Arc::from(""))),
             aside: None,
             chance: Mutex::new(Jitter::seeded(0)),
-            asking: Mutex::default(),
             state: Mutex::default(),
+            is_over: Condvar::new(),
+            patience: PATIENCE,
         }
     }
 
@@ -147,23 +169,31 @@ impl TokenKeeper {
         is_begun
     }
 
-    /// Asks, unless another connection has asked meanwhile: its answer is that of all who waited.
+    /// Asks, unless another connection has asked meanwhile: its answer is that of all who waited. Waits for an earlier question for
+    /// [`PATIENCE`] at most.
     fn ask_in_turn(&self, host: &str, noted: u64) -> Result<Token, SaslFailure> {
-        let _turn = self.asking.lock();
-        {
-            let state = self.state.lock();
-            if state.settled > noted {
-                match (state.standing(self.clock.timestamp_ms()), &state.failure) {
-                    (Standing::Shown(token), _) => return Ok(token),
-                    (Standing::Nothing, Some(failure)) => return Err(failure.why.clone()),
-                    (Standing::Due(_) | Standing::Nothing, _) => {}
-                }
+        let question = {
+            let mut state = self.state.lock();
+            let waits = |state: &mut State| {
+                state.shared(noted, self.clock.timestamp_ms()).is_none() && state.questions.are_open()
+            };
+            self.is_over.wait_while_for(&mut state, waits, self.patience);
+            if let Some(answer) = state.shared(noted, self.clock.timestamp_ms()) {
+                return answer;
             }
-        }
-        self.ask(host)
+            if state.questions.are_open() {
+                state.questions.waited_in_vain();
+                return match state.standing(self.clock.timestamp_ms()) {
+                    Standing::Shown(token) | Standing::Due(token) => Ok(token),
+                    Standing::Nothing => Err(not_given(ASKING_FOR_A_TOKEN, UNANSWERED)),
+                };
+            }
+            Question { keeper: self, number: state.questions.begin() }
+        };
+        self.ask(host, question)
     }
 
-    fn ask(&self, host: &str) -> Result<Token, SaslFailure> {
+    fn ask(&self, host: &str, question: Question<'_>) -> Result<Token, SaslFailure> {
         let refused = match &self.state.lock().kept {
             Kept::Refused(token) => Some(token.clone()),
             Kept::Nothing | Kept::Good { .. } => None,
@@ -179,7 +209,8 @@ impl TokenKeeper {
         }));
         // What it panicked with is not repeated: that is the hook's to print.
         let given = given.unwrap_or_else(|_| Err(not_given(ASKING_FOR_A_TOKEN, "it panicked")));
-        let (answer, news) = self.settle(given);
+        let (answer, news) = self.settle(question.number, given);
+        drop(question);
         match news {
             Some(News::Begins(words)) => self.notes.begins("tokens", words),
             Some(News::IsOver) => self.notes.is_over("there is a token again"),
@@ -190,13 +221,21 @@ impl TokenKeeper {
 
     /// Keeps what came of a question; with what the producer is to be told once the state is free: who hears of it is the program,
     /// which may wait, and the network thread takes the state as well.
-    fn settle(&self, given: Result<Token, SaslFailure>) -> (Result<Token, SaslFailure>, Option<News>) {
+    fn settle(
+        &self,
+        number: u64,
+        given: Result<Token, SaslFailure>,
+    ) -> (Result<Token, SaslFailure>, Option<News>) {
         let now = self.clock.timestamp_ms();
         let mut state = self.state.lock();
+        if state.questions.is_overtaken(number) {
+            return (given, None);
+        }
         state.settled += 1;
         match given {
             Ok(token) => {
                 state.given += 1;
+                state.questions.answered(number);
                 state.kept = self.kept(&token, now);
                 let news = state.failure.take().map(|_| News::IsOver);
                 (Ok(token), news)
@@ -252,6 +291,18 @@ impl TokenKeeper {
 }
 
 impl State {
+    /// The answer to a question that was settled since `noted` were, for all who waited for it.
+    fn shared(&self, noted: u64, now: i64) -> Option<Result<Token, SaslFailure>> {
+        if self.settled <= noted {
+            return None;
+        }
+        match (self.standing(now), &self.failure) {
+            (Standing::Shown(token), _) => Some(Ok(token)),
+            (Standing::Nothing, Some(failure)) => Some(Err(failure.why.clone())),
+            (Standing::Due(_) | Standing::Nothing, _) => None,
+        }
+    }
+
     fn standing(&self, now: i64) -> Standing {
         let Kept::Good { token, due, end } = &self.kept else { return Standing::Nothing };
         let is_quiet = self.failure.as_ref().is_some_and(|failure| now < failure.at.saturating_add(QUIET_MS));

@@ -221,6 +221,46 @@ fn the_network_thread_never_waits_for_the_words_of_a_provider() {
     assert_eq!(*nosy.was_free.lock(), [true]);
 }
 
+/// Asks its own keeper for tokens while it is asked, as other connections do while a provider hangs.
+#[derive(Default)]
+struct Hanging {
+    keeper: Mutex<Option<Arc<TokenKeeper>>>,
+    asked: Mutex<usize>,
+    heard: Mutex<Vec<Result<String, String>>>,
+}
+
+impl TokenProvider for Hanging {
+    fn token<'a>(&'a self, _: TokenRequest<'a>) -> Provided<'a, Token> {
+        *self.asked.lock() += 1;
+        let number = *self.asked.lock();
+        let keeper = self.keeper.lock().clone().expect("it is there");
+        for _ in 0..=questions::MOST_IN_VAIN {
+            let answer = shown(&keeper);
+            self.heard.lock().push(answer);
+        }
+        let end = SystemTime::UNIX_EPOCH + Duration::from_secs(3600);
+        let token = Token::new(Secret::from(format!("token{number}"))).expires_at(end);
+        Box::pin(async move { Ok(token) })
+    }
+}
+
+// H59
+#[test]
+fn a_provider_that_hangs_holds_no_thread_up_and_after_a_minute_another_question_is_asked() {
+    let hanging = Arc::new(Hanging::default());
+    let mut keeper = TokenKeeper::new(Arc::<Hanging>::clone(&hanging), Arc::<Standing>::default());
+    keeper.patience = Duration::ZERO;
+    let keeper = Arc::new(keeper);
+    *hanging.keeper.lock() = Some(Arc::clone(&keeper));
+    assert_eq!(shown(&keeper).as_deref(), Ok("token1"), "what comes late serves who asked");
+    assert_eq!(*hanging.asked.lock(), questions::MOST_OPEN, "so many hang and no more");
+    assert_eq!(shown(&keeper).as_deref(), Ok("token3"), "and no one else: another answer is newer");
+    let in_vain = "asking for a token: an earlier connection asked for it, and there is no answer yet";
+    let heard = std::mem::take(&mut *hanging.heard.lock());
+    let vain = heard.iter().filter(|answer| answer.as_ref().is_err_and(|words| words == in_vain)).count();
+    assert_eq!(vain, 3 * questions::MOST_IN_VAIN as usize + 1, "{heard:?}");
+}
+
 /// Panics when it is asked, with a token in its words.
 struct Clumsy;
 
