@@ -54,7 +54,7 @@ impl Notes {
     }
 
     /// As [`begins`](Self::begins), of something that says so again and again: it is told if it is in other words than before.
-    #[cfg(feature = "tls-no-provider")]
+    #[cfg(all(feature = "tokio", feature = "tls-no-provider"))]
     pub(crate) fn still(&self, source: &'static str, words: String) {
         if self.replace(source, &words) {
             tracing::notice(&self.client_id, &words);
@@ -62,7 +62,7 @@ impl Notes {
     }
 
     /// Whether it is in other words than before.
-    #[cfg(any(feature = "tokio", feature = "tls-no-provider"))]
+    #[cfg(feature = "tokio")]
     fn replace(&self, source: &'static str, words: &str) -> bool {
         let mut notices = self.notices.lock();
         match notices.iter_mut().find(|known| known.source == Some(source)) {
