@@ -34,6 +34,9 @@ pub struct NetworkSettings {
     pub old_cluster_max_age: Duration,
     /// What every connection authenticates with (`sasl.*`); `None`: none does.
     pub sasl: Option<Arc<dyn SaslProvider>>,
+    /// Whether a listener that closes on a client without a login is asked if it wants one; a program that finds that out by
+    /// itself says no.
+    pub asks_about_logins: bool,
     /// How bootstrap entries get the names by which they are connected to
     /// (`client.dns.lookup=resolve_canonical_bootstrap_servers_only`, KIP-235); `None`: as they are written.
     pub canonical_names: Option<Arc<dyn CanonicalNames>>,
@@ -59,6 +62,7 @@ impl Default for NetworkSettings {
             version_fallback: None,
             old_cluster_max_age: Duration::from_secs(300),
             sasl: None,
+            asks_about_logins: true,
             canonical_names: None,
             seed: 0,
             software_name: "kp".to_owned(),

@@ -271,6 +271,8 @@ pub(super) fn settings(fallback: Option<OldKafka>) -> NetworkSettings {
     settings.connections_max_idle = None;
     (settings.send_buffer, settings.receive_buffer) = (None, None);
     settings.version_fallback = fallback;
+    // The doctor asks for all mechanisms itself.
+    settings.asks_about_logins = false;
     settings
 }
 

@@ -55,7 +55,7 @@ impl<S: Selectable> NetworkClient<S> {
             reason,
             DisconnectReason::ClosedUnserved | DisconnectReason::ClosedByBroker | DisconnectReason::Lost(_)
         );
-        let is_open = was_cut_off && self.settings.sasl.is_none();
+        let is_open = was_cut_off && self.settings.asks_about_logins && self.settings.sasl.is_none();
         let version = broker.link.unserved().filter(|_| is_open)?.negotiate(ApiKey::SaslHandshake)?;
         let lost = (reason.clone(), broker.link.reached(broker.addresses.untried())?);
         Some(Doubt::of_login(version, self.selectable.is_encrypted(), lost))
