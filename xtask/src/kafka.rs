@@ -105,16 +105,7 @@ impl KafkaCluster {
         }
         fs::create_dir_all(&directory).doing(|| format!("making {}", directory.display()))?;
         state.save()?;
-        let keepers = state.brokers.iter().map(|_| None).collect();
-        let (state, keepers) = (Mutex::new(state), Mutex::new(keepers));
-        let cluster = Self {
-            version,
-            java,
-            state,
-            keepers,
-            zookeeper_keeper: Mutex::default(),
-            service_keepers: Mutex::default(),
-        };
+        let cluster = Self::of(version, java, state);
         let issuer = cluster.find_issuer(options)?;
         let started = Instant::now();
         let outcome = cluster
@@ -147,16 +138,21 @@ impl KafkaCluster {
         let state = ClusterState::load(name)?;
         let version = Version::find(&state.version)?;
         let java = Java::with_jars_of(version)?;
+        Ok(Self::of(version, java, state))
+    }
+
+    /// A cluster of which nothing was started by this process.
+    fn of(version: &'static Version, java: Java, state: ClusterState) -> Self {
         let keepers = state.brokers.iter().map(|_| None).collect();
         let (state, keepers) = (Mutex::new(state), Mutex::new(keepers));
-        Ok(Self {
+        Self {
             version,
             java,
             state,
             keepers,
             zookeeper_keeper: Mutex::default(),
             service_keepers: Mutex::default(),
-        })
+        }
     }
 
     /// Its name.
