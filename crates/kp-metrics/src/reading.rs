@@ -44,8 +44,7 @@ pub(crate) struct NodeReading {
 impl Reading {
     pub(crate) fn of(measured: &Arc<Measured>) -> Self {
         let now = measured.rooms().clock.now();
-        let since_1970 = measured.rooms().clock.timestamp_ms().try_into().unwrap_or(0);
-        let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(since_1970);
+        let wall = measured.rooms().clock.time_of_day();
         let topics = measured.rooms().accumulator.topic_counters();
         let board = measured.board().lock();
         let Board { network, metadata_had, latencies } = &*board;

@@ -123,7 +123,7 @@ pub(crate) fn ask(shared: &Shared) -> Arc<Question<NetworkSide>> {
 /// Asks, waits a moment, and puts together.
 pub(crate) fn explain(shared: &Shared) -> Explanation {
     if shared.is_forked() {
-        return Explanation::of_nothing(NetworkThread::Forked, security::time_of_day(shared));
+        return Explanation::of_nothing(NetworkThread::Forked, shared.clock.time_of_day());
     }
     put_together(shared, network_thread::asked(shared, ask))
 }
@@ -168,7 +168,7 @@ fn put_together(shared: &Shared, network: Result<NetworkSide, NetworkThread>) ->
         network_thread,
         fatal: shared.ended.fatal().cloned(),
         security,
-        taken_at: security::time_of_day(shared),
+        taken_at: shared.clock.time_of_day(),
     }
 }
 

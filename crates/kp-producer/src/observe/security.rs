@@ -7,7 +7,7 @@ use crate::shared::Shared;
 use kp_network::{BrokerSecurity, CertificateSummary, NetworkSecurity, TokenFacts};
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -34,12 +34,6 @@ pub(crate) fn report(shared: &Shared) -> SecurityReport {
     put_together(shared, network_thread::asked(shared, ask))
 }
 
-/// The producer's clock on the wall.
-pub(crate) fn time_of_day(shared: &Shared) -> SystemTime {
-    let since_1970 = Duration::from_millis(shared.clock.timestamp_ms().try_into().unwrap_or(0));
-    SystemTime::UNIX_EPOCH + since_1970
-}
-
 fn ask(shared: &Shared) -> Arc<Question<NetworkSecurity>> {
     let question = Arc::new(Question::default());
     shared.link.tell(Command::Security(Arc::clone(&question)));
@@ -53,7 +47,7 @@ fn put_together(shared: &Shared, network: Result<NetworkSecurity, NetworkThread>
         brokers: network.brokers,
         own_certificate: network.own_certificate,
         tokens: network.tokens,
-        taken_at: time_of_day(shared),
+        taken_at: shared.clock.time_of_day(),
         network_thread,
     }
 }
@@ -127,6 +121,7 @@ mod tests {
     use super::*;
     use crate::BrokerId;
     use kp_network::{ConnectionEncryption, ConnectionState, PastFailure, SecurityFailure, SecurityStage};
+    use std::time::Duration;
 
     const HOURS: fn(u64) -> Duration = |hours| Duration::from_secs(hours * 3600);
 

@@ -14,7 +14,7 @@ use kp_tls::{TlsClient, TlsSettings};
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 const LOOKING_FOR_A_KEY: &str = "looking for credentials of AWS";
 
@@ -44,7 +44,7 @@ impl MskIamLogin {
         let handed = handed.clone();
         let name = if iam.is_token() { "OAUTHBEARER" } else { "AWS_MSK_IAM" };
         Ok(Box::new(Deferred::new(name, LOOKING_FOR_A_KEY, move || {
-            login.signed(&iam, &host, &handed, || now(&*clock))
+            login.signed(&iam, &host, &handed, || clock.time_of_day())
         })))
     }
 
@@ -134,10 +134,6 @@ fn client(handed: &HandedCryptography) -> Result<HttpClient, String> {
 
 fn not_found(why: impl fmt::Display) -> SaslFailure {
     not_given(LOOKING_FOR_A_KEY, why)
-}
-
-fn now(clock: &dyn Clock) -> SystemTime {
-    UNIX_EPOCH + Duration::from_millis(u64::try_from(clock.timestamp_ms()).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::config::{AwsCredentialsProvider, Provided, ProviderError};
 use kp_sasl::{SaslMechanism, SaslStep};
 use scripted_http::{Server, answer};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
 
 const BROKER: &str = "b-1.example.kafka.us-east-1.amazonaws.com";
 const MINUTE: u64 = 60;
