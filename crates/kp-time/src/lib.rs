@@ -20,6 +20,7 @@ mod clock;
 mod deadline;
 mod manual_clock;
 mod parked_thread;
+mod questions;
 mod timers;
 mod wait_list;
 
@@ -28,5 +29,6 @@ pub use clock::Clock;
 pub use deadline::Deadline;
 pub use manual_clock::ManualClock;
 pub use parked_thread::ParkedThread;
+pub use questions::Questions;
 pub use timers::TimerTable;
 pub use wait_list::{Left, Overdue, Ticket, WaitList, Wakers};

@@ -3,15 +3,9 @@
 
 use crate::identity::Identity;
 use crate::{TlsFailure, TlsFailureKind};
+use kp_time::Questions;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-/// So long a connection waits for the question of an earlier one, which is shorter than its own set-up: its thread is needed.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// A question for which so many connections have waited in vain, one after the other for a minute, is one without an end.
-const MOST_IN_VAIN: u32 = 12;
-/// So many questions may hang; there are other things to do for the threads that are left.
-const MOST_OPEN: usize = 3;
 
 /// What came of the questions of one client.
 #[derive(Debug)]
@@ -30,19 +24,12 @@ struct Known {
     identity: Option<Identity>,
     /// Why the newest question had no answer that could be.
     failure: Option<TlsFailure>,
-    /// Questions that have begun, by number.
-    begun: u64,
-    /// Those that have not come to their end. No lock is held for them: the program may never answer.
-    open: Vec<u64>,
-    /// How many connections gave up waiting for the newest question.
-    in_vain: u32,
-    /// The newest question that has an answer which can be used.
-    answered: u64,
+    questions: Questions,
 }
 
 impl Default for Asked {
     fn default() -> Self {
-        Self { known: Mutex::default(), is_over: Condvar::new(), patience: PATIENCE }
+        Self { known: Mutex::default(), is_over: Condvar::new(), patience: Questions::PATIENCE }
     }
 }
 
@@ -54,7 +41,7 @@ struct Question<'a> {
 
 impl Drop for Question<'_> {
     fn drop(&mut self) {
-        self.asked.known().open.retain(|open| *open != self.number);
+        self.asked.known().questions.end(self.number);
         self.asked.is_over.notify_all();
     }
 }
@@ -91,26 +78,20 @@ impl Asked {
         }
     }
 
-    /// One question after another, unless one comes to no end. Waits for [`PATIENCE`] at most.
+    /// One question after another, unless one comes to no end. Waits for [`Questions::PATIENCE`] at most.
     fn turn(&self, noted: u64) -> Turn<'_> {
-        let is_waited_for = |known: &mut Known| {
-            let is_hopeless = known.in_vain >= MOST_IN_VAIN && known.open.len() < MOST_OPEN;
-            known.settled <= noted && !known.open.is_empty() && !is_hopeless
-        };
+        let is_waited_for = |known: &mut Known| known.settled <= noted && known.questions.are_open();
         let waited = self.is_over.wait_timeout_while(self.known(), self.patience, is_waited_for);
         let (mut known, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if known.settled > noted {
             return Turn::Done(known.failure.clone().map_or(Ok(()), Err));
         }
         if is_waited_for(&mut known) {
-            known.in_vain = known.in_vain.saturating_add(1);
+            known.questions.waited_in_vain();
             let words = "the certificate of this client was asked for by an earlier connection, and there is no answer yet";
             return Turn::Done(Err(TlsFailure::new(TlsFailureKind::Lost, words.to_owned())));
         }
-        known.begun += 1;
-        known.in_vain = 0;
-        let number = known.begun;
-        known.open.push(number);
+        let number = known.questions.begin();
         Turn::Ask(Question { asked: self, number })
     }
 
@@ -123,7 +104,7 @@ impl Asked {
         {
             // It was taken for one without an end: the newer answer stays.
             let known = self.known();
-            if known.answered > question.number {
+            if known.questions.is_overtaken(question.number) {
                 return known.failure.clone().map_or(Ok(()), Err);
             }
         }
@@ -140,7 +121,7 @@ impl Asked {
         let mut known = self.known();
         known.settled += 1;
         if outcome.is_ok() {
-            known.answered = question.number;
+            known.questions.answered(question.number);
         }
         known.failure = outcome.clone().err();
         known.identity = identity.or(known.identity.take());
@@ -252,7 +233,7 @@ mod tests {
         let asked = hastily();
         let in_vain = || asked.ask(asked.settled(), never, |_| Ok(Some(()))).unwrap_err();
         let hangs = || {
-            for _ in 0..MOST_IN_VAIN {
+            for _ in 0..Questions::MOST_IN_VAIN {
                 let failure = in_vain();
                 assert!(failure.to_string().contains("there is no answer yet"), "{failure}");
                 assert_eq!(failure.kind(), TlsFailureKind::Lost);
@@ -277,9 +258,9 @@ mod tests {
     #[test]
     fn so_many_questions_hang_and_no_more_and_a_late_answer_serves_those_who_come_then() {
         fn hang(asked: &Asked, open: usize) -> Result<Identity, TlsFailure> {
-            for _ in 0..3 * MOST_IN_VAIN {
+            for _ in 0..3 * Questions::MOST_IN_VAIN {
                 let waits = || asked.ask(asked.settled(), || hang(asked, open + 1), |_| Ok(Some(())));
-                if open == MOST_OPEN {
+                if open == Questions::MOST_OPEN {
                     waits().unwrap_err();
                 } else if waits().is_ok() {
                     break;
@@ -290,8 +271,8 @@ mod tests {
         let asked = hastily();
         asked.ask(asked.settled(), || hang(&asked, 1), |_| Ok(Some(()))).unwrap();
         assert_eq!(asked.identity(), Some(inline("late")));
-        assert_eq!(asked.known().begun, MOST_OPEN as u64);
-        assert!(asked.known().open.is_empty());
+        assert_eq!(asked.known().questions.begun(), Questions::MOST_OPEN as u64);
+        assert_eq!(asked.known().questions.open(), 0);
     }
 
     // H59

@@ -8,15 +8,11 @@ use crate::config::{Token, TokenProvider, TokenRefresh, TokenRequest};
 use crate::observe::notes::Notes;
 use kp_network::TokenFacts;
 use kp_sasl::SaslFailure;
-use kp_time::{Clock, Jitter};
+use kp_time::{Clock, Jitter, Questions};
 use parking_lot::{Condvar, Mutex};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
-
-mod questions;
-
-use questions::{PATIENCE, Questions};
 
 pub(super) const ASKING_FOR_A_TOKEN: &str = "asking for a token";
 /// After a refresh that failed the old token is shown for so long before the provider is asked again, in milliseconds, as in Java.
@@ -109,7 +105,7 @@ impl TokenKeeper {
             chance: Mutex::new(Jitter::seeded(0)),
             state: Mutex::default(),
             is_over: Condvar::new(),
-            patience: PATIENCE,
+            patience: Questions::PATIENCE,
         }
     }
 
@@ -170,7 +166,7 @@ impl TokenKeeper {
     }
 
     /// Asks, unless another connection has asked meanwhile: its answer is that of all who waited. Waits for an earlier question for
-    /// [`PATIENCE`] at most.
+    /// [`Questions::PATIENCE`] at most.
     fn ask_in_turn(&self, host: &str, noted: u64) -> Result<Token, SaslFailure> {
         let question = {
             let mut state = self.state.lock();

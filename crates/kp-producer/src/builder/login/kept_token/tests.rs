@@ -234,7 +234,7 @@ impl TokenProvider for Hanging {
         *self.asked.lock() += 1;
         let number = *self.asked.lock();
         let keeper = self.keeper.lock().clone().expect("it is there");
-        for _ in 0..=questions::MOST_IN_VAIN {
+        for _ in 0..=Questions::MOST_IN_VAIN {
             let answer = shown(&keeper);
             self.heard.lock().push(answer);
         }
@@ -253,12 +253,12 @@ fn a_provider_that_hangs_holds_no_thread_up_and_after_a_minute_another_question_
     let keeper = Arc::new(keeper);
     *hanging.keeper.lock() = Some(Arc::clone(&keeper));
     assert_eq!(shown(&keeper).as_deref(), Ok("token1"), "what comes late serves who asked");
-    assert_eq!(*hanging.asked.lock(), questions::MOST_OPEN, "so many hang and no more");
+    assert_eq!(*hanging.asked.lock(), Questions::MOST_OPEN, "so many hang and no more");
     assert_eq!(shown(&keeper).as_deref(), Ok("token3"), "and no one else: another answer is newer");
     let in_vain = "asking for a token: an earlier connection asked for it, and there is no answer yet";
     let heard = std::mem::take(&mut *hanging.heard.lock());
     let vain = heard.iter().filter(|answer| answer.as_ref().is_err_and(|words| words == in_vain)).count();
-    assert_eq!(vain, 3 * questions::MOST_IN_VAIN as usize + 1, "{heard:?}");
+    assert_eq!(vain, 3 * Questions::MOST_IN_VAIN as usize + 1, "{heard:?}");
 }
 
 /// Panics when it is asked, with a token in its words.
