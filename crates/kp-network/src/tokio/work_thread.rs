@@ -66,7 +66,7 @@ fn give_way() {
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10);
 }
 
-/// Elsewhere a thread has no priority of its own that anyone may lower.
+/// Elsewhere a thread cannot lower its own priority without other rights or libraries.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn give_way() {}
 
