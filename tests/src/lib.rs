@@ -10,3 +10,5 @@ pub mod laws;
 pub mod oidc_issuer;
 pub mod program;
 pub mod socket;
+pub mod transaction_history;
+pub mod transaction_laws;
