@@ -160,7 +160,7 @@ impl Ledger {
         let known = known.or_else(|| state.is_over.then_some(Answer::Over));
         if let Some(known) = known {
             // It has registered no waker yet.
-            drop(state.waits.answer(ticket, known, &mut Wakers::default()));
+            let _wanted = state.waits.answer(ticket, known, &mut Wakers::default());
         }
         drop(state);
         Wait { ledger: Arc::clone(self), ticket }
