@@ -241,7 +241,8 @@ impl SendErrorKind {
     /// Whether a transaction that is committed behind it lacks a record, and nobody may know (TX13). Otherwise the caller has the
     /// record back by intent, or there will be no commit.
     pub(crate) fn leaves_out_a_record(&self) -> bool {
-        let is_given_back = matches!(self, Self::WouldBlock | Self::TransactionEnded | Self::TransactionDoomed { .. });
+        let is_given_back =
+            matches!(self, Self::WouldBlock | Self::TransactionEnded | Self::TransactionDoomed { .. });
         !is_given_back && !self.is_fatal()
     }
 }
@@ -478,7 +479,9 @@ pub enum BuildError {
     #[error("transactional.id is set: such a producer is made by build_transactional")]
     Transactional,
     /// The configuration has no `transactional.id`, and the producer to be made is one with transactions.
-    #[error("transactional.id is not set: build_transactional needs it, build makes a producer without transactions")]
+    #[error(
+        "transactional.id is not set: build_transactional needs it, build makes a producer without transactions"
+    )]
     NotTransactional,
     /// The system gave no thread.
     #[error("the network thread could not be started: {0}")]

@@ -2,8 +2,8 @@
 //! and what its end says. Who decides is the sender core; here stand the handles, and who waits for what.
 
 pub(crate) mod error;
-pub(crate) mod handle;
 pub(crate) mod guard;
+pub(crate) mod handle;
 pub(crate) mod ledger;
 pub(crate) mod observer;
 pub(crate) mod offsets;

@@ -263,8 +263,7 @@ impl Core {
                 });
             };
             let tell = |index, token| {
-                if let (Some(listener), Some(told)) =
-                    (incomplete.listener(), completion.for_callback(index))
+                if let (Some(listener), Some(told)) = (incomplete.listener(), completion.for_callback(index))
                 {
                     guarded(&mut || listener(token, told.clone()));
                 }

@@ -90,8 +90,8 @@ impl Choices {
         };
         let measured = Measured::new(client_id, settings.metrics_recording_level, rooms);
         let places = extensions.listener.queue().map(|queue| Arc::clone(&queue.places));
-        let transactions = transaction(&settings)
-            .map(|named| Arc::new(Ledger::new(named.transactional_id, named.timeout)));
+        let transactions =
+            transaction(&settings).map(|named| Arc::new(Ledger::new(named.transactional_id, named.timeout)));
         let shared = Arc::new(Shared {
             accumulator,
             waits: Waits::new(pool, places, transactions),

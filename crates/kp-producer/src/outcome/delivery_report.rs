@@ -62,14 +62,12 @@ impl<'a> DeliveryReport<'a> {
     pub fn error(&self) -> Option<DeliveryError> {
         match &self.0.result {
             RecordResult::Written { .. } => None,
-            RecordResult::Failed { index_in_batch, failure } => {
-                Some(DeliveryError::new(
-                    self.0.partition.clone(),
-                    *index_in_batch,
-                    failure.clone(),
-                    self.0.in_transaction,
-                ))
-            }
+            RecordResult::Failed { index_in_batch, failure } => Some(DeliveryError::new(
+                self.0.partition.clone(),
+                *index_in_batch,
+                failure.clone(),
+                self.0.in_transaction,
+            )),
         }
     }
 

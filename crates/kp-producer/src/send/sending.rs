@@ -76,7 +76,12 @@ impl Producer {
         }
         let (record, timestamp_ms) = self.stamped(record);
         self.shared()
-            .accept(self.scope(), &record, &mut Some(Notify::Call(boxed(timestamp_ms, Box::new(callback)))), None)
+            .accept(
+                self.scope(),
+                &record,
+                &mut Some(Notify::Call(boxed(timestamp_ms, Box::new(callback)))),
+                None,
+            )
             .await
             .map(drop)
     }
@@ -220,7 +225,8 @@ impl Producer {
             Own::Token(token) => self.tagged(token),
         });
         let callback = acknowledging(Arc::clone(interceptors), Arc::clone(&remembered), timestamp_ms, own);
-        let result = shared.accept_after(self.scope(), waited, &record, &mut Some(Notify::Call(callback)), None).await;
+        let result =
+            shared.accept_after(self.scope(), waited, &record, &mut Some(Notify::Call(callback)), None).await;
         if let Err(error) = &result {
             remembered.refused(interceptors, error);
         }

@@ -119,7 +119,10 @@ impl TransactionHandle {
     /// Keys and values of one type each, in the transaction. `orders` was made by
     /// [`TransactionalProducer::typed`](crate::TransactionalProducer::typed).
     #[must_use]
-    pub fn typed<K: ?Sized + 'static, V: ?Sized + 'static>(&self, orders: &TypedTransactions<K, V>) -> TypedTransaction<K, V> {
+    pub fn typed<K: ?Sized + 'static, V: ?Sized + 'static>(
+        &self,
+        orders: &TypedTransactions<K, V>,
+    ) -> TypedTransaction<K, V> {
         TypedTransaction(orders.0.sending_by(self.producer.clone()))
     }
 

@@ -15,8 +15,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 use std::time::Duration;
+use std::time::Instant;
 
 /// What a call waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,9 @@ pub(crate) enum Answer {
     Ended(TransactionEnd),
     OffsetsSent(Result<(), TransactionFailure>),
     /// Its time is up.
-    Late { reason: Arc<str> },
+    Late {
+        reason: Arc<str>,
+    },
     /// The producer has ended.
     Over,
 }

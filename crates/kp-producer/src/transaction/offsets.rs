@@ -1,10 +1,10 @@
 //! Offsets of a consumer group as part of a transaction (KIP-98, KIP-447).
 
+use crate::drive::link::Command;
 use crate::error::SendErrorKind;
 use crate::transaction::error::OffsetsError;
 use crate::transaction::handle::TransactionHandle;
 use crate::transaction::ledger::Answer;
-use crate::drive::link::Command;
 use kp_protocol::TopicPartition;
 use kp_sender::{CommittedOffset, GroupMetadata, TransactionFailureKind, TransactionInput};
 use kp_time::Deadline;
@@ -61,7 +61,11 @@ impl TransactionHandle {
             scope.add_group(&group.group_id);
             let group = group.clone();
             shared.waits.ledger().wait_for_offsets(deadline, |ticket| {
-                shared.link.tell(Command::Transaction(TransactionInput::SendOffsets { ticket, group, offsets }));
+                shared.link.tell(Command::Transaction(TransactionInput::SendOffsets {
+                    ticket,
+                    group,
+                    offsets,
+                }));
             })
         };
         match wait.await {
@@ -72,7 +76,8 @@ impl TransactionHandle {
             }
             Answer::Late { reason } => {
                 let waited = shared.clock.now().saturating_duration_since(begun);
-                let words: Arc<str> = format!("offsets of {}: no answer within {waited:.1?}", group.group_id).into();
+                let words: Arc<str> =
+                    format!("offsets of {}: no answer within {waited:.1?}", group.group_id).into();
                 scope.doom(&shared.link, || TransactionFailureKind::SendRefused { reason: words });
                 Err(OffsetsError::TimedOut { waited, reason })
             }

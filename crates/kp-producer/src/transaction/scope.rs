@@ -111,7 +111,9 @@ impl Scope {
     /// A `send` refused its record: whoever commits must not find the others without it (TX13). Whether there is no commit by now.
     pub(crate) fn refused(&self, kind: &SendErrorKind, topic: &str, link: &Link) -> bool {
         if !self.tolerates_refusals.load(Ordering::Acquire) {
-            self.doom(link, || TransactionFailureKind::SendRefused { reason: format!("{topic}: {kind}").into() });
+            self.doom(link, || TransactionFailureKind::SendRefused {
+                reason: format!("{topic}: {kind}").into(),
+            });
         }
         self.doom.get().is_some()
     }

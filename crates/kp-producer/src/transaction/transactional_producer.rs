@@ -22,9 +22,9 @@ use std::time::{Duration, Instant};
 ///
 /// There is one for each `transactional.id` at a time: a later one, in whatever process, fences an earlier one, whose calls then end
 /// as [`BeginError::Fatal`] or [`EndError::Fatal`](crate::EndError::Fatal). So it cannot be cloned either:
-/// ```compile_fail,E0599
+/// ```compile_fail,E0308
 /// # fn example(producer: kp_producer::TransactionalProducer) {
-/// let second = producer.clone();
+/// let second: kp_producer::TransactionalProducer = producer.clone();
 /// # }
 /// ```
 /// and no record is sent outside of a transaction:
