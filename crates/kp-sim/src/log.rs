@@ -196,11 +196,13 @@ impl PartitionLog {
         self.end_offset = offset.max(self.start_offset);
     }
 
-    /// The bytes from the batch with `offset` on, `max_bytes` of them. The last batch may be cut short, as brokers do;
-    /// the first comes whole if `at_least_one`, however large it is (KIP-74).
-    pub(crate) fn read(&self, offset: i64, max_bytes: usize, at_least_one: bool) -> Records {
-        let first = self.batches.partition_point(|batch| batch.last_offset() < offset);
-        let mut left = match self.batches.get(first) {
+    /// The bytes from the batch with `offset` on and up to the batch that begins at `until`, `max_bytes` of them. The last batch may
+    /// be cut short, as brokers do; the first comes whole if `at_least_one`, however large it is (KIP-74).
+    pub(crate) fn read(&self, offset: i64, until: i64, max_bytes: usize, at_least_one: bool) -> Records {
+        let readable = self.batches.partition_point(|batch| batch.base_offset() < until);
+        let batches = &self.batches[..readable];
+        let first = batches.partition_point(|batch| batch.last_offset() < offset);
+        let mut left = match batches.get(first) {
             Some(batch) if batch.size() > max_bytes => {
                 if at_least_one {
                     batch.size()
@@ -211,7 +213,7 @@ impl PartitionLog {
             _ => max_bytes,
         };
         let mut records = Records::default();
-        for batch in &self.batches[first..] {
+        for batch in &batches[first..] {
             let header = left.min(BATCH_HEADER_SIZE);
             let payload = batch.payload.len().min(left - header);
             if header > 0 {
