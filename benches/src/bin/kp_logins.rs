@@ -46,6 +46,9 @@ enum Question {
         rate: u64,
         #[arg(long, default_value_t = 3)]
         rounds: u32,
+        /// Milliseconds from the end of one login to the next.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        pause_ms: u64,
     },
     /// Whether connections that end leave memory behind: TLS and a login each time, at most so many a minute.
     Reconnects {
@@ -60,8 +63,9 @@ enum Question {
 fn main() -> Result<(), Failure> {
     let mut out = std::io::stdout();
     match Args::parse().question {
-        Question::Others { secs, rate, rounds } => {
-            let load = Load { length: Duration::from_secs(secs), rate };
+        Question::Others { secs, rate, rounds, pause_ms } => {
+            let load =
+                Load { length: Duration::from_secs(secs), rate, pause: Duration::from_millis(pause_ms) };
             for (beside, latency, logins) in others(load, rounds)? {
                 let a_second = logins as f64 / (f64::from(rounds) * secs as f64);
                 writeln!(out, "{beside:?}: {}; {a_second:.1} logins a second", in_words(&latency))?;
@@ -81,7 +85,8 @@ fn scram(brokers: usize) -> EmbeddedOptions {
         .with_sasl(users.with_iterations(ITERATIONS).with_failure_delay(Duration::ZERO))
 }
 
-fn producer(broker: &EmbeddedBroker, more: &[(&str, &str)]) -> Result<Producer, Failure> {
+fn producer(broker: &EmbeddedBroker, pause: Duration, more: &[(&str, &str)]) -> Result<Producer, Failure> {
+    let pause = pause.as_millis().to_string();
     // The first broker alone: the other one is met when a record is for it.
     let bootstrap = broker.bootstrap().split(',').next().unwrap_or_default().to_owned();
     let login = format!(
@@ -93,8 +98,8 @@ fn producer(broker: &EmbeddedBroker, more: &[(&str, &str)]) -> Result<Producer, 
         ("sasl.mechanism", "SCRAM-SHA-512"),
         ("sasl.jaas.config", login.as_str()),
         ("linger.ms", "0"),
-        ("reconnect.backoff.ms", "20"),
-        ("reconnect.backoff.max.ms", "20"),
+        ("reconnect.backoff.ms", pause.as_str()),
+        ("reconnect.backoff.max.ms", pause.as_str()),
         ("retry.backoff.ms", "10"),
         ("retry.backoff.max.ms", "10"),
     ];
@@ -121,6 +126,8 @@ struct Load {
     length: Duration,
     /// Records a second.
     rate: u64,
+    /// From the end of one login to the next.
+    pause: Duration,
 }
 
 /// For each of the three: the latencies of all rounds, and how many logins there were.
@@ -131,7 +138,9 @@ fn others(load: Load, rounds: u32) -> Result<[(Beside, Histogram<u64>, u64); 3],
     for _ in 0..rounds {
         for (beside, latency, logins) in &mut measured {
             *logins += match beside {
-                Beside::Burning => burning(|| at_the_first(&broker, load, Beside::Burning, latency))?,
+                Beside::Burning => {
+                    burning(load.pause, || at_the_first(&broker, load, Beside::Burning, latency))?
+                }
                 other => at_the_first(&broker, load, *other, latency)?,
             };
         }
@@ -139,18 +148,18 @@ fn others(load: Load, rounds: u32) -> Result<[(Beside, Histogram<u64>, u64); 3],
     Ok(measured)
 }
 
-/// Does `work` while a thread computes: 28 ms of 32, as long as a login takes and as long as it waits for the next.
-fn burning<T>(work: impl FnOnce() -> T) -> T {
+/// Does `work` while a thread computes for 14 ms, about as long as a login takes, and then pauses as long as it does.
+fn burning<T>(pause: Duration, work: impl FnOnce() -> T) -> T {
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut number = 1u64;
             while !ended.load(Ordering::Relaxed) {
                 let start = Instant::now();
-                while start.elapsed() < Duration::from_millis(28) {
+                while start.elapsed() < Duration::from_millis(14) {
                     number = std::hint::black_box(number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
                 }
-                std::thread::sleep(Duration::from_millis(4));
+                std::thread::sleep(pause);
             }
         });
         let done = work();
@@ -166,7 +175,7 @@ fn at_the_first(
     beside: Beside,
     into: &mut Histogram<u64>,
 ) -> Result<u64, Failure> {
-    let producer = producer(broker, &[])?;
+    let producer = producer(broker, load.pause, &[])?;
     let partitions = producer.partitions_for(TOPIC)?;
     let led_by = |leader: i32| {
         let led = partitions.iter().find(|partition| partition.leader == Some(leader));
@@ -252,7 +261,7 @@ fn reconnects(wanted: u64, a_minute: u64, out: &mut impl Write) -> Result<(), Fa
         ("ssl.truststore.type", "PEM"),
         ("ssl.truststore.location", location.as_str()),
     ];
-    let producer = producer(&broker, &encrypted);
+    let producer = producer(&broker, Duration::from_millis(20), &encrypted);
     let producer = producer.and_then(|producer| {
         producer.partitions_for(TOPIC)?;
         Ok(producer)

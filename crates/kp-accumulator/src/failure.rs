@@ -102,6 +102,8 @@ pub enum FailureKind {
     EpochOver,
     /// The connection was lost and `retries` are used up.
     Disconnected,
+    /// It waited to be sent when its transaction was aborted, or could not be committed any more (TX11).
+    TransactionAborted,
     /// The producer was closed before it could be delivered (CL4).
     Closed,
     /// The producer's own thread ended: a panic, or the accumulator was dropped with batches in it.
@@ -118,7 +120,8 @@ impl FailureKind {
     #[must_use]
     pub fn is_retriable(&self) -> bool {
         match self {
-            Self::Expired | Self::ExpiredInQueue | Self::Disconnected => true,
+            // In another transaction.
+            Self::Expired | Self::ExpiredInQueue | Self::Disconnected | Self::TransactionAborted => true,
             Self::Refused(code) => code.is_retriable(),
             Self::RecordTooLarge
             | Self::InvalidRecord
@@ -177,6 +180,7 @@ impl fmt::Display for FailureKind {
             Self::Unencodable => f.write_str("the request cannot be said in Kafka's protocol"),
             Self::EpochOver => f.write_str("sent before without an answer, under a producer epoch that is over"),
             Self::Disconnected => f.write_str("the connection was lost"),
+            Self::TransactionAborted => f.write_str("its transaction was aborted before it could be sent"),
             Self::Closed => f.write_str("the producer was closed before it could be delivered"),
             Self::NetworkThreadGone => f.write_str("the producer's network thread has ended"),
             Self::WouldDeadlock => f.write_str("waited for on the network thread, which would never end"),

@@ -19,6 +19,17 @@ use crate::api_key::{ApiKey, VersionRange};
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct BrokerVersions {
     ranges: BTreeMap<ApiKey, VersionRange>,
+    transaction_version: Option<TransactionVersion>,
+}
+
+/// The finalized level of the cluster's feature `transaction.version` as one broker knows it (KIP-584, KIP-890). The newest
+/// `epoch` counts, whichever broker said it (TX26); levels from 2 on let Produce add partitions to a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TransactionVersion {
+    /// How new the broker's knowledge of finalized features is.
+    pub epoch: i64,
+    /// The finalized level; 0 if the feature is not finalized.
+    pub level: i16,
 }
 
 impl BrokerVersions {
@@ -26,15 +37,35 @@ impl BrokerVersions {
     /// counts as "not spoken".
     #[must_use]
     pub fn from_response(response: &ApiVersionsResponse) -> Self {
-        Self::fixed(response.api_keys.iter().filter_map(|api| {
+        let versions = Self::fixed(response.api_keys.iter().filter_map(|api| {
             Some((ApiKey::from_i16(api.api_key)?, VersionRange::new(api.min_version, api.max_version)))
-        }))
+        }));
+        let finalized = response.finalized_features.iter();
+        let level = finalized.filter(|feature| feature.name == "transaction.version");
+        let level = level.map(|feature| feature.max_version_level).max().unwrap_or(0);
+        match response.finalized_features_epoch {
+            epoch if epoch >= 0 => versions.with_transaction_version(TransactionVersion { epoch, level }),
+            _ => versions,
+        }
     }
 
     /// What a broker is known to speak without asking (`broker.version.fallback`, tests, a broker of one's own).
     #[must_use]
     pub fn fixed(ranges: impl IntoIterator<Item = (ApiKey, VersionRange)>) -> Self {
-        Self { ranges: ranges.into_iter().filter(|(_, range)| range.min <= range.max).collect() }
+        let ranges = ranges.into_iter().filter(|(_, range)| range.min <= range.max).collect();
+        Self { ranges, transaction_version: None }
+    }
+
+    /// The same, with what the broker knows of `transaction.version`.
+    #[must_use]
+    pub fn with_transaction_version(self, version: TransactionVersion) -> Self {
+        Self { transaction_version: Some(version), ..self }
+    }
+
+    /// What the broker said of the feature `transaction.version`; `None` if it knows no finalized features.
+    #[must_use]
+    pub fn transaction_version(&self) -> Option<TransactionVersion> {
+        self.transaction_version
     }
 
     /// The versions of `api` that the broker speaks.
@@ -64,6 +95,30 @@ impl BrokerVersions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::FinalizedFeatureKey;
+
+    // TX26, TM 1.1
+    #[test]
+    fn a_broker_tells_the_finalized_level_of_transaction_version() {
+        let feature = FinalizedFeatureKey {
+            name: "transaction.version".into(),
+            max_version_level: 2,
+            min_version_level: 2,
+            ..Default::default()
+        };
+        let mut response = ApiVersionsResponse {
+            finalized_features_epoch: 7,
+            finalized_features: vec![feature],
+            ..Default::default()
+        };
+        let told =
+            |response: &ApiVersionsResponse| BrokerVersions::from_response(response).transaction_version();
+        assert_eq!(told(&response), Some(TransactionVersion { epoch: 7, level: 2 }));
+        response.finalized_features.clear();
+        assert_eq!(told(&response), Some(TransactionVersion { epoch: 7, level: 0 }), "3.9.1");
+        response.finalized_features_epoch = -1;
+        assert_eq!(told(&response), None, "older brokers");
+    }
 
     #[test]
     fn the_newest_common_version_is_chosen_and_an_unstable_one_never() {

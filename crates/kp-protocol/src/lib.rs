@@ -82,7 +82,7 @@ mod wire_buf;
 
 pub use api_key::{ApiKey, VersionRange};
 pub use broker_id::{BrokerAddress, BrokerId, LeaderEpoch};
-pub use broker_versions::BrokerVersions;
+pub use broker_versions::{BrokerVersions, TransactionVersion};
 pub use element_sink::ElementSink;
 pub use error::{Fault, ProtocolError};
 pub use error_code::ErrorCode;

@@ -19,6 +19,8 @@ pub(crate) fn take_in(cx: &mut Context<'_>, rooms: &mut Rooms, input: Input) {
         Input::WantTopic(topic) => cluster.want_topic(cx, topic),
         Input::RefreshTopic(topic) => cluster.refresh_topic(cx, topic),
         Input::WantMetadata => cluster.want_metadata(cx),
+        // Only the contract so far.
+        Input::Transaction(_) => {}
         Input::Close { deadline } => {
             cx.accumulator.close(); // CL10: nothing more is accepted, whether or not the host has said so yet.
             cx.ending.shutdown = cx.ending.shutdown.close(deadline);

@@ -3,7 +3,7 @@
 //! The host (the driver of `kp-producer`, or a test) carries values across: it hands in what the network says, hands
 //! [`Output::Send`] to it, and runs settlements. It decides nothing.
 
-use crate::Settlement;
+use crate::{Settlement, TransactionInput, TransactionOutput};
 use kp_client::{ClientRequest, Event, Refused, SecurityFailure};
 use kp_metadata::Cluster;
 use kp_protocol::records::MessageFormat;
@@ -25,6 +25,8 @@ pub enum Input {
     RefreshTopic(TopicName),
     /// A caller wants any metadata at all.
     WantMetadata,
+    /// A transactional producer wants something.
+    Transaction(TransactionInput),
     /// Finish what was accepted, by then; fail the rest, then [`Output::Closed`] (CL3). A second one can only
     /// shorten the time.
     Close {
@@ -106,6 +108,8 @@ pub enum Output {
         /// What and why.
         failure: Arc<SecurityFailure>,
     },
+    /// Something became of a transaction.
+    Transaction(TransactionOutput),
     /// Nothing that was accepted is unsettled, and nothing will be sent any more.
     Closed,
 }

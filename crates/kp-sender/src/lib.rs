@@ -62,6 +62,7 @@ mod sender_core;
 mod settings;
 mod settlement;
 mod shutdown;
+mod transaction_io;
 mod turn;
 mod unfit;
 
@@ -72,3 +73,7 @@ pub use report::SenderReport;
 pub use sender_core::SenderCore;
 pub use settings::{IdempotenceSetting, SenderSettings};
 pub use settlement::Settlement;
+pub use transaction_io::{
+    CommittedOffset, GroupMetadata, TransactionEnd, TransactionFailure, TransactionFailureKind,
+    TransactionInput, TransactionOutput, TransactionProtocol, TransactionSettings,
+};

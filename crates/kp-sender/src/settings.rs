@@ -1,5 +1,6 @@
 //! What the sender core is told once, when it is made. Plain values; the facade fills them from its configuration.
 
+use crate::TransactionSettings;
 use kp_protocol::Acks;
 use kp_time::Backoff;
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub struct SenderSettings {
     /// One batch of a partition in flight at most (SN7); batches that are numbered do not need it. Without it, several
     /// requests may hold batches of one partition and a retry may overtake (SN8).
     pub guarantee_one_in_flight: bool,
+    /// Set for a transactional producer, which also needs `acks=all` and [`IdempotenceSetting::Required`] (KIP-98).
+    pub transaction: Option<TransactionSettings>,
 }
 
 impl Default for SenderSettings {
@@ -45,6 +48,7 @@ impl Default for SenderSettings {
             compression_level: None,
             max_in_flight: 5,
             guarantee_one_in_flight: true,
+            transaction: None,
         }
     }
 }

@@ -93,6 +93,7 @@ pub(super) fn sender_settings(settings: &Settings) -> SenderSettings {
         max_in_flight: settings.max_in_flight_requests_per_connection as usize,
         guarantee_one_in_flight: settings.idempotence != Idempotence::Off
             || settings.max_in_flight_requests_per_connection == 1,
+        transaction: None,
     }
 }
 

@@ -205,6 +205,8 @@ impl Driver {
                 let error = SecurityError::new(address, failure);
                 self.shared.waits.metadata().refuse(&SendErrorKind::Security(error));
             }
+            // No producer is built with a transactional.id yet.
+            Output::Transaction(_) => {}
             Output::Closed => self.over = true,
         }
     }

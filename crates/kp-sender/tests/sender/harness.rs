@@ -17,7 +17,7 @@ use kp_protocol::{
     ApiKey, BrokerAddress, BrokerId, BrokerVersions, ErrorCode, KafkaString, LeaderEpoch, Message,
     PartitionId, Timestamp, TopicId, TopicName, TopicPartition, VersionRange, encode_body,
 };
-use kp_sender::{Input, Output, SenderCore, SenderSettings};
+use kp_sender::{Input, Output, SenderCore, SenderSettings, TransactionOutput};
 use kp_time::{Clock, Deadline, ManualClock};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -95,6 +95,7 @@ pub(crate) struct Harness {
     pub(crate) unavailable: Vec<Arc<str>>,
     pub(crate) throttled: Vec<(BrokerId, Instant)>,
     pub(crate) disconnected: Vec<BrokerId>,
+    pub(crate) transactions: Vec<TransactionOutput>,
     pub(crate) is_closed: bool,
 }
 
@@ -198,6 +199,7 @@ impl Harness {
             unavailable: Vec::new(),
             throttled: Vec::new(),
             disconnected: Vec::new(),
+            transactions: Vec::new(),
             is_closed: false,
         }
     }
@@ -311,6 +313,7 @@ impl Harness {
             }
             Output::MetadataFailed { reason } => self.metadata_failures.push(reason),
             Output::SecurityFailed { address, .. } => self.security_failures.push(address),
+            Output::Transaction(told) => self.transactions.push(told),
             Output::Closed => self.is_closed = true,
         }
     }

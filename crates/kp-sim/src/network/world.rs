@@ -13,6 +13,7 @@ use kp_protocol::{BrokerId, TopicPartition};
 use kp_time::Jitter;
 
 use super::Weather;
+use super::clients::{ClientNumber, Clients};
 use super::link::{Link, Side};
 use crate::{Lost, Reply, SimCluster, Waiting};
 
@@ -45,7 +46,7 @@ pub(super) struct World {
     dice: Jitter,
     links: BTreeMap<ConnectionNumber, Link>,
     queue: BTreeMap<(Instant, u64), Happening>,
-    events: Vec<SelectorEvent>,
+    clients: Clients,
     next_in_queue: u64,
     next_alarm: Option<Instant>,
     /// How often it was asked since time last moved.
@@ -65,7 +66,7 @@ impl World {
             dice: Jitter::seeded(seed),
             links: BTreeMap::new(),
             queue: BTreeMap::new(),
-            events: Vec::new(),
+            clients: Clients::default(),
             next_in_queue: 0,
             next_alarm: None,
             polls_at: (None, 0),
@@ -102,22 +103,30 @@ impl World {
     }
 
     pub(super) fn next_happening(&self) -> Option<Instant> {
-        self.queue.first_key_value().map(|((at, _), _)| *at)
+        let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
+        queued.into_iter().chain(self.cluster.next_moment()).min()
+    }
+
+    /// The clients in front of the cluster.
+    pub(super) fn clients(&mut self) -> &mut Clients {
+        &mut self.clients
     }
 
     /// Work of a mechanism is done: it takes no time.
     pub(super) fn worked(&mut self, number: ConnectionNumber, worked: Worked) {
-        self.events.push(SelectorEvent::Worked { number, worked });
-    }
-
-    /// What the client has not been told yet.
-    pub(super) fn take_events(&mut self, events: &mut Vec<SelectorEvent>) {
-        events.append(&mut self.events);
+        self.clients.tell(number, |number| SelectorEvent::Worked { number, worked });
     }
 
     /// Looks at the cluster, or changes it; requests that wait look again.
-    pub(super) fn with_cluster<T>(&mut self, now: Instant, look: impl FnOnce(&mut SimCluster) -> T) -> T {
+    pub(super) fn with_cluster<T>(
+        &mut self,
+        now: Instant,
+        timestamp_ms: i64,
+        look: impl FnOnce(&mut SimCluster) -> T,
+    ) -> T {
+        self.cluster.tick(now, timestamp_ms);
         let result = look(&mut self.cluster);
+        self.cluster.tick(now, timestamp_ms);
         self.resume_all(now);
         result
     }
@@ -212,12 +221,25 @@ impl World {
         self.plan(at, Happening::ClosedByClient(number));
     }
 
-    /// The client closes all its ends.
-    pub(super) fn close_all(&mut self, now: Instant) {
-        let numbers: Vec<ConnectionNumber> = self.links.keys().copied().collect();
+    /// The client closes all its ends, and is not waited for any more.
+    pub(super) fn close_all(&mut self, now: Instant, client: ClientNumber) {
+        let of_client = self.links.iter().filter(|(number, _)| client.has(**number));
+        let numbers: Vec<ConnectionNumber> = of_client.map(|(number, _)| *number).collect();
         for number in numbers {
             self.close(now, number);
         }
+        self.clients.forget(client);
+    }
+
+    /// The client is gone, as if its process had been killed: what it still had open ends.
+    pub(super) fn kill(&mut self, now: Instant, client: ClientNumber) {
+        let is_open = |link: &Link| link.client.side != Side::Closed;
+        let of_client = self.links.iter().filter(|(number, link)| client.has(**number) && is_open(link));
+        let numbers: Vec<ConnectionNumber> = of_client.map(|(number, _)| *number).collect();
+        for number in numbers {
+            self.close(now, number);
+        }
+        self.clients.forget(client);
     }
 
     /// A client that looks again and again while time stands still would never end: that is a failure, not a test that hangs.
@@ -234,12 +256,21 @@ impl World {
 
     /// Does what is due. Answers whether the client has something to look at.
     pub(super) fn happen(&mut self, now: Instant, timestamp_ms: i64) {
-        while self.queue.first_key_value().is_some_and(|((at, _), _)| *at <= now) {
-            if let Some(((at, _), what)) = self.queue.pop_first() {
+        while let Some(next) = self.next_happening().filter(|at| *at <= now) {
+            if self.cluster.next_moment() == Some(next) {
+                self.cluster_acts(next, timestamp_ms);
+            } else if let Some(((at, _), what)) = self.queue.pop_first() {
                 self.note(&what);
                 self.one(at, timestamp_ms, what);
             }
         }
+    }
+
+    /// The cluster does by itself what is due; who waits looks again.
+    fn cluster_acts(&mut self, now: Instant, timestamp_ms: i64) {
+        self.note_parts([9, 0, 0]);
+        self.cluster.tick(now, timestamp_ms);
+        self.resume_all(now);
     }
 
     fn note(&mut self, what: &Happening) {
@@ -253,8 +284,12 @@ impl World {
             Happening::AtClient(number, bytes) => (7, number, bytes.len()),
             Happening::ClosedByBroker(number) => (8, number, 0),
         };
+        self.note_parts([kind, number.0, size as u64]);
+    }
+
+    fn note_parts(&mut self, parts: [u64; 3]) {
         self.happened += 1;
-        for part in [kind, number.0, size as u64] {
+        for part in parts {
             self.trace = (self.trace ^ part).wrapping_mul(0x0000_0100_0000_01b3);
         }
     }
@@ -269,7 +304,7 @@ impl World {
                     return;
                 }
                 if link.arrive_at_broker(&bytes) {
-                    self.events.push(SelectorEvent::Writable { number });
+                    self.clients.tell(number, |number| SelectorEvent::Writable { number });
                 }
                 self.next_request(now, number);
             }
@@ -288,7 +323,7 @@ impl World {
                     return;
                 }
                 if link.arrive_at_client(bytes) {
-                    self.events.push(SelectorEvent::Readable { number });
+                    self.clients.tell(number, |number| SelectorEvent::Readable { number });
                 }
             }
             Happening::ClosedByBroker(number) => {
@@ -297,7 +332,7 @@ impl World {
                     return;
                 }
                 if link.end_at_client() {
-                    self.events.push(SelectorEvent::Readable { number });
+                    self.clients.tell(number, |number| SelectorEvent::Readable { number });
                 }
             }
         }
@@ -320,7 +355,7 @@ impl World {
             Some(_) => Err("the name server did not answer (simulated)".into()),
             None => Err("no such host (simulated)".into()),
         };
-        self.events.push(SelectorEvent::Resolved { number, result });
+        self.clients.tell(number, |number| SelectorEvent::Resolved { number, result });
     }
 
     fn connected(&mut self, number: ConnectionNumber) {
@@ -331,11 +366,11 @@ impl World {
         if link.lives && self.cluster.is_up(link.broker) && self.dice.unit() >= self.weather.refused {
             link.server.side = Side::Open;
             link.latency = self.weather.latency(&mut self.dice);
-            self.events.push(SelectorEvent::Connected { number });
+            self.clients.tell(number, |number| SelectorEvent::Connected { number });
         } else {
             self.links.remove(&number);
             let error = io::Error::from(io::ErrorKind::ConnectionRefused).into();
-            self.events.push(SelectorEvent::ConnectFailed { number, error });
+            self.clients.tell(number, |number| SelectorEvent::ConnectFailed { number, error });
         }
     }
 
