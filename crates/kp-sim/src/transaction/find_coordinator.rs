@@ -3,7 +3,7 @@
 use kp_protocol::api::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
 use kp_protocol::{ApiKey, BrokerAddress, ErrorCode, KafkaString, ReceivedHeader};
 
-use super::coordinators::{CONSUMER_OFFSETS, TRANSACTION_STATE};
+use super::coordinator_log::{CONSUMER_OFFSETS, TRANSACTION_STATE};
 use crate::SimCluster;
 use crate::reply::{Moment, Reply};
 

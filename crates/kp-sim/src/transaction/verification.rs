@@ -171,7 +171,7 @@ impl SimCluster {
         self.settings.kafka_version >= KafkaVersion::V4_3 && epoch.is_some_and(|epoch| producer.epoch < epoch)
     }
 
-    /// Asks the coordinator of an id about partitions, or has them added; whoever asks finds it without a look-up.
+    /// Asks the coordinator of an id about partitions, or has them added; a broker finds it without a look-up.
     fn ask_coordinator(
         &mut self,
         at: Moment,

@@ -2,5 +2,10 @@
 
 mod adding;
 mod coordinator;
+mod ending;
 mod identities;
 mod instance;
+mod late_frames;
+mod markers;
+mod producing;
+mod timeouts;
