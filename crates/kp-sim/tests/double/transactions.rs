@@ -2,5 +2,7 @@
 
 mod adding;
 mod coordinator;
+mod groups;
 mod identities;
 mod instance;
+mod reading;
