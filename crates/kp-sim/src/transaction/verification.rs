@@ -83,7 +83,6 @@ impl SimCluster {
         verified
     }
 
-    #[allow(dead_code, reason = "groups use it")]
     /// Verifies that the offsets of a group may be committed in a transaction, or adds the group; since then the transaction is open
     /// in the group's partition.
     pub(crate) fn verify_group(
