@@ -93,7 +93,8 @@ fn words(code: ErrorCode) -> &'static str {
             "The coordinator is loading and hence can't process requests."
         }
         ErrorCode::INVALID_REQUEST => {
-            "The request is malformed, or was sent to a broker that does not know it."
+            "This most likely occurs because of a request being malformed by the client library or the message was \
+             sent to an incompatible broker. See the broker logs for more details."
         }
         _ => "The coordinator cannot be told.",
     }
