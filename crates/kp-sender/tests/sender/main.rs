@@ -18,3 +18,4 @@ mod random;
 mod reasons;
 mod refusals;
 mod transactions;
+mod transactions_v1;
