@@ -9,4 +9,7 @@ pub mod keyed_lines;
 pub mod laws;
 pub mod oidc_issuer;
 pub mod program;
+pub mod simulation;
 pub mod socket;
+pub mod transaction_history;
+pub mod transaction_laws;

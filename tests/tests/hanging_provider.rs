@@ -123,6 +123,39 @@ fn a_token_that_does_not_come_holds_up_its_own_connection_alone() {
     goes_on_beside(Sasl::oauth);
 }
 
+// H59
+#[test]
+fn a_provider_of_which_three_calls_hang_is_told_in_one_line_that_it_is_not_asked_again() {
+    let sasl = SaslSettings::new(SimMechanism::ALL).with_user("alice", "alice-secret");
+    let broker = EmbeddedBroker::start(EmbeddedOptions::new().with_sasl(sasl)).expect("a port");
+    let source = Source::default();
+    source.hangs(true);
+    let mut config = ProducerConfig::default().bootstrap_servers(broker.bootstrap());
+    for (key, value) in [
+        ("max.block.ms", "60000"),
+        ("socket.connection.setup.timeout.ms", "100"),
+        ("socket.connection.setup.timeout.max.ms", "100"),
+    ] {
+        config.set(key, value).expect("a good value");
+    }
+    let config = config.security(Security::plaintext()).sasl(Sasl::plain_from(source.clone()));
+    let producer = Producer::new(config).expect("a good configuration");
+    let line = "asking for credentials: 3 calls of the provider have not returned, and it is not asked again until one of \
+                them does";
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| producer.connect());
+        let is_told = || producer.explain().to_string().lines().any(|told| told.contains(line));
+        let begun = Instant::now();
+        while !is_told() && begun.elapsed() < Duration::from_secs(30) {
+            std::thread::yield_now();
+        }
+        assert!(is_told(), "{}", producer.explain());
+        assert_eq!(producer.notices(), [line]);
+        source.hangs(false);
+        waits.join().expect("it does not panic").expect("the provider answers again");
+    });
+}
+
 // H59, SE32
 #[test]
 fn a_call_that_waits_for_credentials_and_a_close_meanwhile_are_bounded() {

@@ -40,10 +40,10 @@ import org.apache.kafka.common.protocol.types.TaggedFields;
 
 public class MessageBytes {
     private static final String[] APIS = {
-        "Produce", "Fetch", "ListOffsets", "Metadata", "FindCoordinator", "SaslHandshake", "ApiVersions",
+        "Produce", "Fetch", "ListOffsets", "Metadata", "OffsetFetch", "FindCoordinator", "SaslHandshake", "ApiVersions",
         "CreateTopics", "DeleteTopics", "InitProducerId", "AddPartitionsToTxn", "AddOffsetsToTxn", "EndTxn",
-        "TxnOffsetCommit", "DescribeConfigs", "SaslAuthenticate", "DescribeCluster", "GetTelemetrySubscriptions",
-        "PushTelemetry",
+        "TxnOffsetCommit", "DescribeConfigs", "SaslAuthenticate", "DescribeCluster", "DescribeProducers",
+        "DescribeTransactions", "ListTransactions", "GetTelemetrySubscriptions", "PushTelemetry",
     };
     private static final String[] CASES = {"default", "plain", "filled", "mixed", "mixed2", "unknown"};
     private static final HexFormat HEX = HexFormat.of();

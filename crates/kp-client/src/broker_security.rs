@@ -79,6 +79,9 @@ impl fmt::Display for ConnectionState {
             }
             Self::SettingUp(stage) => f.write_str(match stage {
                 SetupStage::Resolving => "its name is being looked up",
+                SetupStage::ClientCertificate => {
+                    "waits for the certificate of this client (Identity::provider)"
+                }
                 SetupStage::Connecting => "the socket is being connected",
                 SetupStage::TlsHandshake => "in the TLS handshake",
                 SetupStage::Versions => "waits for the answer to ApiVersions",

@@ -125,6 +125,8 @@ impl fmt::Debug for SecurityFailure {
 pub enum SetupStage {
     /// The broker's name was being looked up.
     Resolving,
+    /// The program was being asked for the certificate of this client; the socket comes after that.
+    ClientCertificate,
     /// The socket was being connected.
     Connecting,
     /// The connection was being encrypted.
@@ -147,7 +149,11 @@ impl SetupStage {
     #[must_use]
     pub fn unanswered(self) -> Option<ApiKey> {
         match self {
-            Self::Resolving | Self::Connecting | Self::TlsHandshake | Self::SaslWork => None,
+            Self::Resolving
+            | Self::ClientCertificate
+            | Self::Connecting
+            | Self::TlsHandshake
+            | Self::SaslWork => None,
             Self::Versions => Some(ApiKey::ApiVersions),
             Self::SaslHandshake => Some(ApiKey::SaslHandshake),
             Self::SaslToken { .. } => Some(ApiKey::SaslAuthenticate),
@@ -159,6 +165,9 @@ impl fmt::Display for SetupStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Resolving => f.write_str("the name was not looked up"),
+            Self::ClientCertificate => {
+                f.write_str("the program had not given the certificate of this client (Identity::provider)")
+            }
             Self::Connecting => f.write_str("the socket was not connected"),
             Self::TlsHandshake => f.write_str("the TLS handshake was not over"),
             Self::Versions => f.write_str("no answer to ApiVersions"),

@@ -200,6 +200,13 @@ pub trait Selectable: Send {
         false
     }
 
+    /// Whether this connection, of which nothing was told yet, waits until the program gives the certificate of this client:
+    /// there is no socket then. For reports.
+    fn awaits_own_certificate(&self, number: ConnectionNumber) -> bool {
+        let _ = number;
+        false
+    }
+
     /// How this connection is encrypted, once it is made; for reports.
     fn connection_encryption(&self, number: ConnectionNumber) -> Option<ConnectionEncryption> {
         let _ = number;

@@ -118,6 +118,8 @@ api_keys! {
     ListOffsets = 2, 0..=11, offered 11, flexible Some(6), throttled Some(3);
     /// Brokers, topics, partitions and their leaders (KIP-516, KIP-1102).
     Metadata = 3, 0..=13, offered 13, flexible Some(9), throttled Some(6);
+    /// The offsets that groups have committed (KIP-447, KIP-709).
+    OffsetFetch = 9, 0..=10, offered 10, flexible Some(6), throttled Some(4);
     /// The broker that coordinates a group or a transactional id (KIP-98, KIP-699).
     FindCoordinator = 10, 0..=6, offered 6, flexible Some(3), throttled Some(2);
     /// Choose a SASL mechanism (KIP-43, KIP-152).
@@ -145,6 +147,12 @@ api_keys! {
     SaslAuthenticate = 36, 0..=2, offered 2, flexible Some(2), throttled None;
     /// The cluster's id, controller and brokers (KIP-700).
     DescribeCluster = 60, 0..=2, offered 2, flexible Some(0), throttled Some(0);
+    /// The producer ids that partitions know (KIP-664).
+    DescribeProducers = 61, 0..=0, offered 0, flexible Some(0), throttled Some(0);
+    /// What coordinators know of transactional ids (KIP-664).
+    DescribeTransactions = 65, 0..=0, offered 0, flexible Some(0), throttled Some(0);
+    /// The transactional ids of a coordinator (KIP-664, KIP-994, KIP-1152).
+    ListTransactions = 66, 0..=2, offered 2, flexible Some(0), throttled Some(0);
     /// Which metrics a broker wants (KIP-714).
     GetTelemetrySubscriptions = 71, 0..=0, offered 0, flexible Some(0), throttled Some(0);
     /// Metrics for a broker (KIP-714).

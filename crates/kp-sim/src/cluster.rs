@@ -216,7 +216,9 @@ impl SimCluster {
     /// # Errors
     /// [`SimError::UnknownTopic`], [`SimError::UnknownPartition`].
     pub fn delete_records_before(&mut self, at: &TopicPartition, offset: i64) -> Result<(), SimError> {
-        self.partition_mut(at)?.log.delete_before(offset);
+        let partition = self.partition_mut(at)?;
+        partition.log.delete_before(offset);
+        partition.transactions.forget_before(partition.log.start_offset());
         Ok(())
     }
 

@@ -43,6 +43,7 @@ mod settings;
 #[cfg(feature = "tcp")]
 pub mod tcp;
 mod topic;
+mod transaction;
 mod waiting;
 
 pub use clock::SimClock;
@@ -61,4 +62,5 @@ pub use request::{IncomingRequest, RequestReader};
 pub use sasl::{SaslSettings, SimMechanism};
 pub use settings::{ClusterSettings, TopicSettings};
 pub use topic::{Partition, Topic};
+pub use transaction::{AbortedTransaction, PartitionTransactions};
 pub use waiting::Waiting;

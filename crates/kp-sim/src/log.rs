@@ -2,7 +2,7 @@
 //! the way in; base offset and leader epoch lie outside the checksum, so the records stay as the producer wrote them.
 
 use bytes::Bytes;
-use kp_protocol::records::{BATCH_HEADER_SIZE, BatchHeader, RecordBatch, TimestampType};
+use kp_protocol::records::{BATCH_HEADER_SIZE, BatchHeader, ControlRecord, RecordBatch, TimestampType};
 use kp_protocol::{LeaderEpoch, ProtocolError, Records, Timestamp};
 
 use crate::incoming_batch::BatchContent;
@@ -61,6 +61,21 @@ impl StoredBatch {
     /// None for a batch that was checked when it was appended.
     pub fn record_batch(&self) -> Result<RecordBatch, ProtocolError> {
         RecordBatch::parse(&self.to_bytes()).map(|(batch, _)| batch)
+    }
+
+    /// Of a transaction's marker whether it commits; `None` for every other batch.
+    #[must_use]
+    pub fn ends_transaction(&self) -> Option<bool> {
+        if !self.header.attributes.is_control() {
+            return None;
+        }
+        let records = self.record_batch().ok()?.records(DECOMPRESSED_LIMIT).ok()?;
+        let record = records.iter().next()?.ok()?;
+        match ControlRecord::parse(&record).ok()? {
+            ControlRecord::Commit { .. } => Some(true),
+            ControlRecord::Abort { .. } => Some(false),
+            ControlRecord::Other { .. } => None,
+        }
     }
 
     /// The first record at or after `offset` that `fits`: its time and offset.
@@ -125,7 +140,7 @@ impl PartitionLog {
         self.end_offset
     }
 
-    /// How many records were ever appended.
+    /// How many records were ever appended; markers are none.
     #[must_use]
     pub fn records_appended(&self) -> u64 {
         self.records_appended
@@ -145,12 +160,15 @@ impl PartitionLog {
 
     /// Appends a batch that passed every check, and returns its base offset.
     pub(crate) fn append(&mut self, content: &BatchContent, as_what: AppendAs) -> i64 {
-        let base_offset = self.end_offset;
-        let records = content.header.record_count.max(0);
-        self.end_offset += i64::from(records);
-        self.records_appended += records as u64;
+        self.records_appended += content.header.record_count.max(0) as u64;
         self.batches_appended += 1;
         self.bytes_appended += content.bytes.len() as u64;
+        self.push(content, as_what)
+    }
+
+    fn push(&mut self, content: &BatchContent, as_what: AppendAs) -> i64 {
+        let base_offset = self.end_offset;
+        self.end_offset += i64::from(content.header.record_count.max(0));
         if as_what.retain {
             self.batches.push(store(content, base_offset, as_what));
         } else {
@@ -173,11 +191,13 @@ impl PartitionLog {
         self.end_offset = offset.max(self.start_offset);
     }
 
-    /// The bytes from the batch with `offset` on, `max_bytes` of them. The last batch may be cut short, as brokers do;
-    /// the first comes whole if `at_least_one`, however large it is (KIP-74).
-    pub(crate) fn read(&self, offset: i64, max_bytes: usize, at_least_one: bool) -> Records {
-        let first = self.batches.partition_point(|batch| batch.last_offset() < offset);
-        let mut left = match self.batches.get(first) {
+    /// The bytes from the batch with `offset` on and up to the batch that begins at `until`, `max_bytes` of them. The last batch may
+    /// be cut short, as brokers do; the first comes whole if `at_least_one`, however large it is (KIP-74).
+    pub(crate) fn read(&self, offset: i64, until: i64, max_bytes: usize, at_least_one: bool) -> Records {
+        let readable = self.batches.partition_point(|batch| batch.base_offset() < until);
+        let batches = &self.batches[..readable];
+        let first = batches.partition_point(|batch| batch.last_offset() < offset);
+        let mut left = match batches.get(first) {
             Some(batch) if batch.size() > max_bytes => {
                 if at_least_one {
                     batch.size()
@@ -188,7 +208,7 @@ impl PartitionLog {
             _ => max_bytes,
         };
         let mut records = Records::default();
-        for batch in &self.batches[first..] {
+        for batch in &batches[first..] {
             let header = left.min(BATCH_HEADER_SIZE);
             let payload = batch.payload.len().min(left - header);
             if header > 0 {

@@ -4,6 +4,7 @@
 //! [`SimNetwork::selectable`] goes under kp-network's pure `NetworkClient`, so the client that runs here is the one that
 //! runs over sockets. Time is the [`SimClock`]; only a waiting client moves it, from one happening to the next.
 
+mod clients;
 mod link;
 mod weather;
 mod world;
@@ -20,6 +21,7 @@ use kp_protocol::BrokerId;
 use kp_time::Clock;
 
 use crate::{SimClock, SimCluster};
+use clients::ClientNumber;
 pub use weather::Weather;
 use world::World;
 
@@ -52,10 +54,18 @@ impl SimNetwork {
         Self { world: Arc::new(Mutex::new(world)), clock, rung: Arc::default() }
     }
 
-    /// The client's side. Make one for each network client.
+    /// The client's side. Make one for each network client; several are turned one after the other, and whichever waits moves
+    /// time no further than to what any of them waits for. One that is dropped is a process that was killed.
     #[must_use]
     pub fn selectable(&self) -> SimSelectable {
-        SimSelectable { network: self.clone() }
+        let client = self.lock().clients().add();
+        SimSelectable { network: self.clone(), client }
+    }
+
+    /// Ends the wait of the client that waits, so that its host can look around.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        Waker::from(Arc::clone(&self.rung))
     }
 
     /// Looks at the cluster, or changes it.
@@ -129,32 +139,40 @@ impl SimNetwork {
 #[derive(Debug)]
 pub struct SimSelectable {
     network: SimNetwork,
+    client: ClientNumber,
+}
+
+impl Drop for SimSelectable {
+    fn drop(&mut self) {
+        self.network.lock().kill(self.network.clock.now(), self.client);
+    }
 }
 
 impl Selectable for SimSelectable {
     fn resolve(&mut self, number: ConnectionNumber, host: &str, _port: u16) {
-        self.network.lock().look_up(self.network.clock.now(), number, host);
+        self.network.lock().look_up(self.network.clock.now(), self.client.wide(number), host);
     }
 
     fn connect(&mut self, dial: Dial<'_>) {
-        self.network.lock().connect(self.network.clock.now(), dial.number, dial.address);
+        let number = self.client.wide(dial.number);
+        self.network.lock().connect(self.network.clock.now(), number, dial.address);
     }
 
     fn write(&mut self, number: ConnectionNumber, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        self.network.lock().write(self.network.clock.now(), number, slices)
+        self.network.lock().write(self.network.clock.now(), self.client.wide(number), slices)
     }
 
     fn read(&mut self, number: ConnectionNumber, into: &mut BytesMut) -> Poll<io::Result<usize>> {
-        self.network.lock().read(number, into)
+        self.network.lock().read(self.client.wide(number), into)
     }
 
     fn work(&mut self, number: ConnectionNumber, work: Work) {
         let worked = work.run();
-        self.network.lock().worked(number, worked);
+        self.network.lock().worked(self.client.wide(number), worked);
     }
 
     fn close(&mut self, number: ConnectionNumber) {
-        self.network.lock().close(self.network.clock.now(), number);
+        self.network.lock().close(self.network.clock.now(), self.client.wide(number));
     }
 
     fn poll(&mut self, wait: Wait, events: &mut Vec<SelectorEvent>) -> bool {
@@ -165,25 +183,29 @@ impl Selectable for SimSelectable {
             Wait::Until(at) => at,
             Wait::Forever => clock.now() + Duration::from_secs(86_400),
         };
+        world.clients().sleep(self.client, until);
         loop {
             world.happen(clock.now(), clock.timestamp_ms());
-            world.take_events(events);
+            world.clients().take_events(self.client, events);
             let rung = self.network.rung.0.swap(false, Ordering::SeqCst);
             let now = clock.now();
             let alarm = world.take_alarm(now);
             world.note_poll(now);
-            if rung || alarm || !events.is_empty() || now >= until {
-                return rung || alarm;
+            let woken = rung || alarm || world.clients().another_is_due(self.client, now);
+            if woken || !events.is_empty() || now >= until {
+                return woken;
             }
-            clock.advance_to(world.next_moment().map_or(until, |at| at.min(until)));
+            let others = world.clients().wake_of_others(self.client);
+            let next = world.next_moment().into_iter().chain(others).min();
+            clock.advance_to(next.map_or(until, |at| at.min(until)));
         }
     }
 
     fn waker(&self) -> Waker {
-        Waker::from(Arc::clone(&self.network.rung))
+        self.network.waker()
     }
 
     fn shutdown(&mut self) {
-        self.network.lock().close_all(self.network.clock.now());
+        self.network.lock().close_all(self.network.clock.now(), self.client);
     }
 }

@@ -43,8 +43,10 @@ impl AppendedBatch {
 #[derive(Clone, Debug)]
 struct ProducerEntry {
     epoch: i16,
-    /// Oldest first; never more than [`WINDOW`], and empty only right after an epoch was raised by nothing.
+    /// Oldest first; never more than [`WINDOW`], and empty only after a marker that came with a new epoch.
     batches: VecDeque<AppendedBatch>,
+    /// Of the last marker.
+    coordinator_epoch: Option<i32>,
     /// When it appended last; `None` after the state was rebuilt from the log.
     last_append: Option<Instant>,
 }
@@ -85,16 +87,26 @@ impl ProducerStates {
             return Verdict::Duplicate(*duplicate);
         }
         match entry.batches.back() {
-            Some(newest) if newest.last_sequence.advance(1) != first => {
-                Verdict::Refuse(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
-            }
-            _ => Verdict::Append,
+            Some(newest) if newest.last_sequence.advance(1) == first => Verdict::Append,
+            None if first == Sequence::FIRST => Verdict::Append,
+            _ => Verdict::Refuse(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER),
         }
     }
 
-    /// Whether it has appended here and was not forgotten.
+    /// Whether it has appended here, or a marker of it was, and was not forgotten.
     pub(crate) fn knows(&self, producer: ProducerIdentity) -> bool {
         self.entries.contains_key(&producer.producer_id)
+    }
+
+    /// A marker was appended: the producer has its epoch from now on, and a raised one begins at 0 again.
+    pub(crate) fn end_transaction(
+        &mut self,
+        now: Option<Instant>,
+        producer: ProducerIdentity,
+        coordinator_epoch: Option<i32>,
+    ) {
+        let entry = self.entry(now, producer);
+        entry.coordinator_epoch = coordinator_epoch.or(entry.coordinator_epoch);
     }
 
     /// Remembers a batch that was appended.
@@ -104,9 +116,19 @@ impl ProducerStates {
         producer: ProducerIdentity,
         batch: AppendedBatch,
     ) {
+        let entry = self.entry(now, producer);
+        if entry.batches.len() == WINDOW {
+            entry.batches.pop_front();
+        }
+        entry.batches.push_back(batch);
+    }
+
+    /// What is known of the producer, under this epoch from now on.
+    fn entry(&mut self, now: Option<Instant>, producer: ProducerIdentity) -> &mut ProducerEntry {
         let entry = self.entries.entry(producer.producer_id).or_insert_with(|| ProducerEntry {
             epoch: producer.epoch,
             batches: VecDeque::with_capacity(WINDOW),
+            coordinator_epoch: None,
             last_append: now,
         });
         entry.last_append = now.or(entry.last_append);
@@ -114,10 +136,7 @@ impl ProducerStates {
             entry.epoch = producer.epoch;
             entry.batches.clear();
         }
-        if entry.batches.len() == WINDOW {
-            entry.batches.pop_front();
-        }
-        entry.batches.push_back(batch);
+        entry
     }
 
     /// Forgets all producers, as after `producer.id.expiration.ms` or a restart that lost its snapshot.
@@ -136,14 +155,22 @@ impl ProducerStates {
     pub(crate) fn truncate_to(&mut self, offset: i64, log: &PartitionLog) {
         let mut rebuilt = Self::default();
         for batch in log.batches() {
-            if let Some((producer, appended)) = AppendedBatch::of(batch.header()) {
+            let header = batch.header();
+            if let Some((producer, appended)) = AppendedBatch::of(header) {
                 rebuilt.remember(None, producer, appended);
+            } else if header.attributes.is_control() && header.producer_id >= 0 {
+                let (producer_id, epoch) = (header.producer_id, header.producer_epoch);
+                rebuilt.end_transaction(None, ProducerIdentity { producer_id, epoch }, None);
             }
         }
         for (id, mut known) in std::mem::take(&mut self.entries) {
             known.batches.retain(|batch| batch.base_offset < offset);
             let entry = match rebuilt.entries.remove(&id) {
-                Some(from_log) => ProducerEntry { last_append: known.last_append, ..from_log },
+                Some(from_log) => ProducerEntry {
+                    last_append: known.last_append,
+                    coordinator_epoch: known.coordinator_epoch,
+                    ..from_log
+                },
                 // Retention took its batches; what is left of the window is what snapshots would hold.
                 None if !known.batches.is_empty() => known,
                 None => continue,

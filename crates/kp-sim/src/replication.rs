@@ -178,6 +178,7 @@ impl Partition {
         let to = self.log.end_offset();
         self.log.truncate_to(from);
         self.producers.truncate_to(from, &self.log);
+        self.transactions.truncate_to(from, &self.log);
         Some(Gone { from, to, acknowledged_batches })
     }
 }

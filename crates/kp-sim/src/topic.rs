@@ -6,6 +6,7 @@ use crate::follower_lag::Unreplicated;
 use crate::log::PartitionLog;
 use crate::producer_state::ProducerStates;
 use crate::settings::TopicSettings;
+use crate::transaction::PartitionTransactions;
 
 /// A topic as the cluster keeps it.
 #[derive(Clone, Debug)]
@@ -60,6 +61,7 @@ pub struct Partition {
     pub(crate) leader_epoch: LeaderEpoch,
     pub(crate) log: PartitionLog,
     pub(crate) producers: ProducerStates,
+    pub(crate) transactions: PartitionTransactions,
     pub(crate) unreplicated: Unreplicated,
     /// The last leader, while there is none: only it has everything.
     pub(crate) last_leader: Option<BrokerId>,
@@ -73,6 +75,7 @@ impl Partition {
             leader_epoch: LeaderEpoch(0),
             log: PartitionLog::default(),
             producers: ProducerStates::default(),
+            transactions: PartitionTransactions::default(),
             unreplicated: Unreplicated::default(),
             last_leader: leader,
         }
@@ -100,6 +103,18 @@ impl Partition {
     #[must_use]
     pub fn log(&self) -> &PartitionLog {
         &self.log
+    }
+
+    /// Open and aborted transactions.
+    #[must_use]
+    pub fn transactions(&self) -> &PartitionTransactions {
+        &self.transactions
+    }
+
+    /// What a reader of committed records sees at most: up to the earliest open transaction, or all (LSO).
+    #[must_use]
+    pub fn last_stable_offset(&self) -> i64 {
+        self.transactions.first_open_offset().unwrap_or(self.log.end_offset())
     }
 
     /// How many idempotent producers the partition knows.

@@ -29,6 +29,6 @@ pub use clock::Clock;
 pub use deadline::Deadline;
 pub use manual_clock::ManualClock;
 pub use parked_thread::ParkedThread;
-pub use questions::Questions;
+pub use questions::{Questions, Unanswered};
 pub use timers::TimerTable;
 pub use wait_list::{Left, Overdue, Ticket, WaitList, Wakers};

@@ -1,7 +1,44 @@
 //! Questions to code of the program that have begun: one after another, unless one comes to no end. Owns: when another may begin.
 //! Never: a lock that is held while it is asked; it may never answer.
 
+use std::fmt;
 use std::time::Duration;
+
+/// Why there is no answer; printed, it is a part of one line.
+///
+/// ```
+/// use kp_time::{Questions, Unanswered};
+///
+/// let mut questions = Questions::default();
+/// questions.begin();
+/// assert_eq!(questions.unanswered(), Unanswered::AskedEarlier);
+/// (1..Questions::MOST_OPEN).for_each(|_| drop(questions.begin()));
+/// let line = "3 calls of the provider have not returned, and it is not asked again until one of them does";
+/// assert_eq!(questions.unanswered().to_string(), line);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unanswered {
+    /// Another one's question is open.
+    AskedEarlier,
+    /// [`Questions::MOST_OPEN`] calls hang.
+    Exhausted,
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AskedEarlier => {
+                f.write_str("an earlier connection asked for it, and there is no answer yet")
+            }
+            Self::Exhausted => write!(
+                f,
+                "{} calls of the provider have not returned, and it is not asked again until one of them does",
+                Questions::MOST_OPEN
+            ),
+        }
+    }
+}
 
 /// The questions of one asker, who keeps this under its lock and asks without it. Those who want the answer to an open question wait
 /// for [`PATIENCE`](Self::PATIENCE) at most.
@@ -48,6 +85,18 @@ impl Questions {
     /// One waited for the newest, and gave up.
     pub fn waited_in_vain(&mut self) {
         self.in_vain = self.in_vain.saturating_add(1);
+    }
+
+    /// Whether as many are open as may hang: none begins before one of them has come to its end.
+    #[must_use]
+    pub fn are_exhausted(&self) -> bool {
+        self.open.len() >= Self::MOST_OPEN
+    }
+
+    /// Why one who waited for an open question has no answer.
+    #[must_use]
+    pub fn unanswered(&self) -> Unanswered {
+        if self.are_exhausted() { Unanswered::Exhausted } else { Unanswered::AskedEarlier }
     }
 
     /// The number of a new one, which is open until its [`end`](Self::end).

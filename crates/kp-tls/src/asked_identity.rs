@@ -3,7 +3,7 @@
 
 use crate::identity::Identity;
 use crate::{TlsFailure, TlsFailureKind};
-use kp_time::Questions;
+use kp_time::{Questions, Unanswered};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -88,8 +88,11 @@ impl Asked {
         }
         if is_waited_for(&mut known) {
             known.questions.waited_in_vain();
-            let words = "the certificate of this client was asked for by an earlier connection, and there is no answer yet";
-            return Turn::Done(Err(TlsFailure::new(TlsFailureKind::Lost, words.to_owned())));
+            let words = match known.questions.unanswered() {
+                Unanswered::AskedEarlier => "the certificate of this client was asked for by an earlier connection, and there is no answer yet".to_owned(),
+                why => format!("asking for the certificate of this client: {why}"),
+            };
+            return Turn::Done(Err(TlsFailure::new(TlsFailureKind::Lost, words)));
         }
         let number = known.questions.begin();
         Turn::Ask(Question { asked: self, number })
@@ -261,7 +264,9 @@ mod tests {
             for _ in 0..3 * Questions::MOST_IN_VAIN {
                 let waits = || asked.ask(asked.settled(), || hang(asked, open + 1), |_| Ok(Some(())));
                 if open == Questions::MOST_OPEN {
-                    waits().unwrap_err();
+                    let line = "asking for the certificate of this client: 3 calls of the provider have not returned, \
+                                and it is not asked again until one of them does";
+                    assert_eq!(waits().unwrap_err().to_string(), line);
                 } else if waits().is_ok() {
                     break;
                 }

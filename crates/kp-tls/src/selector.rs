@@ -254,6 +254,10 @@ impl<S: Selectable> Selectable for TlsSelector<S> {
         true
     }
 
+    fn awaits_own_certificate(&self, number: ConnectionNumber) -> bool {
+        self.waiting.contains_key(&number)
+    }
+
     fn connection_encryption(&self, number: ConnectionNumber) -> Option<ConnectionEncryption> {
         self.encryption(number).map(|encryption| encryption.summary())
     }

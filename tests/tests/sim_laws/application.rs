@@ -1,21 +1,19 @@
-//! The application of a run: a few tasks on one thread, polled in an order that the seed decides.
+//! The application of a run: a few tasks that send, and its end.
 
-use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
-use std::future::Future;
-use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use kp_producer::{Certainty, Delivery, DeliveryError, Producer, ProducerRecord, RecordMetadata};
 use kp_sim::SimClock;
 use kp_tests::laws::{Sent, Told};
+use kp_tests::simulation::dice::Dice;
+use kp_tests::simulation::tasks::once;
+use kp_tests::simulation::timers::Timers;
+use kp_tests::simulation::trouble::TopicPlan;
 use kp_time::Clock;
 
-use crate::plan::{Dice, Ending, TaskPlan, TopicPlan};
+use crate::plan::{Ending, TaskPlan};
 
 /// What the application has noted; shared by its tasks and by callbacks.
 #[derive(Debug, Default)]
@@ -52,113 +50,6 @@ impl Notes {
     }
 }
 
-/// Timers of tasks, on the simulated clock.
-#[derive(Clone)]
-pub(crate) struct Timers {
-    clock: SimClock,
-    waiting: Rc<RefCell<BTreeMap<(Instant, u64), Waker>>>,
-    /// So that two that end at one moment have keys of their own.
-    last: Rc<Cell<u64>>,
-}
-
-impl Timers {
-    pub(crate) fn new(clock: SimClock) -> Self {
-        Self { clock, waiting: Rc::default(), last: Rc::default() }
-    }
-
-    pub(crate) fn next(&self) -> Option<Instant> {
-        self.waiting.borrow().keys().next().map(|(at, _)| *at)
-    }
-
-    pub(crate) fn fire(&self) {
-        let now = self.clock.now();
-        loop {
-            let due = self
-                .waiting
-                .borrow_mut()
-                .first_entry()
-                .filter(|entry| entry.key().0 <= now)
-                .map(|e| e.remove());
-            match due {
-                Some(waker) => waker.wake(),
-                None => return,
-            }
-        }
-    }
-
-    async fn sleep(&self, wait: Duration) {
-        let until = self.clock.now() + wait;
-        std::future::poll_fn(|cx| {
-            if self.clock.now() >= until {
-                return Poll::Ready(());
-            }
-            self.last.set(self.last.get() + 1);
-            self.waiting.borrow_mut().insert((until, self.last.get()), cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-}
-
-struct Flag {
-    ready: AtomicBool,
-    /// Ends the poll of the client, which would otherwise move time on.
-    network: Waker,
-}
-
-impl Wake for Flag {
-    fn wake(self: Arc<Self>) {
-        self.ready.store(true, Ordering::SeqCst);
-        self.network.wake_by_ref();
-    }
-}
-
-struct Task {
-    future: Pin<Box<dyn Future<Output = ()>>>,
-    flag: Arc<Flag>,
-}
-
-/// The tasks that still run.
-pub(crate) struct Tasks {
-    tasks: Vec<Task>,
-    network: Waker,
-    dice: Dice,
-}
-
-impl Tasks {
-    pub(crate) fn new(network: Waker, dice: Dice) -> Self {
-        Self { tasks: Vec::new(), network, dice }
-    }
-
-    pub(crate) fn spawn(&mut self, future: impl Future<Output = ()> + 'static) {
-        let flag = Arc::new(Flag { ready: AtomicBool::new(true), network: self.network.clone() });
-        self.tasks.push(Task { future: Box::pin(future), flag });
-    }
-
-    pub(crate) fn are_done(&self) -> bool {
-        self.tasks.is_empty()
-    }
-
-    /// Polls the tasks that were woken, in any order, until none is left.
-    pub(crate) fn run(&mut self) {
-        loop {
-            let ready: Vec<usize> = (0..self.tasks.len())
-                .filter(|place| self.tasks[*place].flag.ready.load(Ordering::SeqCst))
-                .collect();
-            if ready.is_empty() {
-                return;
-            }
-            let place = *self.dice.of(&ready);
-            let task = &mut self.tasks[place];
-            task.flag.ready.store(false, Ordering::SeqCst);
-            let waker = Waker::from(Arc::clone(&task.flag));
-            if task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
-                drop(self.tasks.remove(place));
-            }
-        }
-    }
-}
-
 /// One task: sends its records, in the ways its plan says.
 pub(crate) async fn send_records(
     producer: Producer,
@@ -171,7 +62,7 @@ pub(crate) async fn send_records(
 ) {
     let mut dice = Dice::seeded(plan.seed);
     let mut kept: VecDeque<(u64, Delivery)> = VecDeque::new();
-    let clock = timers.clock.clone();
+    let clock = timers.clock().clone();
     for index in 0..plan.records {
         let id = number as u64 * 1_000_000 + u64::from(index);
         let topic = dice.of(&topics);
@@ -242,16 +133,6 @@ async fn send_with(
     if let Some(Ok(())) = accepted {
         notes.lock().unwrap().accept(id);
     }
-}
-
-/// Polls a future once; `None` if it is not ready, and it is dropped then.
-async fn once<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = std::pin::pin!(future);
-    std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
 }
 
 /// The end of the application, as planned. The last handle goes with it.

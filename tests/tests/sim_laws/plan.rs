@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use kp_protocol::ApiKey;
 use kp_sim::{KafkaVersion, ReplicationLag, Weather};
-use kp_time::Jitter;
+use kp_tests::simulation::dice::Dice;
+use kp_tests::simulation::trouble::{FaultPlan, TopicPlan};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -26,13 +28,6 @@ pub(crate) struct Plan {
     pub(crate) ending: Ending,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct TopicPlan {
-    pub(crate) name: String,
-    pub(crate) partitions: i32,
-    pub(crate) min_insync_replicas: usize,
-}
-
 /// One task of the application.
 #[derive(Clone, Debug)]
 pub(crate) struct TaskPlan {
@@ -49,84 +44,12 @@ pub(crate) struct TaskPlan {
     pub(crate) keyed: f64,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) enum FaultPlan {
-    Crash {
-        broker: i32,
-        for_: Duration,
-    },
-    MoveLeader {
-        topic: usize,
-        partition: i32,
-        unclean: bool,
-    },
-    Cut {
-        broker: i32,
-    },
-    HalfOpen {
-        broker: i32,
-    },
-    Weather {
-        weather: Weather,
-        for_: Duration,
-    },
-    /// A code for the next batches.
-    Refuse {
-        code: i16,
-        appended: bool,
-        times: u32,
-    },
-    Stall {
-        carried_out: bool,
-    },
-    Throttle {
-        ms: i32,
-    },
-    RefuseProducerId {
-        code: i16,
-        times: u32,
-    },
-    Recreate {
-        topic: usize,
-    },
-    Retention {
-        topic: usize,
-    },
-    ForgetIdleProducers {
-        idle: Duration,
-    },
-    JumpWallClock {
-        by_ms: i64,
-    },
-}
-
 /// How the application ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     FlushAndClose,
     Close(Duration),
     Drop,
-}
-
-/// Dice with words.
-pub(crate) struct Dice(pub(crate) Jitter);
-
-impl Dice {
-    pub(crate) fn seeded(seed: u64) -> Self {
-        Self(Jitter::seeded(seed))
-    }
-    pub(crate) fn chance(&mut self, probability: f64) -> bool {
-        self.0.unit() < probability
-    }
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.0.below(bound)
-    }
-    pub(crate) fn between(&mut self, least: u64, most: u64) -> u64 {
-        least + self.0.below(most - least + 1)
-    }
-    pub(crate) fn of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
-        &choices[self.0.below(choices.len() as u64) as usize]
-    }
 }
 
 impl Plan {
@@ -154,8 +77,8 @@ impl Plan {
         // Only a broker that waits for followers has appended what it then refuses.
         let waits_for_followers = !config.contains(&("acks", "1".to_owned()));
         let mut tasks: Vec<TaskPlan> = (0..dice.between(1, 4)).map(|_| task(&mut dice)).collect();
-        tasks.iter_mut().for_each(|task| task.seed = dice.0.next_u64());
-        let weather = if dice.chance(0.3) { Weather::FINE } else { rough(&mut dice) };
+        tasks.iter_mut().for_each(|task| task.seed = dice.number());
+        let weather = if dice.chance(0.3) { Weather::FINE } else { dice.rough_weather() };
         let count = dice.between(0, 8);
         let mut faults: Vec<_> =
             (0..count).map(|_| fault(&mut dice, brokers, &topics, waits_for_followers)).collect();
@@ -210,10 +133,7 @@ impl Plan {
 
     /// When the last fault is over.
     pub(crate) fn faults_end(&self) -> Duration {
-        let over = self.faults.iter().map(|(at, fault)| match fault {
-            FaultPlan::Crash { for_, .. } | FaultPlan::Weather { for_, .. } => *at + *for_,
-            _ => *at,
-        });
+        let over = self.faults.iter().map(|(at, fault)| *at + fault.lasts());
         over.max().unwrap_or_default()
     }
 }
@@ -283,22 +203,6 @@ fn task(dice: &mut Dice) -> TaskPlan {
     }
 }
 
-fn rough(dice: &mut Dice) -> Weather {
-    Weather {
-        latency_least: Duration::from_micros(100),
-        latency_most: Duration::from_micros(dice.between(200, 20_000)),
-        latency_jitter: Duration::from_micros(dice.between(0, 5_000)),
-        service_most: Duration::from_micros(dice.between(10, 5_000)),
-        window: *dice.of(&[512usize, 4096, 262_144]),
-        cut_before: *dice.of(&[0.0, 0.0, 0.02, 0.1]),
-        cut_after: *dice.of(&[0.0, 0.0, 0.02, 0.1]),
-        refused: *dice.of(&[0.0, 0.1]),
-        swallowed: *dice.of(&[0.0, 0.0, 0.05]),
-        unresolved: *dice.of(&[0.0, 0.0, 0.1]),
-        dead_address: *dice.of(&[0.0, 0.3]),
-    }
-}
-
 fn fault(
     dice: &mut Dice,
     brokers: usize,
@@ -315,7 +219,7 @@ fn fault(
         8 => FaultPlan::MoveLeader { topic, partition, unclean: true },
         9 | 10 => FaultPlan::Cut { broker },
         11 | 12 => FaultPlan::HalfOpen { broker },
-        13 | 14 => FaultPlan::Weather { weather: rough(dice), for_: MS(dice.between(1, 3_000)) },
+        13 | 14 => FaultPlan::Weather { weather: dice.rough_weather(), for_: MS(dice.between(1, 3_000)) },
         15 | 16 => FaultPlan::Refuse {
             code: *dice.of(&[2i16, 3, 6, 7, 10, 19, 56, 75, 87]),
             appended: false,
@@ -326,7 +230,7 @@ fn fault(
             appended: true,
             times: dice.between(1, 3) as u32,
         },
-        18 => FaultPlan::Stall { carried_out: dice.chance(0.5) },
+        18 => FaultPlan::Stall { api: ApiKey::Produce, carried_out: dice.chance(0.5) },
         19 => FaultPlan::Throttle { ms: dice.between(1, 2_000) as i32 },
         20 => {
             FaultPlan::RefuseProducerId { code: *dice.of(&[14i16, 15, 7]), times: dice.between(1, 3) as u32 }

@@ -7,13 +7,16 @@ use std::time::{Duration, Instant};
 
 use kp_network::{NetworkClient, NetworkSettings};
 use kp_producer::{Acks, Guarantees, Producer, ProducerConfig, Stepper};
-use kp_protocol::{BrokerId, ErrorCode, TopicPartition};
-use kp_sim::{ClusterSettings, Fault, KafkaVersion, SimClock, SimCluster, SimNetwork, TopicSettings};
+use kp_sim::{ClusterSettings, KafkaVersion, SimClock, SimCluster, SimNetwork};
 use kp_tests::laws::{Broken, History, Place, Promises, broken_laws};
-use kp_time::{Backoff, Clock, Jitter};
+use kp_tests::simulation::dice::Dice;
+use kp_tests::simulation::tasks::Tasks;
+use kp_tests::simulation::timers::Timers;
+use kp_tests::simulation::trouble::{Normal, Trouble, logs};
+use kp_time::{Backoff, Clock};
 
-use crate::application::{Notes, SharedNotes, Tasks, Timers, finish, send_records};
-use crate::plan::{Dice, FaultPlan, Plan};
+use crate::application::{Notes, SharedNotes, finish, send_records};
+use crate::plan::Plan;
 use crate::watch::{Rules, Sight, Watched};
 
 /// How a run went.
@@ -27,12 +30,6 @@ pub(crate) struct Outcome {
     pub(crate) written: usize,
     pub(crate) most_unanswered: usize,
     pub(crate) epochs: usize,
-}
-
-/// What can be undone later.
-enum Undo {
-    BringUp(i32),
-    Weather,
 }
 
 /// What is known when both have ended.
@@ -52,11 +49,7 @@ struct Run<'a> {
     clock: SimClock,
     start: Instant,
     network: SimNetwork,
-    dice: Jitter,
-    faults: BTreeMap<(Instant, usize), FaultPlan>,
-    undo: Vec<(Instant, Undo)>,
-    lost: BTreeSet<u64>,
-    remade_by_name: BTreeSet<String>,
+    trouble: Trouble,
 }
 
 /// Turns of the driver that a run may take: a loop that spins in no time is found by it.
@@ -70,18 +63,9 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
     let notes: SharedNotes = Arc::default();
     let sight = Sight::default();
     let (producer, stepper) = producer(plan, &clock, &network, &sight);
-    let faults = plan.faults.iter().enumerate();
-    let mut run = Run {
-        plan,
-        clock: clock.clone(),
-        start,
-        faults: faults.map(|(number, (at, fault))| ((start + *at, number), fault.clone())).collect(),
-        network: network.clone(),
-        dice: Jitter::seeded(plan.seed ^ 2),
-        undo: Vec::new(),
-        lost: BTreeSet::new(),
-        remade_by_name: BTreeSet::new(),
-    };
+    let normal = Normal { topics: plan.topics.clone(), weather: plan.weather.clone(), version: plan.version };
+    let trouble = Trouble::new(normal, clock.clone(), network.clone(), plan.seed ^ 2, &plan.faults);
+    let mut run = Run { plan, clock: clock.clone(), start, network: network.clone(), trouble };
     let Driven { ended, total, free, told_first, told_last } = run.drive(producer, stepper, &notes);
     let acks = told_last.acks;
     let promises = Promises {
@@ -92,16 +76,17 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
     network.settle_down();
     let notes = notes.lock().unwrap();
     let mut log = logs(&network);
+    let mut lost_by_cluster = run.trouble.lost().clone();
     if !promises.survives_leader {
         // With acks=1 or 0 the cluster may lose what only its leader had.
-        run.lost.extend(lost_by_leaders(&notes, &log));
+        lost_by_cluster.extend(lost_by_leaders(&notes, &log));
     }
     log.values_mut().for_each(|log| log.sort_unstable());
     let history = History {
         sent: notes.sent.clone(),
         log,
-        lost_by_cluster: run.lost.clone(),
-        remade_by_name: run.remade_by_name.clone(),
+        lost_by_cluster,
+        remade_by_name: run.trouble.remade_by_name().clone(),
         promises,
         memory: (total, free),
         end: ended,
@@ -135,8 +120,7 @@ impl Run<'_> {
     /// Runs application and driver to their ends.
     fn drive(&mut self, producer: Producer, mut stepper: Stepper, notes: &SharedNotes) -> Driven {
         let timers = Timers::new(self.clock.clone());
-        let network_waker = KafkaWaker::of(&self.network);
-        let mut tasks = Tasks::new(network_waker, Dice::seeded(self.plan.seed ^ 3));
+        let mut tasks = Tasks::new(self.network.waker(), Dice::seeded(self.plan.seed ^ 3));
         let takes_headers = self.plan.version >= KafkaVersion::V0_11;
         for (number, task) in self.plan.tasks.iter().enumerate() {
             tasks.spawn(send_records(
@@ -159,7 +143,7 @@ impl Run<'_> {
         let mut sending_ended = None;
         let mut told_first = None;
         for turn in 0.. {
-            self.do_what_is_due();
+            self.trouble.do_what_is_due();
             timers.fire();
             tasks.run();
             if tasks.are_done()
@@ -181,7 +165,7 @@ impl Run<'_> {
             } else {
                 free = total;
             }
-            let moments = [self.next_due(), timers.next()];
+            let moments = [self.trouble.next_due(), timers.next()];
             self.network.set_alarm(moments.into_iter().flatten().min());
             let goes_on = stepper.turn();
             if !goes_on {
@@ -212,133 +196,6 @@ impl Run<'_> {
             + sending
             + Duration::from_millis((ms("max.block.ms") + ms("delivery.timeout.ms")) * waits)
     }
-
-    fn next_due(&self) -> Option<Instant> {
-        let fault = self.faults.keys().next().map(|(at, _)| *at);
-        self.undo.iter().map(|(at, _)| *at).chain(fault).min()
-    }
-
-    fn do_what_is_due(&mut self) {
-        let now = self.clock.now();
-        while self.faults.keys().next().is_some_and(|(at, _)| *at <= now) {
-            if let Some((_, fault)) = self.faults.pop_first() {
-                self.strike(fault);
-            }
-        }
-        let (due, later) = std::mem::take(&mut self.undo).into_iter().partition(|(at, _)| *at <= now);
-        self.undo = later;
-        for (_, undo) in due {
-            match undo {
-                Undo::BringUp(broker) => {
-                    self.network.with_cluster(|cluster| {
-                        cluster.bring_up(BrokerId(broker)).expect("it is one of them")
-                    });
-                }
-                Undo::Weather => self.network.set_weather(self.plan.weather.clone()),
-            }
-        }
-    }
-
-    fn strike(&mut self, fault: FaultPlan) {
-        let now = self.clock.now();
-        let before = logs(&self.network);
-        match fault {
-            FaultPlan::Crash { broker, for_ } => {
-                if self.network.with_cluster(|cluster| cluster.is_up(BrokerId(broker))) {
-                    self.network.crash(BrokerId(broker));
-                    self.undo.push((now + for_, Undo::BringUp(broker)));
-                }
-            }
-            FaultPlan::MoveLeader { topic, partition, unclean } => {
-                self.move_leader(topic, partition, unclean)
-            }
-            FaultPlan::Cut { broker } => self.network.cut(BrokerId(broker)),
-            FaultPlan::HalfOpen { broker } => self.network.half_open(BrokerId(broker)),
-            FaultPlan::Weather { weather, for_ } => {
-                self.network.set_weather(weather);
-                self.undo.push((now + for_, Undo::Weather));
-            }
-            FaultPlan::Refuse { code, appended, times } => {
-                let code = ErrorCode(code);
-                let fault = if appended {
-                    Fault::AppendThenRefuse { partition: None, code }
-                } else {
-                    Fault::RefuseBatch { partition: None, code }
-                };
-                self.network.with_cluster(|cluster| cluster.inject(fault, times));
-            }
-            FaultPlan::Stall { carried_out } => {
-                let fault = Fault::Stall { api: kp_protocol::ApiKey::Produce, carried_out };
-                self.network.with_cluster(|cluster| cluster.inject(fault, 1));
-            }
-            FaultPlan::Throttle { ms } => {
-                let fault = Fault::Throttle { api: kp_protocol::ApiKey::Produce, throttle_time_ms: ms };
-                self.network.with_cluster(|cluster| cluster.inject(fault, 1));
-            }
-            FaultPlan::RefuseProducerId { code, times } => {
-                let fault = Fault::RefuseProducerId { code: ErrorCode(code) };
-                self.network.with_cluster(|cluster| cluster.inject(fault, times));
-            }
-            FaultPlan::Recreate { topic } => {
-                let name = &self.plan.topics[topic].name;
-                self.network.with_cluster(|cluster| {
-                    cluster.delete_topic(name).expect("it is there");
-                    create(cluster, self.plan, topic);
-                });
-                if self.plan.version < KafkaVersion::V4_3 {
-                    self.remade_by_name.insert(name.clone());
-                }
-            }
-            FaultPlan::Retention { topic } => {
-                let plan = &self.plan.topics[topic];
-                for partition in 0..plan.partitions {
-                    let at = TopicPartition::new(plan.name.as_str(), partition);
-                    self.network.with_cluster(|cluster| {
-                        let end = cluster.partition(&at).expect("it is there").log().end_offset();
-                        cluster.delete_records_before(&at, end / 2).expect("it is there");
-                    });
-                }
-            }
-            FaultPlan::ForgetIdleProducers { idle } => {
-                self.network.with_cluster(|cluster| cluster.forget_idle_producers(now, idle));
-            }
-            FaultPlan::JumpWallClock { by_ms } => self.clock.jump_wall_clock(by_ms),
-        }
-        self.note_losses(&before);
-    }
-
-    fn move_leader(&mut self, topic: usize, partition: i32, unclean: bool) {
-        let at = TopicPartition::new(self.plan.topics[topic].name.as_str(), partition);
-        let candidates: Vec<BrokerId> = self.network.with_cluster(|cluster| {
-            let Ok(found) = cluster.partition(&at) else { return Vec::new() };
-            let leader = found.leader();
-            let others =
-                found.replicas().iter().copied().filter(|id| Some(*id) != leader && leader.is_some());
-            others.filter(|id| cluster.is_up(*id)).collect()
-        });
-        if !candidates.is_empty() {
-            let to = candidates[self.dice.below(candidates.len() as u64) as usize];
-            self.network.fail_over(&at, to, unclean);
-        }
-    }
-
-    /// What was in a log before and is not any more went with a leader, a topic or retention.
-    fn note_losses(&mut self, before: &BTreeMap<Place, Vec<(i64, u64)>>) {
-        let after = logs(&self.network);
-        for (place, entries) in before {
-            let left = after.get(place).map_or(&[][..], Vec::as_slice);
-            self.lost.extend(entries.iter().filter(|entry| !left.contains(entry)).map(|(_, id)| *id));
-        }
-    }
-}
-
-/// The waker that ends a poll of the network.
-struct KafkaWaker;
-
-impl KafkaWaker {
-    fn of(network: &SimNetwork) -> std::task::Waker {
-        kp_network::Selectable::waker(&network.selectable())
-    }
 }
 
 fn cluster(plan: &Plan) -> SimCluster {
@@ -352,20 +209,8 @@ fn cluster(plan: &Plan) -> SimCluster {
         ..ClusterSettings::default().with_brokers(plan.brokers)
     };
     let mut cluster = SimCluster::new(settings);
-    for topic in 0..plan.topics.len() {
-        create(&mut cluster, plan, topic);
-    }
+    plan.topics.iter().for_each(|topic| topic.create(&mut cluster));
     cluster
-}
-
-fn create(cluster: &mut SimCluster, plan: &Plan, topic: usize) {
-    let planned = &plan.topics[topic];
-    let settings = TopicSettings {
-        partitions: planned.partitions,
-        min_insync_replicas: planned.min_insync_replicas,
-        ..TopicSettings::of(cluster.settings())
-    };
-    cluster.create_topic(&planned.name, settings).expect("the plan is sound");
 }
 
 fn producer(plan: &Plan, clock: &SimClock, network: &SimNetwork, sight: &Sight) -> (Producer, Stepper) {
@@ -403,31 +248,6 @@ fn producer(plan: &Plan, clock: &SimClock, network: &SimNetwork, sight: &Sight) 
     let (producer, stepper) = built.unwrap_or_else(|error| panic!("seed {}: {error}", plan.seed));
     sight.expect_numbers(plan.is_numbered());
     (producer, stepper)
-}
-
-/// The numbers of the records in every log.
-fn logs(network: &SimNetwork) -> BTreeMap<Place, Vec<(i64, u64)>> {
-    network.with_cluster(|cluster| {
-        let mut logs = BTreeMap::new();
-        for topic in cluster.topics() {
-            for (number, partition) in (0..).zip(topic.partitions()) {
-                let mut found = Vec::new();
-                for batch in partition.log().batches() {
-                    let records = batch.record_batch().and_then(|batch| batch.records(1 << 30));
-                    for record in records.expect("the double checks what it appends").iter() {
-                        let record = record.expect("the double checks what it appends");
-                        let id = record.value.and_then(|value| value.first_chunk::<8>().copied());
-                        found.push((
-                            record.offset.0,
-                            u64::from_be_bytes(id.expect("each value begins with a number")),
-                        ));
-                    }
-                }
-                logs.insert((topic.name().to_string(), number), found);
-            }
-        }
-        logs
-    })
 }
 
 /// Acknowledged records that are in no log, where an acknowledgement does not promise more than one copy.

@@ -1,37 +1,11 @@
-//! Makes a failing plan smaller while it still breaks the same law: fewer faults, fewer tasks, fewer records, finer weather.
+//! Plans that are smaller than a failing one: fewer faults, fewer tasks, fewer records, finer weather.
 
 use kp_sim::{ReplicationLag, Weather};
 
 use crate::plan::Plan;
-use crate::run::run;
 
-/// Runs that shrinking may cost.
-const MOST_RUNS: usize = 300;
-
-/// The smallest plan found that breaks `law`.
-pub(crate) fn shrink(plan: &Plan, law: &str) -> Plan {
-    let mut smallest = plan.clone();
-    let mut runs = 0;
-    loop {
-        let mut smaller = false;
-        for candidate in candidates(&smallest) {
-            runs += 1;
-            if runs > MOST_RUNS {
-                return smallest;
-            }
-            if run(&candidate).broken.iter().any(|broken| broken.law == law) {
-                smallest = candidate;
-                smaller = true;
-                break;
-            }
-        }
-        if !smaller {
-            return smallest;
-        }
-    }
-}
-
-fn candidates(plan: &Plan) -> Vec<Plan> {
+/// Each is smaller in one way.
+pub(crate) fn candidates(plan: &Plan) -> Vec<Plan> {
     let mut candidates = Vec::new();
     let mut with = |change: &dyn Fn(&mut Plan)| {
         let mut candidate = plan.clone();

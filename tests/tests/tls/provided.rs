@@ -4,7 +4,9 @@ use crate::authority::{Authority, Issued};
 use crate::listener::TlsListener;
 use crate::{config, delivered, producer};
 use kp_producer::config::{Provided, ProviderError};
-use kp_producer::{Identity, IdentityProvider, ProducerConfig, Security, Tls, Trust};
+use kp_producer::{
+    ConnectionState, Identity, IdentityProvider, ProducerConfig, Security, SetupStage, Tls, Trust,
+};
 use rustls::version::TLS13;
 use std::sync::{Arc, Mutex};
 
@@ -86,4 +88,35 @@ fn a_certificate_that_cannot_be_had_or_used_is_told_and_tried_again() {
     // A refusal is told at once until the next attempt, so many may be told of this one.
     let is_over = (0..1_000_000).any(|_| producer.connect().is_ok());
     assert!(is_over, "{}", producer.security());
+}
+
+/// Never answers.
+struct Silent;
+
+impl IdentityProvider for Silent {
+    fn identity(&self) -> Provided<'_, Identity> {
+        Box::pin(std::future::pending())
+    }
+}
+
+// A12, A13
+#[test]
+fn a_certificate_that_is_awaited_is_told_and_not_taken_for_a_socket_that_does_not_connect() {
+    let authority = Authority::new("ours");
+    let listener = TlsListener::start(authority.broker("localhost", &[&TLS13], true));
+    let tls = Tls::new().trust(Trust::pem(authority.pem())).identity(Identity::provider(Silent));
+    let config = config(&listener.bootstrap(), &[("max.block.ms", "1000")]);
+    let producer = producer(config.security(Security::tls(tls)));
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| producer.connect().expect_err("there is none"));
+        let awaited = ConnectionState::SettingUp(SetupStage::ClientCertificate);
+        let is_awaited = || producer.security().brokers.iter().any(|broker| broker.state == awaited);
+        let seen = std::iter::repeat_with(is_awaited).take_while(|_| !waits.is_finished()).any(|seen| seen);
+        let explained = producer.explain().to_string();
+        assert!(seen, "{explained}");
+        waits.join().expect("it does not panic");
+    });
+    let explained = producer.explain().to_string();
+    let line = "SSL, waits for the certificate of this client (Identity::provider)";
+    assert!(explained.contains(line), "{explained}");
 }

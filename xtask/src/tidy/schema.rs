@@ -2,7 +2,8 @@
 //!
 //! Every message that kp-protocol declares is compared: key, versions, flexible versions, and for each struct
 //! names, order, types, versions, null, tags, defaults, ignorable. Only the lowest version of a message may lie
-//! below the schema's: the newest schemas have dropped what old brokers still speak.
+//! below the schema's: the newest schemas have dropped what old brokers still speak. A struct has the schema's name, or that
+//! name behind the API's: the schemas of several messages have a struct of one name.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -153,6 +154,8 @@ fn named_parts(table: &Table) -> impl Iterator<Item = (&str, &[Row])> {
 
 struct Comparison<'a> {
     schema: &'a Schema,
+    /// The name of the message's API.
+    api: &'a str,
     own: BTreeMap<&'a str, &'a [Row]>,
     /// The structs of every message: two messages may share one, which then stands behind the first.
     shared: &'a BTreeMap<&'a str, &'a [Row]>,
@@ -161,7 +164,10 @@ struct Comparison<'a> {
 
 impl<'a> Comparison<'a> {
     fn of(table: &'a Table, schema: &'a Schema, shared: &'a BTreeMap<&'a str, &'a [Row]>) -> Vec<Difference> {
-        let mut this = Self { schema, own: named_parts(table).collect(), shared, differences: Vec::new() };
+        let message = table.message.as_str();
+        let api = message.strip_suffix("Request").or_else(|| message.strip_suffix("Response"));
+        let own = named_parts(table).collect();
+        let mut this = Self { schema, api: api.unwrap_or(message), own, shared, differences: Vec::new() };
         this.header(table);
         this.part(&table.message, &schema.fields, table.versions);
         this.differences
@@ -216,8 +222,9 @@ impl<'a> Comparison<'a> {
 
     /// Compares one struct, which occurs in the versions `within`, and the structs in it.
     fn part(&mut self, part: &str, fields: &'a [SchemaField], within: Span) {
-        let is_own = self.own.contains_key(part);
-        let Some(rows) = self.own.get(part).or_else(|| self.shared.get(part)).copied() else {
+        let own = self.own.get(part).or_else(|| self.own.get(format!("{}{part}", self.api).as_str()));
+        let is_own = own.is_some();
+        let Some(rows) = own.or_else(|| self.shared.get(part)).copied() else {
             self.differs(part, "", format!("no struct {part}, which the schema has"));
             return;
         };
@@ -286,7 +293,7 @@ impl<'a> Comparison<'a> {
         }
         self.expect(at, "ignorable", row.ignorable, field.ignorable);
         let (ours, theirs) = (without_blanks(&row.rust_type), rust_types(field));
-        if !theirs.contains(&ours) {
+        if !theirs.contains(&ours) && !theirs.contains(&ours.replace(self.api, "")) {
             self.differs(
                 at.0,
                 at.1,

@@ -370,7 +370,7 @@ impl<S: Selectable> NetworkClient<S> {
                 Timer::Setup => {
                     let setup = self.brokers.get(&id).and_then(|broker| broker.link.setup());
                     let Some(setup) = setup else { continue };
-                    let stage = setup.stage();
+                    let stage = self.stage_of(setup);
                     if setup.only_asks() {
                         self.known.asked_in_vain();
                     }

@@ -2,9 +2,9 @@
 
 use super::NetworkClient;
 use crate::broker::Broker;
-use crate::connection::Link;
+use crate::connection::{Link, Setup};
 use crate::{Selectable, TokenFacts};
-use kp_client::{BrokerSecurity, CipherUse, ConnectionState, NetworkSecurity};
+use kp_client::{BrokerSecurity, CipherUse, ConnectionState, NetworkSecurity, SetupStage};
 use kp_protocol::BrokerId;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -63,7 +63,7 @@ impl<S: Selectable> NetworkClient<S> {
                 let until = broker.attempts.backing_off_until(now);
                 ConnectionState::Down { retry_in: until.map(|at| at.saturating_duration_since(now)) }
             }
-            Link::Setup(setup) => ConnectionState::SettingUp(setup.stage()),
+            Link::Setup(setup) => ConnectionState::SettingUp(self.stage_of(setup)),
             Link::Ready(ready) if ready.exchange().is_some() => ConnectionState::Renewing,
             Link::Ready(_) => ConnectionState::Ready,
         };
@@ -83,6 +83,16 @@ impl<S: Selectable> NetworkClient<S> {
         }
         told.last_failure = broker.secured.last_failure(now);
         told
+    }
+
+    /// Which step an attempt is in. Before there is a socket, the selector alone knows what it waits for.
+    pub(super) fn stage_of(&self, setup: &Setup) -> SetupStage {
+        match setup.stage() {
+            SetupStage::Connecting if self.selectable.awaits_own_certificate(setup.number()) => {
+                SetupStage::ClientCertificate
+            }
+            stage => stage,
+        }
     }
 
     /// `security.protocol`.

@@ -24,10 +24,12 @@ mod msk_iam;
 mod not_given;
 #[cfg(feature = "sasl-oidc")]
 mod oidc;
+mod open_calls;
 
 pub(super) use https::HandedCryptography;
 use kept_token::{ASKING_FOR_A_TOKEN, TokenKeeper};
 use not_given::{not_given, of_provider};
+use open_calls::OpenCalls;
 
 type Mechanism = Result<Box<dyn SaslMechanism>, SaslFailure>;
 
@@ -44,6 +46,8 @@ pub(super) struct ProducerLogin {
     handed: HandedCryptography,
     /// There if the mechanism has tokens that a provider gives.
     tokens: Option<Arc<TokenKeeper>>,
+    /// Of a provider of users and passwords, or of keys of AWS.
+    calls: OpenCalls,
     #[cfg(feature = "sasl-msk-iam")]
     msk_iam: msk_iam::MskIamLogin,
     /// There if, and only if, the mechanism is Kerberos.
@@ -75,7 +79,14 @@ impl ProducerLogin {
             Sasl::Oidc(login) => Some(oidc::keeper(login, &handed, refresh, seed, notes, &clock)?),
             _ => None,
         };
-        Ok(Self { handed, ..Self::new(sasl, settings.scram_max_iterations, clock, tokens) })
+        let calls = OpenCalls::told_to(notes);
+        Ok(Self {
+            handed,
+            #[cfg(feature = "sasl-msk-iam")]
+            msk_iam: msk_iam::MskIamLogin::counting(&calls),
+            calls,
+            ..Self::new(sasl, settings.scram_max_iterations, clock, tokens)
+        })
     }
 
     fn new(sasl: Sasl, max_iterations: u32, clock: Arc<dyn Clock>, tokens: Option<TokenKeeper>) -> Self {
@@ -86,6 +97,7 @@ impl ProducerLogin {
             keys: Arc::default(),
             handed: HandedCryptography::default(),
             tokens: tokens.map(Arc::new),
+            calls: OpenCalls::default(),
             #[cfg(feature = "sasl-msk-iam")]
             msk_iam: msk_iam::MskIamLogin::default(),
             #[cfg(feature = "sasl-gssapi")]
@@ -146,9 +158,10 @@ impl SaslProvider for ProducerLogin {
             return with_token(tokens, host);
         }
         match &self.sasl {
-            Sasl::Plain(login) => with_credentials("PLAIN", login, plain),
+            Sasl::Plain(login) => with_credentials("PLAIN", login, &self.calls, plain),
             Sasl::Scram { hash, login, delegation_token } => {
-                with_credentials(hash.mechanism(), login, self.scram(*hash, *delegation_token))
+                let scram = self.scram(*hash, *delegation_token);
+                with_credentials(hash.mechanism(), login, &self.calls, scram)
             }
             Sasl::UnsecuredTokens(maker) => {
                 let token = maker.token(Timestamp(self.clock.timestamp_ms()))?;
@@ -238,14 +251,15 @@ fn plain(who: &Credentials) -> Mechanism {
 fn with_credentials(
     name: &'static str,
     login: &Login,
+    calls: &OpenCalls,
     make: impl Fn(&Credentials) -> Mechanism + Send + 'static,
 ) -> Mechanism {
     match login {
         Login::Fixed(credentials) => make(credentials),
         Login::Provided(provider) => {
-            let provider = Arc::clone(provider);
+            let (provider, calls) = (Arc::clone(provider), calls.clone());
             Ok(Box::new(Deferred::new(name, ASKING_FOR_CREDENTIALS, move || {
-                let given = answer_of(provider.credentials());
+                let given = calls.call(ASKING_FOR_CREDENTIALS, || answer_of(provider.credentials()))?;
                 make(&given.map_err(|error| of_provider(ASKING_FOR_CREDENTIALS, error))?)
             })))
         }

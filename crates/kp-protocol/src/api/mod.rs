@@ -9,12 +9,16 @@ mod create_topics;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_producers;
+mod describe_transactions;
 mod end_txn;
 mod fetch;
 mod find_coordinator;
 mod init_producer_id;
 mod list_offsets;
+mod list_transactions;
 mod metadata;
+mod offset_fetch;
 mod produce;
 mod sasl_authenticate;
 mod sasl_handshake;
@@ -29,12 +33,16 @@ pub use create_topics::*;
 pub use delete_topics::*;
 pub use describe_cluster::*;
 pub use describe_configs::*;
+pub use describe_producers::*;
+pub use describe_transactions::*;
 pub use end_txn::*;
 pub use fetch::*;
 pub use find_coordinator::*;
 pub use init_producer_id::*;
 pub use list_offsets::*;
+pub use list_transactions::*;
 pub use metadata::*;
+pub use offset_fetch::*;
 pub use produce::*;
 pub use sasl_authenticate::*;
 pub use sasl_handshake::*;
@@ -50,13 +58,16 @@ macro_rules! for_every_message {
     ($what:ident! $($with:tt)*) => {
         $what! { $($with)*
             ProduceRequest ProduceResponse FetchRequest FetchResponse ListOffsetsRequest ListOffsetsResponse
-            MetadataRequest MetadataResponse FindCoordinatorRequest FindCoordinatorResponse
+            MetadataRequest MetadataResponse OffsetFetchRequest OffsetFetchResponse
+            FindCoordinatorRequest FindCoordinatorResponse
             SaslHandshakeRequest SaslHandshakeResponse ApiVersionsRequest ApiVersionsResponse
             CreateTopicsRequest CreateTopicsResponse DeleteTopicsRequest DeleteTopicsResponse
             InitProducerIdRequest InitProducerIdResponse AddPartitionsToTxnRequest AddPartitionsToTxnResponse
             AddOffsetsToTxnRequest AddOffsetsToTxnResponse EndTxnRequest EndTxnResponse
             TxnOffsetCommitRequest TxnOffsetCommitResponse DescribeConfigsRequest DescribeConfigsResponse
             SaslAuthenticateRequest SaslAuthenticateResponse DescribeClusterRequest DescribeClusterResponse
+            DescribeProducersRequest DescribeProducersResponse DescribeTransactionsRequest
+            DescribeTransactionsResponse ListTransactionsRequest ListTransactionsResponse
             GetTelemetrySubscriptionsRequest GetTelemetrySubscriptionsResponse
             PushTelemetryRequest PushTelemetryResponse
         }

@@ -13,6 +13,7 @@ use kp_protocol::{BrokerId, TopicPartition};
 use kp_time::Jitter;
 
 use super::Weather;
+use super::clients::{ClientNumber, Clients};
 use super::link::{Link, Side};
 use crate::{Lost, Reply, SimCluster, Waiting};
 
@@ -45,7 +46,7 @@ pub(super) struct World {
     dice: Jitter,
     links: BTreeMap<ConnectionNumber, Link>,
     queue: BTreeMap<(Instant, u64), Happening>,
-    events: Vec<SelectorEvent>,
+    clients: Clients,
     next_in_queue: u64,
     next_alarm: Option<Instant>,
     /// How often it was asked since time last moved.
@@ -65,7 +66,7 @@ impl World {
             dice: Jitter::seeded(seed),
             links: BTreeMap::new(),
             queue: BTreeMap::new(),
-            events: Vec::new(),
+            clients: Clients::default(),
             next_in_queue: 0,
             next_alarm: None,
             polls_at: (None, 0),
@@ -105,14 +106,14 @@ impl World {
         self.queue.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// Work of a mechanism is done: it takes no time.
-    pub(super) fn worked(&mut self, number: ConnectionNumber, worked: Worked) {
-        self.events.push(SelectorEvent::Worked { number, worked });
+    /// The clients in front of the cluster.
+    pub(super) fn clients(&mut self) -> &mut Clients {
+        &mut self.clients
     }
 
-    /// What the client has not been told yet.
-    pub(super) fn take_events(&mut self, events: &mut Vec<SelectorEvent>) {
-        events.append(&mut self.events);
+    /// Work of a mechanism is done: it takes no time.
+    pub(super) fn worked(&mut self, number: ConnectionNumber, worked: Worked) {
+        self.clients.tell(number, |number| SelectorEvent::Worked { number, worked });
     }
 
     /// Looks at the cluster, or changes it; requests that wait look again.
@@ -212,12 +213,25 @@ impl World {
         self.plan(at, Happening::ClosedByClient(number));
     }
 
-    /// The client closes all its ends.
-    pub(super) fn close_all(&mut self, now: Instant) {
-        let numbers: Vec<ConnectionNumber> = self.links.keys().copied().collect();
+    /// The client closes all its ends, and is not waited for any more.
+    pub(super) fn close_all(&mut self, now: Instant, client: ClientNumber) {
+        let of_client = self.links.iter().filter(|(number, _)| client.has(**number));
+        let numbers: Vec<ConnectionNumber> = of_client.map(|(number, _)| *number).collect();
         for number in numbers {
             self.close(now, number);
         }
+        self.clients.forget(client);
+    }
+
+    /// The client is gone, as if its process had been killed: what it still had open ends.
+    pub(super) fn kill(&mut self, now: Instant, client: ClientNumber) {
+        let is_open = |link: &Link| link.client.side != Side::Closed;
+        let of_client = self.links.iter().filter(|(number, link)| client.has(**number) && is_open(link));
+        let numbers: Vec<ConnectionNumber> = of_client.map(|(number, _)| *number).collect();
+        for number in numbers {
+            self.close(now, number);
+        }
+        self.clients.forget(client);
     }
 
     /// A client that looks again and again while time stands still would never end: that is a failure, not a test that hangs.
@@ -269,7 +283,7 @@ impl World {
                     return;
                 }
                 if link.arrive_at_broker(&bytes) {
-                    self.events.push(SelectorEvent::Writable { number });
+                    self.clients.tell(number, |number| SelectorEvent::Writable { number });
                 }
                 self.next_request(now, number);
             }
@@ -288,7 +302,7 @@ impl World {
                     return;
                 }
                 if link.arrive_at_client(bytes) {
-                    self.events.push(SelectorEvent::Readable { number });
+                    self.clients.tell(number, |number| SelectorEvent::Readable { number });
                 }
             }
             Happening::ClosedByBroker(number) => {
@@ -297,7 +311,7 @@ impl World {
                     return;
                 }
                 if link.end_at_client() {
-                    self.events.push(SelectorEvent::Readable { number });
+                    self.clients.tell(number, |number| SelectorEvent::Readable { number });
                 }
             }
         }
@@ -320,7 +334,7 @@ impl World {
             Some(_) => Err("the name server did not answer (simulated)".into()),
             None => Err("no such host (simulated)".into()),
         };
-        self.events.push(SelectorEvent::Resolved { number, result });
+        self.clients.tell(number, |number| SelectorEvent::Resolved { number, result });
     }
 
     fn connected(&mut self, number: ConnectionNumber) {
@@ -331,11 +345,11 @@ impl World {
         if link.lives && self.cluster.is_up(link.broker) && self.dice.unit() >= self.weather.refused {
             link.server.side = Side::Open;
             link.latency = self.weather.latency(&mut self.dice);
-            self.events.push(SelectorEvent::Connected { number });
+            self.clients.tell(number, |number| SelectorEvent::Connected { number });
         } else {
             self.links.remove(&number);
             let error = io::Error::from(io::ErrorKind::ConnectionRefused).into();
-            self.events.push(SelectorEvent::ConnectFailed { number, error });
+            self.clients.tell(number, |number| SelectorEvent::ConnectFailed { number, error });
         }
     }
 

@@ -3,12 +3,12 @@
 use crate::authority::{Authority, client};
 use crate::wire::Below;
 use kp_network::{
-    DisconnectReason, Event, KafkaClient, NetworkClient, NetworkSettings, OtherProtocol, Selectable,
-    SetupStage,
+    ConnectionState, DisconnectReason, Event, KafkaClient, NetworkClient, NetworkSettings, OtherProtocol,
+    Secret, Selectable, SetupStage,
 };
 use kp_protocol::{BrokerAddress, BrokerId};
 use kp_time::{Clock, ManualClock};
-use kp_tls::TlsSelector;
+use kp_tls::{ClientIdentity, StoreSource, TlsSelector};
 use rustls::ServerConnection;
 use std::io::Read;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ const BROKER: BrokerId = BrokerId(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A client that has begun to connect, and the clock it lives by.
-struct Begun<S> {
+pub(crate) struct Begun<S> {
     client: NetworkClient<S>,
     clock: ManualClock,
 }
 
 impl<S: Selectable> Begun<S> {
-    fn over(selector: S) -> Self {
+    pub(crate) fn over(selector: S) -> Self {
         let clock = ManualClock::new();
         let mut client = NetworkClient::over(selector, NetworkSettings::default(), Arc::new(clock.clone()));
         let address = BrokerAddress { id: BROKER, host: "10.0.0.1".into(), port: 9093, rack: None };
@@ -36,7 +36,7 @@ impl<S: Selectable> Begun<S> {
     }
 
     /// One turn; how the attempt has ended, if it has.
-    fn turn(&mut self) -> Option<DisconnectReason> {
+    pub(crate) fn turn(&mut self) -> Option<DisconnectReason> {
         let mut events = Vec::new();
         self.client.poll(Some(self.clock.now()), &mut events);
         events.pop().map(|event| match event {
@@ -46,7 +46,7 @@ impl<S: Selectable> Begun<S> {
     }
 
     /// Lets time go by second by second, until the attempt has ended; after how many of them.
-    fn seconds(&mut self, each: impl Fn(usize)) -> (usize, DisconnectReason) {
+    pub(crate) fn seconds(&mut self, each: impl Fn(usize)) -> (usize, DisconnectReason) {
         for second in 0..100 {
             if let Some(reason) = self.turn() {
                 return (second, reason);
@@ -82,6 +82,33 @@ fn one_byte_of_the_handshake_a_second_gains_a_broker_no_time_over_silence() {
     assert_eq!(slow, silent);
     // The limit is socket.connection.setup.timeout.ms, and up to a fifth of it more or less.
     assert!((8..=12).contains(&silent.0), "{silent:?}");
+}
+
+// A12, A13, SE32
+#[test]
+fn a_certificate_of_this_client_that_is_awaited_is_told_as_what_the_attempt_waits_for() {
+    let (authority, below) = (Authority::new(), Below::new());
+    let settings = authority.trusted().identified_by_asking(|| Err("it is sealed".to_owned()));
+    let selector = TlsSelector::new(below.clone(), client(&settings));
+    let mut begun = Begun::over(selector);
+    let told = begun.client.security(begun.clock.now()).brokers.remove(0);
+    assert_eq!(told.state, ConnectionState::SettingUp(SetupStage::ClientCertificate));
+    let line = "waits for the certificate of this client (Identity::provider)";
+    assert_eq!(told.state.to_string(), line);
+    let (_, reason) = begun.seconds(|_| ());
+    assert_eq!(reason, DisconnectReason::SetupTimeout(SetupStage::ClientCertificate));
+    // Once it is given, the socket comes.
+    let given = authority.trusted().identified_by_asking(move || {
+        let issued = Authority::new().issue(&["client"], |_| ());
+        let inline = |name, text: String| StoreSource::inline(name, Secret::from(text));
+        Ok(ClientIdentity::parts(inline("chain", issued.pem), inline("key", issued.key.serialize_pem())))
+    });
+    let below = Below::new();
+    let mut begun = Begun::over(TlsSelector::new(below.clone(), client(&given)));
+    assert_eq!(below.do_work(), 1);
+    assert_eq!(begun.turn(), None);
+    let told = begun.client.security(begun.clock.now()).brokers.remove(0);
+    assert_eq!(told.state, ConnectionState::SettingUp(SetupStage::Connecting));
 }
 
 // H17, SE30

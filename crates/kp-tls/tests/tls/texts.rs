@@ -2,10 +2,11 @@
 //! `KP_TEXTS=1 cargo test -p kp-tls texts` writes it anew.
 
 use crate::authority::{Authority, client, provider, serving, serving_with, showing};
-use crate::wire::{Stage, failure};
+use crate::set_up::Begun;
+use crate::wire::{Below, Stage, failure};
 use bytes::BytesMut;
 use kp_network::Secret;
-use kp_tls::{StoreSource, TlsClient, TlsSettings};
+use kp_tls::{StoreSource, TlsClient, TlsSelector, TlsSettings};
 use rcgen::{DnType, ExtendedKeyUsagePurpose, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls::version::{TLS12, TLS13};
@@ -84,6 +85,8 @@ fn certificates(texts: &mut Texts) {
     texts.shaken("H5", stage(broker(&for_clients), "broker"));
     texts.shaken("H6", stage(named(&ours, &["broker"]), "127.0.0.1"));
     texts.shaken("H6, the reverse", stage(named(&ours, &["127.0.0.1"]), "broker"));
+    let between = Authority::named("between").issue(&["broker"], |_| ());
+    texts.shaken("H7", stage(broker(&between), "broker"));
     for (row, file) in [("H8, version 1", "version-1.pem"), ("H8, CA:TRUE", "self-signed.pem")] {
         let text = std::fs::read(fixture(file)).unwrap();
         let chain = vec![CertificateDer::from_pem_slice(&text).unwrap()];
@@ -95,6 +98,8 @@ fn certificates(texts: &mut Texts) {
             Stage::new(not_directly, serving_with(chain, key, rustls::DEFAULT_VERSIONS), "broker"),
         );
     }
+    texts.shaken("H47, an advertised address", stage(named(&ours, &["broker-1.example"]), "10.0.0.7"));
+    texts.shaken("H47, an advertised localhost", stage(named(&ours, &["broker-1.example"]), "localhost"));
     texts.shaken("SE35, a name that no certificate has", stage(named(&ours, &["broker"]), "münchen.de"));
 }
 
@@ -104,6 +109,45 @@ fn spoken(texts: &mut Texts, row: &str, bytes: &[u8]) {
     let stage = Stage::new(client(&authority.trusted()), authority.broker(&["broker"]), "broker");
     stage.wire(|wire| wire.to_client.extend_from_slice(bytes));
     texts.shaken(row, stage);
+}
+
+/// What the client of the network says of an attempt that ends otherwise than in a failure of TLS.
+fn attempts(texts: &mut Texts) {
+    let authority = Authority::named("ours");
+    let below = Below::new();
+    let mut silent = Begun::over(TlsSelector::new(below.clone(), client(&authority.trusted())));
+    texts.add("H14", &silent.seconds(|_| ()).1.to_string());
+    let mut slow = Begun::over(TlsSelector::new(below.clone(), client(&authority.trusted())));
+    let byte_by_byte = slow.seconds(|second| below.wire().to_client.push([0x16, 3, 3, 0, 90][second.min(4)]));
+    texts.add("H15", &byte_by_byte.1.to_string());
+    let below = Below::new();
+    let mut plain = Begun::over(below.clone());
+    let mut wire = below.wire();
+    wire.to_client.extend_from_slice(&[0x15, 3, 3, 0, 2, 2, 80]);
+    wire.closed_by_broker = true;
+    drop(wire);
+    texts.add("H17, a client without TLS", &plain.turn().unwrap().to_string());
+}
+
+/// A broker that asks for new keys without an end.
+fn flooded(texts: &mut Texts) {
+    let authority = Authority::named("ours");
+    let mut stage = Stage::new(client(&authority.trusted()), authority.broker_of(&TLS13), "broker");
+    stage.shake().unwrap();
+    for _ in 0..1000 {
+        stage.broker.refresh_traffic_keys().unwrap();
+        stage.broker_turn();
+    }
+    let mut bytes = BytesMut::with_capacity(64);
+    loop {
+        match stage.read(&mut bytes) {
+            Poll::Ready(Err(error)) => {
+                return texts.add("H11, new keys without an end", &failure(error).to_string());
+            }
+            Poll::Ready(Ok(_)) => panic!("nothing was said"),
+            Poll::Pending => drop(stage.turn()),
+        }
+    }
 }
 
 fn protocols(texts: &mut Texts) {
@@ -182,11 +226,13 @@ fn stores(texts: &mut Texts) {
     texts.identified("C9, no key", keys("ca.pem"));
 }
 
-// H1 H2 H3 H4 H5 H6 H8 H9 H12 H13 H16 H18 H21 H48 H49 H60
+// H1 H2 H3 H4 H5 H6 H7 H8 H9 H11 H12 H13 H14 H15 H16 H17 H18 H21 H47 H48 H49 H60
 #[test]
 fn every_text_says_what_is_wrong_and_what_to_change() {
     let mut texts = Texts::default();
     certificates(&mut texts);
+    attempts(&mut texts);
+    flooded(&mut texts);
     protocols(&mut texts);
     stores(&mut texts);
     let file = format!("{}/tests/tls/texts.txt", env!("CARGO_MANIFEST_DIR"));

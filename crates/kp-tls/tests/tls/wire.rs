@@ -51,6 +51,17 @@ impl Below {
     pub(crate) fn wire(&self) -> MutexGuard<'_, Wire> {
         self.0.lock().unwrap()
     }
+
+    /// Does the work that the client asked for, and tells it; how much it was.
+    pub(crate) fn do_work(&self) -> usize {
+        let work = std::mem::take(&mut self.wire().work);
+        let done = work.len();
+        for (number, work) in work {
+            let worked = work.run();
+            self.wire().events.push(SelectorEvent::Worked { number, worked });
+        }
+        done
+    }
 }
 
 impl Selectable for Below {
@@ -168,13 +179,7 @@ impl Stage {
 
     /// Does the work that the client asked for, and tells it; how much it was.
     pub(crate) fn do_work(&mut self) -> usize {
-        let work = self.wire(|wire| std::mem::take(&mut wire.work));
-        let done = work.len();
-        for (number, work) in work {
-            let worked = work.run();
-            self.wire(|wire| wire.events.push(SelectorEvent::Worked { number, worked }));
-        }
-        done
+        self.wire.do_work()
     }
 
     pub(crate) fn wire<R>(&self, change: impl FnOnce(&mut Wire) -> R) -> R {

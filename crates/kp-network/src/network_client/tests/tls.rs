@@ -123,3 +123,26 @@ fn what_a_connection_is_encrypted_with_is_reported_and_counted_while_it_is_ready
     let told = stage.client.security(stage.now());
     assert_eq!((told.brokers[0].encryption.is_none(), &told.brokers[0].last_failure), (true, &None));
 }
+
+// H19, H20
+#[test]
+fn a_connection_that_ends_in_the_middle_of_an_answer_is_told_in_one_line_and_its_request_may_be_written() {
+    let mut stage = Stage::new();
+    stage.net.encrypts();
+    let number = stage.ready(A);
+    stage.send(number, A, 1);
+    let (header, _) = stage.request(number);
+    stage.answer(number, &header, b"");
+    assert_eq!(answered(&stage.turn()).len(), 1);
+    stage.send(number, A, 2);
+    let (header, _) = stage.request(number);
+    let mut half = response(&header, &[7; 100]);
+    half.truncate(half.len() / 2);
+    stage.net.give(number, half);
+    assert!(stage.turn().is_empty());
+    // With and without a farewell of TLS the selector says the same: the other side has closed.
+    stage.net.give(number, Vec::new());
+    let events = stage.turn();
+    assert_eq!(failed(&events), [(2, Written::Perhaps)]);
+    assert_eq!(broken(&events[1..]).2.to_string(), "connection lost: closed by the broker");
+}

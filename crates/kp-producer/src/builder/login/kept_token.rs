@@ -64,8 +64,6 @@ struct Failure {
     why: SaslFailure,
 }
 
-const UNANSWERED: &str = "an earlier connection asked for it, and there is no answer yet";
-
 /// A question that is open as long as this lives, be it ended by a panic.
 struct Question<'a> {
     keeper: &'a TokenKeeper,
@@ -179,10 +177,10 @@ impl TokenKeeper {
             }
             if state.questions.are_open() {
                 state.questions.waited_in_vain();
-                return match state.standing(self.clock.timestamp_ms()) {
-                    Standing::Shown(token) | Standing::Due(token) => Ok(token),
-                    Standing::Nothing => Err(not_given(ASKING_FOR_A_TOKEN, UNANSWERED)),
-                };
+                let (answer, news) = state.in_vain(self.clock.timestamp_ms());
+                drop(state);
+                self.tell(news);
+                return answer;
             }
             Question { keeper: self, number: state.questions.begin() }
         };
@@ -207,12 +205,16 @@ impl TokenKeeper {
         let given = given.unwrap_or_else(|_| Err(not_given(ASKING_FOR_A_TOKEN, "it panicked")));
         let (answer, news) = self.settle(question.number, given);
         drop(question);
+        self.tell(news);
+        answer
+    }
+
+    fn tell(&self, news: Option<News>) {
         match news {
             Some(News::Begins(words)) => self.notes.begins("tokens", words),
             Some(News::IsOver) => self.notes.is_over("there is a token again"),
             None => {}
         }
-        answer
     }
 
     /// Keeps what came of a question; with what the producer is to be told once the state is free: who hears of it is the program,
@@ -287,6 +289,21 @@ impl TokenKeeper {
 }
 
 impl State {
+    /// What one gets who waited in vain for the question of another. That the provider is not asked again is told once.
+    fn in_vain(&mut self, now: i64) -> (Result<Token, SaslFailure>, Option<News>) {
+        let why = not_given(ASKING_FOR_A_TOKEN, self.questions.unanswered());
+        let is_told = self.failure.as_ref().is_some_and(|failure| failure.why == why);
+        let mut news = None;
+        if self.questions.are_exhausted() && !is_told {
+            news = Some(News::Begins(why.to_string()));
+            self.failure = Some(Failure { at: now, why: why.clone() });
+        }
+        match self.standing(now) {
+            Standing::Shown(token) | Standing::Due(token) => (Ok(token), news),
+            Standing::Nothing => (Err(why), news),
+        }
+    }
+
     /// The answer to a question that was settled since `noted` were, for all who waited for it.
     fn shared(&self, noted: u64, now: i64) -> Option<Result<Token, SaslFailure>> {
         if self.settled <= noted {

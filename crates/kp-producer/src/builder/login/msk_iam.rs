@@ -2,11 +2,13 @@
 //! Owns: the key that later connections sign with, too. Never: what is signed, and where keys are looked for; both are
 //! `kp-msk-iam`'s.
 
-use super::{HandedCryptography, Mechanism, not_given};
+use super::{HandedCryptography, Mechanism, OpenCalls, not_given};
 use crate::builder::provided::answer_of;
 use crate::config::{AwsCredentials, AwsRole, AwsSource, MskIam};
 use kp_http::{HttpClient, Proxies};
-use kp_msk_iam::{AwsChain, AwsEnvironment, AwsMskIam, AwsRegion, KeptKey, RoleToAssume, bearer_token};
+use kp_msk_iam::{
+    AwsChain, AwsEnvironment, AwsMskIam, AwsRegion, KeptKey, RoleToAssume, bearer_token, login_facts,
+};
 use kp_sasl::{Deferred, OAuthBearer, SaslFailure};
 use kp_time::Clock;
 #[cfg(feature = "tls-no-provider")]
@@ -23,15 +25,23 @@ const LOOKING_FOR_A_KEY: &str = "looking for credentials of AWS";
 pub(super) struct MskIamLogin {
     environment: AwsEnvironment,
     kept: Arc<Mutex<KeptKey>>,
+    /// Of the program's provider of keys.
+    calls: OpenCalls,
 }
 
 impl Default for MskIamLogin {
     fn default() -> Self {
-        Self { environment: AwsEnvironment::of_the_process(), kept: Arc::default() }
+        Self::counting(&OpenCalls::default())
     }
 }
 
 impl MskIamLogin {
+    /// The login of a producer whose calls of its provider these are.
+    pub(super) fn counting(calls: &OpenCalls) -> Self {
+        let environment = AwsEnvironment::of_the_process();
+        Self { environment, kept: Arc::default(), calls: calls.clone() }
+    }
+
     /// The mechanism for the broker named `host`; its key is looked for as work.
     pub(super) fn begin(
         &self,
@@ -71,7 +81,8 @@ impl MskIamLogin {
         let key = self.key(iam, chain.sts_region(region.clone()), &now)?;
         if iam.is_token() {
             let token = bearer_token(&region, &key, now())?;
-            return Ok(Box::new(OAuthBearer::new(token.value())?));
+            let facts = login_facts(&region, &key);
+            return Ok(Box::new(OAuthBearer::new(token.value())?.telling(facts)));
         }
         Ok(Box::new(AwsMskIam::new(host, &region, &key, now())?))
     }
@@ -87,7 +98,10 @@ impl MskIamLogin {
             return Ok(key.clone());
         }
         let key = match iam.source() {
-            AwsSource::Provided(provider) => answer_of(provider.aws_credentials()).map_err(not_found)?,
+            AwsSource::Provided(provider) => {
+                let given = self.calls.call(LOOKING_FOR_A_KEY, || answer_of(provider.aws_credentials()))?;
+                given.map_err(not_found)?
+            }
             _ => chain.find(asked_at).map_err(not_found)?,
         };
         let key = match iam.assumed_role() {

@@ -221,6 +221,9 @@ fn the_network_thread_never_waits_for_the_words_of_a_provider() {
     assert_eq!(*nosy.was_free.lock(), [true]);
 }
 
+const EXHAUSTED: &str =
+    "3 calls of the provider have not returned, and it is not asked again until one of them does";
+
 /// Asks its own keeper for tokens while it is asked, as other connections do while a provider hangs.
 #[derive(Default)]
 struct Hanging {
@@ -250,7 +253,8 @@ fn a_provider_that_hangs_holds_no_thread_up_and_after_a_minute_another_question_
     let hanging = Arc::new(Hanging::default());
     let mut keeper = TokenKeeper::new(Arc::<Hanging>::clone(&hanging), Arc::<Standing>::default());
     keeper.patience = Duration::ZERO;
-    let keeper = Arc::new(keeper);
+    let notes = Arc::new(Notes::new(Arc::from("c")));
+    let keeper = Arc::new(keeper.refreshed(TokenRefresh::default(), 1, &notes));
     *hanging.keeper.lock() = Some(Arc::clone(&keeper));
     assert_eq!(shown(&keeper).as_deref(), Ok("token1"), "what comes late serves who asked");
     assert_eq!(*hanging.asked.lock(), Questions::MOST_OPEN, "so many hang and no more");
@@ -258,7 +262,11 @@ fn a_provider_that_hangs_holds_no_thread_up_and_after_a_minute_another_question_
     let in_vain = "asking for a token: an earlier connection asked for it, and there is no answer yet";
     let heard = std::mem::take(&mut *hanging.heard.lock());
     let vain = heard.iter().filter(|answer| answer.as_ref().is_err_and(|words| words == in_vain)).count();
-    assert_eq!(vain, 3 * Questions::MOST_IN_VAIN as usize + 1, "{heard:?}");
+    assert_eq!(vain, 2 * Questions::MOST_IN_VAIN as usize, "{heard:?}");
+    let exhausted = format!("asking for a token: {EXHAUSTED}");
+    let told = heard.iter().filter(|answer| answer.as_ref().is_err_and(|words| *words == exhausted)).count();
+    assert_eq!(told, Questions::MOST_IN_VAIN as usize + 1, "{heard:?}");
+    assert_eq!(notes.notices(), [exhausted], "told once");
 }
 
 /// Panics when it is asked, with a token in its words.
