@@ -1,5 +1,5 @@
 //! DescribeTransactions (KIP-664): how the first protocol tells a transaction that the coordinator has timed out from one whose
-//! producer is fenced (TC21). Asked only when the epoch is said to be over, and it does no harm to anybody (TC12).
+//! producer is fenced (TC21). Asked only when the epoch is said to be over, and it harms no other producer (TC12).
 
 use crate::context::Context;
 use crate::exchange::{Exchange, ReadyNode};
@@ -87,7 +87,7 @@ impl Question for DescribeTransaction {
         transacting::coordinator_is_gone(cx, rooms, Errand::Describe, (Self::API, None));
     }
 
-    /// Kafka below 3.0 cannot tell: whoever is refused there is fenced.
+    /// Kafka below 3.0 cannot tell: a producer that is refused there is fenced.
     fn not_offered(cx: &mut Context<'_>, rooms: &mut Rooms, broker: BrokerId) {
         is_fenced(cx, rooms, broker);
     }
@@ -100,7 +100,7 @@ enum Standing {
     TimedOut,
 }
 
-/// The coordinator's timeout aborts under the next epoch of the pair, and nobody has come behind it (TM-T7).
+/// The coordinator's timeout aborts under the next epoch of the pair, and no other producer has come behind it (TM-T7).
 fn standing(state: &DescribeTransactionsTransactionState, pair: ProducerIdentity) -> Option<Standing> {
     let is_next =
         state.producer_id == pair.producer_id && Some(state.producer_epoch) == pair.epoch.checked_add(1);
@@ -111,7 +111,7 @@ fn standing(state: &DescribeTransactionsTransactionState, pair: ProducerIdentity
     }
 }
 
-/// The pair may be renewed: it is proved that nobody else has it.
+/// The pair may be renewed: it is proved that no other producer has it.
 fn has_timed_out(cx: &mut Context<'_>, rooms: &mut Rooms) {
     rooms.idempotence.transaction.epoch_is_over();
     let Some(ending) = rooms.transactions.ending_mut() else { return };

@@ -113,7 +113,7 @@ pub(crate) fn finish(cx: &mut Context<'_>, rooms: &mut Rooms, why: TransactionFa
     finish_with(cx, rooms, why, TransactionEnd::Fatal);
 }
 
-/// As [`finish`]; and nobody will ever know about the commit.
+/// As [`finish`]; and the fate of the commit cannot be learnt any more.
 pub(crate) fn finish_unknown(cx: &mut Context<'_>, rooms: &mut Rooms, why: TransactionFailure) {
     finish_with(cx, rooms, why, TransactionEnd::Unknown);
 }

@@ -388,6 +388,22 @@ fn a_first_partition_that_is_fenced_is_looked_into_although_nothing_was_added() 
     assert!(matches!(ends(&harness)[..], [(1, TransactionEnd::Fatal(_))]));
 }
 
+// TM-L3, E7, L2
+#[test]
+fn an_abort_that_finds_nothing_of_what_was_added_claims_no_abort() {
+    let mut harness = initialized(v1());
+    begin(&mut harness, 1);
+    harness.send(0);
+    harness.run();
+    add(&mut harness, |_| 0);
+    let taken = harness.take_produce();
+    harness.acknowledge(&taken);
+    end(&mut harness, 1, false);
+    answers(&mut harness, false, 48, (-1, -1));
+    assert!(matches!(ends(&harness)[..], [(1, TransactionEnd::Unknown(_))]), "a stray commit was first");
+    is_finished(&mut harness);
+}
+
 // TM-L3, TC2
 #[test]
 fn a_transaction_that_a_late_frame_has_ended_is_aborted_and_followed_by_another_epoch() {

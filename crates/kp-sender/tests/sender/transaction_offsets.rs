@@ -215,6 +215,21 @@ fn an_abort_awaits_offsets_that_are_under_way_and_refuses_those_behind() {
     assert!(matches!(ends(&harness)[..], [(1, TransactionEnd::Aborted { .. })]));
 }
 
+// TC10, L12, L13, PB20
+#[test]
+fn a_commit_waits_for_offsets_that_are_to_be_asked_for_again() {
+    let mut harness = initialized(v2());
+    begin(&mut harness, 1);
+    send_offsets(&mut harness, 1, vec![at(0, 5)]);
+    find_coordinator(&mut harness);
+    commit(&mut harness, |_| 14);
+    end(&mut harness, 1, true);
+    assert_eq!(asked(&harness, ApiKey::EndTxn), 0, "nothing is under way, and they are not in it yet");
+    harness.advance(SECOND);
+    assert_eq!(commit(&mut harness, |_| 0), [(0, 5)]);
+    assert!(take_end(&mut harness).1.0);
+}
+
 // TX21, TC22, TM-O14, O27, O32
 #[test]
 fn what_a_broker_would_take_and_should_not_is_refused_before() {
