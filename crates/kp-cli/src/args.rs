@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::skeleton::Service;
 use crate::config_args::{ConfigArgs, key_value};
 use crate::perf::options::PerfArgs;
+use crate::reader::Isolation;
 
 /// What the program was asked to do.
 #[derive(Debug, Parser)]
@@ -165,6 +166,9 @@ pub(crate) struct ReadArgs {
     /// This partition only
     #[arg(long, short, value_parser = clap::value_parser!(i32).range(0..))]
     pub(crate) partition: Option<i32>,
+    /// Which records of transactions
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t)]
+    pub(crate) isolation: Isolation,
     /// Columns before the value, separated by tabs
     #[arg(long, value_enum, value_delimiter = ',', value_name = "COLUMN[,…]")]
     pub(crate) with: Vec<Column>,
@@ -183,6 +187,8 @@ pub(crate) enum Column {
     Timestamp,
     /// NAME=VALUE, separated by commas
     Headers,
+    /// Producer id and epoch of the transaction, as ID/EPOCH; empty without one
+    Transaction,
 }
 
 #[derive(Debug, Args)]

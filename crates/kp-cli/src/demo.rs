@@ -33,7 +33,7 @@ use crate::{
         outcomes::Outcomes,
         summary::{Summary, megabytes, per_second, thousands},
     },
-    reader::{self, BlockingCaller, Position, TopicReader},
+    reader::{self, BlockingCaller, Position, Selection, TopicReader},
 };
 
 const PARTITIONS: i32 = 6;
@@ -141,8 +141,8 @@ fn read_back(
     mut verifier: Verifier,
 ) -> Result<Verdict, Failure> {
     let bootstrap = reader::bootstrap(config).map_err(Failure::usage)?;
-    let mut reader =
-        TopicReader::open(caller, &bootstrap, topic, None, Position::Earliest).map_err(Failure::failed)?;
+    let selection = Selection::all_from(Position::Earliest);
+    let mut reader = TopicReader::open(caller, &bootstrap, topic, selection).map_err(Failure::failed)?;
     while !reader.is_at_end() {
         let polled: Result<ControlFlow<()>, _> = reader.poll(Duration::from_millis(100), |fetched| {
             let record = &fetched.record;

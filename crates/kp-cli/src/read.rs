@@ -20,7 +20,7 @@ use crate::{
     configure::producer_config,
     console::Console,
     interrupt::{EXIT_INTERRUPTED, on_interrupt},
-    reader::{self, Fetched, Position, ReaderError, TopicReader},
+    reader::{self, Fetched, Position, ReaderError, Selection, TopicReader},
 };
 
 /// How long a broker may wait for news before it answers "nothing": also how long Ctrl-C may take.
@@ -33,8 +33,9 @@ pub(crate) fn run(args: &ReadArgs, output: &OutputArgs, console: &Console) -> Re
     let bootstrap = reader::bootstrap(&config).map_err(Failure::usage)?;
     let caller = reader::caller(&config).map_err(Failure::usage)?;
     let position = if args.from_beginning { Position::Earliest } else { Position::Latest };
-    let mut reader = TopicReader::open(caller, &bootstrap, &args.topic, args.partition, position)
-        .map_err(Failure::failed)?;
+    let selection = Selection { partition: args.partition, position, isolation: args.isolation };
+    let mut reader =
+        TopicReader::open(caller, &bootstrap, &args.topic, selection).map_err(Failure::failed)?;
     let follow = args.follow || !args.from_beginning;
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
@@ -92,6 +93,11 @@ impl Form<'_> {
                 Column::Offset => write!(out, "{}", record.offset.0)?,
                 Column::Partition => write!(out, "{}", fetched.partition)?,
                 Column::Timestamp => write!(out, "{}", record.timestamp.0)?,
+                Column::Transaction => {
+                    if let Some(producer) = fetched.transaction {
+                        write!(out, "{}/{}", producer.producer_id, producer.epoch)?;
+                    }
+                }
                 Column::Headers => {
                     for (place, header) in record.headers.iter().enumerate() {
                         let comma = if place > 0 { "," } else { "" };
@@ -129,6 +135,10 @@ impl Form<'_> {
         let headers: Vec<Value> =
             record.headers.iter().map(|header| json!([header.name, header.value.map(text)])).collect();
         object.insert("headers".to_owned(), headers.into());
+        if let Some(producer) = fetched.transaction {
+            let transaction = json!({ "producer_id": producer.producer_id, "epoch": producer.epoch });
+            object.insert("transaction".to_owned(), transaction);
+        }
         Value::Object(object)
     }
 }
@@ -136,7 +146,7 @@ impl Form<'_> {
 #[cfg(test)]
 mod tests {
     use kp_protocol::{
-        Timestamp,
+        ProducerIdentity, Timestamp,
         compression::Compression,
         records::{HeaderRef, RecordBatch, RecordEncoder, RecordRef},
     };
@@ -144,8 +154,17 @@ mod tests {
     use super::*;
     use crate::produce::ndjson;
 
-    /// The one record as it comes back from a log, printed.
     fn printed(record: &RecordRef<'_>, json: bool, columns: &[Column]) -> Vec<u8> {
+        printed_of(record, None, json, columns)
+    }
+
+    /// The one record as it comes back from a log, printed.
+    fn printed_of(
+        record: &RecordRef<'_>,
+        transaction: Option<ProducerIdentity>,
+        json: bool,
+        columns: &[Column],
+    ) -> Vec<u8> {
         let (mut encoder, mut payload) = (RecordEncoder::new(), Vec::new());
         encoder.append(record, &mut payload).unwrap();
         let payload = bytes::Bytes::from(payload);
@@ -155,7 +174,8 @@ mod tests {
         let records = batch.records(1 << 20).unwrap();
         let record = records.iter().next().unwrap().unwrap();
         let mut out = Vec::new();
-        Form { topic: "t", json, columns }.write(&Fetched { partition: 3, record }, &mut out).unwrap();
+        let fetched = Fetched { partition: 3, transaction, record };
+        Form { topic: "t", json, columns }.write(&fetched, &mut out).unwrap();
         out
     }
 
@@ -172,6 +192,20 @@ mod tests {
         assert_eq!(printed(&record, false, &[]), b"\xffv\n");
         let all = [Column::Key, Column::Offset, Column::Partition, Column::Timestamp, Column::Headers];
         assert_eq!(printed(&record, false, &all), b"k\t0\t3\t1000\ta=1,b=\t\xffv\n");
+    }
+
+    #[test]
+    fn a_record_of_a_transaction_names_its_producer_and_json_with_it_can_be_sent_again() {
+        let transaction = Some(ProducerIdentity { producer_id: 1000, epoch: 3 });
+        let record = record(Some(b"k"), Some(b"v"));
+        assert_eq!(printed_of(&record, transaction, false, &[Column::Transaction]), b"1000/3\tv\n");
+        assert_eq!(printed_of(&record, None, false, &[Column::Transaction]), b"\tv\n");
+        let line = printed_of(&record, transaction, true, &[]);
+        let object: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(object["transaction"], json!({ "producer_id": 1000, "epoch": 3 }));
+        assert!(ndjson::parse(line.trim_ascii_end()).is_ok());
+        let plain: Value = serde_json::from_slice(&printed_of(&record, None, true, &[])).unwrap();
+        assert!(plain.get("transaction").is_none());
     }
 
     #[test]

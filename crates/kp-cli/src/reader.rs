@@ -1,10 +1,12 @@
 //! A small blocking reader: enough of a client to look at a cluster and to read a topic back.
 //! Owns: which requests are sent, one at a time. The network is a producer's own. It is not a consumer: no groups, no commits.
 
+mod aborted;
 mod blocking_caller;
 mod canonical;
 mod connection;
 mod error;
+mod isolation;
 mod topic_reader;
 
 use kp_producer::{BuildError, ConfigError, ProducerConfig};
@@ -19,7 +21,8 @@ pub(crate) use self::{
     canonical::Canonical,
     connection::Connection,
     error::ReaderError,
-    topic_reader::{Fetched, Position, TopicReader},
+    isolation::Isolation,
+    topic_reader::{Fetched, Position, Selection, TopicReader},
 };
 
 /// Hosts and ports to ask first.

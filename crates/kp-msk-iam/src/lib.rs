@@ -35,7 +35,7 @@ pub use connect::SignedConnect;
 pub use environment::AwsEnvironment;
 pub use failure::AwsFailure;
 pub use kept::KeptKey;
-pub use mechanism::AwsMskIam;
+pub use mechanism::{AwsMskIam, login_facts};
 pub use region::AwsRegion;
 #[cfg(feature = "endpoints")]
 pub use role::RoleToAssume;

@@ -35,6 +35,15 @@ enum State {
     Complete,
 }
 
+/// What there is to tell of a login with this key, as [`SaslMechanism::facts`] does: the region that is signed for, the key's name, and
+/// where it was found. Never a secret.
+#[must_use]
+pub fn login_facts(region: &AwsRegion, key: &AwsCredentials) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("region", region.to_string()), ("key", key.access_key_id().to_owned())];
+    facts.extend(key.place().map(|place| ("found in", place.to_owned())));
+    facts
+}
+
 impl AwsMskIam {
     /// AWS_MSK_IAM for the broker named `host`, signed at the moment `now`.
     ///
@@ -47,8 +56,7 @@ impl AwsMskIam {
         now: SystemTime,
     ) -> Result<Self, SaslFailure> {
         let signed = SignedConnect::new(host, region, key, now, SignedConnect::GOOD_FOR)?;
-        let mut facts = vec![("region", region.to_string()), ("key", key.access_key_id().to_owned())];
-        facts.extend(key.place().map(|place| ("found in", place.to_owned())));
+        let facts = login_facts(region, key);
         Ok(Self { secret: key.secret_access_key().clone(), signed, facts, state: State::Begin })
     }
 

@@ -32,6 +32,7 @@ pub struct OAuthBearer {
     token: Secret,
     principal: Option<String>,
     extensions: SaslExtensions,
+    facts: Vec<(&'static str, String)>,
     state: State,
 }
 
@@ -53,7 +54,8 @@ impl OAuthBearer {
         check_token(token.expose())
             .map_err(|problem| SaslFailure::bad_credential(NAME, "the token", problem))?;
         let extensions = SaslExtensions::default();
-        Ok(Self { token: token.clone(), principal: None, extensions, state: State::Begin })
+        let facts = Vec::new();
+        Ok(Self { token: token.clone(), principal: None, extensions, facts, state: State::Begin })
     }
 
     /// As whom the token authenticates, for what is shown to people.
@@ -67,6 +69,22 @@ impl OAuthBearer {
     #[must_use]
     pub fn extensions(mut self, extensions: SaslExtensions) -> Self {
         self.extensions = extensions;
+        self
+    }
+
+    /// What there is to tell of where the token comes from, as name and value ([`SaslMechanism::facts`]). Never a secret.
+    ///
+    /// ```
+    /// use kp_sasl::{OAuthBearer, SaslMechanism, Secret};
+    ///
+    /// let region = vec![("region", "eu-central-1".to_owned())];
+    /// let mechanism = OAuthBearer::new(&Secret::from("token"))?.telling(region.clone());
+    /// assert_eq!(mechanism.facts(), region);
+    /// # Ok::<(), kp_sasl::SaslFailure>(())
+    /// ```
+    #[must_use]
+    pub fn telling(mut self, facts: Vec<(&'static str, String)>) -> Self {
+        self.facts = facts;
         self
     }
 
@@ -149,6 +167,10 @@ impl SaslMechanism for OAuthBearer {
 
     fn principal(&self) -> Option<&str> {
         self.principal.as_deref()
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        self.facts.clone()
     }
 
     fn is_secret_in(&self, text: &str) -> bool {

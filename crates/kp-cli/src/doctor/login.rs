@@ -122,7 +122,7 @@ impl Failed {
                 let words = if words.is_empty() { String::new() } else { format!(": {words}") };
                 Ailment::new(
                     format!("{at} refuses the credentials of {mechanism}: {code}{words}{}", written(&facts)),
-                    remedy(mechanism),
+                    remedy(mechanism, &facts),
                 )
             }
             Self::Endless => Ailment::new(
@@ -133,13 +133,15 @@ impl Failed {
     }
 }
 
-fn remedy(mechanism: &str) -> &'static str {
+fn remedy(mechanism: &str, facts: &Facts) -> &'static str {
+    // A token of Amazon's is signed by this client: no issuer and no audience is to blame.
+    let is_of_aws = facts.iter().any(|(name, _)| *name == "region");
     match mechanism {
+        _ if is_of_aws => {
+            "may this identity do kafka-cluster:Connect on the cluster? Is the region right, and the clock?"
+        }
         "OAUTHBEARER" => {
             "is the token for this cluster (issuer, audience), and not at its end? The broker's log has the reason"
-        }
-        "AWS_MSK_IAM" => {
-            "may this identity do kafka-cluster:Connect on the cluster? Is the region right, and the clock?"
         }
         "GSSAPI" => "look into the broker's log; is its keytab of the host that clients connect to?",
         _ => {

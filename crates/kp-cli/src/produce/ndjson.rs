@@ -33,6 +33,8 @@ struct Row<'a> {
     _topic: IgnoredAny,
     #[serde(rename = "offset", default)]
     _offset: IgnoredAny,
+    #[serde(rename = "transaction", default)]
+    _transaction: IgnoredAny,
 }
 
 /// A field that is there, null included, is `Some`.

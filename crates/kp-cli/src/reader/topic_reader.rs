@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
 use kp_protocol::{
-    ApiKey, ErrorCode, ProtocolError, TopicId, VersionRange,
+    ApiKey, ErrorCode, ProducerIdentity, ProtocolError, TopicId, VersionRange,
     api::{
         FetchPartition, FetchRequest, FetchTopic, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
         PartitionData,
@@ -13,7 +13,9 @@ use kp_protocol::{
     records::{Record, batches},
 };
 
-use super::{BlockingCaller, Bootstrap, Connection, ReaderError, connect, metadata};
+use super::{
+    BlockingCaller, Bootstrap, Connection, Isolation, ReaderError, aborted::Aborted, connect, metadata,
+};
 
 /// What one answer may bring, all partitions together, and each.
 const FETCH_BYTES: i32 = 16 << 20;
@@ -45,9 +47,27 @@ impl Position {
     }
 }
 
+/// What is to be read of a topic.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Selection {
+    /// This partition alone.
+    pub(crate) partition: Option<i32>,
+    pub(crate) position: Position,
+    pub(crate) isolation: Isolation,
+}
+
+impl Selection {
+    /// All partitions, committed records.
+    pub(crate) fn all_from(position: Position) -> Self {
+        Self { partition: None, position, isolation: Isolation::default() }
+    }
+}
+
 /// A record and where it stands.
 pub(crate) struct Fetched<'a> {
     pub(crate) partition: i32,
+    /// Who wrote it, if it was written in a transaction.
+    pub(crate) transaction: Option<ProducerIdentity>,
     pub(crate) record: Record<'a>,
 }
 
@@ -65,6 +85,7 @@ pub(crate) struct TopicReader {
     topic: String,
     /// All zero: the cluster is too old to have ids.
     topic_id: TopicId,
+    isolation: Isolation,
     cursors: BTreeMap<i32, Cursor>,
     brokers: BTreeMap<i32, (String, u16)>,
     connections: BTreeMap<i32, Connection>,
@@ -79,18 +100,18 @@ impl TopicReader {
         caller: BlockingCaller,
         bootstrap: &Bootstrap,
         topic: &str,
-        partition: Option<i32>,
-        position: Position,
+        selection: Selection,
     ) -> Result<Self, ReaderError> {
         let mut reader = Self::new(caller, bootstrap, topic);
+        reader.isolation = selection.isolation;
         reader.refresh()?;
-        if let Some(partition) = partition {
+        if let Some(partition) = selection.partition {
             reader.cursors.retain(|number, _| *number == partition);
             if reader.cursors.is_empty() {
                 return Err(ReaderError::NoPartition { topic: topic.to_owned(), partition });
             }
         }
-        reader.find_offsets(position)?;
+        reader.find_offsets(selection.position)?;
         Ok(reader)
     }
 
@@ -125,6 +146,7 @@ impl TopicReader {
             bootstrap: bootstrap.clone(),
             topic: topic.to_owned(),
             topic_id: TopicId::default(),
+            isolation: Isolation::default(),
             cursors: BTreeMap::new(),
             brokers: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -252,10 +274,16 @@ impl TopicReader {
                 .collect();
             let topic =
                 ListOffsetsTopic { name: self.topic.as_str().into(), partitions, ..Default::default() };
-            let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
             let connection = connection(&self.connections, leader)?;
             // Version 0 answers in another way, and only brokers before 0.10.1 need it.
             let version = connection.version_within(ApiKey::ListOffsets, VersionRange::new(1, i16::MAX))?;
+            let knows_isolation = version >= ListOffsetsRequest::ISOLATION_FROM;
+            let request = ListOffsetsRequest {
+                replica_id: -1,
+                isolation_level: if knows_isolation { self.isolation.level() } else { 0 },
+                topics: vec![topic],
+                ..Default::default()
+            };
             let response = self.caller.call(connection, version, &request)?;
             for partition in response.topics.iter().flat_map(|topic| &topic.partitions) {
                 let what = format!("{}-{}: its offsets", self.topic, partition.partition_index);
@@ -286,6 +314,7 @@ impl TopicReader {
             max_wait_ms: i32::try_from(wait.as_millis()).unwrap_or(i32::MAX),
             min_bytes: 1,
             max_bytes: FETCH_BYTES,
+            isolation_level: self.isolation.level(),
             topics: vec![topic],
             ..FetchRequest::default()
         };
@@ -313,10 +342,13 @@ impl TopicReader {
         };
         let protocol =
             |source: ProtocolError| ReaderError::Protocol { address: what.clone(), why: source.to_string() };
+        let mut aborted = Aborted::of(data);
         for batch in batches(&records.to_bytes()) {
             let batch = batch.map_err(protocol)?;
             batch.verify_crc().map_err(protocol)?;
-            if !batch.header().attributes.is_control() {
+            if !aborted.hides(&batch).map_err(protocol)? {
+                let identity = batch.header().identity().filter(|identity| identity.transactional);
+                let transaction = identity.map(|identity| identity.producer);
                 let decoded = batch.records(BATCH_BYTES).map_err(protocol)?;
                 for record in &decoded {
                     let record = record.map_err(protocol)?;
@@ -324,7 +356,7 @@ impl TopicReader {
                         continue;
                     }
                     cursor.next_offset = record.offset.0 + 1;
-                    if each(&Fetched { partition: number, record }).is_break() {
+                    if each(&Fetched { partition: number, transaction, record }).is_break() {
                         return Ok(ControlFlow::Break(()));
                     }
                 }

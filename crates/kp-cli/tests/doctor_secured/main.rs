@@ -148,6 +148,36 @@ fn the_region_and_the_place_of_a_key_of_aws_are_told_for_each_broker_and_never_t
     assert!(steps(&report, "sasl").contains(told), "{report}");
 }
 
+// A17
+#[test]
+fn the_region_and_the_key_of_aws_are_told_where_a_token_takes_the_place_of_the_signature() {
+    let sasl = SaslSettings::new([SimMechanism::OAuthBearer]);
+    let sasl = sasl.with_aws_key("AKIDALICE", "planted-secret", "User:alice");
+    let broker = broker(EmbeddedOptions::new().with_sasl(sasl));
+    let jaas = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;";
+    let jaas = format!("sasl.jaas.config={jaas}");
+    let set = [
+        "security.protocol=SASL_PLAINTEXT",
+        "sasl.mechanism=OAUTHBEARER",
+        &jaas,
+        "sasl.login.callback.handler.class=software.amazon.msk.auth.iam.IAMOAuthBearerLoginCallbackHandler",
+    ];
+    let mut environment = [
+        ("AWS_ACCESS_KEY_ID", "AKIDALICE"),
+        ("AWS_SECRET_ACCESS_KEY", "planted-secret"),
+        ("AWS_REGION", "eu-central-1"),
+    ];
+    let (code, report) = examined_in(&environment, &broker.bootstrap(), &set);
+    assert_eq!(code, 0, "{report}");
+    let told = "region eu-central-1, key AKIDALICE, found in the environment (AWS_ACCESS_KEY_ID)";
+    assert!(steps(&report, "sasl").contains(told), "{report}");
+    assert_eq!(details(&report, "sasl")["facts"]["region"], "eu-central-1");
+    environment[1].1 = "planted-and-wrong";
+    let (code, report) = examined_in(&environment, &broker.bootstrap(), &set);
+    let found = steps(&report, "sasl");
+    assert!(code == 1 && found.contains(told) && found.contains("kafka-cluster:Connect"), "{report}");
+}
+
 #[test]
 fn wrong_credentials_are_told_with_what_to_look_at() {
     let broker = with_users();

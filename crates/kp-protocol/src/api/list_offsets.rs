@@ -3,6 +3,12 @@
 use crate::wire::wire;
 use crate::{ErrorCode, KafkaString};
 
+/// What ListOffsets learnt in which version. No other file says these numbers.
+impl ListOffsetsRequest {
+    /// From here on a request says whether only committed records count; brokers that know less have no transactions.
+    pub const ISOLATION_FROM: i16 = 2;
+}
+
 wire! {
     /// Asks for offsets by timestamp. Source: KIP-79, KIP-98, KIP-320, KIP-734, KIP-405.
     request ListOffsetsRequest (api ListOffsets, answer ListOffsetsResponse, versions 0..=11, flexible 6..) {

@@ -17,3 +17,5 @@ mod outcome_order;
 mod random;
 mod reasons;
 mod refusals;
+mod transactions;
+mod transactions_v1;

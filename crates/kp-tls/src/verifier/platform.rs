@@ -2,7 +2,8 @@
 //! has distrusted, added or revoked. For macOS, iOS and Windows alone; elsewhere the list is all that the system has.
 //!
 //! **It may go online, on the thread that makes the handshake**: Windows fetches what it lacks of a chain, and whether the broker's
-//! certificate was revoked (for that, up to 10 s); Apple's has no limit that kp sets. The network thread stands still meanwhile.
+//! certificate was revoked (for that, up to 10 s); Apple's has no limit that kp sets. The network thread stands still meanwhile
+//! (`docs/decisions/0037-the-systems-verifier-is-not-the-default.md`).
 
 use super::Refused;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};

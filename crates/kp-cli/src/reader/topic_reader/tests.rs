@@ -38,7 +38,7 @@ impl Stage {
     }
 
     fn reader(caller: BlockingCaller) -> Result<TopicReader, ReaderError> {
-        TopicReader::open(caller, &Self::bootstrap(), TOPIC, None, Position::Earliest)
+        TopicReader::open(caller, &Self::bootstrap(), TOPIC, Selection::all_from(Position::Earliest))
     }
 
     fn at() -> TopicPartition {

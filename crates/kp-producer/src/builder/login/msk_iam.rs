@@ -6,7 +6,9 @@ use super::{HandedCryptography, Mechanism, OpenCalls, not_given};
 use crate::builder::provided::answer_of;
 use crate::config::{AwsCredentials, AwsRole, AwsSource, MskIam};
 use kp_http::{HttpClient, Proxies};
-use kp_msk_iam::{AwsChain, AwsEnvironment, AwsMskIam, AwsRegion, KeptKey, RoleToAssume, bearer_token};
+use kp_msk_iam::{
+    AwsChain, AwsEnvironment, AwsMskIam, AwsRegion, KeptKey, RoleToAssume, bearer_token, login_facts,
+};
 use kp_sasl::{Deferred, OAuthBearer, SaslFailure};
 use kp_time::Clock;
 #[cfg(feature = "tls-no-provider")]
@@ -79,7 +81,8 @@ impl MskIamLogin {
         let key = self.key(iam, chain.sts_region(region.clone()), &now)?;
         if iam.is_token() {
             let token = bearer_token(&region, &key, now())?;
-            return Ok(Box::new(OAuthBearer::new(token.value())?));
+            let facts = login_facts(&region, &key);
+            return Ok(Box::new(OAuthBearer::new(token.value())?.telling(facts)));
         }
         Ok(Box::new(AwsMskIam::new(host, &region, &key, now())?))
     }
