@@ -12,3 +12,4 @@ mod sockets;
 #[cfg(feature = "tls")]
 mod tls_sockets;
 mod topics;
+mod transactions;
