@@ -127,7 +127,7 @@ impl EndTransaction {
     }
 
     /// TC21: with the second protocol an abort under the old pair tells whether the coordinator's timeout or another producer has
-    /// raised the epoch, and does no harm to anybody. With the first one nothing but a description tells.
+    /// raised the epoch, and does no harm to anybody. With the first one a description tells.
     fn epoch_is_over(
         self,
         cx: &mut Context<'_>,
@@ -140,8 +140,12 @@ impl EndTransaction {
                 rooms.idempotence.transaction.epoch_is_over();
                 abort_instead(rooms, failure, protocol);
             }
-            (Decision::Abort, _) | (Decision::Commit, TransactionProtocol::V1) => {
-                transacting::finish(cx, rooms, failure);
+            (Decision::Abort, TransactionProtocol::V2) => transacting::finish(cx, rooms, failure),
+            (_, TransactionProtocol::V1) => {
+                rooms.transactions.go_on();
+                if let Some(ending) = rooms.transactions.ending_mut() {
+                    (ending.is_in_doubt, ending.why) = (true, Some(failure));
+                }
             }
         }
     }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 const ADD: ApiKey = ApiKey::AddPartitionsToTxn;
 
 /// Answers the oldest AddPartitionsToTxn, and says which partitions it was about.
-fn add(harness: &mut Harness, code: impl Fn(i32) -> i16) -> Vec<i32> {
+pub(crate) fn add(harness: &mut Harness, code: impl Fn(i32) -> i16) -> Vec<i32> {
     let (request, asked) = take::<AddPartitionsToTxnRequest>(harness, ADD);
     answer_add(harness, &request, &asked, code);
     partitions_of(&asked)
@@ -54,7 +54,7 @@ fn answer_add(
 }
 
 /// An acknowledged record in partition 0, and the commit asked for.
-fn committing_v1(harness: &mut Harness, number: u64) {
+pub(crate) fn committing_v1(harness: &mut Harness, number: u64) {
     begin(harness, number);
     harness.send(0);
     harness.run();
@@ -64,7 +64,7 @@ fn committing_v1(harness: &mut Harness, number: u64) {
     end(harness, number, true);
 }
 
-fn commits(harness: &mut Harness, number: u64, code: i16) {
+pub(crate) fn commits(harness: &mut Harness, number: u64, code: i16) {
     committing_v1(harness, number);
     let (request, what) = take_end(harness);
     assert!(what.0);
