@@ -1,14 +1,19 @@
 //! Transactions from the application to the log, over TCP to brokers as Kafka 3.9 and as Kafka 4.3: what a reader of committed
 //! records sees, and what the end of each transaction said.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the facade runs on real threads here; waits are for events, not for time"
+)]
+
 use kp_producer::blocking::TransactionalProducer;
 use kp_producer::{
-    BeginError, EndError, ProducerConfig, ProducerRecord, SendErrorKind, TransactionFailureKind,
-    TransactionOutcome,
+    BeginError, CommittedOffset, EndError, GroupMetadata, ProducerConfig, ProducerRecord, SendErrorKind,
+    TopicPartition, TransactionFailureKind, TransactionOutcome,
 };
 use kp_protocol::ApiKey;
-use kp_sim::KafkaVersion;
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
+use kp_sim::{KafkaVersion, TopicSettings};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -184,6 +189,23 @@ fn a_second_producer_with_the_same_name_fences_the_first_whose_records_are_never
     }
 }
 
+// TC15, TC21
+#[test]
+fn a_transaction_that_the_coordinator_timed_out_is_aborted_and_says_so() {
+    let broker = brokers(KafkaVersion::V4_3);
+    let mut producer = producer(&broker, &[]);
+    let transaction = producer.begin().expect("it begins");
+    send_everywhere(&transaction, "a");
+    transaction.flush().expect("it may wait here");
+    assert!(broker.cluster().lock().time_out_now("inv-1"));
+    let error = transaction.commit().expect_err("it was aborted");
+    assert!(matches!(error, EndError::Aborted(_)), "{error:?}");
+    let transaction = producer.begin().expect("it goes on");
+    send_everywhere(&transaction, "b");
+    transaction.commit().expect("it is committed");
+    assert_eq!(sorted(visible(&broker, "orders")), everywhere("b"));
+}
+
 // TX5, L3
 #[test]
 fn closing_over_a_dropped_transaction_aborts_it_within_the_time() {
@@ -207,4 +229,118 @@ fn a_timeout_above_the_brokers_limit_is_named_with_its_key() {
     let error = producer.begin().expect_err("the broker does not take it");
     assert!(matches!(error, BeginError::InvalidTransactionTimeout { .. }), "{error}");
     assert!(error.to_string().contains("transaction.timeout.ms = 2000000000"), "{error}");
+}
+
+fn group(generation: i32) -> GroupMetadata {
+    GroupMetadata { group_id: "billing".into(), generation, member_id: "m-1".into(), instance_id: None }
+}
+
+fn next_of(partition: &TopicPartition, offset: i64) -> [(TopicPartition, CommittedOffset); 1] {
+    [(partition.clone(), CommittedOffset { offset, leader_epoch: None, metadata: None })]
+}
+
+// TX21, L13
+#[test]
+fn a_group_moves_on_if_and_only_if_the_records_of_the_same_transaction_become_visible() {
+    for version in BOTH {
+        let broker = brokers(version);
+        let mut producer = producer(&broker, &[]);
+        let read = TopicPartition::new("in", 0);
+        {
+            let mut cluster = broker.cluster().lock();
+            let settings = TopicSettings::of(cluster.settings());
+            cluster.create_topic("in", settings).expect("a good name");
+            cluster.add_group_member("billing", "m-1", 7, None);
+        }
+        let moved = || broker.cluster().lock().committed_offset("billing", &read);
+
+        let transaction = producer.begin().expect("it begins");
+        send_everywhere(&transaction, "a");
+        transaction.send_offsets(next_of(&read, 5), &group(7)).expect("they are in");
+        assert_eq!(moved(), None, "{version:?}: not before the end");
+        assert_eq!(transaction.commit().expect("it is committed").groups, 1);
+        assert_eq!(sorted(visible(&broker, "orders")), everywhere("a"));
+        settle_group(&broker, &read);
+        assert_eq!(moved(), Some(5), "{version:?}");
+
+        let transaction = producer.begin().expect("it begins");
+        send_everywhere(&transaction, "b");
+        transaction.send_offsets(next_of(&read, 9), &group(7)).expect("they are in");
+        transaction.abort().expect("it is aborted");
+        settle_group(&broker, &read);
+        assert_eq!(moved(), Some(5), "{version:?}");
+
+        // The group has given the partition to another member.
+        let transaction = producer.begin().expect("it begins");
+        send_everywhere(&transaction, "c");
+        let error = transaction.send_offsets(next_of(&read, 9), &group(6)).expect_err("an older generation");
+        assert!(error.is_rebalanced() && error.needs_abort(), "{version:?}: {error}");
+        assert!(transaction.doomed().is_some());
+        let error = transaction.commit().expect_err("its offsets are missing");
+        assert!(error.is_retriable(), "{version:?}: {error}");
+        settle_group(&broker, &read);
+        assert_eq!((moved(), sorted(visible(&broker, "orders"))), (Some(5), everywhere("a")));
+    }
+}
+
+/// Waits for the marker in the group's log.
+fn settle_group(broker: &EmbeddedBroker, read: &TopicPartition) {
+    for _ in 0..5_000_000 {
+        if !broker.cluster().lock().has_pending_offset("billing", read) {
+            return;
+        }
+        std::thread::yield_now();
+    }
+    panic!("offsets of billing stay pending");
+}
+
+// L1, L4, L15
+#[test]
+fn records_of_many_threads_are_in_the_transaction_that_accepted_them_or_in_none() {
+    for version in BOTH {
+        let broker = brokers(version);
+        let mut producer = producer(&broker, &[]);
+        let mut expected = Vec::new();
+        for round in 0..20 {
+            let transaction = producer.begin().expect("it begins");
+            let threads: Vec<_> = (0..3)
+                .map(|thread| {
+                    let handle = transaction.handle();
+                    std::thread::spawn(move || sent_until_the_end(&handle, &format!("{round}-{thread}")))
+                })
+                .collect();
+            // Each is at it; the end comes in between.
+            drop(transaction.send(ProducerRecord::to("orders").value("own")).expect("accepted"));
+            let is_kept = round % 2 == 0;
+            let records = match is_kept {
+                true => transaction.commit().expect("it is committed").records,
+                false => transaction.abort().expect("it is aborted").discarded,
+            };
+            let accepted: Vec<String> =
+                threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect();
+            assert_eq!(records, accepted.len() as u64 + 1, "{version:?}, {round}");
+            if is_kept {
+                expected.extend(accepted);
+                expected.push("own".to_owned());
+            }
+        }
+        assert_eq!(sorted(visible(&broker, "orders")), sorted(expected), "{version:?}");
+    }
+}
+
+/// Sends until the transaction has ended; what was accepted.
+fn sent_until_the_end(handle: &kp_producer::blocking::TransactionHandle, name: &str) -> Vec<String> {
+    let mut accepted = Vec::new();
+    for number in 0..200 {
+        let value = format!("{name}-{number}");
+        match handle.send(ProducerRecord::to("orders").value(&value)) {
+            Ok(delivery) => drop(delivery),
+            Err(error) => {
+                assert_eq!(*error.kind(), SendErrorKind::TransactionEnded, "{error}");
+                break;
+            }
+        }
+        accepted.push(value);
+    }
+    accepted
 }
