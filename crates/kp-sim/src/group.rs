@@ -25,6 +25,8 @@ pub(crate) struct Group {
     committed: BTreeMap<TopicPartition, GroupOffset>,
     /// By producer id.
     pending: BTreeMap<i64, BTreeMap<TopicPartition, GroupOffset>>,
+    /// Every offset that was ever committed, oldest first.
+    history: Vec<(TopicPartition, i64)>,
 }
 
 impl Group {
@@ -52,6 +54,7 @@ impl Group {
         let pending = self.pending.remove(&producer_id).unwrap_or_default();
         for (at, offset) in pending.into_iter().filter(|_| committed) {
             if self.committed.get(&at).is_none_or(|present| present.written < offset.written) {
+                self.history.push((at.clone(), offset.offset));
                 self.committed.insert(at, offset);
             }
         }
@@ -85,6 +88,13 @@ impl Groups {
     pub(crate) fn next_place(&mut self) -> u64 {
         self.written += 1;
         self.written
+    }
+
+    /// Every offset that a group ever had committed, oldest first.
+    pub(crate) fn history(&self) -> impl Iterator<Item = (&str, &TopicPartition, i64)> {
+        self.by_id
+            .iter()
+            .flat_map(|(id, group)| group.history.iter().map(|(at, offset)| (id.as_str(), at, *offset)))
     }
 
     /// Each with its id.

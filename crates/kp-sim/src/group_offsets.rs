@@ -12,6 +12,11 @@ impl SimCluster {
         self.groups.get(group)?.committed(at).map(|committed| committed.offset)
     }
 
+    /// Every offset that a group ever had committed, oldest first: what its members may have begun to read at.
+    pub fn offset_history(&self) -> impl Iterator<Item = (&str, &TopicPartition, i64)> {
+        self.groups.history()
+    }
+
     /// Whether an open transaction has an offset there: a reader that requires stable offsets waits for its end (KIP-447).
     #[must_use]
     pub fn has_pending_offset(&self, group: &str, at: &TopicPartition) -> bool {
@@ -73,6 +78,7 @@ mod tests {
             assert!(cluster.has_pending_offset("g", &at));
             cluster.groups_ended(&cluster.offsets_log("g"), producer, committed);
             assert_eq!(cluster.committed_offset("g", &at), expected);
+            assert_eq!(cluster.offset_history().last().map(|(_, _, offset)| offset), expected);
             assert!(!cluster.has_pending_offset("g", &at));
         }
     }
