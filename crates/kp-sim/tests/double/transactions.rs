@@ -5,7 +5,7 @@ mod coordinator;
 mod ending;
 mod groups;
 mod identities;
-mod instance;
+pub(crate) mod instance;
 mod late_frames;
 mod markers;
 mod producing;
