@@ -45,6 +45,16 @@ impl TransactionState {
         }
     }
 
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Empty,
+        Self::Ongoing,
+        Self::PrepareCommit,
+        Self::PrepareAbort,
+        Self::CompleteCommit,
+        Self::CompleteAbort,
+    ];
+
     /// Whether markers are being written: the next transition is pending, and every caller is told so.
     #[must_use]
     pub fn is_preparing(self) -> bool {
@@ -110,6 +120,13 @@ impl TransactionEntry {
         self.partitions.iter()
     }
 
+    /// Of these, the ones without a marker that every follower has.
+    pub(crate) fn without_marker(&self) -> impl Iterator<Item = &TopicPartition> {
+        let is_left =
+            |at: &&TopicPartition| self.round.as_ref().is_none_or(|round| round.left.contains_key(*at));
+        self.partitions.iter().filter(is_left)
+    }
+
     /// The groups whose offsets the open transaction commits.
     pub fn groups(&self) -> impl Iterator<Item = &str> {
         self.groups.iter().map(String::as_str)
@@ -121,7 +138,7 @@ impl TransactionEntry {
         self.timeout
     }
 
-    /// When the open transaction began, in milliseconds since the Unix epoch.
+    /// When the open transaction began, or the last one since the id was initialised, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn started_at_ms(&self) -> Option<i64> {
         self.opened.map(|opened| opened.timestamp_ms)
@@ -197,7 +214,6 @@ impl TransactionEntry {
             if committed { TransactionState::CompleteCommit } else { TransactionState::CompleteAbort };
         self.partitions.clear();
         self.groups.clear();
-        self.opened = None;
         self.round = None;
     }
 }
