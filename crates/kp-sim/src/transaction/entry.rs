@@ -55,7 +55,7 @@ impl TransactionState {
         Self::CompleteAbort,
     ];
 
-    /// Whether markers are being written: the next transition is pending, and whoever asks is told so.
+    /// Whether markers are being written: the next transition is pending, and every caller is told so.
     #[must_use]
     pub fn is_preparing(self) -> bool {
         matches!(self, Self::PrepareCommit | Self::PrepareAbort)

@@ -67,7 +67,7 @@ fn each_version_of_a_look_up_is_answered_in_its_own_form() {
     }
 }
 
-// TM 1.1, TX26
+// TM 1.1
 #[test]
 fn each_version_of_kafka_lists_its_own_transactional_versions() {
     let apis = [

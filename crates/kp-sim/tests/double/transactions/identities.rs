@@ -154,7 +154,7 @@ fn the_last_epoch_of_a_producer_id_gives_way_to_another_id() {
     assert_eq!(instance.init(5, Some(last)), (0, next), "a repeat");
 }
 
-// TM-X1, TM-X2, TM-X3, TM-X4, TX28, TC5
+// TM-X1, TM-X2, TM-X3, TM-X4, TC5
 #[test]
 fn the_end_of_the_last_epoch_answers_another_id_and_so_does_its_repeat() {
     let mut instance = Instance::on(KafkaVersion::V4_3);
