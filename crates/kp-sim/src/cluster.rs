@@ -11,7 +11,7 @@ use kp_time::Jitter;
 use crate::error::SimError;
 use crate::faults::{Fault, Faults};
 use crate::follower_lag::ReplicationLag;
-use crate::group_offsets::Groups;
+use crate::group::Groups;
 use crate::log::StoredBatch;
 use crate::sasl::Doors;
 use crate::settings::{ClusterSettings, TopicSettings};

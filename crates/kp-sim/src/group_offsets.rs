@@ -1,97 +1,9 @@
-//! The offsets of consumer groups: committed ones, and those of open transactions, which are pending until the end (KIP-98,
-//! KIP-447). Owned by the cluster; told of ends by the coordinator of transactions. Never: a request, a marker.
-
-use std::collections::BTreeMap;
+//! What becomes of the offsets of groups when a transaction ends, and a test's handles on groups.
+//! Told by the coordinator of transactions which marker is written. Never: a request.
 
 use kp_protocol::{ProducerIdentity, TopicPartition};
 
 use crate::SimCluster;
-use crate::group_members::Members;
-
-/// An offset of a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct GroupOffset {
-    pub(crate) offset: i64,
-    pub(crate) leader_epoch: i32,
-    pub(crate) metadata: String,
-    /// Its place in the log of the group's coordinator. Of two offsets the one that was written later counts, whichever transaction
-    /// ended later.
-    pub(crate) written: u64,
-}
-
-/// One consumer group.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Group {
-    pub(crate) members: Members,
-    committed: BTreeMap<TopicPartition, GroupOffset>,
-    /// By producer id.
-    pending: BTreeMap<i64, BTreeMap<TopicPartition, GroupOffset>>,
-}
-
-impl Group {
-    pub(crate) fn committed(&self, at: &TopicPartition) -> Option<&GroupOffset> {
-        self.committed.get(at)
-    }
-
-    /// Every committed offset, by topic and partition.
-    pub(crate) fn all_committed(&self) -> impl Iterator<Item = (&TopicPartition, &GroupOffset)> {
-        self.committed.iter()
-    }
-
-    /// Whether an open transaction, of whichever producer, has an offset there.
-    pub(crate) fn is_pending(&self, at: &TopicPartition) -> bool {
-        self.pending.values().any(|offsets| offsets.contains_key(at))
-    }
-
-    /// An offset of an open transaction; the last one counts.
-    pub(crate) fn put(&mut self, producer_id: i64, at: TopicPartition, offset: GroupOffset) {
-        self.pending.entry(producer_id).or_default().insert(at, offset);
-    }
-
-    fn end(&mut self, producer_id: i64, committed: bool) {
-        let pending = self.pending.remove(&producer_id).unwrap_or_default();
-        for (at, offset) in pending.into_iter().filter(|_| committed) {
-            if self.committed.get(&at).is_none_or(|present| present.written < offset.written) {
-                self.committed.insert(at, offset);
-            }
-        }
-    }
-
-    fn forget_topic(&mut self, topic: &str) {
-        self.committed.retain(|at, _| &*at.topic != topic);
-        self.pending.values_mut().for_each(|offsets| offsets.retain(|at, _| &*at.topic != topic));
-    }
-}
-
-/// Every group of the cluster.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Groups {
-    by_id: BTreeMap<String, Group>,
-    /// How many offsets were ever written.
-    written: u64,
-}
-
-impl Groups {
-    pub(crate) fn get(&self, group: &str) -> Option<&Group> {
-        self.by_id.get(group)
-    }
-
-    /// The group; made if it is not there.
-    pub(crate) fn get_or_make(&mut self, group: &str) -> &mut Group {
-        self.by_id.entry(group.to_owned()).or_default()
-    }
-
-    /// The place of the next offset that is written.
-    pub(crate) fn next_place(&mut self) -> u64 {
-        self.written += 1;
-        self.written
-    }
-
-    /// The offsets of a topic that was deleted go with it.
-    pub(crate) fn forget_topic(&mut self, topic: &str) {
-        self.by_id.values_mut().for_each(|group| group.forget_topic(topic));
-    }
-}
 
 impl SimCluster {
     /// The offset that a group has committed; none that is pending in an open transaction.
@@ -130,7 +42,7 @@ impl SimCluster {
     /// The marker of a transaction is in `log`: its offsets in the groups that belong there are committed, or forgotten.
     pub(crate) fn groups_ended(&mut self, log: &TopicPartition, producer: ProducerIdentity, committed: bool) {
         let mut groups = std::mem::take(&mut self.groups);
-        for (id, group) in &mut groups.by_id {
+        for (id, group) in groups.iter_mut() {
             if self.offsets_log(id) == *log {
                 group.end(producer.producer_id, committed);
             }
@@ -142,6 +54,7 @@ impl SimCluster {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::group::GroupOffset;
 
     fn put(cluster: &mut SimCluster, producer_id: i64, at: &TopicPartition, offset: i64) {
         let written = cluster.groups.next_place();

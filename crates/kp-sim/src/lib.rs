@@ -28,6 +28,7 @@ mod error;
 mod faults;
 mod fetch;
 mod follower_lag;
+mod group;
 mod group_members;
 mod group_offsets;
 mod group_request;

@@ -10,7 +10,7 @@ use kp_protocol::api::{
 };
 use kp_protocol::{ApiKey, BrokerId, ErrorCode, KafkaString, ReceivedHeader, TopicId, TopicPartition};
 
-use crate::group_offsets::{Group, GroupOffset};
+use crate::group::{Group, GroupOffset};
 use crate::reply::Moment;
 use crate::{Reply, SimCluster};
 

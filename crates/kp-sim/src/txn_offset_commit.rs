@@ -7,8 +7,8 @@ use kp_protocol::api::{
 };
 use kp_protocol::{ApiKey, BrokerId, ErrorCode, ProducerIdentity, ReceivedHeader, TopicPartition};
 
+use crate::group::GroupOffset;
 use crate::group_members::Claim;
-use crate::group_offsets::GroupOffset;
 use crate::reply::Moment;
 use crate::{KafkaVersion, Reply, SimCluster};
 
