@@ -32,6 +32,7 @@ pages! {
     Kerberos "docs/security/kerberos.md";
     SendingWell "docs/sending-well.md";
     TestingYourApplication "docs/testing-your-application.md";
+    Transactions "docs/transactions.md";
     Tuning "docs/tuning.md";
 }
 
@@ -68,6 +69,8 @@ mod tests {
         "advertised.listeners",
         "ca.pem",
         "connections.max.reauth.ms",
+        "enable.auto.commit",
+        "isolation.level",
         "java.security.krb5.conf",
         "krb5.conf",
         "max.message.bytes",
@@ -76,6 +79,8 @@ mod tests {
         "service.cert",
         "service.key",
         "session.timeout.ms",
+        "transaction.max.timeout.ms",
+        "transaction.version",
     ];
 
     /// The configuration keys that `docs/configuration.md` lists, which is printed from their table.

@@ -312,6 +312,7 @@ impl Accumulator {
             pool: Arc::clone(&self.pool),
             linger: self.settings.linger,
             batch_overhead: BATCH_OVERHEAD,
+            in_transactions: self.settings.in_transactions,
         }
     }
 

@@ -67,6 +67,8 @@ pub struct RecordOutcome<'a> {
     pub result: RecordResult,
     /// Its place in the batch that ended: after a split, in the part.
     pub index: u32,
+    /// Whether it was sent in a transaction.
+    pub in_transaction: bool,
 }
 
 /// Told about each record that was appended with a token, on the thread that settles the batch, without locks.
@@ -92,6 +94,8 @@ pub struct Completion {
     wakers: Mutex<WakerSet>,
     /// Whether the callbacks have run: what a flush waits for.
     finished: AtomicBool,
+    /// Whether its records are sent in transactions, as all of its accumulator are.
+    in_transaction: bool,
 }
 
 impl Completion {
@@ -104,7 +108,20 @@ impl Completion {
             records: AtomicU32::new(0),
             wakers: Mutex::default(),
             finished: AtomicBool::new(false),
+            in_transaction: false,
         }
+    }
+
+    /// The same for records that are sent in transactions.
+    pub(crate) fn in_transaction_if(mut self, is: bool) -> Self {
+        self.in_transaction = is;
+        self
+    }
+
+    /// Whether its records were sent in a transaction: to be in the log is not to be visible then.
+    #[must_use]
+    pub fn is_in_transaction(&self) -> bool {
+        self.in_transaction
     }
 
     /// As it was when it was made, for a batch of `partition`. Not shared with any waiter.
@@ -231,6 +248,13 @@ impl Completion {
         self.records.load(Ordering::Relaxed)
     }
 
+    /// What a callback of the record at `index` is told; `None` for a split, whose parts know, and before the outcome.
+    pub(crate) fn for_callback(&self, index: u32) -> Option<RecordOutcome<'_>> {
+        let result = self.outcome()?.record(index)?;
+        let (partition, in_transaction) = (&self.partition, self.in_transaction);
+        Some(RecordOutcome { partition, result, index, in_transaction })
+    }
+
     /// The batch that the record at `index` is in now, and its index there.
     fn follow(&self, mut index: u32) -> (&Self, u32) {
         let mut at = self;
@@ -258,15 +282,6 @@ impl Outcome {
             }
             Self::Split(_) => None,
         }
-    }
-
-    /// What a callback of the record at `index` is told.
-    pub(crate) fn for_callback<'a>(
-        &self,
-        partition: &'a TopicPartition,
-        index: u32,
-    ) -> Option<RecordOutcome<'a>> {
-        Some(RecordOutcome { partition, result: self.record(index)?, index })
     }
 }
 

@@ -60,6 +60,7 @@ mod age;
 mod alarms;
 mod announcements;
 mod append;
+mod append_seal;
 mod batch;
 mod broker_states;
 mod completion;
@@ -99,6 +100,7 @@ mod waker_set;
 
 pub use accumulator::Accumulator;
 pub use append::{Append, Appended};
+pub use append_seal::{AppendSeal, Sealing};
 pub use batch::{
     Batch, BatchPlace, Closed, HeadBatch, InFlight, Notify, Open, Payload, Sealed, Undispatched, WireBatch,
 };

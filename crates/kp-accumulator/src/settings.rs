@@ -43,6 +43,8 @@ pub struct AccumulatorSettings {
     pub partitioning: Partitioning,
     /// Who compresses.
     pub seal: Seal,
+    /// Whether all records are sent in transactions: what their outcomes say of it.
+    pub in_transactions: bool,
     /// Where random choices start: the same seed and calls give the same choices.
     pub seed: u64,
 }
@@ -63,6 +65,7 @@ impl Default for AccumulatorSettings {
             compression_level: None,
             partitioning: Partitioning::default(),
             seal: Seal::Inline,
+            in_transactions: false,
             seed: 0,
         }
     }

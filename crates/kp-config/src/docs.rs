@@ -17,7 +17,10 @@ const RULES: &[(&str, &str)] = &[
     ),
     ("V3b", "`enable.idempotence=true` excludes `acks` other than `all`, and `retries=0`"),
     ("V3c", "idempotence allows at most 5 `max.in.flight.requests.per.connection`"),
-    ("V3d", "`transactional.id` needs idempotence"),
+    (
+        "V3d",
+        "`transactional.id` needs idempotence, so `acks=all` and `retries` above 0; and brokers that can be asked what they speak: no `broker.version.fallback`",
+    ),
     (
         "V4",
         "`delivery.timeout.ms` is at least `linger.ms` + `request.timeout.ms`; if it is not set, it is raised with a warning",

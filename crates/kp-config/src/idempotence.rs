@@ -13,7 +13,7 @@ const MAX_IN_FLIGHT: u32 = 5;
 /// up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Idempotence {
-    /// Asked for by name: batches are numbered, no duplicates, no reordering; where the cluster cannot do that, no record is
+    /// Asked for by name, or needed by `transactional.id`: batches are numbered, no duplicates, no reordering; where the cluster cannot do that, no record is
     /// accepted.
     On,
     /// The default: as [`On`](Self::On); but with a cluster that cannot do it (before 0.11) one batch of a partition is
@@ -66,7 +66,8 @@ pub(crate) fn decide(config: &ProducerConfig) -> Result<(Idempotence, Option<Con
         ));
     }
     match on {
-        true if named => Ok((Idempotence::On, None)),
+        // A transaction without numbers is none.
+        true if named || transactional => Ok((Idempotence::On, None)),
         true => Ok((Idempotence::Preferred, None)),
         false => Ok((Idempotence::Off, what_is_lost(config, acks, retries, in_flight, spoiler))),
     }

@@ -64,6 +64,12 @@ impl ProducerConfig {
         self.with("client.id", id.into())
     }
 
+    /// Sets `transactional.id`: records are sent in transactions, and another producer with this name fences this one.
+    #[must_use]
+    pub fn transactional_id(self, id: impl Into<String>) -> Self {
+        self.with("transactional.id", id.into())
+    }
+
     /// Says what connections run over; with [`sasl`](Self::sasl) it makes `security.protocol`.
     #[must_use]
     pub fn security(mut self, security: Security) -> Self {

@@ -15,12 +15,11 @@ use crate::{
     key::DefaultValue::{Is, Null, Required},
     key::KeyInfo,
     key::KeyType::{Boolean, Class, Double, Int, List, Long, Password, Short, Text},
-    key::State::{FixedAt, Gone, Jvm, NotPlanned, NotYet, OnlyAt, Refused, Sasl, Tls, Works},
+    key::State::{FixedAt, Gone, Jvm, NotPlanned, OnlyAt, Sasl, Tls, Works},
     key::Valid::{Any, AtLeast, Between, BetweenOr, Fraction, NonEmpty, NonEmptyList, OneOf, OneOfAnyCase},
     partitioning::PartitionerClass,
 };
 
-const TRANSACTIONS: &str = "transactions come with a later version";
 const TLS: &str = "rustls is what encrypts";
 const HANDLER: &str = "with SASL it is refused: ignoring it would be to log in as another";
 const BROKER_SIDE: &str = "only brokers use it";
@@ -46,6 +45,8 @@ macro_rules! config {
             pub bootstrap_servers: Vec<(String, u16)>,
             /// `client.id`, or the name that was made up in its place.
             pub client_id: String,
+            /// `transactional.id`, if records are sent in transactions.
+            pub transactional_id: Option<String>,
             /// `security.protocol` and `sasl.*`: whether connections are encrypted, and as whom the client connects.
             pub security: SecurityConfig,
             /// What `enable.idempotence`, `acks`, `retries` and `transactional.id` come to.
@@ -79,6 +80,7 @@ macro_rules! config {
                 Ok(Self {
                     bootstrap_servers,
                     client_id,
+                    transactional_id: config.text("transactional.id"),
                     security,
                     idempotence,
                     metadata_rebootstrap,
@@ -176,9 +178,9 @@ config! {
             "How hard zstd tries.";
     }
     "Transactions" {
-        "transactional.id", Text, Null, Absent, NonEmpty, Refused(TRANSACTIONS),
-            "The name under which a restarted producer fences its former self; turns transactions on.";
-        "transaction.timeout.ms", Int, Is("60000"), Absent, Any, NotYet(TRANSACTIONS),
+        "transactional.id", Text, Null, Absent, NonEmpty, Works,
+            "The name under which a restarted producer fences its former self; turns transactions on. Such a producer is made by `build_transactional`.";
+        "transaction.timeout.ms" as transaction_timeout: Duration, Int, Is("60000"), Absent, Any, Works,
             "After this long the coordinator aborts a transaction left open.";
         "transaction.two.phase.commit.enable", Boolean, Is("false"), Absent, Any,
             OnlyAt("false", "two-phase commit (KIP-939) is not planned"),

@@ -113,8 +113,17 @@ impl ProducerConfig {
         })
     }
 
-    /// V6.
+    /// V6, and of V3d what the brokers must be.
     fn check_transactions(&self) -> Result<(), ConfigError> {
+        if self.is_set("transactional.id") && self.is_set("broker.version.fallback") {
+            return Err(ConfigError::conflict(
+                "V3d",
+                "transactional.id",
+                "transactional.id with broker.version.fallback: brokers that old (before Kafka 0.11) have no \
+                 transactions"
+                    .to_owned(),
+            ));
+        }
         let two_phase = self.typed::<bool>("transaction.two.phase.commit.enable")?;
         if two_phase && self.is_set("transaction.timeout.ms") {
             return Err(ConfigError::conflict(

@@ -23,7 +23,7 @@ use self::encryption::Cryptography;
 #[cfg(all(feature = "tokio", not(feature = "tls-no-provider")))]
 use self::plaintext::Cryptography;
 
-use self::assembly::Parts;
+use self::assembly::{Kind, Parts};
 use self::choices::Choices;
 use self::settings::seal_threads;
 use crate::config::ProducerConfig;
@@ -39,6 +39,7 @@ use crate::outcome::acks::{AckStream, acks};
 use crate::outcome::delivery_report::DeliveryReport;
 use crate::outcome::listener::Listener;
 use crate::producer::Producer;
+use crate::transaction::transactional_producer::TransactionalProducer;
 use kp_accumulator::Partitioner;
 use kp_network::KafkaClient;
 use kp_time::Clock;
@@ -196,7 +197,20 @@ impl ProducerBuilder {
     /// # Errors
     /// [`BuildError`]: a bad configuration, a file that cannot be used, no thread, or no network.
     pub fn build(self) -> Result<Producer, BuildError> {
-        let Parts { producer, driver, sealers } = self.choices.parts(seal_threads)?;
+        self.start(Kind::Plain)
+    }
+
+    /// As [`build`](Self::build), for a configuration with a `transactional.id`: a producer that sends in transactions. No I/O
+    /// happens here; the coordinator is asked by [`TransactionalProducer::init`], or the first `begin`.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build); [`BuildError::NotTransactional`] without a `transactional.id`.
+    pub fn build_transactional(self) -> Result<TransactionalProducer, BuildError> {
+        self.start(Kind::Transactional).map(TransactionalProducer::new)
+    }
+
+    fn start(self, kind: Kind) -> Result<Producer, BuildError> {
+        let Parts { producer, driver, sealers } = self.choices.parts(kind, seal_threads)?;
         let shared = producer.shared();
         // FA13: what was configured is closed again.
         let no_thread = |error| {
@@ -272,7 +286,20 @@ impl ProducerBuilder {
     /// # Errors
     /// As [`build`](Self::build).
     pub fn build_stepped(self) -> Result<(Producer, Stepper), BuildError> {
-        let Parts { producer, driver, mut sealers } = self.choices.parts(|_| 1)?;
+        self.stepped(Kind::Plain)
+    }
+
+    /// As [`build_transactional`](Self::build_transactional), turned as by [`build_stepped`](Self::build_stepped).
+    ///
+    /// # Errors
+    /// As [`build_transactional`](Self::build_transactional).
+    pub fn build_transactional_stepped(self) -> Result<(TransactionalProducer, Stepper), BuildError> {
+        let (producer, stepper) = self.stepped(Kind::Transactional)?;
+        Ok((TransactionalProducer::new(producer), stepper))
+    }
+
+    fn stepped(self, kind: Kind) -> Result<(Producer, Stepper), BuildError> {
+        let Parts { producer, driver, mut sealers } = self.choices.parts(kind, |_| 1)?;
         let shared = Arc::clone(&producer.handle().shared);
         // What is closed in a turn is sealed at the beginning of the next: end the turn's wait.
         shared.accumulator.set_seal_bell(shared.link.waker());

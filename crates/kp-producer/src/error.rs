@@ -21,6 +21,7 @@ struct Refusal {
     kind: SendErrorKind,
     topic: Box<str>,
     spent: Spent,
+    needs_abort: bool,
 }
 
 /// What happened to a record that was not accepted.
@@ -104,6 +105,13 @@ pub enum SendErrorKind {
         /// Its own words.
         reason: Arc<str>,
     },
+    /// The transaction has ended, or was ended while the call waited. The record may go into another one.
+    TransactionEnded,
+    /// The transaction can only be aborted: no record enters it any more.
+    TransactionDoomed {
+        /// The first thing that made it so.
+        why: Arc<str>,
+    },
     /// This process was forked from the one that made the producer, whose network thread is not here. Nothing was touched;
     /// make a producer of its own.
     Forked,
@@ -121,7 +129,15 @@ pub enum SendErrorKind {
 
 impl SendError {
     pub(crate) fn new(kind: SendErrorKind, topic: &str, spent: Spent) -> Self {
-        Self(Arc::new(Refusal { kind, topic: topic.into(), spent }))
+        Self(Arc::new(Refusal { kind, topic: topic.into(), spent, needs_abort: false }))
+    }
+
+    /// The same in a transaction, as that stands behind it.
+    pub(crate) fn needing_abort(mut self, needs_abort: bool) -> Self {
+        if let Some(refusal) = Arc::get_mut(&mut self.0) {
+            refusal.needs_abort = needs_abort;
+        }
+        self
     }
 
     /// What happened.
@@ -154,10 +170,10 @@ impl SendError {
         self.kind().is_fatal()
     }
 
-    /// Whether the running transaction must be aborted. Always `false` until transactions exist.
+    /// Whether its transaction can only be aborted now: this refusal dooms it, or something else has. `false` outside of one.
     #[must_use]
     pub fn needs_abort(&self) -> bool {
-        false
+        self.0.needs_abort
     }
 
     /// Where the time of the call went: metadata and memory, which includes a place for the outcome
@@ -188,6 +204,8 @@ impl SendErrorKind {
             | Self::WouldDeadlock
             | Self::Serializer { .. }
             | Self::Partitioner { .. }
+            | Self::TransactionEnded
+            | Self::TransactionDoomed { .. }
             | Self::Forked
             | Self::Fatal { .. }
             | Self::Closed
@@ -214,8 +232,18 @@ impl SendErrorKind {
             | Self::WouldBlock
             | Self::WouldDeadlock
             | Self::Serializer { .. }
-            | Self::Partitioner { .. } => false,
+            | Self::Partitioner { .. }
+            | Self::TransactionEnded
+            | Self::TransactionDoomed { .. } => false,
         }
+    }
+
+    /// Whether a transaction that is committed behind it lacks a record, and nobody may know (TX13). Otherwise the caller has the
+    /// record back by intent, or there will be no commit.
+    pub(crate) fn leaves_out_a_record(&self) -> bool {
+        let is_given_back =
+            matches!(self, Self::WouldBlock | Self::TransactionEnded | Self::TransactionDoomed { .. });
+        !is_given_back && !self.is_fatal()
     }
 }
 
@@ -259,6 +287,8 @@ impl fmt::Display for SendErrorKind {
             Self::Serializer { part, type_name, reason } => {
                 write!(f, "the {part} ({type_name}) cannot be serialized: {reason}")
             }
+            Self::TransactionEnded => f.write_str("the transaction has ended"),
+            Self::TransactionDoomed { why } => write!(f, "the transaction can only be aborted: {why}"),
             Self::Forked => {
                 f.write_str("the producer belongs to the process this one was forked from; make another")
             }
@@ -329,11 +359,17 @@ struct FailedRecord {
     partition: TopicPartition,
     index: u32,
     failure: Arc<BatchFailure>,
+    in_transaction: bool,
 }
 
 impl DeliveryError {
-    pub(crate) fn new(partition: TopicPartition, index: u32, failure: Arc<BatchFailure>) -> Self {
-        Self(Arc::new(FailedRecord { partition, index, failure }))
+    pub(crate) fn new(
+        partition: TopicPartition,
+        index: u32,
+        failure: Arc<BatchFailure>,
+        in_transaction: bool,
+    ) -> Self {
+        Self(Arc::new(FailedRecord { partition, index, failure, in_transaction }))
     }
 
     /// What happened.
@@ -371,10 +407,10 @@ impl DeliveryError {
         }
     }
 
-    /// Whether the running transaction must be aborted. Always `false` until transactions exist.
+    /// Whether its transaction can only be aborted now, which is so of each record of one that failed. `false` outside of one.
     #[must_use]
     pub fn needs_abort(&self) -> bool {
-        false
+        self.0.in_transaction && !matches!(self.kind(), FailureKind::WouldDeadlock | FailureKind::Forked)
     }
 
     /// Where the time went from the opening of the batch to the end.
@@ -439,6 +475,14 @@ pub enum BuildError {
     /// The codec is not in this build, or does not have the level.
     #[error("compression.type: {0}")]
     Codec(#[source] kp_protocol::ProtocolError),
+    /// The configuration has a `transactional.id`, and the producer to be made is one without transactions.
+    #[error("transactional.id is set: such a producer is made by build_transactional")]
+    Transactional,
+    /// The configuration has no `transactional.id`, and the producer to be made is one with transactions.
+    #[error(
+        "transactional.id is not set: build_transactional needs it, build makes a producer without transactions"
+    )]
+    NotTransactional,
     /// The system gave no thread.
     #[error("the network thread could not be started: {0}")]
     Thread(#[source] std::io::Error),

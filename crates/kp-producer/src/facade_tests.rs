@@ -9,9 +9,11 @@ mod extensions;
 mod hostile_metadata;
 mod refused_topics;
 pub(crate) mod scripted;
+mod scripted_core;
 #[cfg(feature = "futures")]
 mod streams;
 #[cfg(feature = "tracing")]
 pub(crate) mod traced;
+mod transactions;
 mod typed;
 mod unauthenticated;

@@ -77,6 +77,7 @@ mod outcome;
 mod producer;
 mod send;
 mod shared;
+mod transaction;
 
 pub use builder::ProducerBuilder;
 pub use drive::ended::Closed;
@@ -108,6 +109,7 @@ pub use kp_record::{
     OptionSerializer, OwnedRecord, ProducerRecord, RecordBytes, RecordHeaders, Serialized, Serializer,
     ShortSerializer, StringSerializer, UuidSerializer, VoidSerializer,
 };
+pub use kp_sender::{CommittedOffset, GroupMetadata, TransactionFailure, TransactionFailureKind};
 pub use kp_time::Clock;
 /// The version of `rustls` in the signatures here.
 #[cfg(feature = "tls-no-provider")]
@@ -132,6 +134,13 @@ pub use send::send_wait::ProduceError;
 pub use send::sink::RecordSink;
 pub use send::topic::Topic;
 pub use send::typed::{TypedProducer, TypedRecord};
+pub use transaction::error::{BeginError, EndError, OffsetsError};
+pub use transaction::guard::Transaction;
+pub use transaction::handle::{TransactionHandle, TypedTransaction, TypedTransactions};
+pub use transaction::observer::ProducerObserver;
+pub use transaction::outcome::{Aborted, Committed, TransactionOutcome};
+pub use transaction::owned::OwnedTransaction;
+pub use transaction::transactional_producer::TransactionalProducer;
 
 /// The examples of the README, compiled.
 #[cfg(doctest)]

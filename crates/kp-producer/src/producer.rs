@@ -3,7 +3,7 @@
 use crate::config::ConfigWarning;
 use crate::drive::ended::{Closed, Standing};
 use crate::drive::link::Command;
-use crate::error::{ConnectError, SendError, WaitError};
+use crate::error::{ConnectError, SendError, SendErrorKind, WaitError};
 use crate::observe::explain::{self, Explanation};
 use crate::observe::guarantees::Guarantees;
 use crate::observe::security::{self, SecurityReport};
@@ -11,6 +11,8 @@ use crate::observe::unreachable::UnreachableBroker;
 use crate::send::Waited;
 use crate::send::metadata_wait::Wanted;
 use crate::shared::Shared;
+use crate::transaction::scope::Scope;
+use kp_accumulator::Spent;
 use kp_metrics::ProducerMetrics;
 use kp_network::Reconnect;
 use kp_protocol::{PartitionId, TopicName};
@@ -42,6 +44,8 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Producer {
     handle: Arc<Handle>,
+    /// The transaction that its records belong to: never of a producer that the application has.
+    scope: Option<Arc<Scope>>,
 }
 
 /// What all clones share; its drop is the last handle's.
@@ -53,6 +57,13 @@ pub(crate) struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        self.end_in_background();
+    }
+}
+
+impl Handle {
+    /// Accepts nothing more, and lets what was accepted finish.
+    pub(crate) fn end_in_background(&self) {
         // A forked child has no network thread to tell, and the parent's is not its to touch.
         if !self.shared.ended.is_over() && !self.shared.is_forked() {
             self.shared.begin_close(self.shared.delivery_deadline());
@@ -62,7 +73,23 @@ impl Drop for Handle {
 
 impl Producer {
     pub(crate) fn from_handle(handle: Handle) -> Self {
-        Self { handle: Arc::new(handle) }
+        Self { handle: Arc::new(handle), scope: None }
+    }
+
+    /// The same for one transaction.
+    pub(crate) fn within(&self, scope: Arc<Scope>) -> Self {
+        Self { handle: Arc::clone(&self.handle), scope: Some(scope) }
+    }
+
+    /// The transaction that its records belong to.
+    #[inline]
+    pub(crate) fn scope(&self) -> Option<&Scope> {
+        self.scope.as_deref()
+    }
+
+    /// The error of a record that is not accepted, counted.
+    pub(crate) fn refuse(&self, kind: SendErrorKind, topic: &str, spent: Spent) -> SendError {
+        self.shared().refuse(self.scope(), kind, topic, spent)
     }
 
     pub(crate) fn handle(&self) -> &Handle {
@@ -134,6 +161,7 @@ impl Producer {
             undelivered: counters.undelivered(),
             perhaps_written: counters.perhaps_written(),
             panicked: shared.ended.is_by_panic(),
+            transaction: shared.waits.transactions().and_then(|ledger| ledger.last_outcome()),
         })
     }
 

@@ -9,6 +9,7 @@ use crate::observe::notes::Notes;
 use crate::send::old_cluster::OldCluster;
 use crate::send::view::Views;
 use crate::send::waits::Waits;
+use crate::transaction::scope::Scope;
 use kp_accumulator::{Accumulator, Spent};
 use kp_metrics::Measured;
 use kp_time::{Clock, Deadline};
@@ -46,12 +47,23 @@ impl Shared {
         self.link.origin().is_another_process()
     }
 
-    /// The error of a record that is not accepted, counted. One that would only have had to wait is none.
-    pub(crate) fn refuse(&self, kind: SendErrorKind, topic: &str, spent: Spent) -> SendError {
+    /// The error of a record that is not accepted, counted, and what it means for its transaction. One that would only have had to
+    /// wait is none.
+    pub(crate) fn refuse(
+        &self,
+        scope: Option<&Scope>,
+        kind: SendErrorKind,
+        topic: &str,
+        spent: Spent,
+    ) -> SendError {
         if !matches!(kind, SendErrorKind::WouldBlock) {
             self.measured.counters().refuse_one();
         }
-        SendError::new(kind, topic, spent)
+        let needs_abort = scope.is_some_and(|scope| match kind.leaves_out_a_record() {
+            true => scope.refused(&kind, topic, &self.link),
+            false => scope.doomed().is_some(),
+        });
+        SendError::new(kind, topic, spent).needing_abort(needs_abort)
     }
 
     /// The cluster gives no producer ids, and the configuration does not insist: what is promised shrinks, and that is said.
@@ -102,6 +114,9 @@ impl Shared {
     /// CL11: the sender has ended; interceptors, serializers and partitioner follow. Nothing of the network is kept, also where
     /// a handle lives on.
     pub(crate) fn close_extensions(&self) {
+        if let Some(ledger) = self.waits.transactions() {
+            ledger.close();
+        }
         self.extensions.close(&|words| self.notes.notice(words));
         self.link.forget_waker();
         self.waits.pool().set_driver_waker(Waker::noop().clone());

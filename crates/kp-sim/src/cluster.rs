@@ -11,10 +11,12 @@ use kp_time::Jitter;
 use crate::error::SimError;
 use crate::faults::{Fault, Faults};
 use crate::follower_lag::ReplicationLag;
+use crate::group_offsets::Groups;
 use crate::log::StoredBatch;
 use crate::sasl::Doors;
 use crate::settings::{ClusterSettings, TopicSettings};
 use crate::topic::{Partition, Topic};
+use crate::transaction::Transactions;
 
 /// What the double calls its cluster, so that no reader of its metadata takes it for Apache Kafka.
 pub const CLUSTER_ID: &str = "kp-embedded-development-broker";
@@ -59,13 +61,14 @@ pub struct SimCluster {
     pub(crate) brokers: BTreeMap<BrokerId, Broker>,
     pub(crate) topics: BTreeMap<TopicName, Topic>,
     pub(crate) topic_names: BTreeMap<TopicId, TopicName>,
+    pub(crate) groups: Groups,
     pub(crate) faults: Faults,
     pub(crate) clients: BTreeMap<u64, ClientSoftware>,
-    pub(crate) next_producer_id: i64,
     requests: BTreeMap<i16, u64>,
     topic_ids: Jitter,
     pub(crate) lags: Jitter,
     pub(crate) doors: Doors,
+    pub(crate) transactions: Transactions,
 }
 
 impl SimCluster {
@@ -83,14 +86,14 @@ impl SimCluster {
             brokers: brokers.collect(),
             topics: BTreeMap::new(),
             topic_names: BTreeMap::new(),
+            groups: Groups::default(),
             faults: Faults::default(),
             clients: BTreeMap::new(),
-            // A real cluster hands ids out by the thousand; 0 is as good as any.
-            next_producer_id: 1000,
             requests: BTreeMap::new(),
             topic_ids: Jitter::seeded(settings.seed),
             lags: Jitter::seeded(settings.seed ^ 0x6c61_6773),
             doors: Doors::seeded(settings.seed),
+            transactions: Transactions::default(),
             settings,
         }
     }
@@ -199,6 +202,7 @@ impl SimCluster {
         let topic =
             self.topics.remove(name).ok_or_else(|| SimError::UnknownTopic { topic: TopicName::new(name) })?;
         self.topic_names.remove(&topic.id);
+        self.groups.forget_topic(name);
         Ok(())
     }
 

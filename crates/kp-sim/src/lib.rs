@@ -9,8 +9,9 @@
 //! [`conformance`] asks the same questions of the double and of a real broker, so that the double cannot drift away from Kafka
 //! unnoticed.
 //!
-//! It speaks Produce (3 and newer), Fetch (4 and newer), ListOffsets, Metadata, ApiVersions, CreateTopics and
-//! InitProducerId (idempotence). It has no transactions, no groups and no TLS. With
+//! It speaks Produce (3 and newer), Fetch (4 and newer), ListOffsets, Metadata, ApiVersions, CreateTopics,
+//! InitProducerId and, as 3.9 and as 4.3 do, what transactions need; of groups it has what a transaction
+//! commits, with members that a test puts there. With
 //! [`SaslSettings`] its connections authenticate (PLAIN, SCRAM, OAUTHBEARER with unsecured tokens) and expire. All copies of a partition are one
 //! log; with a [`ReplicationLag`] it remembers how much of it the followers have, and loses the rest with its leader.
 
@@ -21,10 +22,15 @@ mod clock;
 mod cluster;
 pub mod conformance;
 mod create_topics;
+mod describe_producers;
+mod describe_transactions;
 mod error;
 mod faults;
 mod fetch;
 mod follower_lag;
+mod group_members;
+mod group_offsets;
+mod group_request;
 mod incoming_batch;
 mod init_producer_id;
 mod kafka_version;
@@ -33,6 +39,7 @@ mod log;
 mod metadata;
 mod mock_producer;
 mod network;
+mod offset_fetch;
 mod produce;
 mod producer_state;
 mod replication;
@@ -44,6 +51,7 @@ mod settings;
 pub mod tcp;
 mod topic;
 mod transaction;
+mod txn_offset_commit;
 mod waiting;
 
 pub use clock::SimClock;
@@ -62,5 +70,7 @@ pub use request::{IncomingRequest, RequestReader};
 pub use sasl::{SaslSettings, SimMechanism};
 pub use settings::{ClusterSettings, TopicSettings};
 pub use topic::{Partition, Topic};
-pub use transaction::{AbortedTransaction, PartitionTransactions};
+pub use transaction::{
+    AbortedTransaction, PartitionTransactions, TransactionEntry, TransactionSettings, TransactionState,
+};
 pub use waiting::Waiting;

@@ -51,6 +51,18 @@ struct ProducerEntry {
     last_append: Option<Instant>,
 }
 
+/// What a partition knows of one producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KnownProducer {
+    pub(crate) producer: ProducerIdentity,
+    /// Of its last record under this epoch.
+    pub(crate) last_sequence: Option<Sequence>,
+    /// The time of its last batch under this epoch, −1 without one.
+    pub(crate) last_timestamp_ms: i64,
+    /// Of the last marker.
+    pub(crate) coordinator_epoch: Option<i32>,
+}
+
 /// What to do with a batch that carries a producer id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -98,8 +110,13 @@ impl ProducerStates {
         self.entries.contains_key(&producer.producer_id)
     }
 
-    /// A marker was appended: the producer has its epoch from now on, and a raised one begins at 0 again.
-    pub(crate) fn end_transaction(
+    /// The epoch that a producer id has here.
+    pub(crate) fn epoch(&self, producer_id: i64) -> Option<i16> {
+        Some(self.entries.get(&producer_id)?.epoch)
+    }
+
+    /// A marker, or a group's offsets: the producer has this epoch from now on, and another one begins at 0 again.
+    pub(crate) fn take_epoch(
         &mut self,
         now: Option<Instant>,
         producer: ProducerIdentity,
@@ -160,7 +177,7 @@ impl ProducerStates {
                 rebuilt.remember(None, producer, appended);
             } else if header.attributes.is_control() && header.producer_id >= 0 {
                 let (producer_id, epoch) = (header.producer_id, header.producer_epoch);
-                rebuilt.end_transaction(None, ProducerIdentity { producer_id, epoch }, None);
+                rebuilt.take_epoch(None, ProducerIdentity { producer_id, epoch }, None);
             }
         }
         for (id, mut known) in std::mem::take(&mut self.entries) {
@@ -177,6 +194,19 @@ impl ProducerStates {
             };
             self.entries.insert(id, entry);
         }
+    }
+
+    /// What is known of each producer, by its id.
+    pub(crate) fn known(&self) -> impl Iterator<Item = KnownProducer> + '_ {
+        self.entries.iter().map(|(producer_id, entry)| {
+            let newest = entry.batches.back();
+            KnownProducer {
+                producer: ProducerIdentity { producer_id: *producer_id, epoch: entry.epoch },
+                last_sequence: newest.map(|batch| batch.last_sequence),
+                last_timestamp_ms: newest.map_or(-1, |batch| batch.timestamp_ms),
+                coordinator_epoch: entry.coordinator_epoch,
+            }
+        })
     }
 
     /// How many producers are known.

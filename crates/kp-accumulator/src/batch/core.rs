@@ -47,6 +47,8 @@ pub(crate) struct TopicContext {
     pub(crate) linger: Duration,
     /// What each batch takes in memory besides its pages and lists, in bytes; counted from its first record to its end.
     pub(crate) batch_overhead: usize,
+    /// Whether records are sent in transactions.
+    pub(crate) in_transactions: bool,
 }
 
 /// Takes what is left of a batch that is settled, to be used again.
@@ -97,7 +99,8 @@ const SHARED_PAGE: usize = 128;
 
 impl Core {
     pub(crate) fn new(context: Arc<PartitionContext>, created: Instant) -> Self {
-        let completion = Arc::new(Completion::new(context.topic_partition.clone()));
+        let completion = Completion::new(context.topic_partition.clone());
+        let completion = Arc::new(completion.in_transaction_if(context.topic.in_transactions));
         Self::with(context, created, completion)
     }
 
@@ -153,7 +156,10 @@ impl Core {
         let partition = context.topic_partition.clone();
         match Arc::get_mut(&mut completion) {
             Some(completion) => completion.renew(partition),
-            None => completion = Arc::new(Completion::new(partition)),
+            None => {
+                let fresh = Completion::new(partition).in_transaction_if(context.topic.in_transactions);
+                completion = Arc::new(fresh);
+            }
         }
         *self = Self::with(context, created, completion);
     }
@@ -240,16 +246,16 @@ impl Core {
         let first = self.completion.show(outcome);
         debug_assert!(first, "a batch is settled once");
         let callbacks = std::mem::take(&mut self.callbacks);
-        if let Some(outcome) = self.completion.outcome() {
+        if self.completion.outcome().is_some() {
             // The user's code may do anything but harm other records (BB22).
             let guarded = |run: &mut dyn FnMut()| {
                 if catch_unwind(AssertUnwindSafe(run)).is_err() {
                     incomplete.count_callback_panic();
                 }
             };
-            let partition = &self.context.topic_partition;
+            let completion = &self.completion;
             let call = |index, run: RecordCallback| {
-                let mut told = outcome.for_callback(partition, index).map(|told| (run, told));
+                let mut told = completion.for_callback(index).map(|told| (run, told));
                 guarded(&mut || {
                     if let Some((run, told)) = told.take() {
                         run(told);
@@ -257,8 +263,7 @@ impl Core {
                 });
             };
             let tell = |index, token| {
-                if let (Some(listener), Some(told)) =
-                    (incomplete.listener(), outcome.for_callback(partition, index))
+                if let (Some(listener), Some(told)) = (incomplete.listener(), completion.for_callback(index))
                 {
                     guarded(&mut || listener(token, told.clone()));
                 }

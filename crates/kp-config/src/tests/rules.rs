@@ -180,11 +180,32 @@ fn more_than_five_in_flight_need_idempotence_off_by_name() {
 
 // V3d
 #[test]
-fn a_transactional_id_needs_idempotence_and_then_a_later_version() {
+fn a_transactional_id_needs_idempotence_and_brokers_that_have_transactions() {
     let id = ("transactional.id", "t");
     assert_eq!(rule(&[id, ("acks", "1")]), "V3d");
+    assert_eq!(rule(&[id, ("acks", "0")]), "V3d");
+    assert_eq!(rule(&[id, ("retries", "0")]), "V3d");
     assert_eq!(rule(&[id, ("enable.idempotence", "false")]), "V3d");
-    assert!(matches!(refused(&[id]), ConfigError::NotImplemented { key: "transactional.id", .. }));
+    assert_eq!(rule(&[id, ("kp.defaults", "0.9")]), "V3d");
+    assert_eq!(rule(&[id, ("broker.version.fallback", "0.9.0")]), "V3d");
+    assert_eq!(rule(&[id, ("max.in.flight.requests.per.connection", "6")]), "V3c");
+}
+
+#[test]
+fn a_transactional_id_makes_idempotence_a_must_and_names_the_producer() {
+    let ms = Duration::from_millis;
+    let plain = settings(&[]);
+    assert_eq!((plain.transactional_id, plain.transaction_timeout), (None, ms(60_000)));
+    let named = settings(&[("transactional.id", " t "), ("transaction.timeout.ms", "900")]);
+    assert_eq!(named.transactional_id.as_deref(), Some("t"));
+    assert_eq!((named.transaction_timeout, named.idempotence), (ms(900), Idempotence::On));
+    assert_eq!(named.client_id, "producer-t");
+    assert!(warnings(&[("transactional.id", "t"), ("transaction.timeout.ms", "900")]).is_empty());
+    let typed = ProducerConfig::default().bootstrap_servers("b:1").transactional_id("t");
+    let typed = typed.transaction_timeout(ms(5)).validate().unwrap().settings;
+    assert_eq!((typed.transactional_id.as_deref(), typed.transaction_timeout), (Some("t"), ms(5)));
+    let empty = ProducerConfig::default().bootstrap_servers("b:1").transactional_id("");
+    assert!(empty.validate().is_err());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::choices::Choices;
 use super::settings::{
-    accumulator_settings, bootstrap, guarantees, limits, metadata_settings, sender_settings,
+    accumulator_settings, bootstrap, guarantees, limits, metadata_settings, sender_settings, transaction,
 };
 use crate::config::{ConfigError, PartitionerClass, ProducerConfig, Settings};
 use crate::drive::driver::Driver;
@@ -19,6 +19,7 @@ use crate::send::old_cluster::OldCluster;
 use crate::send::view::{View, Views};
 use crate::send::waits::Waits;
 use crate::shared::Shared;
+use crate::transaction::ledger::Ledger;
 use kp_accumulator::{Accumulator, Partitioner, Sealer};
 use kp_memory::BufferPool;
 use kp_metadata::Metadata;
@@ -36,14 +37,36 @@ pub(super) struct Parts {
     pub(super) sealers: Vec<Sealer>,
 }
 
+/// What is to be made of a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Every record for itself.
+    Plain,
+    /// Records in transactions.
+    Transactional,
+}
+
+impl Kind {
+    /// A `transactional.id` that has no effect would be a promise that is not kept.
+    fn check(self, settings: &Settings) -> Result<(), BuildError> {
+        match (self, settings.transactional_id.is_some()) {
+            (Self::Plain, true) => Err(BuildError::Transactional),
+            (Self::Transactional, false) => Err(BuildError::NotTransactional),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Choices {
     /// `seal_threads` says for how many threads there are to be codecs.
     pub(super) fn parts(
         mut self,
+        kind: Kind,
         seal_threads: impl FnOnce(&Settings) -> usize,
     ) -> Result<Parts, BuildError> {
         let mut validated = self.config.validate()?;
         let settings = validated.settings;
+        kind.check(&settings)?;
         let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(0u8));
         let mut seeds = Jitter::seeded(seed);
         let client_id: Arc<str> = Arc::from(settings.client_id.as_str());
@@ -67,9 +90,11 @@ impl Choices {
         };
         let measured = Measured::new(client_id, settings.metrics_recording_level, rooms);
         let places = extensions.listener.queue().map(|queue| Arc::clone(&queue.places));
+        let transactions =
+            transaction(&settings).map(|named| Arc::new(Ledger::new(named.transactional_id, named.timeout)));
         let shared = Arc::new(Shared {
             accumulator,
-            waits: Waits::new(pool, places),
+            waits: Waits::new(pool, places, transactions),
             views: Views::new(view),
             clock: self.clock,
             limits: limits(&settings),

@@ -7,7 +7,7 @@ use kp_accumulator::{AccumulatorSettings, Partitioning, Seal, Spread};
 use kp_metadata::MetadataSettings;
 use kp_protocol::compression::Compression;
 use kp_protocol::{BrokerAddress, BrokerId};
-use kp_sender::{IdempotenceSetting, SenderSettings};
+use kp_sender::{IdempotenceSetting, SenderSettings, TransactionSettings};
 use kp_time::Backoff;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,7 @@ pub(super) fn accumulator_settings(settings: &Settings, is_classic: bool, seed: 
         compression: settings.compression,
         compression_level: settings.compression_level(),
         partitioning: partitioning(settings, is_classic),
+        in_transactions: settings.transactional_id.is_some(),
         seal: if settings.compression == Compression::None { Seal::Inline } else { Seal::Workers },
         seed,
     }
@@ -93,8 +94,14 @@ pub(super) fn sender_settings(settings: &Settings) -> SenderSettings {
         max_in_flight: settings.max_in_flight_requests_per_connection as usize,
         guarantee_one_in_flight: settings.idempotence != Idempotence::Off
             || settings.max_in_flight_requests_per_connection == 1,
-        transaction: None,
+        transaction: transaction(settings),
     }
+}
+
+/// That records are sent in transactions, if the configuration names the producer.
+pub(super) fn transaction(settings: &Settings) -> Option<TransactionSettings> {
+    let transactional_id: Arc<str> = Arc::from(settings.transactional_id.as_deref()?);
+    Some(TransactionSettings { transactional_id, timeout: settings.transaction_timeout })
 }
 
 fn retry_backoff(settings: &Settings) -> Backoff {
@@ -128,6 +135,7 @@ pub(super) fn guarantees(settings: &Settings) -> Guarantees {
         ordered: settings.keeps_order(),
         no_duplicates: !settings.may_duplicate(),
         acks: settings.acks,
+        atomic: settings.transactional_id.is_some(),
         survives_leader_loss: settings.acks == kp_protocol::Acks::All,
         encrypted: tls.is_some(),
         brokers_authenticated: tls.is_some_and(|tls| tls.checks_names() && tls.checks_certificates()),

@@ -140,6 +140,7 @@ impl Driver {
                     self.client.reload_credentials(now, reconnect);
                     continue;
                 }
+                Command::Transaction(input) => Input::Transaction(input),
                 Command::Close(deadline) => Input::Close { deadline },
                 Command::Security(question) => {
                     question.answer(self.client.security(now));
@@ -200,13 +201,16 @@ impl Driver {
                 self.shared.ended.mark_fatal(reason);
                 self.shared.refuse_new();
             }
+            Output::Transaction(news) => {
+                if let Some(ledger) = self.shared.waits.transactions() {
+                    ledger.hear(news);
+                }
+            }
             Output::MetadataFailed { reason } => self.shared.waits.metadata().note_failure(reason),
             Output::SecurityFailed { address, failure } => {
                 let error = SecurityError::new(address, failure);
                 self.shared.waits.metadata().refuse(&SendErrorKind::Security(error));
             }
-            // No producer is built with a transactional.id yet.
-            Output::Transaction(_) => {}
             Output::Closed => self.over = true,
         }
     }
@@ -214,6 +218,9 @@ impl Driver {
     /// Nothing can be sent as the configuration wants it: each waiter is told, and each later send, until a broker
     /// says otherwise.
     fn refuse_sends(&self, reason: Arc<str>) {
+        if let Some(ledger) = self.shared.waits.transactions() {
+            ledger.hear_unsupported(Arc::clone(&reason));
+        }
         let refusal = SendErrorKind::UnsupportedVersion { reason };
         let cluster = Arc::clone(&self.shared.views.load().cluster);
         self.shared.views.set(View::refusing(cluster, refusal.clone()));

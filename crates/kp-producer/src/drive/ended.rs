@@ -1,5 +1,6 @@
 //! The end of a producer as an event: set once by the network thread, awaited by `close`.
 
+use crate::transaction::outcome::TransactionOutcome;
 use parking_lot::Mutex;
 use std::future::Future;
 use std::pin::Pin;
@@ -20,6 +21,8 @@ pub struct Closed {
     pub perhaps_written: u64,
     /// The network thread had panicked before; everything that was not settled by then is counted above, as perhaps written.
     pub panicked: bool,
+    /// What became of the newest transaction, of a producer that has them and had begun one.
+    pub transaction: Option<TransactionOutcome>,
 }
 
 /// How far a producer is from its end.

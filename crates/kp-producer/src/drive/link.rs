@@ -7,6 +7,7 @@ use crate::drive::parker;
 use crate::observe::question::{NetworkSide, Question};
 use kp_network::{NetworkSecurity, Reconnect};
 use kp_protocol::TopicName;
+use kp_sender::TransactionInput;
 use kp_time::Deadline;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Security(Arc<Question<NetworkSecurity>>),
     /// Credentials may have changed.
     ReloadCredentials(Reconnect),
+    /// A call wants something of its transactions.
+    Transaction(TransactionInput),
     /// Finish what was accepted by then, fail the rest, end.
     Close(Deadline),
 }

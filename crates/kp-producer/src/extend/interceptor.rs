@@ -332,7 +332,12 @@ pub(crate) fn acknowledging(
     own: Option<RecordCallback>,
 ) -> RecordCallback {
     Box::new(move |outcome| {
-        let result = outcome_of_record(outcome.partition, timestamp_ms, outcome.result.clone());
+        let result = outcome_of_record(
+            outcome.partition,
+            outcome.in_transaction,
+            timestamp_ms,
+            outcome.result.clone(),
+        );
         remembered
             .tell_each(&chain, |interceptor, record| interceptor.on_acknowledgement(record, result.as_ref()));
         if let Some(own) = own {

@@ -15,6 +15,8 @@ pub struct Guarantees {
     /// [`Producer::notices`](crate::Producer::notices) says why; with `enable.idempotence=true` no record is accepted
     /// then ([`UnsupportedVersion`](crate::SendErrorKind::UnsupportedVersion)).
     pub no_duplicates: bool,
+    /// Records become visible by transactions: all of one, or none, to readers with `isolation.level=read_committed`.
+    pub atomic: bool,
     /// How many acknowledgements make a record "written".
     pub acks: Acks,
     /// An acknowledged record survives the loss of its leader (given `min.insync.replicas` > 1 at the broker).

@@ -119,6 +119,7 @@ pub struct Ack {
     token: u64,
     partition: TopicPartition,
     result: RecordResult,
+    in_transaction: bool,
 }
 
 impl Ack {
@@ -177,6 +178,7 @@ impl Ack {
             partition: &self.partition,
             result: self.result.clone(),
             index: 0,
+            in_transaction: self.in_transaction,
         })
     }
 }
@@ -216,12 +218,12 @@ impl AckQueue {
     }
 
     pub(crate) fn put(&self, token: u64, outcome: RecordOutcome<'_>) {
-        let RecordOutcome { partition, result, .. } = outcome;
+        let RecordOutcome { partition, result, in_transaction, .. } = outcome;
         let mut state = self.state.lock();
         if self.is_abandoned() {
             return;
         }
-        state.ready.push_back(Ack { token, partition: partition.clone(), result });
+        state.ready.push_back(Ack { token, partition: partition.clone(), result, in_transaction });
         let consumer = state.consumer.take();
         drop(state);
         parker::wake_all(consumer);

@@ -282,15 +282,18 @@ impl Delivered {
 
     /// What became of the `nth` of these records, whose timestamp was `timestamp_ms`.
     pub(crate) fn result_of(&self, nth: usize, timestamp_ms: i64) -> Result<RecordMetadata, DeliveryError> {
-        let partition = self.run.completion.topic_partition();
+        let (partition, in_transaction) =
+            (self.run.completion.topic_partition(), self.run.completion.is_in_transaction());
         let index = self.run.first + nth as u32;
         match &self.kind {
             Kind::Written { base_offset, log_append_time_ms } => {
                 let offset = base_offset.map(|base| Offset(base + i64::from(index)));
                 let timestamp_ms = log_append_time_ms.unwrap_or(timestamp_ms);
-                Ok(RecordMetadata::new(partition.clone(), offset, timestamp_ms))
+                Ok(RecordMetadata::new(partition.clone(), offset, timestamp_ms, in_transaction))
             }
-            Kind::Failed(failure) => Err(DeliveryError::new(partition.clone(), index, Arc::clone(failure))),
+            Kind::Failed(failure) => {
+                Err(DeliveryError::new(partition.clone(), index, Arc::clone(failure), in_transaction))
+            }
         }
     }
 
@@ -299,8 +302,10 @@ impl Delivered {
     pub fn error_of(&self, nth: u32) -> Option<DeliveryError> {
         match &self.kind {
             Kind::Failed(failure) if nth < self.run.records => {
-                let partition = self.run.completion.topic_partition().clone();
-                Some(DeliveryError::new(partition, self.run.first + nth, Arc::clone(failure)))
+                let completion = &self.run.completion;
+                let (partition, in_transaction) =
+                    (completion.topic_partition().clone(), completion.is_in_transaction());
+                Some(DeliveryError::new(partition, self.run.first + nth, Arc::clone(failure), in_transaction))
             }
             Kind::Failed(_) | Kind::Written { .. } => None,
         }

@@ -18,11 +18,24 @@ pub struct RecordMetadata {
     partition: TopicPartition,
     offset: Option<Offset>,
     timestamp_ms: i64,
+    in_transaction: bool,
 }
 
 impl RecordMetadata {
-    pub(crate) fn new(partition: TopicPartition, offset: Option<Offset>, timestamp_ms: i64) -> Self {
-        Self { partition, offset, timestamp_ms }
+    pub(crate) fn new(
+        partition: TopicPartition,
+        offset: Option<Offset>,
+        timestamp_ms: i64,
+        in_transaction: bool,
+    ) -> Self {
+        Self { partition, offset, timestamp_ms, in_transaction }
+    }
+
+    /// Whether it was sent in a transaction: it is in the log, and whether readers with `isolation.level=read_committed` see it, the
+    /// [end of the transaction](crate::Transaction::commit) tells.
+    #[must_use]
+    pub fn in_transaction(&self) -> bool {
+        self.in_transaction
     }
 
     /// The topic's name.
@@ -93,7 +106,7 @@ impl Delivery {
     #[must_use]
     pub fn try_result(&self) -> Option<Result<RecordMetadata, DeliveryError>> {
         let result = self.completion.record_result(self.index)?;
-        Some(outcome_of_record(self.completion.topic_partition(), self.timestamp_ms, result))
+        Some(self.outcome(result))
     }
 
     /// Blocks the calling thread until the outcome is there.
@@ -125,8 +138,16 @@ impl Delivery {
         })
     }
 
+    fn outcome(&self, result: RecordResult) -> Result<RecordMetadata, DeliveryError> {
+        let (partition, in_transaction) =
+            (self.completion.topic_partition(), self.completion.is_in_transaction());
+        outcome_of_record(partition, in_transaction, self.timestamp_ms, result)
+    }
+
     fn not_to_be_had(&self, why: FailureKind) -> DeliveryError {
-        DeliveryError::new(self.completion.topic_partition().clone(), self.index, not_to_be_had(why))
+        let partition = self.completion.topic_partition().clone();
+        let in_transaction = self.completion.is_in_transaction();
+        DeliveryError::new(partition, self.index, not_to_be_had(why), in_transaction)
     }
 }
 
@@ -141,9 +162,7 @@ impl Future for Delivery {
             return Poll::Ready(Err(self.not_to_be_had(FailureKind::Forked)));
         }
         match self.completion.poll_record(self.index, cx.waker()) {
-            Poll::Ready(result) => {
-                Poll::Ready(outcome_of_record(self.completion.topic_partition(), self.timestamp_ms, result))
-            }
+            Poll::Ready(result) => Poll::Ready(self.outcome(result)),
             Poll::Pending => Poll::Pending,
         }
     }
@@ -174,16 +193,17 @@ pub(crate) fn not_to_be_had(why: FailureKind) -> Arc<BatchFailure> {
 /// BB23: offset = base offset + index; timestamp = the broker's if it has one, else the record's.
 pub(crate) fn outcome_of_record(
     partition: &TopicPartition,
+    in_transaction: bool,
     timestamp_ms: i64,
     result: RecordResult,
 ) -> Result<RecordMetadata, DeliveryError> {
     match result {
         RecordResult::Written { offset, log_append_time } => {
             let timestamp = log_append_time.map_or(timestamp_ms, |time| time.0);
-            Ok(RecordMetadata::new(partition.clone(), offset, timestamp))
+            Ok(RecordMetadata::new(partition.clone(), offset, timestamp, in_transaction))
         }
         RecordResult::Failed { index_in_batch, failure } => {
-            Err(DeliveryError::new(partition.clone(), index_in_batch, failure))
+            Err(DeliveryError::new(partition.clone(), index_in_batch, failure, in_transaction))
         }
     }
 }

@@ -62,9 +62,12 @@ impl<'a> DeliveryReport<'a> {
     pub fn error(&self) -> Option<DeliveryError> {
         match &self.0.result {
             RecordResult::Written { .. } => None,
-            RecordResult::Failed { index_in_batch, failure } => {
-                Some(DeliveryError::new(self.0.partition.clone(), *index_in_batch, failure.clone()))
-            }
+            RecordResult::Failed { index_in_batch, failure } => Some(DeliveryError::new(
+                self.0.partition.clone(),
+                *index_in_batch,
+                failure.clone(),
+                self.0.in_transaction,
+            )),
         }
     }
 
@@ -73,6 +76,6 @@ impl<'a> DeliveryReport<'a> {
     /// # Errors
     /// What [`error`](Self::error) says.
     pub fn into_result(self, timestamp_ms: i64) -> Result<RecordMetadata, DeliveryError> {
-        outcome_of_record(self.0.partition, timestamp_ms, self.0.result)
+        outcome_of_record(self.0.partition, self.0.in_transaction, timestamp_ms, self.0.result)
     }
 }

@@ -7,6 +7,7 @@ use crate::error::{SendError, SendErrorKind};
 use crate::outcome::delivery::Delivery;
 use crate::send::metadata_wait::Wanted;
 use crate::shared::Shared;
+use crate::transaction::scope::{Scope, unless_ended};
 use kp_accumulator::{
     Append, AppendError, Notify, PartitionRequest, PartitionerError, Spent, Target, choose_partition,
 };
@@ -37,6 +38,8 @@ enum Attempt {
 struct Incoming<'r, 'a> {
     record: &'r ProducerRecord<'a>,
     timestamp: Timestamp,
+    /// The transaction it is to belong to.
+    scope: Option<&'r Scope>,
     target: Option<Target>,
     spare: Option<Buffer>,
 }
@@ -48,31 +51,35 @@ impl Shared {
     /// it held among the waiters and in the pool are given back.
     pub(crate) fn accept(
         &self,
+        scope: Option<&Scope>,
         record: &ProducerRecord<'_>,
         notify: &mut Option<Notify>,
         chosen: Option<Target>,
     ) -> impl Future<Output = Result<Delivery, SendError>> {
-        self.accept_after(Waited::default(), record, notify, chosen)
+        self.accept_after(scope, Waited::default(), record, notify, chosen)
     }
 
     /// The same for a call that may have waited for something else before.
     pub(crate) async fn accept_after(
         &self,
+        scope: Option<&Scope>,
         mut waited: Waited,
         record: &ProducerRecord<'_>,
         notify: &mut Option<Notify>,
         chosen: Option<Target>,
     ) -> Result<Delivery, SendError> {
-        let refuse = |kind, spent: &Spent| self.refuse(kind, record.topic(), *spent);
+        let refuse = |kind, spent: &Spent| self.refuse(scope, kind, record.topic(), *spent);
         let timestamp = self.check(record).map_err(|kind| refuse(kind, &waited.spent))?;
-        let mut incoming = Incoming { target: chosen, ..Incoming::new(record, timestamp) };
+        let mut incoming = Incoming { target: chosen, ..Incoming::new(scope, record, timestamp) };
         loop {
             let attempt = self.attempt(&mut incoming, notify);
             match attempt.map_err(|kind| refuse(kind, &waited.spent))? {
                 Attempt::Accepted(delivery) => return Ok(delivery),
-                Attempt::NeedsMetadata(wanted) => self.wait_for_metadata(wanted, &mut waited).await,
+                Attempt::NeedsMetadata(wanted) => {
+                    unless_ended(scope, self.wait_for_metadata(wanted, &mut waited)).await
+                }
                 Attempt::NeedsBuffer(bytes) => {
-                    let buffer = self.wait_for_buffer(bytes, &mut waited).await;
+                    let buffer = unless_ended(scope, self.wait_for_buffer(bytes, &mut waited)).await;
                     buffer.map(|buffer| incoming.spare = Some(buffer))
                 }
             }
@@ -82,13 +89,19 @@ impl Shared {
 
     /// Accepts a record if neither metadata nor memory has to be waited for. The usual way of a call that may block: for a record
     /// that goes straight in, no future is made and no waker registered.
-    pub(crate) fn accept_at_once(&self, record: &ProducerRecord<'_>, notify: &mut Option<Notify>) -> AtOnce {
-        self.at_once(record, |incoming| self.attempt(incoming, notify))
+    pub(crate) fn accept_at_once(
+        &self,
+        scope: Option<&Scope>,
+        record: &ProducerRecord<'_>,
+        notify: &mut Option<Notify>,
+    ) -> AtOnce {
+        self.at_once(scope, record, |incoming| self.attempt(incoming, notify))
     }
 
     /// The same for a caller that sends to one topic again and again: the topic's place is looked up anew only when the view is another one.
     pub(crate) fn accept_cached(
         &self,
+        scope: Option<&Scope>,
         record: &ProducerRecord<'_>,
         cached: &mut Option<CachedTopic>,
         notify: &mut Option<Notify>,
@@ -101,21 +114,22 @@ impl Shared {
                 view.topics.get(record.topic()).cloned().map(|found| CachedTopic { generation, view, found });
         }
         let Some(CachedTopic { view, found, .. }) = cached else { return AtOnce::Waits(None) };
-        self.at_once(record, |incoming| self.attempt_in(view, found, incoming, notify))
+        self.at_once(scope, record, |incoming| self.attempt_in(view, found, incoming, notify))
     }
 
     #[inline]
     fn at_once(
         &self,
+        scope: Option<&Scope>,
         record: &ProducerRecord<'_>,
         mut attempt: impl FnMut(&mut Incoming<'_, '_>) -> Result<Attempt, SendErrorKind>,
     ) -> AtOnce {
-        let refuse = |kind| AtOnce::Done(Err(self.refuse(kind, record.topic(), Spent::default())));
+        let refuse = |kind| AtOnce::Done(Err(self.refuse(scope, kind, record.topic(), Spent::default())));
         let timestamp = match self.check(record) {
             Ok(timestamp) => timestamp,
             Err(kind) => return refuse(kind),
         };
-        let mut incoming = Incoming::new(record, timestamp);
+        let mut incoming = Incoming::new(scope, record, timestamp);
         loop {
             match attempt(&mut incoming) {
                 Ok(Attempt::Accepted(delivery)) => return AtOnce::Done(Ok(delivery)),
@@ -132,12 +146,13 @@ impl Shared {
     /// Accepts a record if that takes no waiting.
     pub(crate) fn try_accept(
         &self,
+        scope: Option<&Scope>,
         record: &ProducerRecord<'_>,
         notify: &mut Option<Notify>,
     ) -> Result<Delivery, SendError> {
-        let refuse = |kind| self.refuse(kind, record.topic(), Spent::default());
+        let refuse = |kind| self.refuse(scope, kind, record.topic(), Spent::default());
         let timestamp = self.check(record).map_err(refuse)?;
-        let mut incoming = Incoming::new(record, timestamp);
+        let mut incoming = Incoming::new(scope, record, timestamp);
         loop {
             match self.attempt(&mut incoming, notify).map_err(refuse)? {
                 Attempt::Accepted(delivery) => return Ok(delivery),
@@ -222,15 +237,22 @@ impl Shared {
         {
             return self.not_in_view(view, Wanted::Partition(topic.name().clone(), partition));
         }
+        // Of no transaction, mostly: one branch.
+        let entered = incoming.scope.map(|scope| scope.enter(&self.link)).transpose()?;
         let encoded = record.as_record_ref(incoming.timestamp);
         let clock = &*self.clock;
         match self.accumulator.append(queues, topic, target, &encoded, notify, &mut incoming.spare, clock) {
-            Ok(Append::Accepted(appended)) => Ok(Attempt::Accepted(Delivery::new(
-                appended.completion,
-                appended.index,
-                self.link.origin().process_id(),
-                incoming.timestamp.0,
-            ))),
+            Ok(Append::Accepted(appended)) => {
+                if let Some(entered) = entered {
+                    entered.accepted();
+                }
+                Ok(Attempt::Accepted(Delivery::new(
+                    appended.completion,
+                    appended.index,
+                    self.link.origin().process_id(),
+                    incoming.timestamp.0,
+                )))
+            }
             Ok(Append::NeedsBuffer(bytes)) => Ok(Attempt::NeedsBuffer(bytes)),
             Err(error) => Err(self.refusal_of_append(&error)),
         }
@@ -298,7 +320,7 @@ impl Shared {
 }
 
 impl<'r, 'a> Incoming<'r, 'a> {
-    fn new(record: &'r ProducerRecord<'a>, timestamp: Timestamp) -> Self {
-        Self { record, timestamp, target: None, spare: None }
+    fn new(scope: Option<&'r Scope>, record: &'r ProducerRecord<'a>, timestamp: Timestamp) -> Self {
+        Self { record, timestamp, scope, target: None, spare: None }
     }
 }

@@ -48,11 +48,8 @@ impl blocking::Producer {
     /// accepted: [`WouldDeadlock`](SendErrorKind::WouldDeadlock).
     pub fn send_wait(&self, record: ProducerRecord<'_>) -> Result<RecordMetadata, ProduceError> {
         if parker::is_network_thread() {
-            let refused = self.as_async().shared().refuse(
-                SendErrorKind::WouldDeadlock,
-                record.topic(),
-                Spent::default(),
-            );
+            let refused =
+                self.as_async().refuse(SendErrorKind::WouldDeadlock, record.topic(), Spent::default());
             return Err(refused.into());
         }
         Ok(self.send(record)?.wait()?)
@@ -99,7 +96,7 @@ impl ProduceError {
         }
     }
 
-    /// Whether the running transaction must be aborted. Always `false` until transactions exist.
+    /// Whether its transaction can only be aborted now.
     #[must_use]
     pub fn needs_abort(&self) -> bool {
         match self {

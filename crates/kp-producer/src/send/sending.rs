@@ -39,7 +39,7 @@ impl Producer {
     /// [`SendError`]: the record was not accepted and nothing of it will be written.
     pub async fn send(&self, record: ProducerRecord<'_>) -> Result<Delivery, SendError> {
         match &self.shared().extensions.interceptors {
-            None => self.shared().accept(&record, &mut None, None).await,
+            None => self.shared().accept(self.scope(), &record, &mut None, None).await,
             Some(interceptors) => self.send_intercepted(interceptors, &record, None, Waited::default()).await,
         }
     }
@@ -76,7 +76,12 @@ impl Producer {
         }
         let (record, timestamp_ms) = self.stamped(record);
         self.shared()
-            .accept(&record, &mut Some(Notify::Call(boxed(timestamp_ms, Box::new(callback)))), None)
+            .accept(
+                self.scope(),
+                &record,
+                &mut Some(Notify::Call(boxed(timestamp_ms, Box::new(callback)))),
+                None,
+            )
             .await
             .map(drop)
     }
@@ -111,12 +116,12 @@ impl Producer {
     pub async fn send_tagged(&self, record: ProducerRecord<'_>, token: u64) -> Result<(), SendError> {
         let notify = self.notify_of(&record, token)?;
         let (shared, mut waited) = (self.shared(), Waited::default());
-        let place = shared.place_of_outcome(record.topic(), &mut waited).await?;
+        let place = shared.place_of_outcome(self.scope(), record.topic(), &mut waited).await?;
         let result = match &shared.extensions.interceptors {
             Some(interceptors) => {
                 self.send_intercepted(interceptors, &record, Some(Own::Token(token)), waited).await
             }
-            None => shared.accept_after(waited, &record, &mut Some(notify), None).await,
+            None => shared.accept_after(self.scope(), waited, &record, &mut Some(notify), None).await,
         };
         accepted(result, place)
     }
@@ -148,14 +153,14 @@ impl Producer {
     /// The same where nothing has to be waited for. With interceptors nothing was done yet.
     pub(crate) fn send_at_once(&self, record: &ProducerRecord<'_>) -> AtOnce {
         match &self.shared().extensions.interceptors {
-            None => self.shared().accept_at_once(record, &mut None),
+            None => self.shared().accept_at_once(self.scope(), record, &mut None),
             Some(_) => AtOnce::Waits(None),
         }
     }
 
     pub(crate) fn try_send_borrowed(&self, record: &ProducerRecord<'_>) -> Result<Delivery, SendError> {
         match &self.shared().extensions.interceptors {
-            None => self.shared().try_accept(record, &mut None),
+            None => self.shared().try_accept(self.scope(), record, &mut None),
             Some(interceptors) => self.try_send_intercepted(interceptors, record),
         }
     }
@@ -167,7 +172,7 @@ impl Producer {
         chosen: Option<Target>,
     ) -> Result<Delivery, SendError> {
         match &self.shared().extensions.interceptors {
-            None => self.shared().accept(record, &mut None, chosen).await,
+            None => self.shared().accept(self.scope(), record, &mut None, chosen).await,
             Some(interceptors) => self.send_intercepted(interceptors, record, None, Waited::default()).await,
         }
     }
@@ -193,11 +198,11 @@ impl Producer {
             return self.shared().block_on(self.send_tagged(record.clone(), token));
         }
         let mut notify = Some(notify);
-        let result = match self.shared().accept_at_once(record, &mut notify) {
+        let result = match self.shared().accept_at_once(self.scope(), record, &mut notify) {
             AtOnce::Done(result) => result,
             AtOnce::Waits(chosen) => {
                 let shared = self.shared();
-                shared.block_on(shared.accept(record, &mut notify, chosen))
+                shared.block_on(shared.accept(self.scope(), record, &mut notify, chosen))
             }
         };
         accepted(result, place.flatten())
@@ -220,7 +225,8 @@ impl Producer {
             Own::Token(token) => self.tagged(token),
         });
         let callback = acknowledging(Arc::clone(interceptors), Arc::clone(&remembered), timestamp_ms, own);
-        let result = shared.accept_after(waited, &record, &mut Some(Notify::Call(callback)), None).await;
+        let result =
+            shared.accept_after(self.scope(), waited, &record, &mut Some(Notify::Call(callback)), None).await;
         if let Err(error) = &result {
             remembered.refused(interceptors, error);
         }
@@ -237,7 +243,7 @@ impl Producer {
         let remembered = Arc::new(intercepted.remember());
         let (record, timestamp_ms) = self.stamped(intercepted.record());
         let callback = acknowledging(Arc::clone(interceptors), Arc::clone(&remembered), timestamp_ms, None);
-        let result = shared.try_accept(&record, &mut Some(Notify::Call(callback)));
+        let result = shared.try_accept(self.scope(), &record, &mut Some(Notify::Call(callback)));
         if let Err(error) = &result {
             remembered.refused(interceptors, error);
         }
@@ -248,7 +254,7 @@ impl Producer {
         if self.shared().extensions.listener.listens() {
             return Ok(Notify::Token(token));
         }
-        Err(self.shared().refuse(SendErrorKind::NoListener, record.topic(), Spent::default()))
+        Err(self.refuse(SendErrorKind::NoListener, record.topic(), Spent::default()))
     }
 
     /// A callback that tells the listener, for a record that needs one in any case.
@@ -285,6 +291,6 @@ fn accepted(result: Result<Delivery, SendError>, place: Option<Place>) -> Result
 /// The user's callback as the accumulator keeps it: it needs the record's own timestamp besides the outcome.
 fn boxed(timestamp_ms: i64, callback: Callback) -> RecordCallback {
     Box::new(move |outcome| {
-        callback(outcome_of_record(outcome.partition, timestamp_ms, outcome.result));
+        callback(outcome_of_record(outcome.partition, outcome.in_transaction, timestamp_ms, outcome.result));
     })
 }

@@ -90,7 +90,12 @@ impl Topic {
         if self.producer.shared().extensions.interceptors.is_some() || record.topic() != &*self.name {
             return AtOnce::Waits(None);
         }
-        self.producer.shared().accept_cached(record, &mut self.cached.borrow_mut(), &mut None)
+        self.producer.shared().accept_cached(
+            self.producer.scope(),
+            record,
+            &mut self.cached.borrow_mut(),
+            &mut None,
+        )
     }
 }
 

@@ -128,6 +128,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> TypedProducer<K, V> {
         Ok(Self { producer: producer.clone(), serializers })
     }
 
+    /// The same serializers before another handle of the producer.
+    pub(crate) fn sending_by(&self, producer: Producer) -> Self {
+        Self { producer, serializers: Arc::clone(&self.serializers) }
+    }
+
     /// As [`Producer::send`]; the values are serialized before anything is waited for.
     ///
     /// Cancel safety: a dropped future means "not accepted"; serializers may have run.
@@ -201,7 +206,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> TypedProducer<K, V> {
                 Err(panic) => format!("it panicked: {}", words_of(&*panic)),
             };
             let kind = SendErrorKind::Serializer { part, type_name, reason: Arc::from(reason) };
-            Err(self.producer.shared().refuse(kind, topic, Spent::default()))
+            Err(self.producer.refuse(kind, topic, Spent::default()))
         };
         let key = match (record.key, self.serializers.key.iter().next()) {
             (Some(key), Some(serializer)) => match borrowed(&**serializer, key) {

@@ -6,6 +6,7 @@ use crate::error::{SendError, SendErrorKind};
 use crate::outcome::acks::{NoPlace, Place};
 use crate::send::metadata_wait::Wanted;
 use crate::shared::Shared;
+use crate::transaction::scope::{Scope, unless_ended};
 use kp_accumulator::Spent;
 use kp_memory::{Buffer, MemoryError};
 use kp_time::Deadline;
@@ -34,11 +35,12 @@ impl Shared {
     /// call may wait. None where they are not counted.
     pub(crate) async fn place_of_outcome(
         &self,
+        scope: Option<&Scope>,
         topic: &str,
         waited: &mut Waited,
     ) -> Result<Option<Place>, SendError> {
         let Some(places) = self.waits.places() else { return Ok(None) };
-        let refuse = |kind, spent: &Spent| Err(self.refuse(kind, topic, *spent));
+        let refuse = |kind, spent: &Spent| Err(self.refuse(scope, kind, topic, *spent));
         if let Some(place) = places.try_take() {
             return Ok(Some(place));
         }
@@ -48,7 +50,10 @@ impl Shared {
         let now = self.clock.now();
         let wait = places.join(waited.until(now, self.limits.max_block));
         self.link.wake();
-        let result = wait.await;
+        let result = match unless_ended(scope, async { Ok(wait.await) }).await {
+            Ok(result) => result,
+            Err(ended) => return refuse(ended, &waited.spent),
+        };
         let waited_now = self.clock.now().saturating_duration_since(now);
         waited.spent.memory += waited_now;
         match result {

@@ -4,6 +4,7 @@
 use crate::error::SendErrorKind;
 use crate::outcome::acks::Places;
 use crate::send::metadata_wait::MetadataWaiters;
+use crate::transaction::ledger::Ledger;
 use kp_memory::BufferPool;
 use kp_metadata::Cluster;
 use std::sync::Arc;
@@ -15,11 +16,17 @@ pub(crate) struct Waits {
     metadata: Arc<MetadataWaiters>,
     /// For outcomes, where these have a bound.
     places: Option<Arc<Places>>,
+    /// For producer ids, offsets and the ends of transactions, where there are some.
+    transactions: Option<Arc<Ledger>>,
 }
 
 impl Waits {
-    pub(crate) fn new(pool: Arc<BufferPool>, places: Option<Arc<Places>>) -> Self {
-        Self { pool, metadata: Arc::default(), places }
+    pub(crate) fn new(
+        pool: Arc<BufferPool>,
+        places: Option<Arc<Places>>,
+        transactions: Option<Arc<Ledger>>,
+    ) -> Self {
+        Self { pool, metadata: Arc::default(), places, transactions }
     }
 
     #[inline]
@@ -36,10 +43,21 @@ impl Waits {
         self.places.as_ref()
     }
 
+    pub(crate) fn transactions(&self) -> Option<&Arc<Ledger>> {
+        self.transactions.as_ref()
+    }
+
+    /// The same for a handle that is there only where transactions are.
+    pub(crate) fn ledger(&self) -> &Arc<Ledger> {
+        self.transactions.as_ref().expect("a transactional handle is made for a producer that has them")
+    }
+
     /// When the next wait's time is up.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let places = self.places.as_ref().and_then(|places| places.next_deadline());
-        [self.pool.next_deadline(), self.metadata.next_deadline(), places].into_iter().flatten().min()
+        let transactions = self.transactions.as_ref().and_then(|ledger| ledger.next_deadline());
+        let all = [self.pool.next_deadline(), self.metadata.next_deadline(), places, transactions];
+        all.into_iter().flatten().min()
     }
 
     /// Ends the waits whose time is up; the cluster tells why those for metadata were in vain.
@@ -49,9 +67,12 @@ impl Waits {
         if let Some(places) = &self.places {
             places.expire(now);
         }
+        if let Some(ledger) = &self.transactions {
+            ledger.expire(now);
+        }
     }
 
-    /// Ends all, and those of later calls (CL7).
+    /// Ends all, and those of later calls (CL7); but transactions are ended by the driver, as what was accepted is.
     pub(crate) fn close(&self, kind: &SendErrorKind) {
         self.metadata.close(kind);
         self.pool.close();
