@@ -222,6 +222,44 @@ fn a_refusal_of_the_producer_itself_is_its_end() {
     }
 }
 
+/// What an error answer to Produce makes of a transaction.
+#[derive(Debug, PartialEq, Eq)]
+enum Cell {
+    Again,
+    Doomed,
+    Finished,
+}
+
+// TX15, TX16, TX30, TC9
+#[test]
+fn every_error_of_produce_is_tried_again_or_dooms_the_transaction_or_ends_the_producer() {
+    let again = [51, 3, 5, 6, 7, 19, 20, 89].map(|code| (code, Cell::Again));
+    let doomed = [29, 47, 90, 48, 120, 45, 87, 42].map(|code| (code, Cell::Doomed));
+    let finished = [49, 53, 31, 35].map(|code| (code, Cell::Finished));
+    for (code, wanted) in again.into_iter().chain(doomed).chain(finished) {
+        for versions in [v1(), v2()] {
+            let mut harness = initialized(versions.clone());
+            begin(&mut harness, 1);
+            harness.send(0);
+            harness.run();
+            if versions == v1() {
+                add(&mut harness, |_| 0);
+            }
+            let taken = harness.take_produce();
+            harness.answer(&taken, |_| refused(ErrorCode(code)));
+            harness.advance(SECOND * 2);
+            let cell = match (harness.fatal.len(), dooms(&harness).len(), harness.produces().len()) {
+                (0, 0, 1) => Cell::Again,
+                (0, 1, 0) => Cell::Doomed,
+                (1, 1, 0) => Cell::Finished,
+                other => panic!("{code}: {other:?}"),
+            };
+            assert_eq!(cell, wanted, "{code}");
+            assert_eq!(asked(&harness, ApiKey::InitProducerId), 0, "{code}");
+        }
+    }
+}
+
 /// The next transaction has to wait for (900, 6), which is asked for with the old pair.
 fn bumps(harness: &mut Harness) {
     let init = give_pair(harness, ErrorCode::NONE, (900, 6));
