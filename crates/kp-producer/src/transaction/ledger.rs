@@ -118,7 +118,7 @@ impl Ledger {
         scope
     }
 
-    /// Waits for a producer id, and asks for one if nobody does.
+    /// Waits for a producer id, and asks for one if no call has.
     pub(crate) fn initialize(self: &Arc<Self>, link: &Link, deadline: Deadline) -> Wait {
         let mut state = self.state.lock();
         let is_first = state.init == Init::NotAsked && !state.is_over;

@@ -1,5 +1,5 @@
 //! One transaction, as everything sees it that sends in it: open until it is sealed, with the first reason against a commit.
-//! Touched by sending threads, by whoever ends it, and by the driver. Locks: the sleepers, and the groups; each short.
+//! Touched by sending threads, by the thread that ends it, and by the driver. Locks: the sleepers, and the groups; each short.
 //! Never: waits, nor asks a broker.
 
 use crate::drive::link::{Command, Link};
@@ -108,7 +108,7 @@ impl Scope {
         wake_all(wakers.into_values());
     }
 
-    /// A `send` refused its record: whoever commits must not find the others without it (TX13). Whether there is no commit by now.
+    /// A `send` refused its record: a commit must not leave the others without it (TX13). Whether there is no commit by now.
     pub(crate) fn refused(&self, kind: &SendErrorKind, topic: &str, link: &Link) -> bool {
         if !self.tolerates_refusals.load(Ordering::Acquire) {
             self.doom(link, || TransactionFailureKind::SendRefused {
