@@ -14,10 +14,12 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 pub(crate) struct Scope {
     number: u64,
+    begun: Instant,
     seal: AppendSeal,
     /// Whether to commit: decided before the seal falls, and never again.
     decision: OnceLock<bool>,
@@ -37,9 +39,10 @@ struct Sleepers {
 }
 
 impl Scope {
-    pub(crate) fn new(number: u64) -> Self {
+    pub(crate) fn new(number: u64, begun: Instant) -> Self {
         Self {
             number,
+            begun,
             seal: AppendSeal::new(),
             decision: OnceLock::new(),
             doom: OnceLock::new(),
@@ -52,6 +55,10 @@ impl Scope {
 
     pub(crate) fn number(&self) -> u64 {
         self.number
+    }
+
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.begun)
     }
 
     /// Whether it was sealed.
