@@ -8,12 +8,12 @@
 
 use kp_producer::blocking::TransactionalProducer;
 use kp_producer::{
-    BeginError, CommittedOffset, EndError, GroupMetadata, ProducerConfig, ProducerRecord, SendErrorKind,
-    TopicPartition, TransactionFailureKind, TransactionOutcome,
+    BeginError, CommittedOffset, EndError, GroupMetadata, Producer, ProducerConfig, ProducerRecord,
+    SendErrorKind, TopicPartition, TransactionFailureKind, TransactionOutcome,
 };
 use kp_protocol::ApiKey;
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
-use kp_sim::{KafkaVersion, TopicSettings};
+use kp_sim::{Fault, KafkaVersion, MockBroker, TopicSettings};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -239,6 +239,27 @@ fn next_of(partition: &TopicPartition, offset: i64) -> [(TopicPartition, Committ
     [(partition.clone(), CommittedOffset { offset, leader_epoch: None, metadata: None })]
 }
 
+// TC1, L1, L6, PB3
+#[test]
+fn a_commit_whose_answer_is_lost_is_asked_for_again_and_told_as_it_was() {
+    for version in BOTH {
+        for carried_out in [true, false] {
+            let broker = brokers(version);
+            let mut producer = producer(&broker, &[]);
+            let transaction = producer.begin().expect("it begins");
+            send_everywhere(&transaction, "a");
+            broker.cluster().lock().inject(Fault::Close { api: ApiKey::EndTxn, carried_out }, 1);
+            transaction.commit().expect("it is committed");
+            assert_eq!(broker.cluster().lock().faults_left(), 0);
+            let transaction = producer.begin().expect("it begins");
+            send_everywhere(&transaction, "b");
+            transaction.commit().expect("it is committed");
+            let expected = sorted([everywhere("a"), everywhere("b")].concat());
+            assert_eq!(sorted(visible(&broker, "orders")), expected, "{version:?}, {carried_out}");
+        }
+    }
+}
+
 // TX21, L13
 #[test]
 fn a_group_moves_on_if_and_only_if_the_records_of_the_same_transaction_become_visible() {
@@ -343,4 +364,21 @@ fn sent_until_the_end(handle: &kp_producer::blocking::TransactionHandle, name: &
         accepted.push(value);
     }
     accepted
+}
+
+// TX36
+#[test]
+fn the_mock_broker_takes_transactions_as_brokers_do() {
+    let broker = MockBroker::automatic();
+    broker.create_topic("orders", PARTITIONS).expect("a good name");
+    let config = ProducerConfig::default().bootstrap_servers("mock:1").transactional_id("inv-1");
+    let builder = Producer::builder(config).client(broker.client());
+    let mut producer = TransactionalProducer::from(builder.build_transactional().expect("it is built"));
+    let transaction = producer.begin().expect("it begins");
+    drop(transaction.send(ProducerRecord::to("orders").value("kept")).expect("accepted"));
+    assert_eq!(transaction.commit().expect("it is committed").records, 1);
+    let transaction = producer.begin().expect("it begins");
+    drop(transaction.send(ProducerRecord::to("orders").value("discarded")).expect("accepted"));
+    transaction.abort().expect("it is aborted");
+    assert_eq!(producer.last_outcome(), Some(TransactionOutcome::Aborted));
 }

@@ -1,5 +1,5 @@
 //! Whether appends still enter a transaction: one atomic word, a bit for "sealed" and a count of the appends in progress.
-//! Touched by each append of a transaction and by whoever ends it. No lock, no wait: the last one out of a sealed transaction
+//! Touched by each append of a transaction and by the thread that ends it. No lock, no wait: the last one out of a sealed transaction
 //! is told that it was the last.
 
 #[cfg(all(test, loom))]
@@ -16,7 +16,7 @@ const SEALED: usize = 1 << (usize::BITS - 1);
 /// let seal = AppendSeal::new();
 /// assert!(seal.enter());
 /// assert_eq!(seal.seal(), Sealing::Occupied);
-/// assert!(!seal.enter(), "nobody else comes in");
+/// assert!(!seal.enter(), "no other append comes in");
 /// assert!(seal.leave(), "the last one out");
 /// assert_eq!(seal.seal(), Sealing::Again);
 /// ```
@@ -69,8 +69,8 @@ impl AppendSeal {
         self.word.fetch_sub(1, Ordering::AcqRel) == SEALED | 1
     }
 
-    /// Lets nobody in any more. Of all calls and all who leave, exactly one hears that nobody is inside.
-    #[must_use = "whoever finds it empty has to say so"]
+    /// Lets no append in any more. Of all calls and all appends that leave, exactly one hears that none is inside.
+    #[must_use = "the caller that finds it empty has to say so"]
     pub fn seal(&self) -> Sealing {
         match self.word.fetch_or(SEALED, Ordering::AcqRel) {
             0 => Sealing::Empty,

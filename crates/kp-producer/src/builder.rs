@@ -39,7 +39,6 @@ use crate::outcome::acks::{AckStream, acks};
 use crate::outcome::delivery_report::DeliveryReport;
 use crate::outcome::listener::Listener;
 use crate::producer::Producer;
-use crate::transaction::transactional_producer::TransactionalProducer;
 use kp_accumulator::Partitioner;
 use kp_network::KafkaClient;
 use kp_time::Clock;
@@ -200,13 +199,9 @@ impl ProducerBuilder {
         self.start(Kind::Plain)
     }
 
-    /// As [`build`](Self::build), for a configuration with a `transactional.id`: a producer that sends in transactions. No I/O
-    /// happens here; the coordinator is asked by [`TransactionalProducer::init`], or the first `begin`.
-    ///
-    /// # Errors
-    /// As [`build`](Self::build); [`BuildError::NotTransactional`] without a `transactional.id`.
-    pub fn build_transactional(self) -> Result<TransactionalProducer, BuildError> {
-        self.start(Kind::Transactional).map(TransactionalProducer::new)
+    /// A producer that has transactions, without the type that begins them.
+    pub(crate) fn build_for_transactions(self) -> Result<Producer, BuildError> {
+        self.start(Kind::Transactional)
     }
 
     fn start(self, kind: Kind) -> Result<Producer, BuildError> {
@@ -289,13 +284,9 @@ impl ProducerBuilder {
         self.stepped(Kind::Plain)
     }
 
-    /// As [`build_transactional`](Self::build_transactional), turned as by [`build_stepped`](Self::build_stepped).
-    ///
-    /// # Errors
-    /// As [`build_transactional`](Self::build_transactional).
-    pub fn build_transactional_stepped(self) -> Result<(TransactionalProducer, Stepper), BuildError> {
-        let (producer, stepper) = self.stepped(Kind::Transactional)?;
-        Ok((TransactionalProducer::new(producer), stepper))
+    /// The same, turned by its owner.
+    pub(crate) fn build_stepped_for_transactions(self) -> Result<(Producer, Stepper), BuildError> {
+        self.stepped(Kind::Transactional)
     }
 
     fn stepped(self, kind: Kind) -> Result<(Producer, Stepper), BuildError> {

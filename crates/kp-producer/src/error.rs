@@ -238,7 +238,7 @@ impl SendErrorKind {
         }
     }
 
-    /// Whether a transaction that is committed behind it lacks a record, and nobody may know (TX13). Otherwise the caller has the
+    /// Whether a transaction that is committed behind it lacks a record without a word (TX13). Otherwise the caller has the
     /// record back by intent, or there will be no commit.
     pub(crate) fn leaves_out_a_record(&self) -> bool {
         let is_given_back =

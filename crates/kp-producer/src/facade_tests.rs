@@ -5,6 +5,7 @@ mod bulk;
 mod deadlines;
 mod ends;
 mod explained;
+mod explained_transactions;
 mod extensions;
 mod hostile_metadata;
 mod refused_topics;

@@ -117,6 +117,7 @@ pub use kp_tls::rustls;
 #[cfg(feature = "tls-no-provider")]
 pub use kp_tls::{CertificateFacts, EntryUse, ListenerView, StoreEntry, TlsClient, TlsConfigError};
 pub use observe::explain::{Explanation, PartitionExplanation, WhyWaiting};
+pub use observe::explained_transaction::{TransactionExplanation, TransactionState};
 pub use observe::guarantees::Guarantees;
 pub use observe::metrics;
 pub use observe::metrics::{MetricValue, ProducerMetrics, RecordingLevel};

@@ -1,6 +1,7 @@
 //! What is going on? Metrics, explanations, notices, outages, traces, and what is promised.
 
 pub(crate) mod explain;
+pub(crate) mod explained_transaction;
 pub(crate) mod guarantees;
 pub mod metrics;
 pub(crate) mod network_thread;

@@ -2,6 +2,7 @@
 //! the network know, on demand; nothing on the way of a record is measured for it.
 
 use crate::drive::link::Command;
+use crate::observe::explained_transaction::TransactionExplanation;
 use crate::observe::network_thread::{self, NetworkThread};
 use crate::observe::question::{BrokerState, NetworkSide, Question};
 use crate::observe::security;
@@ -27,6 +28,8 @@ pub struct Explanation {
     pub waiting_for_metadata: Vec<String>,
     /// Whether the network thread has answered; if not, what only it knows is missing.
     pub network_thread: NetworkThread,
+    /// How far its transactions are, of a producer that has them.
+    pub transaction: Option<TransactionExplanation>,
     /// Why nothing is sent any more, if that is so.
     pub fatal: Option<Arc<str>>,
     /// Brokers that are being shown who the client is, that refused it or were refused, and those whose sessions end; each as
@@ -166,6 +169,7 @@ fn put_together(shared: &Shared, network: Result<NetworkSide, NetworkThread>) ->
         free_bytes: shared.waits.pool().available(),
         waiting_for_metadata: shared.waits.metadata().topics(),
         network_thread,
+        transaction: shared.waits.transactions().map(|ledger| ledger.explain(now)),
         fatal: shared.ended.fatal().cloned(),
         security,
         taken_at: shared.clock.time_of_day(),
@@ -180,6 +184,7 @@ impl Explanation {
             free_bytes: 0,
             waiting_for_metadata: Vec::new(),
             network_thread,
+            transaction: None,
             fatal: None,
             security: Vec::new(),
             taken_at,
@@ -282,6 +287,9 @@ impl fmt::Display for Explanation {
         }
         if self.network_thread != NetworkThread::Answered {
             writeln!(f, "{}", self.network_thread)?;
+        }
+        if let Some(transaction) = &self.transaction {
+            writeln!(f, "{transaction}")?;
         }
         if self.waiting_for_memory > 0 {
             let (calls, free) = (self.waiting_for_memory, self.free_bytes);

@@ -79,6 +79,9 @@ impl Shared {
     /// the driver may be busy with a callback.
     pub(crate) fn expire_waits(&self, now: Instant) {
         self.waits.expire(now, &self.views.load().cluster);
+        if let Some(words) = self.waits.transactions().and_then(|ledger| ledger.warning(now)) {
+            self.notes.notice(words);
+        }
     }
 
     /// Blocks the calling thread until `future` is done, which waits for what is bounded by `max.block.ms` (FA2).

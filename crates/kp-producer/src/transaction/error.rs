@@ -121,7 +121,7 @@ pub enum EndError {
     /// may be sent again in a new transaction. Only from `commit`.
     #[error("the transaction was aborted: {0}")]
     Aborted(#[source] TransactionFailure),
-    /// The time of this call is up, and nobody knows yet. It goes on being asked for:
+    /// The time of this call is up, and the end is not known yet. It goes on being asked for:
     /// [`resolve`](crate::TransactionalProducer::resolve), or the next `begin`, waits for it.
     #[error("the end of the transaction is not known after {waited:.1?} (max.block.ms): {reason}")]
     Unresolved {
@@ -130,8 +130,8 @@ pub enum EndError {
         /// What is known of why.
         reason: Arc<str>,
     },
-    /// All or nothing of it is visible, and nobody will ever tell this producer which. The producer is finished.
-    #[error("nobody knows whether the transaction was committed: {0}")]
+    /// All or nothing of it is visible, and no broker will ever tell this producer which. The producer is finished.
+    #[error("it will never be known whether the transaction was committed: {0}")]
     Unknown(#[source] TransactionFailure),
     /// It was not committed, certainly, and the producer is finished: another one has its `transactional.id`, or its rights are gone.
     #[error("the transaction was not committed, and this producer is finished: {0}")]

@@ -182,7 +182,7 @@ impl Open {
         }
     }
 
-    /// Where no call may wait, nobody knows yet.
+    /// Where no call may wait, the end is not known yet.
     fn check_wait(&self) -> Result<(), EndError> {
         let shared = self.handle.producer().shared();
         let words = match shared.is_forked() {
@@ -210,7 +210,7 @@ impl Open {
         let closed = TransactionFailure::of(TransactionFailureKind::Closed);
         match self.handle.scope().is_to_commit() {
             true => EndError::Unknown(closed),
-            // The coordinator aborts at `transaction.timeout.ms` what nobody ends.
+            // The coordinator aborts at `transaction.timeout.ms` what no producer ends.
             false => EndError::Fatal(closed),
         }
     }

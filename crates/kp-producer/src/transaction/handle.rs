@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// [`TransactionEnded`](crate::SendErrorKind::TransactionEnded). No record ever enters a later transaction.
 ///
 /// Whether readers see a record, `commit` tells; a [`Delivery`] that ended well says that it is in the log, in a transaction
-/// that has not ended yet. A `send` that was **refused** dooms the transaction, so that a task whose `Result` nobody looks at cannot
+/// that has not ended yet. A `send` that was **refused** dooms the transaction, so that a task whose `Result` is not looked at cannot
 /// end in a commit without its record ([`tolerate_refused`](Self::tolerate_refused) is the way out); of these
 /// [`WouldBlock`](crate::SendErrorKind::WouldBlock) is none. A `send` whose future was dropped was not refused.
 ///

@@ -3,6 +3,7 @@
 //! under it.
 
 use crate::drive::link::{Command, Link};
+use crate::observe::explained_transaction::{TransactionExplanation, TransactionState};
 use crate::transaction::error::BeginError;
 use crate::transaction::outcome::TransactionOutcome;
 use crate::transaction::scope::Scope;
@@ -63,6 +64,9 @@ struct State {
     /// Why an answer is not here yet: the core's latest word.
     stalled: Option<Arc<str>>,
     tickets: u64,
+    /// When an operator is to be told that the open transaction is near its timeout; once for a producer.
+    warns_at: Option<Instant>,
+    has_warned: bool,
     is_over: bool,
     waits: WaitList<Wanted, Answer>,
 }
@@ -107,10 +111,11 @@ impl Ledger {
     }
 
     /// Begins one; the one before has ended.
-    pub(crate) fn begin(&self, link: &Link) -> Arc<Scope> {
+    pub(crate) fn begin(&self, now: Instant, link: &Link) -> Arc<Scope> {
         let mut state = self.state.lock();
         state.begun += 1;
-        let scope = Arc::new(Scope::new(state.begun));
+        let scope = Arc::new(Scope::new(state.begun, now));
+        state.warns_at = now.checked_add(self.timeout / 5 * 4).filter(|_| !state.has_warned);
         state.current = Some(Arc::clone(&scope));
         let number = state.begun;
         drop(state);
@@ -118,7 +123,7 @@ impl Ledger {
         scope
     }
 
-    /// Waits for a producer id, and asks for one if nobody does.
+    /// Waits for a producer id, and asks for one if no call has.
     pub(crate) fn initialize(self: &Arc<Self>, link: &Link, deadline: Deadline) -> Wait {
         let mut state = self.state.lock();
         let is_first = state.init == Init::NotAsked && !state.is_over;
@@ -203,7 +208,36 @@ impl Ledger {
 
     /// When the next wait's time is up.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.state.lock().waits.next_deadline()
+        let state = self.state.lock();
+        state.waits.next_deadline().into_iter().chain(state.warns_at).min()
+    }
+
+    /// What an operator should know: a transaction that is open for so long may be aborted under the application's hands. Once.
+    pub(crate) fn warning(&self, now: Instant) -> Option<String> {
+        let mut state = self.state.lock();
+        state.warns_at.take_if(|at| *at <= now)?;
+        let is_open = |scope: &&Arc<Scope>| !scope.is_ended() && scope.records() > 0;
+        let age = state.current.as_ref().filter(is_open)?.age(now);
+        state.has_warned = true;
+        Some(format!(
+            "a transaction with records is open for {age:.1?}, and the coordinator aborts it after transaction.timeout.ms = {}",
+            self.timeout.as_millis()
+        ))
+    }
+
+    /// How far everything is.
+    pub(crate) fn explain(&self, now: Instant) -> TransactionExplanation {
+        let state = self.state.lock();
+        let current = state.current.as_ref();
+        TransactionExplanation {
+            number: state.begun,
+            state: state.of_newest(),
+            records: current.map_or(0, |scope| scope.records()),
+            age: current.map(|scope| scope.age(now)),
+            limit: self.timeout,
+            doomed: current.and_then(|scope| scope.doomed()).cloned(),
+            stalled: state.stalled.clone(),
+        }
     }
 
     /// Ends the waits whose time is up.
@@ -232,6 +266,17 @@ impl Ledger {
 }
 
 impl State {
+    fn of_newest(&self) -> TransactionState {
+        match (&self.fatal, &self.current) {
+            (Some(_), _) => TransactionState::Finished,
+            (None, Some(scope)) if !scope.is_ended() => TransactionState::Open,
+            (None, Some(scope)) if scope.is_to_commit() => TransactionState::Committing,
+            (None, Some(_)) => TransactionState::Aborting,
+            (None, None) if self.init == Init::Done => TransactionState::Idle,
+            (None, None) => TransactionState::NotInitialized,
+        }
+    }
+
     fn answer(&mut self, to: Wanted, answer: &Answer, wakers: &mut Wakers) {
         self.waits.answer_where(|wanted| (*wanted == to).then(|| answer.clone()), wakers);
     }
@@ -256,6 +301,7 @@ impl State {
             self.fatal = Some(BeginError::Fatal(why.clone()));
         }
         self.current.take_if(|scope| scope.number() == number);
+        self.warns_at = None;
         self.stalled = None;
         self.answer(Wanted::End(number), &Answer::Ended(end.clone()), wakers);
         self.ended = Some((number, end));

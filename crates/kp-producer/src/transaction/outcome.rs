@@ -37,6 +37,6 @@ pub enum TransactionOutcome {
     Aborted,
     /// All or nothing of it is visible; which of the two is still being asked.
     Unresolved,
-    /// All or nothing of it is visible, and nobody will ever tell this producer which.
+    /// All or nothing of it is visible, and no broker will ever tell this producer which.
     Unknown,
 }

@@ -1,5 +1,5 @@
 //! One transaction, as everything sees it that sends in it: open until it is sealed, with the first reason against a commit.
-//! Touched by sending threads, by whoever ends it, and by the driver. Locks: the sleepers, and the groups; each short.
+//! Touched by sending threads, by the thread that ends it, and by the driver. Locks: the sleepers, and the groups; each short.
 //! Never: waits, nor asks a broker.
 
 use crate::drive::link::{Command, Link};
@@ -14,10 +14,12 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 pub(crate) struct Scope {
     number: u64,
+    begun: Instant,
     seal: AppendSeal,
     /// Whether to commit: decided before the seal falls, and never again.
     decision: OnceLock<bool>,
@@ -37,9 +39,10 @@ struct Sleepers {
 }
 
 impl Scope {
-    pub(crate) fn new(number: u64) -> Self {
+    pub(crate) fn new(number: u64, begun: Instant) -> Self {
         Self {
             number,
+            begun,
             seal: AppendSeal::new(),
             decision: OnceLock::new(),
             doom: OnceLock::new(),
@@ -52,6 +55,10 @@ impl Scope {
 
     pub(crate) fn number(&self) -> u64 {
         self.number
+    }
+
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.begun)
     }
 
     /// Whether it was sealed.
@@ -108,7 +115,7 @@ impl Scope {
         wake_all(wakers.into_values());
     }
 
-    /// A `send` refused its record: whoever commits must not find the others without it (TX13). Whether there is no commit by now.
+    /// A `send` refused its record: a commit must not leave the others without it (TX13). Whether there is no commit by now.
     pub(crate) fn refused(&self, kind: &SendErrorKind, topic: &str, link: &Link) -> bool {
         if !self.tolerates_refusals.load(Ordering::Acquire) {
             self.doom(link, || TransactionFailureKind::SendRefused {

@@ -144,7 +144,7 @@ impl TransactionalProducer {
             return Err(finished);
         }
         let acknowledged = shared.measured.counters().acknowledged();
-        let scope = shared.waits.ledger().begin(&shared.link);
+        let scope = shared.waits.ledger().begin(shared.clock.now(), &shared.link);
         Ok(Open { handle: TransactionHandle::new(self.producer(), &scope), acknowledged })
     }
 
