@@ -55,7 +55,7 @@ pub enum Fault {
     },
     /// SASL goes wrong.
     Sasl(SaslFault),
-    /// A request is kept for a while: its connection closes, and it is carried out when nobody waits for it any more.
+    /// A request is kept for a while: its connection closes, and it is carried out when its client has long given up.
     Late {
         /// The API it strikes.
         api: ApiKey,

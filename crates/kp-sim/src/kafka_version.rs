@@ -91,10 +91,9 @@ impl KafkaVersion {
         spoken.map(move |row| (row.api, VersionRange::new(row.listed_min, self.newest(row))))
     }
 
-    /// The finalized feature `transaction.version`, where there is one: 2 stands for KIP-890 as a whole.
-    #[must_use]
-    pub fn transaction_version(self) -> Option<i16> {
-        (self >= Self::V4_3).then_some(2)
+    /// The finalized features that clients look at, each with its level: `transaction.version` 2 stands for KIP-890 as a whole.
+    pub(crate) fn features(self) -> &'static [(&'static str, i16)] {
+        if self >= Self::V4_3 { &[("group.version", 1), ("transaction.version", 2)] } else { &[] }
     }
 
     /// Whether ApiVersions is met with silence, on a connection that goes on.

@@ -337,6 +337,9 @@ fn judge(
     match partition.producers.judge(identity.producer, identity.base_sequence, last_sequence) {
         // A plain batch in the middle of a transaction.
         Verdict::Append if is_open && !identity.transactional => Err(ErrorCode::INVALID_TXN_STATE),
+        Verdict::Append if identity.transactional && partition.transactions.came_lower(identity) => {
+            Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
+        }
         Verdict::Append => Ok(None),
         Verdict::Duplicate(first) => Ok(Some(first)),
         Verdict::Refuse(code) => Err(code),

@@ -234,7 +234,7 @@ impl SimCluster {
         let Some(header) = request.header.clone() else { return Reply::Close };
         self.count_request(header.api);
         if let Some(after) = self.faults.late(header.api) {
-            self.hold(at, after, broker, request);
+            self.hold(at, after, broker, request.frame);
             return Reply::Close;
         }
         let strike = self.faults.strike(header.api);
@@ -264,16 +264,10 @@ impl SimCluster {
     }
 
     /// Carries out a request whose connection is gone, and was admitted while it was there.
-    pub(crate) fn carry_out_unheard(
-        &mut self,
-        at: Moment,
-        broker: BrokerId,
-        request: IncomingRequest,
-    ) -> Reply {
-        match request.header {
-            Some(header) if self.is_up(broker) => {
-                self.dispatch(at, broker, NO_CONNECTION, &header, request.body)
-            }
+    pub(crate) fn carry_out_unheard(&mut self, at: Moment, broker: BrokerId, frame: &Bytes) -> Reply {
+        let IncomingRequest { header, body, .. } = self.reader().read(frame);
+        match header {
+            Some(header) if self.is_up(broker) => self.dispatch(at, broker, NO_CONNECTION, &header, body),
             _ => Reply::Close,
         }
     }

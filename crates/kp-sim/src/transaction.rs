@@ -3,6 +3,7 @@
 
 mod add_to_transaction;
 mod adding;
+mod coordinator_log;
 mod coordinators;
 mod due;
 mod end_transaction;
@@ -10,8 +11,10 @@ mod ending;
 mod entry;
 mod find_coordinator;
 mod handles;
+mod held;
 mod initialisation;
 mod initialise;
+mod known;
 mod late;
 mod marker;
 mod markers;
@@ -21,8 +24,9 @@ mod settings;
 mod verification;
 
 pub(crate) use add_to_transaction::refused_partitions;
-pub(crate) use coordinators::{Transactions, is_internal};
+pub(crate) use coordinator_log::is_internal;
 pub use entry::{TransactionEntry, TransactionState};
+pub(crate) use known::Transactions;
 pub use partition_transactions::{AbortedTransaction, PartitionTransactions};
 pub use settings::TransactionSettings;
 pub(crate) use verification::{PRODUCE_ADDS_FROM, Verified};

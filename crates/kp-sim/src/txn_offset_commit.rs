@@ -38,7 +38,7 @@ impl SimCluster {
         let mut topics = Vec::with_capacity(request.topics.len());
         for topic in &request.topics {
             let put = |partition: &TxnOffsetCommitRequestPartition| {
-                answered(partition, self.put_offset(request, topic.name.as_str(), partition, refusal))
+                answered(partition, self.put_offset(at, request, topic.name.as_str(), partition, refusal))
             };
             let partitions = topic.partitions.iter().map(put).collect();
             topics.push(TxnOffsetCommitResponseTopic {
@@ -89,6 +89,7 @@ impl SimCluster {
 
     fn put_offset(
         &mut self,
+        at: Moment,
         request: &TxnOffsetCommitRequest,
         topic: &str,
         partition: &TxnOffsetCommitRequestPartition,
@@ -103,6 +104,11 @@ impl SimCluster {
         let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
         if metadata.len() > METADATA_MAX_BYTES {
             return ErrorCode::OFFSET_METADATA_TOO_LARGE;
+        }
+        let producer = ProducerIdentity { producer_id: request.producer_id, epoch: request.producer_epoch };
+        let opened = self.open_in_offsets(at, producer, request.group_id.as_str());
+        if opened != ErrorCode::NONE {
+            return opened;
         }
         // Nothing is wrong with an offset below 0: brokers take it.
         let offset = GroupOffset {

@@ -35,7 +35,7 @@ pub enum Pair {
     Old(usize),
     /// The newest, one epoch on.
     TooHigh,
-    /// Another producer id, which nobody has.
+    /// Another producer id, which no producer has.
     Other,
     /// The newest producer id with epoch −1.
     WithoutEpoch,
@@ -220,7 +220,7 @@ pub struct TransactionCase {
 pub enum Needs {
     /// Nothing.
     Nothing,
-    /// That nobody has asked for a coordinator before.
+    /// A cluster that was not asked for a coordinator before.
     FreshCluster,
     /// A coordinator that looks for transactions that have timed out every half second
     /// (`transaction.abort.timed.out.transaction.cleanup.interval.ms`).

@@ -31,7 +31,7 @@ impl Shared {
         // A panic while the lock was held left the cluster as it was between two fields at worst; tests that inject
         // faults want the failing thread's own message, not a second one about the lock.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        // What was due by itself has happened for whoever looks.
+        // Before a caller looks, what was due by itself has happened.
         let (now, timestamp_ms) = now();
         state.cluster.tick(now, timestamp_ms);
         ClusterGuard { state, changed: &self.changed }
@@ -54,7 +54,7 @@ impl Shared {
                 Reply::Later(still) => waiting = still,
                 reply => break Some(reply),
             }
-            // What the cluster does by itself, nobody tells: a request that waits looks when its time has come.
+            // No request announces what the cluster does by itself: a thread that waits looks when its time has come.
             let next =
                 state.cluster.next_moment().map_or(waiting.deadline(), |at| at.min(waiting.deadline()));
             let left = next.saturating_duration_since(now);

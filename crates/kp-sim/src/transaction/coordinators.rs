@@ -1,61 +1,12 @@
 //! Who coordinates what: a transactional id or a group belongs to a partition of an internal topic, and that
 //! partition's leader is its coordinator, under the leader's epoch. Owned by the cluster.
 
-use std::collections::BTreeMap;
-use std::time::Instant;
-
 use kp_protocol::{BrokerId, ErrorCode, LeaderEpoch, TopicPartition};
 
-use super::entry::TransactionEntry;
-use super::late::Late;
-use crate::cluster::SimCluster;
+use super::coordinator_log::{CONSUMER_OFFSETS, TRANSACTION_STATE, log_of};
+use crate::SimCluster;
 use crate::reply::Moment;
 use crate::settings::TopicSettings;
-
-/// The log of the transactions' coordinators.
-pub(crate) const TRANSACTION_STATE: &str = "__transaction_state";
-/// The log of the groups' coordinators.
-pub(crate) const CONSUMER_OFFSETS: &str = "__consumer_offsets";
-
-/// Whether a topic is the brokers' own.
-pub(crate) fn is_internal(topic: &str) -> bool {
-    topic == TRANSACTION_STATE || topic == CONSUMER_OFFSETS
-}
-
-/// What the coordinators of a cluster know. Each coordinator's part of it is in its log, so nothing is lost when it moves.
-#[derive(Clone, Debug)]
-pub(crate) struct Transactions {
-    pub(super) entries: BTreeMap<String, TransactionEntry>,
-    pub(super) next_producer_id: i64,
-    /// By the partition that is their log: under which epoch they read it, and when they are done.
-    loaded: BTreeMap<TopicPartition, (LeaderEpoch, Instant)>,
-    pub(super) late: Late,
-    /// When the cluster was asked first, from which the scans for timeouts count, and when it was last.
-    pub(super) first: Option<Instant>,
-    pub(super) latest: Option<Moment>,
-}
-
-impl Default for Transactions {
-    fn default() -> Self {
-        Self {
-            entries: BTreeMap::new(),
-            // A real cluster hands ids out by the thousand; 0 is as good as any.
-            next_producer_id: 1000,
-            loaded: BTreeMap::new(),
-            late: Late::default(),
-            first: None,
-            latest: None,
-        }
-    }
-}
-
-impl Transactions {
-    /// A producer id that none had before.
-    pub(crate) fn new_producer_id(&mut self) -> i64 {
-        self.next_producer_id += 1;
-        self.next_producer_id - 1
-    }
-}
 
 impl SimCluster {
     /// The partition that a transactional id belongs to.
@@ -133,30 +84,5 @@ impl SimCluster {
             Some(other) => partition.elect(Some(other)),
             None => partition.leader_epoch.0 += 1,
         }
-    }
-}
-
-/// Kafka's choice: the hash of a Java string, without its sign.
-fn log_of(topic: &str, key: &str, partitions: i32) -> TopicPartition {
-    let hash =
-        key.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
-    TopicPartition::new(topic, (hash & i32::MAX) % partitions.max(1))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_belongs_to_the_partition_that_java_would_choose() {
-        // "abc".hashCode() is 96354, "polygenelubricants".hashCode() is Integer.MIN_VALUE.
-        assert_eq!(log_of("t", "abc", 50).partition.0, 4);
-        assert_eq!(log_of("t", "polygenelubricants", 50).partition.0, 0);
-        assert_eq!(log_of("t", "", 50).partition.0, 0);
-        assert_eq!(
-            log_of("t", "\u{1f600}", 50).partition.0,
-            (0xd83d * 31 + 0xde00) % 50,
-            "two units of UTF-16"
-        );
     }
 }

@@ -55,7 +55,7 @@ impl TransactionState {
         Self::CompleteAbort,
     ];
 
-    /// Whether markers are being written: the next transition is pending, and whoever asks is told so.
+    /// Whether markers are being written: the next transition is pending, and every caller is told so.
     #[must_use]
     pub fn is_preparing(self) -> bool {
         matches!(self, Self::PrepareCommit | Self::PrepareAbort)
@@ -72,6 +72,8 @@ struct Opened {
 /// What the coordinator knows of one transactional id.
 #[derive(Clone, Debug)]
 pub struct TransactionEntry {
+    /// The partition that its coordinator leads.
+    pub(super) log: TopicPartition,
     pub(crate) producer: ProducerIdentity,
     /// The epoch whose last call may be repeated.
     pub(crate) last_epoch: i16,
@@ -88,8 +90,9 @@ pub struct TransactionEntry {
 
 impl TransactionEntry {
     /// Of an id that was never initialised.
-    pub(crate) fn new(producer_id: i64) -> Self {
+    pub(crate) fn new(log: TopicPartition, producer_id: i64) -> Self {
         Self {
+            log,
             producer: ProducerIdentity { producer_id, epoch: NO_EPOCH },
             last_epoch: NO_EPOCH,
             previous_producer_id: -1,

@@ -3,7 +3,7 @@
 use kp_protocol::api::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
 use kp_protocol::{ApiKey, BrokerAddress, ErrorCode, KafkaString, ReceivedHeader};
 
-use super::coordinators::{CONSUMER_OFFSETS, TRANSACTION_STATE};
+use super::coordinator_log::{CONSUMER_OFFSETS, TRANSACTION_STATE};
 use crate::SimCluster;
 use crate::reply::{Moment, Reply};
 
@@ -93,7 +93,8 @@ fn words(code: ErrorCode) -> &'static str {
             "The coordinator is loading and hence can't process requests."
         }
         ErrorCode::INVALID_REQUEST => {
-            "The request is malformed, or was sent to a broker that does not know it."
+            "This most likely occurs because of a request being malformed by the client library or the message was \
+             sent to an incompatible broker. See the broker logs for more details."
         }
         _ => "The coordinator cannot be told.",
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kp_protocol::{Timestamp, TopicPartition};
 
-use super::coordinators::CONSUMER_OFFSETS;
+use super::coordinator_log::CONSUMER_OFFSETS;
 use super::marker::Marker;
 use super::round::{Round, Written};
 use crate::SimCluster;

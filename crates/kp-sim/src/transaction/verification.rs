@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kp_protocol::api::ProduceRequest;
-use kp_protocol::{BrokerId, ErrorCode, ProducerIdentity, TopicPartition};
+use kp_protocol::{BatchIdentity, BrokerId, ErrorCode, ProducerIdentity, TopicPartition};
 
 use super::add_to_transaction::Asking;
 use crate::incoming_batch::IncomingBatch;
@@ -59,7 +59,7 @@ impl SimCluster {
             return Verified::whole(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "");
         };
         let producers: BTreeSet<ProducerIdentity> =
-            transactional.iter().map(|(_, producer)| *producer).collect();
+            transactional.iter().map(|(_, identity)| identity.producer).collect();
         if producers.len() > 1 {
             let message = "Transactional records contained more than one producer ID";
             return Verified::whole(ErrorCode::INVALID_PRODUCER_ID_MAPPING, message);
@@ -68,10 +68,11 @@ impl SimCluster {
             return Verified::default();
         }
         let mut verified = Verified::default();
-        for (partition, producer) in transactional {
-            let is_known = self.is_open_in(&partition, producer) || self.is_stale_in(&partition, producer);
-            if self.is_led_by(&partition, broker) && !is_known {
-                verified.asked.insert(partition);
+        for (partition, identity) in &transactional {
+            let producer = identity.producer;
+            let is_known = self.is_open_in(partition, producer) || self.is_stale_in(partition, producer);
+            if self.is_led_by(partition, broker) && !is_known {
+                verified.asked.insert(partition.clone());
             }
         }
         let adds = version >= PRODUCE_ADDS_FROM;
@@ -80,11 +81,18 @@ impl SimCluster {
         for code in verified.refused.values_mut() {
             *code = as_told_to_produce(version, *code);
         }
+        for (partition, identity) in transactional {
+            if verified.asked.contains(&partition)
+                && !verified.refused.contains_key(&partition)
+                && let Ok(found) = self.partition_mut(&partition)
+            {
+                found.transactions.note_asked(identity);
+            }
+        }
         verified
     }
 
-    /// Verifies that the offsets of a group may be committed in a transaction, or adds the group; since then the transaction is open
-    /// in the group's partition.
+    /// Verifies that the offsets of a group may be committed in a transaction, or adds the group.
     pub(crate) fn verify_group(
         &mut self,
         at: Moment,
@@ -102,6 +110,17 @@ impl SimCluster {
                 return as_told_to_offsets(version, *code);
             }
         }
+        ErrorCode::NONE
+    }
+
+    /// Offsets of a group go into its log, as a batch would: the transaction is open there from now on.
+    pub(crate) fn open_in_offsets(
+        &mut self,
+        at: Moment,
+        producer: ProducerIdentity,
+        group: &str,
+    ) -> ErrorCode {
+        let log = self.offsets_log(group);
         let Ok(partition) = self.partition_mut(&log) else { return ErrorCode::NOT_COORDINATOR };
         if partition.producers.epoch(producer.producer_id).is_some_and(|epoch| producer.epoch < epoch) {
             return ErrorCode::INVALID_PRODUCER_EPOCH;
@@ -117,13 +136,13 @@ impl SimCluster {
         ErrorCode::NONE
     }
 
-    /// The partitions with a transactional batch that a producer wrote, and which producer.
+    /// The partitions with a transactional batch, and whose batch it is.
     fn transactional(
         &self,
         version: i16,
         request: &ProduceRequest,
         batches: &[Vec<IncomingBatch>],
-    ) -> Vec<(TopicPartition, ProducerIdentity)> {
+    ) -> Vec<(TopicPartition, BatchIdentity)> {
         let by_id = version >= ProduceRequest::TOPIC_IDS_FROM;
         let mut found = Vec::new();
         for (data, batches) in request.topic_data.iter().zip(batches) {
@@ -136,7 +155,7 @@ impl SimCluster {
                 // A topic that is not there is told so; its batch is transactional all the same.
                 let topic = self.requested_topic(by_id, &data.name, data.topic_id);
                 let name = topic.map_or(data.name.as_str(), |topic| topic.name.as_str());
-                found.push((TopicPartition::new(name, partition.index), identity.producer));
+                found.push((TopicPartition::new(name, partition.index), identity));
             }
         }
         found
@@ -161,7 +180,7 @@ impl SimCluster {
         self.settings.kafka_version >= KafkaVersion::V4_3 && epoch.is_some_and(|epoch| producer.epoch < epoch)
     }
 
-    /// Asks the coordinator of an id about partitions, or has them added; whoever asks finds it without a look-up.
+    /// Asks the coordinator of an id about partitions, or has them added; a broker finds it without a look-up.
     fn ask_coordinator(
         &mut self,
         at: Moment,

@@ -29,7 +29,7 @@ pub(super) fn cases() -> Vec<TransactionCase> {
     [fresh(), found(), unknown_versions()].into_iter().flatten().collect()
 }
 
-/// What nobody can see twice; the first cases of all.
+/// What a cluster answers once only; the first cases of all.
 fn fresh() -> Vec<TransactionCase> {
     let none = ErrorCode::COORDINATOR_NOT_AVAILABLE;
     let init = step(5, TransactionAsk::Init(MINUTE_MS), code(ErrorCode::NOT_COORDINATOR)).under(Pair::None);

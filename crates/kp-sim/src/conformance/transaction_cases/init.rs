@@ -227,7 +227,7 @@ fn late_pairs() -> Vec<TransactionCase> {
     cases
 }
 
-/// Brokers of before have the same, as far as anybody knows; it was asked of 4.3 alone.
+/// The end of the numbers; with TV2 an end of a transaction can come to it too.
 fn last_epochs() -> Vec<TransactionCase> {
     let until = |epoch| step(INIT, TransactionAsk::InitUntil(epoch), code(OK));
     let since_3_9 = |case| TransactionCase { needs: Needs::Patience, ..case };

@@ -51,7 +51,6 @@ fn refusals() -> Vec<TransactionCase> {
             add(2, &[P1], code(FENCED)),
             add(ADD, &[P1], code(FENCED)),
             add_offsets(ADD_OFFSETS, code(FENCED)),
-            commit_offset(OFFSETS_1, OFFSET, code(BAD_EPOCH)),
             commit(1, code(BAD_EPOCH)),
             commit(2, code(FENCED)),
             commit(END_1, code(FENCED)),
@@ -65,7 +64,6 @@ fn refusals() -> Vec<TransactionCase> {
             write(PRODUCE_2, P0, 1, code(BAD_EPOCH)),
             write(PRODUCE_2, P1, 0, code(BAD_EPOCH)),
             write(13, P0, 1, code(BAD_EPOCH)),
-            commit_offset(OFFSETS_2, OFFSET, code(BAD_EPOCH)),
             commit(END_2, code(BAD_STATE)),
             abort(END_2, told(RAISED)),
             abort(END_2, told(Told::Same)).under(Pair::Old(1)),
@@ -74,6 +72,11 @@ fn refusals() -> Vec<TransactionCase> {
     let rows: &[&str] = &["T2", "T3", "T4", "T5", "T6", "T9"];
     let mut cases = vec![case(name, rows, END_1, timed_out(END_1, of_1()))];
     cases.extend(since_4_3(vec![case(name, rows, END_2, timed_out(END_2, of_1().chain(of_2())))]));
+    let offsets = |version| commit_offset(version, OFFSET, code(BAD_EPOCH));
+    let name = "the offsets of what is timed out are refused";
+    cases.push(case(name, &["T9"], OFFSETS_1, timed_out(END_1, [offsets(OFFSETS_1)])));
+    let of_2 = case(name, &["T9"], OFFSETS_2, timed_out(END_2, [offsets(OFFSETS_1), offsets(OFFSETS_2)]));
+    cases.extend(since_4_3(vec![of_2]));
     cases
 }
 
