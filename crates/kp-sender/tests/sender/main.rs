@@ -20,4 +20,5 @@ mod refusals;
 mod transaction_ends;
 mod transaction_offsets;
 mod transactions;
+mod transactions_random;
 mod transactions_v1;
