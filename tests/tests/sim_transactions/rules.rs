@@ -33,6 +33,8 @@ pub(crate) struct Rules {
     added: BTreeSet<Where>,
     /// Something of the transaction may be open at its coordinator.
     opened: bool,
+    /// It was asked to be opened.
+    asked_to_open: bool,
     /// An answer said that the epoch is old, and none has proved a time-out since.
     told_fenced: bool,
     /// A frame of this transaction, under this pair, may still arrive and do harm.
@@ -71,6 +73,7 @@ impl Rules {
             self.unclean = Some((before, *pair));
         }
         self.transaction = Some(transaction);
+        self.asked_to_open = false;
         self.added.clear();
     }
 
@@ -82,10 +85,16 @@ impl Rules {
         match frame {
             Frame::Init { pair } => self.check_init(*pair),
             Frame::Produce { batches } => self.check_batches(batches),
+            Frame::End { commit, .. } if !self.opened && !self.asked_to_open => {
+                // TC7: refused where nothing was ever added, and a false success behind a commit (TM-E1, TM-E6).
+                self.broken.push(("TC7 no end of what holds nothing", format!("commit: {commit}")));
+            }
             _ => {}
         }
-        if self.second && matches!(frame, Frame::Produce { .. } | Frame::Offsets { .. }) {
-            self.opened = true;
+        match frame {
+            Frame::Produce { .. } | Frame::Offsets { .. } if self.second => self.opened = true,
+            Frame::AddPartitions { .. } | Frame::AddOffsets { .. } => self.asked_to_open = true,
+            _ => {}
         }
         self.in_flight.insert(token, flight);
     }
@@ -222,8 +231,8 @@ impl Rules {
         if code == 0 || (commit && code == 48) {
             self.told_fenced = false;
         }
-        // The transaction is aborted, but the new pair is still to be asked for by an abort.
-        self.opened = self.second && commit && code == 48;
+        // A commit that is refused is not done, but the next pair is still to be asked for by an abort (TC21).
+        self.opened = self.second && commit && code != 0;
         if let (0, Some(pair)) = (code, pair) {
             self.pair = Some(pair);
         }
