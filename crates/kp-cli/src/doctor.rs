@@ -6,6 +6,7 @@ mod listener;
 mod login;
 #[cfg(not(any(feature = "tls", feature = "tls-aws-lc", feature = "tls-graviola")))]
 mod no_tls;
+mod open_transactions;
 mod partitions;
 mod produce;
 mod release;
@@ -24,7 +25,11 @@ use std::{io, net::SocketAddr};
 
 use kp_network::OldKafka;
 use kp_producer::config::Settings;
-use kp_protocol::{ApiKey, api::MetadataResponse, text::shown};
+use kp_protocol::{
+    ApiKey, VersionRange,
+    api::{ListOffsetsRequest, MetadataResponse},
+    text::shown,
+};
 
 use self::{
     listener::{Source, Spoken, Unspoken},
@@ -83,7 +88,9 @@ fn visit(report: &mut Report, args: &DoctorArgs, way: &Way<'_>) -> io::Result<()
             None => (-1, spoken.at.clone()),
         };
         let tells_configs = spoken.connection.version(ApiKey::DescribeConfigs).is_ok();
-        let asked = Asked { way, broker, host: &host, port, tells_configs };
+        let isolation = VersionRange::new(ListOffsetsRequest::ISOLATION_FROM, i16::MAX);
+        let has_transactions = spoken.connection.version_within(ApiKey::ListOffsets, isolation).is_ok();
+        let asked = Asked { way, broker, host: &host, port, tells_configs, has_transactions };
         topic::examine(report, &asked, &mut spoken, name, &works, settings);
         report.tell()?;
     }

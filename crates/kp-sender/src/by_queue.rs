@@ -21,6 +21,15 @@ impl<T> ByQueue<T> {
         self.0.get_mut(queue.0 as usize)?.as_mut()
     }
 
+    /// From now on this is known.
+    pub(crate) fn put(&mut self, queue: QueueIndex, value: T) {
+        let index = queue.0 as usize;
+        if index >= self.0.len() {
+            self.0.resize_with(index + 1, || None);
+        }
+        self.0[index] = Some(value);
+    }
+
     /// What is known, or from now on this.
     pub(crate) fn get_or_insert_with(&mut self, queue: QueueIndex, new: impl FnOnce() -> T) -> &mut T {
         let index = queue.0 as usize;

@@ -11,7 +11,7 @@ use crate::unfit::Unfit;
 use brokers::Brokers;
 use kp_client::{DisconnectReason, Nodes, Reached, Readiness};
 use kp_metadata::{Cluster, Metadata, Pending};
-use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, TopicName};
+use kp_protocol::{ApiKey, BrokerAddress, BrokerId, BrokerVersions, TopicName, TransactionVersion};
 use security_verdict::{Refusal, SecurityVerdict};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub(crate) struct KnownCluster {
     /// Why no record is to be accepted although the cluster is known; set by the part that cannot serve one.
     refusal: Option<Arc<str>>,
     security: SecurityVerdict,
+    /// The newest word of any broker about the feature `transaction.version` (TX26).
+    transaction_version: Option<TransactionVersion>,
 }
 
 impl KnownCluster {
@@ -36,6 +38,7 @@ impl KnownCluster {
             announced: Vec::new(),
             refusal: None,
             security: SecurityVerdict::default(),
+            transaction_version: None,
         }
     }
 
@@ -235,8 +238,14 @@ impl KnownCluster {
         }
     }
 
+    /// What the brokers said of `transaction.version`: the newest word counts, whoever said it (TX26).
+    pub(crate) fn transaction_version(&self) -> Option<TransactionVersion> {
+        self.transaction_version
+    }
+
     /// A broker is ready: it may be older or newer than what was known.
     fn hear_versions(&mut self, cx: &mut Context<'_>, broker: BrokerId, versions: &BrokerVersions) {
+        self.transaction_version = self.transaction_version.max(versions.transaction_version());
         if self.brokers.heard(broker, versions) {
             let offered = versions.range(ApiKey::Produce).map(|range| range.max);
             self.tell_format_of(cx, broker, offered);

@@ -6,13 +6,14 @@ use crate::{Output, SenderSettings};
 use kp_accumulator::Accumulator;
 use kp_time::Jitter;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The surroundings of a step.
 pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
     pub(crate) settings: &'a SenderSettings,
-    pub(crate) accumulator: &'a Accumulator,
+    pub(crate) accumulator: &'a Arc<Accumulator>,
     pub(crate) ending: &'a mut Ending,
     pub(crate) outputs: &'a mut Outputs,
     pub(crate) jitter: &'a mut Jitter,
@@ -34,6 +35,19 @@ impl Context<'_> {
     pub(crate) fn take_token(&mut self) -> u64 {
         self.outputs.last_token += 1;
         self.outputs.last_token
+    }
+
+    /// Empty for a producer without one, which asks nothing about it.
+    pub(crate) fn transactional_id(&self) -> Arc<str> {
+        self.settings
+            .transaction
+            .as_ref()
+            .map_or_else(|| Arc::from(""), |set| Arc::clone(&set.transactional_id))
+    }
+
+    /// How long the coordinator is to leave a transaction open.
+    pub(crate) fn transaction_timeout(&self) -> Duration {
+        self.settings.transaction.as_ref().map_or(Duration::ZERO, |set| set.timeout)
     }
 
     /// How long to wait before the next of `tries` in vain is repeated (KIP-580).

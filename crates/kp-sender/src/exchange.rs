@@ -14,13 +14,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// Where the exchange stands.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) enum Exchange<Q> {
+    #[default]
     Idle,
     /// The chosen broker is not ready; an event or this moment brings a new choice.
-    Waiting {
-        until: Option<Instant>,
-    },
+    Waiting { until: Option<Instant> },
     /// The request is under way.
     Sent(Asked<Q>),
 }

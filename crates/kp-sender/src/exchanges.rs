@@ -2,22 +2,40 @@
 //! Never: a branch for one of them. A new question is a file, a row here, and an [`Exchange`](crate::exchange::Exchange) in the part
 //! that wants its answer.
 
+pub(crate) mod add_offsets;
+pub(crate) mod add_partitions;
+pub(crate) mod end_txn;
+pub(crate) mod find_coordinator;
+pub(crate) mod init_transactions;
 pub(crate) mod metadata;
 pub(crate) mod producer_id;
+pub(crate) mod txn_offset_commit;
 
 use crate::context::Context;
 use crate::idempotence::InitProducerId;
-use crate::question::{self, Question};
+use crate::question::{self, Loss, Question};
 use crate::rooms::Rooms;
+use crate::transaction::{
+    AddOffsets, AddPartitions, CommitOffsets, EndTransaction, FindCoordinator, InitTransactions,
+};
 use bytes::Bytes;
 use kp_client::Nodes;
 use kp_metadata::Pending;
 use kp_protocol::BrokerId;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// All of them, in the order in which they have their turn.
-const ALL: [Steps; 2] = [Steps::of::<Pending>(), Steps::of::<InitProducerId>()];
+const ALL: [Steps; 8] = [
+    Steps::of::<Pending>(),
+    Steps::of::<InitProducerId>(),
+    // TX6
+    Steps::of::<FindCoordinator>(),
+    Steps::of::<InitTransactions>(),
+    Steps::of::<AddPartitions>(),
+    Steps::of::<AddOffsets>(),
+    Steps::of::<CommitOffsets>(),
+    Steps::of::<EndTransaction>(),
+];
 
 /// The steps of one question.
 struct Steps {
@@ -25,7 +43,7 @@ struct Steps {
     connection_event: fn(&mut Rooms),
     step: fn(&mut Context<'_>, &mut Rooms, &mut dyn Nodes) -> bool,
     answered: fn(&mut Context<'_>, &mut Rooms, u64, &Bytes) -> bool,
-    failed: fn(&mut Context<'_>, &mut Rooms, u64, &Arc<str>) -> Option<BrokerId>,
+    failed: fn(&mut Context<'_>, &mut Rooms, u64, &Loss) -> Option<BrokerId>,
     next: fn(&Context<'_>, &mut Rooms) -> Option<Instant>,
 }
 
@@ -69,13 +87,8 @@ pub(crate) fn answered(cx: &mut Context<'_>, rooms: &mut Rooms, token: u64, body
 }
 
 /// A request gets no answer. Says whom it was for, if it was a question's.
-pub(crate) fn failed(
-    cx: &mut Context<'_>,
-    rooms: &mut Rooms,
-    token: u64,
-    reason: &Arc<str>,
-) -> Option<BrokerId> {
-    ALL.iter().find_map(|one| (one.failed)(cx, rooms, token, reason))
+pub(crate) fn failed(cx: &mut Context<'_>, rooms: &mut Rooms, token: u64, loss: &Loss) -> Option<BrokerId> {
+    ALL.iter().find_map(|one| (one.failed)(cx, rooms, token, loss))
 }
 
 /// When [`step`] has something to do without anything happening.

@@ -12,6 +12,7 @@ use crate::cluster::KnownCluster;
 use crate::context::Context;
 use crate::exchange::{Exchange, ReadyNode};
 use crate::settings::{IdempotenceSetting, SenderSettings};
+use crate::transaction::facts::Facts;
 use identity::Identity;
 use kp_accumulator::{Batch, BrokerError, Certainty};
 use kp_protocol::{ApiKey, BrokerId, ProducerIdentity};
@@ -24,6 +25,8 @@ pub(crate) struct Idempotence {
     pub(crate) identity: Identity,
     pub(crate) exchange: Exchange<InitProducerId>,
     pub(crate) sequences: Sequences,
+    /// What is known of the open transaction, which all of this goes out for.
+    pub(crate) transaction: Facts,
     /// There was a record at the last look. One that comes behind the look wakes the driver itself: it must not make that look's
     /// moment due.
     pub(crate) has_records: bool,
@@ -38,7 +41,7 @@ pub(crate) struct Idempotence {
 pub(crate) struct InitProducerId;
 
 impl Idempotence {
-    pub(crate) fn new(setting: IdempotenceSetting) -> Self {
+    pub(crate) fn new(setting: IdempotenceSetting, is_transactional: bool) -> Self {
         let identity = match setting {
             IdempotenceSetting::Off => Identity::Without,
             IdempotenceSetting::Preferred | IdempotenceSetting::Required => {
@@ -48,7 +51,8 @@ impl Idempotence {
         Self {
             identity,
             exchange: Exchange::Idle,
-            sequences: Sequences::default(),
+            sequences: Sequences::new(is_transactional),
+            transaction: Facts::new(is_transactional),
             has_records: false,
             was_known: false,
             last_refusal: None,
@@ -107,6 +111,11 @@ impl Idempotence {
         self.was_known = true;
         self.last_refusal = None;
         cluster.accept_records(cx); // Another broker may have said that there is none.
+    }
+
+    /// Nothing leaves until a coordinator has given the next pair (TC2).
+    pub(crate) fn await_next(&mut self) {
+        self.identity = Identity::Missing { not_before: None };
     }
 
     /// The id is asked for as soon as records wait for it.

@@ -1,26 +1,27 @@
 //! Which part an input of the host is for. Decides nothing.
 
 use crate::context::Context;
+use crate::question::Loss;
 use crate::rooms::Rooms;
-use crate::{Input, exchanges};
-use kp_client::Event;
+use crate::{Input, exchanges, transacting};
+use kp_client::{Event, Written};
 use std::sync::Arc;
 
 /// Takes in what happened, or what the host wants.
 pub(crate) fn take_in(cx: &mut Context<'_>, rooms: &mut Rooms, input: Input) {
-    let Rooms { cluster, idempotence, batches } = rooms;
+    let Rooms { cluster, idempotence, batches, .. } = rooms;
     match input {
         Input::Network(event) => on_event(cx, rooms, event),
         Input::Refused(refused) => {
             if !batches.refused(cx, cluster, idempotence, &refused) {
-                exchanges::failed(cx, rooms, refused.request.token, &refused.reason);
+                let loss = Loss { written: Written::No, reason: refused.reason };
+                exchanges::failed(cx, rooms, refused.request.token, &loss);
             }
         }
         Input::WantTopic(topic) => cluster.want_topic(cx, topic),
         Input::RefreshTopic(topic) => cluster.refresh_topic(cx, topic),
         Input::WantMetadata => cluster.want_metadata(cx),
-        // Only the contract so far.
-        Input::Transaction(_) => {}
+        Input::Transaction(input) => transacting::take_in(cx, rooms, input),
         Input::Close { deadline } => {
             cx.accumulator.close(); // CL10: nothing more is accepted, whether or not the host has said so yet.
             cx.ending.shutdown = cx.ending.shutdown.close(deadline);
@@ -33,7 +34,7 @@ pub(crate) fn take_in(cx: &mut Context<'_>, rooms: &mut Rooms, input: Input) {
 }
 
 fn on_event(cx: &mut Context<'_>, rooms: &mut Rooms, event: Event) {
-    let Rooms { cluster, idempotence, batches } = rooms;
+    let Rooms { cluster, idempotence, batches, .. } = rooms;
     match event {
         Event::Connected { broker, .. } => {
             cluster.connected(broker);
@@ -51,7 +52,8 @@ fn on_event(cx: &mut Context<'_>, rooms: &mut Rooms, event: Event) {
         Event::Written { token } => batches.written(cx, cluster, idempotence, token),
         Event::Failed { token, written, reason } => {
             if !batches.failed(cx, cluster, idempotence, token, (written, &reason))
-                && let Some(broker) = exchanges::failed(cx, rooms, token, &Arc::from(reason.to_string()))
+                && let loss = (Loss { written, reason: Arc::from(reason.to_string()) })
+                && let Some(broker) = exchanges::failed(cx, rooms, token, &loss)
             {
                 rooms.cluster.brokers.event(broker);
             }

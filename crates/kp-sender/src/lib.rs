@@ -62,6 +62,8 @@ mod sender_core;
 mod settings;
 mod settlement;
 mod shutdown;
+mod transacting;
+mod transaction;
 mod transaction_io;
 mod turn;
 mod unfit;

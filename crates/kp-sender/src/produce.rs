@@ -65,6 +65,11 @@ impl BatchSender {
         self.latencies.iter()
     }
 
+    /// Whether every request was answered or is lost, those of expired batches too (TC11).
+    pub(crate) fn is_idle(&self) -> bool {
+        self.requests.is_empty()
+    }
+
     /// The partition of each batch that is under way.
     pub(crate) fn partitions_in_flight(&self) -> impl Iterator<Item = &TopicPartition> {
         self.requests.partitions()

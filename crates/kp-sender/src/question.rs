@@ -7,10 +7,17 @@ use crate::context::Context;
 use crate::exchange::{Asked, Exchange, ReadyNode};
 use crate::rooms::Rooms;
 use bytes::Bytes;
-use kp_client::{ClientRequest, Nodes, Readiness};
+use kp_client::{ClientRequest, Nodes, Readiness, Written};
 use kp_protocol::{ApiKey, BrokerId, ProtocolError, Segments};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// Why there is no answer.
+pub(crate) struct Loss {
+    /// Whether the broker can have acted on the request.
+    pub(crate) written: Written,
+    pub(crate) reason: Arc<str>,
+}
 
 /// A question. Its value is kept until the answer, which it helps to read.
 pub(crate) trait Question: Sized {
@@ -36,6 +43,11 @@ pub(crate) trait Question: Sized {
     /// What to ask this broker, which takes the request.
     fn compose(cx: &mut Context<'_>, rooms: &mut Rooms, node: &ReadyNode) -> Self;
 
+    /// The version to ask it in; `None`: this broker speaks none.
+    fn version(_rooms: &Rooms, node: &ReadyNode) -> Option<i16> {
+        node.versions.negotiate(Self::API)
+    }
+
     /// The body in `version`.
     ///
     /// # Errors
@@ -56,6 +68,11 @@ pub(crate) trait Question: Sized {
 
     /// There is no answer to what was asked, or nothing was asked since no broker takes the question.
     fn failed(cx: &mut Context<'_>, rooms: &mut Rooms, asked: Option<Self>);
+
+    /// It was sent, or handed to the network at least, and gets no answer.
+    fn lost(self, cx: &mut Context<'_>, rooms: &mut Rooms, _loss: &Loss) {
+        Self::failed(cx, rooms, Some(self));
+    }
 
     /// No broker is connected or may be connected to now.
     fn found_no_broker(cx: &mut Context<'_>, rooms: &mut Rooms) {
@@ -95,7 +112,7 @@ pub(crate) fn step<Q: Question>(cx: &mut Context<'_>, rooms: &mut Rooms, nodes: 
 
 fn send<Q: Question>(cx: &mut Context<'_>, rooms: &mut Rooms, node: &ReadyNode) {
     let broker = node.broker;
-    let Some(version) = node.versions.negotiate(Q::API) else { return Q::not_offered(cx, rooms, broker) };
+    let Some(version) = Q::version(rooms, node) else { return Q::not_offered(cx, rooms, broker) };
     let question = Q::compose(cx, rooms, node);
     let body = match question.encode(version) {
         Ok(body) => body,
@@ -140,8 +157,8 @@ pub(crate) fn answered<Q: Question>(
         Err(error) => {
             let reason: Arc<str> = Arc::from(format!("undecodable answer to {}: {error}", Q::API));
             rooms.cluster.note_unreachable(broker, Arc::clone(&reason));
-            cx.put(Output::Disconnect { broker, reason });
-            Q::failed(cx, rooms, Some(question));
+            cx.put(Output::Disconnect { broker, reason: Arc::clone(&reason) });
+            question.lost(cx, rooms, &Loss { written: Written::Perhaps, reason });
         }
     }
     true
@@ -152,11 +169,11 @@ pub(crate) fn failed<Q: Question>(
     cx: &mut Context<'_>,
     rooms: &mut Rooms,
     token: u64,
-    reason: &Arc<str>,
+    loss: &Loss,
 ) -> Option<BrokerId> {
     let asked = Q::exchange(rooms).take(token)?;
-    rooms.cluster.note_unreachable(asked.broker, Arc::clone(reason));
-    Q::failed(cx, rooms, Some(asked.question));
+    rooms.cluster.note_unreachable(asked.broker, Arc::clone(&loss.reason));
+    asked.question.lost(cx, rooms, loss);
     Some(asked.broker)
 }
 

@@ -30,7 +30,7 @@ impl SenderCore {
     /// What there is to say at `now`.
     #[must_use]
     pub fn report(&self, now: Instant) -> SenderReport {
-        let Rooms { cluster, idempotence, batches } = &self.rooms;
+        let Rooms { cluster, idempotence, batches, .. } = &self.rooms;
         let mut in_flight = BTreeMap::new();
         for partition in batches.partitions_in_flight() {
             *in_flight.entry(partition.clone()).or_default() += 1;

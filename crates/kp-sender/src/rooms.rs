@@ -9,6 +9,7 @@ use crate::exchange::ReadyNode;
 use crate::idempotence::Idempotence;
 use crate::produce::BatchSender;
 use crate::shutdown::Shutdown;
+use crate::transaction::{Errand, Transactions};
 use kp_accumulator::{BrokerError, FailureKind};
 use kp_client::{Nodes, Readiness};
 use kp_protocol::BrokerId;
@@ -19,6 +20,7 @@ pub(crate) struct Rooms {
     pub(crate) cluster: KnownCluster,
     pub(crate) idempotence: Idempotence,
     pub(crate) batches: BatchSender,
+    pub(crate) transactions: Transactions,
 }
 
 /// What a look at the accumulator found.
@@ -62,7 +64,7 @@ impl Rooms {
             match self.ask(cx, broker, nodes) {
                 Readiness::Ready { connection, versions } => {
                     if cx.ending.may_send() && self.idempotence.may_send() {
-                        let Self { cluster, idempotence, batches } = self;
+                        let Self { cluster, idempotence, batches, .. } = self;
                         batches.send(cx, cluster, idempotence, &ReadyNode { broker, connection, versions });
                     }
                 }
@@ -85,16 +87,23 @@ impl Rooms {
         readiness
     }
 
+    /// What a coordinator is to be asked next.
+    pub(crate) fn errand(&self) -> Option<Errand> {
+        let has_pair = self.idempotence.identity.known().is_some();
+        self.transactions.errand(&self.idempotence.transaction, has_pair)
+    }
+
     /// Moves on towards the end, if it was asked for.
     pub(crate) fn advance_shutdown(&mut self, cx: &mut Context<'_>) {
         let before = cx.ending.shutdown;
         if matches!(before, Shutdown::Running | Shutdown::Closed) {
             return;
         }
-        cx.ending.shutdown = before.advance(cx.now, !cx.accumulator.has_incomplete());
+        let is_done = !cx.accumulator.has_incomplete() && self.transactions.is_at_rest();
+        cx.ending.shutdown = before.advance(cx.now, is_done);
         match cx.ending.shutdown {
             Shutdown::Forcing => {
-                let Self { cluster, idempotence, batches } = self;
+                let Self { cluster, idempotence, batches, .. } = self;
                 batches.fail_everything(cx, cluster, idempotence);
             }
             Shutdown::Closed => cx.put(Output::Closed),
@@ -104,7 +113,7 @@ impl Rooms {
 
     /// Fails every batch whose time is over.
     pub(crate) fn expire(&mut self, cx: &mut Context<'_>) {
-        let Self { cluster, idempotence, batches } = self;
+        let Self { cluster, idempotence, batches, .. } = self;
         batches.expire(cx, cluster, idempotence);
     }
 
@@ -116,7 +125,7 @@ impl Rooms {
 
     /// Fails what waits in the queues, for what a broker said.
     pub(crate) fn fail_all_queued(&mut self, cx: &mut Context<'_>, kind: FailureKind, last: &BrokerError) {
-        let Self { cluster, idempotence, batches } = self;
+        let Self { cluster, idempotence, batches, .. } = self;
         batches.fail_all_queued(cx, cluster, idempotence, kind, last);
     }
 }

@@ -8,6 +8,7 @@ use crate::ending::Ending;
 use crate::idempotence::Idempotence;
 use crate::produce::BatchSender;
 use crate::rooms::Rooms;
+use crate::transaction::Transactions;
 use crate::turn::Cycle;
 use crate::{Histogram, Input, Output, SenderCounters, SenderSettings, inputs};
 use kp_accumulator::Accumulator;
@@ -47,8 +48,9 @@ impl SenderCore {
     ) -> Self {
         let rooms = Rooms {
             cluster: KnownCluster::new(metadata),
-            idempotence: Idempotence::new(settings.idempotence),
+            idempotence: Idempotence::new(settings.idempotence, settings.transaction.is_some()),
             batches: BatchSender::new(settings.delivery_timeout),
+            transactions: Transactions::new(settings.transaction.as_ref()),
         };
         let (ending, cycle) = (Ending::default(), Cycle::beginning(now));
         let (outputs, jitter) = (Outputs::default(), Jitter::seeded(seed));
@@ -73,8 +75,9 @@ impl SenderCore {
             cycle.run(&mut cx, rooms, nodes);
         }
         let output = self.outputs.queue.pop_front();
-        // Closing waits for settlements to be run: look again behind each.
-        self.cycle.is_dirty |= self.ending.shutdown.is_closing() && matches!(output, Some(Output::Settle(_)));
+        // Closing waits for settlements to be run, and so does the end of a transaction: look again behind each.
+        let is_waited_for = self.ending.shutdown.is_closing() || self.rooms.transactions.is_sealing();
+        self.cycle.is_dirty |= is_waited_for && matches!(output, Some(Output::Settle(_)));
         output
     }
 

@@ -2,9 +2,9 @@
 //! Owns the state of a cycle of turns. Never: a decision about a batch or a broker.
 
 use crate::context::Context;
-use crate::exchanges;
 use crate::rooms::{Ready, Rooms};
 use crate::shutdown::Shutdown;
+use crate::{exchanges, transacting};
 use kp_client::Nodes;
 use std::time::Instant;
 
@@ -62,7 +62,10 @@ impl Cycle {
         let Ready { brokers, next_check } = rooms.look_what_is_ready(cx);
         self.next_ready_check = next_check;
         rooms.expire(cx);
+        self.is_dirty |= transacting::follow(cx, rooms);
+        let before = cx.ending.shutdown;
         rooms.advance_shutdown(cx);
+        self.is_dirty |= cx.ending.shutdown != before;
         if cx.ending.shutdown == Shutdown::Closed {
             return;
         }

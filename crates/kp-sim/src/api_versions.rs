@@ -1,6 +1,8 @@
 //! ApiVersions: which versions the emulated Kafka speaks, as far as the double speaks them too (KIP-35, KIP-511).
 
-use kp_protocol::api::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse, SupportedFeatureKey};
+use kp_protocol::api::{
+    ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
+};
 use kp_protocol::{ApiKey, ErrorCode, ReceivedHeader};
 
 use crate::cluster::ClientSoftware;
@@ -33,11 +35,19 @@ impl SimCluster {
             max_version: 1,
             ..Default::default()
         };
+        let transactions = self.settings.kafka_version.transaction_version();
+        let finalized = |version| FinalizedFeatureKey {
+            name: "transaction.version".into(),
+            max_version_level: version,
+            min_version_level: version,
+            ..Default::default()
+        };
         let response = ApiVersionsResponse {
             api_keys: listed.map(|(api, range)| row(api, range.min, range.max)).collect(),
             throttle_time_ms: self.faults.throttle(ApiKey::ApiVersions),
             supported_features: vec![feature],
             finalized_features_epoch: 0,
+            finalized_features: transactions.map(finalized).into_iter().collect(),
             ..Default::default()
         };
         Reply::to(header, &response)

@@ -15,6 +15,7 @@ use crate::log::StoredBatch;
 use crate::sasl::Doors;
 use crate::settings::{ClusterSettings, TopicSettings};
 use crate::topic::{Partition, Topic};
+use crate::transaction::Transactions;
 
 /// What the double calls its cluster, so that no reader of its metadata takes it for Apache Kafka.
 pub const CLUSTER_ID: &str = "kp-embedded-development-broker";
@@ -61,11 +62,11 @@ pub struct SimCluster {
     pub(crate) topic_names: BTreeMap<TopicId, TopicName>,
     pub(crate) faults: Faults,
     pub(crate) clients: BTreeMap<u64, ClientSoftware>,
-    pub(crate) next_producer_id: i64,
     requests: BTreeMap<i16, u64>,
     topic_ids: Jitter,
     pub(crate) lags: Jitter,
     pub(crate) doors: Doors,
+    pub(crate) transactions: Transactions,
 }
 
 impl SimCluster {
@@ -85,12 +86,11 @@ impl SimCluster {
             topic_names: BTreeMap::new(),
             faults: Faults::default(),
             clients: BTreeMap::new(),
-            // A real cluster hands ids out by the thousand; 0 is as good as any.
-            next_producer_id: 1000,
             requests: BTreeMap::new(),
             topic_ids: Jitter::seeded(settings.seed),
             lags: Jitter::seeded(settings.seed ^ 0x6c61_6773),
             doors: Doors::seeded(settings.seed),
+            transactions: Transactions::default(),
             settings,
         }
     }

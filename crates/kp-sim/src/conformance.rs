@@ -5,12 +5,17 @@
 mod asking;
 mod cases;
 mod delegation;
+mod fresh_topic;
 mod probe;
 mod sasl;
 mod sasl_cases;
 mod sasl_probe;
 #[cfg(feature = "tcp")]
 mod socket;
+mod transaction;
+mod transaction_cases;
+mod transaction_probe;
+mod transaction_requests;
 
 use std::fmt;
 use std::io;
@@ -26,7 +31,13 @@ pub use sasl::{Door, SaslCase, SaslCaseResult, SaslStep, Token, TokenAnswer};
 pub use sasl_cases::sasl_cases;
 pub use sasl_probe::run_sasl_on;
 #[cfg(feature = "tcp")]
-pub use socket::{run, run_delegation, run_sasl};
+pub use socket::{run, run_delegation, run_sasl, run_transactions};
+pub use transaction::{
+    Needs, OffsetToCommit, Pair, Place, Told, TransactionAnswer, TransactionAsk, TransactionCase,
+    TransactionCaseResult, TransactionStep, TransactionWrite, WhichId, WriteKind,
+};
+pub use transaction_cases::{ROWS_NOT_ASKED, transaction_cases};
+pub use transaction_probe::run_transactions_on;
 
 /// What a broker is asked in a case, and what it must answer.
 #[derive(Clone, Debug)]

@@ -2,6 +2,7 @@
 //! Deterministic: the oldest planned fault that fits a request is used first.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 use kp_protocol::{ApiKey, BrokerId, ErrorCode, TopicName, TopicPartition};
@@ -54,6 +55,29 @@ pub enum Fault {
     },
     /// SASL goes wrong.
     Sasl(SaslFault),
+    /// A request is kept for a while: its connection closes, and it is carried out when its client has long given up.
+    Late {
+        /// The API it strikes.
+        api: ApiKey,
+        /// How much later it is carried out.
+        after: Duration,
+    },
+    /// The markers of a decided transaction are written this much later, in place of the cluster's own delay.
+    MarkerDelay(Duration),
+    /// The coordinator of a request's transactional id moves to another broker, and the request is answered NOT_COORDINATOR.
+    CoordinatorMoves {
+        /// The API it strikes: InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn or EndTxn.
+        api: ApiKey,
+        /// Whether the request is carried out first, as when only its answer came too late.
+        carried_out: bool,
+    },
+    /// A request of a coordinator is answered with this code (14, 15, 16, 51), and not carried out.
+    AnswerInstead {
+        /// The API it strikes: FindCoordinator, InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn or EndTxn.
+        api: ApiKey,
+        /// The answer.
+        code: ErrorCode,
+    },
     /// An InitProducerId request is answered with this code (14 is what a fresh cluster answers).
     RefuseProducerId {
         /// The answer.
@@ -175,6 +199,35 @@ impl Faults {
     pub(crate) fn producer_id(&mut self) -> Option<ErrorCode> {
         self.take(|fault| match fault {
             Fault::RefuseProducerId { code } => Some(*code),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn late(&mut self, struck: ApiKey) -> Option<Duration> {
+        self.take(|fault| match fault {
+            Fault::Late { api, after } if *api == struck => Some(*after),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn marker_delay(&mut self) -> Option<Duration> {
+        self.take(|fault| match fault {
+            Fault::MarkerDelay(delay) => Some(*delay),
+            _ => None,
+        })
+    }
+
+    /// Whether the request is carried out before the coordinator moves.
+    pub(crate) fn coordinator_moves(&mut self, struck: ApiKey) -> Option<bool> {
+        self.take(|fault| match fault {
+            Fault::CoordinatorMoves { api, carried_out } if *api == struck => Some(*carried_out),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn answer_instead(&mut self, struck: ApiKey) -> Option<ErrorCode> {
+        self.take(|fault| match fault {
+            Fault::AnswerInstead { api, code } if *api == struck => Some(*code),
             _ => None,
         })
     }

@@ -9,8 +9,8 @@
 //! [`conformance`] asks the same questions of the double and of a real broker, so that the double cannot drift away from Kafka
 //! unnoticed.
 //!
-//! It speaks Produce (3 and newer), Fetch (4 and newer), ListOffsets, Metadata, ApiVersions, CreateTopics and
-//! InitProducerId (idempotence). It has no transactions, no groups and no TLS. With
+//! It speaks Produce (3 and newer), Fetch (4 and newer), ListOffsets, Metadata, ApiVersions, CreateTopics,
+//! InitProducerId and, as 3.9 and as 4.3 do, what transactions need. It has no groups. With
 //! [`SaslSettings`] its connections authenticate (PLAIN, SCRAM, OAUTHBEARER with unsecured tokens) and expire. All copies of a partition are one
 //! log; with a [`ReplicationLag`] it remembers how much of it the followers have, and loses the rest with its leader.
 
@@ -62,5 +62,7 @@ pub use request::{IncomingRequest, RequestReader};
 pub use sasl::{SaslSettings, SimMechanism};
 pub use settings::{ClusterSettings, TopicSettings};
 pub use topic::{Partition, Topic};
-pub use transaction::{AbortedTransaction, PartitionTransactions};
+pub use transaction::{
+    AbortedTransaction, PartitionTransactions, TransactionEntry, TransactionSettings, TransactionState,
+};
 pub use waiting::Waiting;

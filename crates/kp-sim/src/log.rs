@@ -166,6 +166,11 @@ impl PartitionLog {
         self.push(content, as_what)
     }
 
+    /// Appends a marker, which takes an offset and is counted nowhere, and returns its offset.
+    pub(crate) fn append_marker(&mut self, content: &BatchContent, as_what: AppendAs) -> i64 {
+        self.push(content, as_what)
+    }
+
     fn push(&mut self, content: &BatchContent, as_what: AppendAs) -> i64 {
         let base_offset = self.end_offset;
         self.end_offset += i64::from(content.header.record_count.max(0));

@@ -10,6 +10,7 @@ use kp_protocol::{ApiKey, BrokerId, ErrorCode, KafkaString, ReceivedHeader};
 
 use crate::create_topics::name_fault;
 use crate::topic::{Partition, Topic};
+use crate::transaction::is_internal;
 use crate::{CLUSTER_ID, Reply, SimCluster, TopicSettings};
 
 impl SimCluster {
@@ -99,6 +100,7 @@ impl SimCluster {
         MetadataResponseTopic {
             name: Some(KafkaString::from(&topic.name)),
             topic_id: topic.id,
+            is_internal: is_internal(&topic.name),
             partitions: (0..)
                 .zip(&topic.partitions)
                 .map(|(index, it)| self.describe_partition(index, it))

@@ -70,7 +70,7 @@ impl SimNetwork {
 
     /// Looks at the cluster, or changes it.
     pub fn with_cluster<T>(&self, look: impl FnOnce(&mut SimCluster) -> T) -> T {
-        self.lock().with_cluster(self.clock.now(), look)
+        self.lock().with_cluster(self.clock.now(), self.clock.timestamp_ms(), look)
     }
 
     /// Stops a broker: its connections end, and what it led goes elsewhere, with losses where followers lay behind.

@@ -11,7 +11,8 @@ use kp_protocol::api::{
 };
 use kp_protocol::records::TimestampType;
 use kp_protocol::{
-    ApiKey, BatchIdentity, BrokerId, ErrorCode, KafkaString, LeaderEpoch, ReceivedHeader, Sequence, Timestamp,
+    ApiKey, BatchIdentity, BrokerId, ErrorCode, KafkaString, LeaderEpoch, PartitionId, ReceivedHeader,
+    Sequence, Timestamp, TopicPartition,
 };
 
 use crate::incoming_batch::{BatchContent, IncomingBatch, RecordsFound};
@@ -19,7 +20,8 @@ use crate::log::AppendAs;
 use crate::producer_state::{AppendedBatch, Verdict};
 use crate::reply::{Moment, Reply};
 use crate::topic::Partition;
-use crate::waiting::{Awaited, WaitingProduce};
+use crate::transaction::{PRODUCE_ADDS_FROM, Verified};
+use crate::waiting::{Awaited, Waiting, WaitingAddition, WaitingProduce};
 use crate::{KafkaVersion, SimCluster, TopicSettings};
 
 /// How far in the future a record's time may lie (`message.timestamp.after.max.ms`), since Kafka 4.0 (KIP-1030).
@@ -55,11 +57,12 @@ struct Appended {
 
 /// What holds for all batches of one request.
 #[derive(Clone, Copy)]
-struct Asked {
+struct Asked<'a> {
     at: Moment,
     broker: BrokerId,
     version: i16,
     acks: i16,
+    verified: &'a Verified,
 }
 
 /// What the checks need to know besides batch and partition.
@@ -73,6 +76,8 @@ struct Rules<'a> {
     retain: bool,
     /// How long followers will take for it.
     lag: Duration,
+    /// Whether a producer that the partition does not know has to begin at 0.
+    must_begin: bool,
 }
 
 impl SimCluster {
@@ -84,7 +89,35 @@ impl SimCluster {
         request: ProduceRequest,
         batches: Vec<Vec<IncomingBatch>>,
     ) -> Reply {
-        let asked = Asked { at, broker, version: header.version, acks: request.acks };
+        let verified = self.verify_produce(at, broker, header.version, &request, &batches);
+        if verified.is_concurrent() && header.version >= PRODUCE_ADDS_FROM {
+            let waiting = WaitingAddition::new(at.now, broker, header.clone(), request, batches);
+            return Reply::Later(Box::new(Waiting::Addition(waiting)));
+        }
+        self.append_all(at, broker, header, request, batches, &verified)
+    }
+
+    /// Asks the coordinator again for a request that waits, for a while; then the answer is what it says.
+    pub(crate) fn resume_addition(&mut self, at: Moment, waiting: WaitingAddition) -> Reply {
+        let WaitingAddition { broker, header, request, batches, .. } = &waiting;
+        let verified = self.verify_produce(at, *broker, header.version, request, batches);
+        if !verified.is_concurrent() || at.now >= waiting.gives_up_at {
+            let WaitingAddition { broker, header, request, batches, .. } = waiting;
+            return self.append_all(at, broker, &header, request, batches, &verified);
+        }
+        Reply::Later(Box::new(Waiting::Addition(waiting.later(at.now))))
+    }
+
+    fn append_all(
+        &mut self,
+        at: Moment,
+        broker: BrokerId,
+        header: &ReceivedHeader,
+        request: ProduceRequest,
+        batches: Vec<Vec<IncomingBatch>>,
+        verified: &Verified,
+    ) -> Reply {
+        let asked = Asked { at, broker, version: header.version, acks: request.acks, verified };
         let mut endpoints = BTreeMap::new();
         let mut all_good = true;
         let mut awaited = Vec::new();
@@ -127,12 +160,15 @@ impl SimCluster {
 
     fn produce_one(
         &mut self,
-        asked: Asked,
+        asked: Asked<'_>,
         data: &TopicProduceData,
         index: i32,
         batch: IncomingBatch,
     ) -> Result<Appended, Refusal> {
-        let Asked { at, broker, version, acks } = asked;
+        let Asked { at, broker, version, acks, verified } = asked;
+        if let Some((code, message)) = verified.whole {
+            return Err(Refusal { message: Some(message.to_owned()), ..code.into() });
+        }
         let by_id = version >= ProduceRequest::TOPIC_IDS_FROM;
         let unknown = if by_id { ErrorCode::UNKNOWN_TOPIC_ID } else { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION };
         let topic = self.requested_topic(by_id, &data.name, data.topic_id).ok_or(unknown)?;
@@ -146,6 +182,11 @@ impl SimCluster {
         if !(-1..=1).contains(&acks) {
             return Err(ErrorCode::INVALID_REQUIRED_ACKS.into());
         }
+        let place = TopicPartition { topic: name.clone(), partition: PartitionId(index) };
+        if let Some(code) = verified.refused.get(&place) {
+            return Err(not_verified(*code));
+        }
+        let must_begin = version >= PRODUCE_ADDS_FROM && verified.asked.contains(&place);
         let fault = self.faults.batch(&name, index);
         if let Some((code, false)) = fault {
             return Err(code.into());
@@ -153,8 +194,17 @@ impl SimCluster {
         let (kafka_version, retain) = (self.settings.kafka_version, self.settings.retain);
         let lag = self.settings.replication_lag.draw(&mut self.lags);
         let topic = self.topics.get_mut(&name).expect("it was found above, and nothing was deleted since");
-        let rules =
-            Rules { broker, acks, at, topic: &topic.settings, replicas_up, kafka_version, retain, lag };
+        let rules = Rules {
+            broker,
+            acks,
+            at,
+            topic: &topic.settings,
+            replicas_up,
+            kafka_version,
+            retain,
+            lag,
+            must_begin,
+        };
         let partition = topic.partitions.get_mut(index as usize).expect("it was found above");
         let appended = append(&rules, partition, &content)?;
         match fault {
@@ -165,7 +215,7 @@ impl SimCluster {
 
     fn partition_response(
         &self,
-        asked: Asked,
+        asked: Asked<'_>,
         index: i32,
         outcome: Result<Appended, Refusal>,
         endpoints: &mut BTreeMap<BrokerId, NodeEndpoint>,
@@ -256,6 +306,9 @@ fn append(rules: &Rules<'_>, partition: &mut Partition, content: &BatchContent) 
             identity.producer,
             AppendedBatch { first_sequence, last_sequence, base_offset, timestamp_ms },
         );
+        if identity.transactional {
+            partition.transactions.begin(identity.producer.producer_id, base_offset);
+        }
     }
     if !rules.lag.is_zero() && rules.replicas_up > 1 {
         partition.unreplicated.note(rules.at.now, rules.lag, base_offset);
@@ -272,10 +325,21 @@ fn judge(
 ) -> Result<Option<AppendedBatch>, ErrorCode> {
     // Before KIP-360 reached brokers (2.5), an unknown producer had to begin at 0.
     let is_stranger = !partition.producers.knows(identity.producer);
-    if is_stranger && rules.kafka_version <= KafkaVersion::V2_0 && identity.base_sequence != Sequence::FIRST {
-        return Err(ErrorCode::UNKNOWN_PRODUCER_ID);
+    if is_stranger && identity.base_sequence != Sequence::FIRST {
+        if rules.kafka_version <= KafkaVersion::V2_0 {
+            return Err(ErrorCode::UNKNOWN_PRODUCER_ID);
+        }
+        if rules.must_begin {
+            return Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+        }
     }
+    let is_open = partition.transactions.open_since(identity.producer.producer_id).is_some();
     match partition.producers.judge(identity.producer, identity.base_sequence, last_sequence) {
+        // A plain batch in the middle of a transaction.
+        Verdict::Append if is_open && !identity.transactional => Err(ErrorCode::INVALID_TXN_STATE),
+        Verdict::Append if identity.transactional && partition.transactions.came_lower(identity) => {
+            Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
+        }
         Verdict::Append => Ok(None),
         Verdict::Duplicate(first) => Ok(Some(first)),
         Verdict::Refuse(code) => Err(code),
@@ -300,6 +364,17 @@ fn appended_at(
         leader_epoch: partition.leader_epoch,
         replicated_at: partition.unreplicated.until(rules.at.now, base_offset),
     }
+}
+
+fn not_verified(code: ErrorCode) -> Refusal {
+    let message = match code {
+        ErrorCode::INVALID_TXN_STATE => Some("Partition was not added to the transaction"),
+        ErrorCode::NOT_ENOUGH_REPLICAS => Some(
+            "Unable to verify the partition has been added to the transaction. Underlying error: the coordinator is not there",
+        ),
+        _ => None,
+    };
+    Refusal { message: message.map(str::to_owned), ..code.into() }
 }
 
 fn check_leader(rules: &Rules<'_>, partition: &Partition) -> Result<(), Refusal> {
@@ -335,8 +410,7 @@ fn check_batch(rules: &Rules<'_>, content: &BatchContent) -> Result<(), Refusal>
         return Err(ErrorCode::INVALID_RECORD.into());
     }
     check_records(rules, content)?;
-    if header.attributes.is_transactional() {
-        // No transaction can be open: the double has no coordinator yet.
+    if header.attributes.is_transactional() && header.identity().is_none() {
         return Err(ErrorCode::INVALID_TXN_STATE.into());
     }
     Ok(())

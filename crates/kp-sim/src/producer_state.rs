@@ -98,8 +98,13 @@ impl ProducerStates {
         self.entries.contains_key(&producer.producer_id)
     }
 
-    /// A marker was appended: the producer has its epoch from now on, and a raised one begins at 0 again.
-    pub(crate) fn end_transaction(
+    /// The epoch that a producer id has here.
+    pub(crate) fn epoch(&self, producer_id: i64) -> Option<i16> {
+        Some(self.entries.get(&producer_id)?.epoch)
+    }
+
+    /// A marker, or a group's offsets: the producer has this epoch from now on, and another one begins at 0 again.
+    pub(crate) fn take_epoch(
         &mut self,
         now: Option<Instant>,
         producer: ProducerIdentity,
@@ -160,7 +165,7 @@ impl ProducerStates {
                 rebuilt.remember(None, producer, appended);
             } else if header.attributes.is_control() && header.producer_id >= 0 {
                 let (producer_id, epoch) = (header.producer_id, header.producer_epoch);
-                rebuilt.end_transaction(None, ProducerIdentity { producer_id, epoch }, None);
+                rebuilt.take_epoch(None, ProducerIdentity { producer_id, epoch }, None);
             }
         }
         for (id, mut known) in std::mem::take(&mut self.entries) {

@@ -6,6 +6,7 @@ use kp_protocol::{ApiKey, VersionRange};
 use crate::follower_lag::ReplicationLag;
 use crate::kafka_version::KafkaVersion;
 use crate::sasl::SaslSettings;
+use crate::transaction::TransactionSettings;
 
 /// Settings of a whole cluster. Each names the broker key it stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct ClusterSettings {
     pub replication_lag: ReplicationLag,
     /// How connections authenticate; `None`: they do not (a listener of `PLAINTEXT`).
     pub sasl: Option<SaslSettings>,
+    /// How coordinators work.
+    pub transactions: TransactionSettings,
     /// Topic ids and replication lags come from it: the same seed and the same requests give the same bytes.
     pub seed: u64,
 }
@@ -52,6 +55,7 @@ impl Default for ClusterSettings {
             check_records: true,
             replication_lag: ReplicationLag::NONE,
             sasl: None,
+            transactions: TransactionSettings::default(),
             seed: 0,
         }
     }
@@ -64,7 +68,7 @@ impl ClusterSettings {
     /// What ApiVersions lists.
     pub(crate) fn listed(&self) -> impl Iterator<Item = (ApiKey, VersionRange)> + '_ {
         let listed = self.kafka_version.listed();
-        listed.filter(|(api, _)| self.producer_ids || *api != ApiKey::InitProducerId)
+        listed.filter(|(api, _)| self.producer_ids || !needs_producer_ids(*api))
     }
 
     /// These settings with `brokers` brokers, and as many copies of each partition as that allows, three at most.
@@ -73,6 +77,12 @@ impl ClusterSettings {
         let brokers = brokers.max(1);
         Self { brokers, default_replication_factor: brokers.min(3) as i16, ..self }
     }
+}
+
+/// Whether an API is there only where producer ids are given.
+pub(crate) fn needs_producer_ids(api: ApiKey) -> bool {
+    use ApiKey::{AddOffsetsToTxn, AddPartitionsToTxn, EndTxn, InitProducerId};
+    matches!(api, InitProducerId | AddPartitionsToTxn | AddOffsetsToTxn | EndTxn)
 }
 
 /// Settings of one topic.

@@ -5,8 +5,10 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use kp_protocol::api::{FetchRequest, ProduceResponse};
+use kp_protocol::api::{FetchRequest, ProduceRequest, ProduceResponse};
 use kp_protocol::{BrokerId, LeaderEpoch, ReceivedHeader};
+
+use crate::incoming_batch::IncomingBatch;
 
 /// A request that waits. A host keeps it and asks again with [`SimCluster::resume`](crate::SimCluster::resume); dropping it forgets the request.
 #[derive(Clone, Debug)]
@@ -15,6 +17,8 @@ pub enum Waiting {
     Fetch(WaitingFetch),
     /// For every in-sync replica (`acks=all`).
     Produce(WaitingProduce),
+    /// For the markers of the last transaction, before a partition can be added to the next (KIP-890).
+    Addition(WaitingAddition),
     /// For the delay of a refusal (`connection.failed.authentication.delay.ms`).
     Refusal(WaitingRefusal),
 }
@@ -26,8 +30,43 @@ impl Waiting {
         match self {
             Self::Fetch(waiting) => waiting.deadline(),
             Self::Produce(waiting) => waiting.deadline(),
+            Self::Addition(waiting) => waiting.due,
             Self::Refusal(waiting) => waiting.due,
         }
+    }
+}
+
+/// A Produce request whose partitions cannot be added to a transaction yet: the broker itself asks the coordinator again.
+#[derive(Clone, Debug)]
+pub struct WaitingAddition {
+    pub(crate) broker: BrokerId,
+    pub(crate) header: ReceivedHeader,
+    pub(crate) request: ProduceRequest,
+    pub(crate) batches: Vec<Vec<IncomingBatch>>,
+    pub(crate) due: Instant,
+    pub(crate) gives_up_at: Instant,
+}
+
+impl WaitingAddition {
+    /// `add.partitions.to.txn.retry.backoff.ms`.
+    const BACKOFF: Duration = Duration::from_millis(20);
+    /// `add.partitions.to.txn.retry.backoff.max.ms`.
+    const LONGEST: Duration = Duration::from_millis(100);
+
+    pub(crate) fn new(
+        now: Instant,
+        broker: BrokerId,
+        header: ReceivedHeader,
+        request: ProduceRequest,
+        batches: Vec<Vec<IncomingBatch>>,
+    ) -> Self {
+        let (due, gives_up_at) = (now + Self::BACKOFF, now + Self::LONGEST);
+        Self { broker, header, request, batches, due, gives_up_at }
+    }
+
+    /// The same after another attempt in vain.
+    pub(crate) fn later(self, now: Instant) -> Self {
+        Self { due: (now + Self::BACKOFF).min(self.gives_up_at), ..self }
     }
 }
 

@@ -93,3 +93,27 @@ fn a_service_that_the_kdc_does_not_know_is_told_by_its_name_at_once() {
     assert!(refused.contains("KDC_ERR_S_PRINCIPAL_UNKNOWN (7) for nobody/localhost@KP.TEST"), "{refused}");
     assert!(started.elapsed() < Duration::from_secs(30), "not after max.block.ms");
 }
+
+// SE15, SE49
+#[test]
+fn an_address_gets_a_ticket_by_its_canonical_name_and_by_no_other() {
+    let _turn = turn::shared();
+    for cluster in CLUSTERS.iter() {
+        let kdc = kdc_of(cluster);
+        let bootstrap = cluster.bootstrap_at(LISTENER).expect("a listener").replace("localhost", "127.0.0.1");
+        let by_address = |lookup: &str| {
+            let kerberos = Kerberos::keytab(kdc.keytab("kp18"), "kp18");
+            let mut config = config(cluster, kerberos).bootstrap_servers(&bootstrap);
+            config.set("client.dns.lookup", lookup).expect("a good value");
+            Producer::new(config).expect("a producer")
+        };
+        // The KDC knows kafka/localhost, and no service by the address.
+        let refused = by_address("use_all_dns_ips").connect().expect_err("no such service").to_string();
+        assert!(refused.contains("KDC_ERR_S_PRINCIPAL_UNKNOWN (7) for kafka/127.0.0.1@KP.TEST"), "{refused}");
+        cluster.create_topic("canonical", 1, 1).expect("a topic");
+        cluster.let_only("User:kp18", "canonical").expect("a rule");
+        let producer = by_address("resolve_canonical_bootstrap_servers_only");
+        let delivery = producer.send(ProducerRecord::to("canonical").value("v")).expect("a ticket");
+        delivery.wait().expect("it is written");
+    }
+}

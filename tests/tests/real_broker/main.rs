@@ -20,4 +20,5 @@ mod kerberos;
 mod openssl;
 mod profiles;
 mod secured;
+mod transactions;
 mod vendors;

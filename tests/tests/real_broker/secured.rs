@@ -5,8 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use kp_producer::ProducerRecord;
 use kp_producer::blocking::Producer;
+use kp_producer::{ProducerConfig, ProducerRecord, SecurityStage, SendErrorKind};
 use kp_sim::conformance::{self, Door, SaslCaseResult};
 
 use crate::secured_cluster::{
@@ -267,6 +267,49 @@ fn a_client_of_tls_at_a_listener_without_tls_is_told_to_look_at_security_protoco
         for bootstrap in [cluster.bootstrap(), cluster.bootstrap_at("SASL_PLAINTEXT").expect("a listener")] {
             let words = ["a listener without TLS", "security.protocol"];
             assert_told(cluster, "ssl", &[("bootstrap.servers", &bootstrap)], &words);
+        }
+    }
+}
+
+/// What waiting calls are told of the listener at `bootstrap`, long before `max.block.ms` is over.
+fn told_at_once(config: ProducerConfig, bootstrap: &str) -> String {
+    let mut config = config.bootstrap_servers(bootstrap);
+    config.set("max.block.ms", "60000").expect("a good value");
+    let (producer, started) = (Producer::new(config).expect("the settings are lawful"), Instant::now());
+    let connect = producer.connect().expect_err("it is the wrong door").to_string();
+    let refused = producer.send(ProducerRecord::to("refused").value("v")).expect_err("it still is");
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?} for: {refused}");
+    let SendErrorKind::Security(error) = refused.kind() else { panic!("{refused:?}") };
+    assert_eq!((error.stage(), error.is_retriable()), (SecurityStage::Connection, false), "{error}");
+    assert!(connect.contains(&error.to_string()), "{connect}; {error}");
+    error.to_string()
+}
+
+// SE26, SE30, H16, H17
+#[test]
+fn a_listener_of_another_kind_is_asked_what_it_is_and_waiting_calls_are_told_the_value_to_set() {
+    let _turn = turn::shared();
+    for cluster in CLUSTERS.iter() {
+        let at = |listener| cluster.bootstrap_at(listener).expect("a listener");
+        let plain = ProducerConfig::default;
+        let tls = || config(cluster, "ssl", &[]);
+        let rows: [(ProducerConfig, String, &[&str]); 6] = [
+            // Without a login, at listeners that want one: each mechanism of the broker's is named.
+            (plain(), at("SASL_PLAINTEXT"), &["set security.protocol=SASL_PLAINTEXT and", "SCRAM-SHA-512"]),
+            (tls(), at("SASL_SSL"), &["set security.protocol=SASL_SSL and", "PLAIN", "OAUTHBEARER"]),
+            // TLS at listeners without, with a login behind it and without one.
+            (tls(), cluster.bootstrap(), &["set security.protocol=PLAINTEXT or SASL_PLAINTEXT"]),
+            (tls(), at("SASL_PLAINTEXT"), &["set security.protocol=PLAINTEXT or SASL_PLAINTEXT"]),
+            // The reverse.
+            (plain(), at("SSL"), &["set security.protocol=SSL or SASL_SSL"]),
+            (plain(), at("SASL_SSL"), &["set security.protocol=SSL or SASL_SSL"]),
+        ];
+        for (config, bootstrap, words) in rows {
+            let told = told_at_once(config, &bootstrap);
+            for word in words {
+                assert!(told.contains(word), "{bootstrap}: {word:?} is missing in: {told}");
+            }
         }
     }
 }

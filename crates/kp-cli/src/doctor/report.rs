@@ -156,7 +156,7 @@ impl Report {
         }
     }
 
-    fn to_json(&self) -> Value {
+    pub(super) fn to_json(&self) -> Value {
         let steps: Vec<Value> = self
             .steps
             .iter()

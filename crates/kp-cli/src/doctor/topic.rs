@@ -1,7 +1,10 @@
 //! A topic: is it there, may this client write to it, do its partitions have leaders and copies enough.
 //! Nothing is created by asking.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use kp_producer::{Acks, config::Settings};
 use kp_protocol::{
@@ -14,6 +17,7 @@ use kp_protocol::{
 
 use super::{
     listener::{Spoken, written},
+    open_transactions,
     partitions::{Partitions, STEP},
     report::{Ailment, Report},
     rights::Rights,
@@ -36,6 +40,8 @@ pub(super) struct Asked<'a> {
     pub(super) port: u16,
     /// Whether it knows DescribeConfigs (0.11 and newer do).
     pub(super) tells_configs: bool,
+    /// Whether it knows transactions (0.11 and newer do).
+    pub(super) has_transactions: bool,
 }
 
 /// Looks at the topic. `works` are the brokers that can be reached.
@@ -55,6 +61,7 @@ pub(super) fn examine(
             let least = configs.get("min.insync.replicas").and_then(|text| text.parse().ok());
             Partitions::of(&topic, works, least).tell(report, name, settings.acks == Acks::All);
             sizes(report, name, settings, &configs);
+            transactions(report, asked, &topic, works);
         }
         Ok(topic) => {
             let rights = Rights::ask(spoken, None);
@@ -62,6 +69,24 @@ pub(super) fn examine(
             absent(report, asked, name, topic.map(|topic| topic.error_code), rights);
         }
     }
+}
+
+/// What is open in it, measured by the longest timeout that the brokers allow.
+fn transactions(
+    report: &mut Report,
+    asked: &Asked<'_>,
+    topic: &MetadataResponseTopic,
+    works: &BTreeMap<i32, (String, u16)>,
+) {
+    if !asked.has_transactions {
+        return;
+    }
+    let key = "transaction.max.timeout.ms";
+    let told = configs(asked, BROKER, &asked.broker.to_string(), &[key]);
+    let limit = told.get(key).and_then(|text| text.parse().ok()).map(Duration::from_millis);
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
+    let limit = limit.unwrap_or(open_transactions::MAX_TIMEOUT);
+    open_transactions::examine(report, asked.way, topic, works, limit, now_ms);
 }
 
 /// What the cluster says of the topic; `None` if it is not among its topics.

@@ -16,7 +16,7 @@ pub(crate) enum Isolation {
 
 impl Isolation {
     /// As requests say it.
-    pub(super) fn level(self) -> i8 {
+    pub(crate) fn level(self) -> i8 {
         i8::from(self == Self::Committed)
     }
 }

@@ -29,7 +29,10 @@ impl Question for InitProducerId {
 
     /// Once records wait for it.
     fn due(cx: &Context<'_>, rooms: &Rooms) -> Option<Instant> {
-        rooms.idempotence.identity.due(cx.now).filter(|_| rooms.idempotence.has_records)
+        // A transactional producer gets its pair from the coordinator.
+        let is_asked_here =
+            rooms.idempotence.has_records && !rooms.idempotence.transaction.is_transactional();
+        rooms.idempotence.identity.due(cx.now).filter(|_| is_asked_here)
     }
 
     fn compose(_cx: &mut Context<'_>, _rooms: &mut Rooms, _node: &ReadyNode) -> Self {

@@ -28,25 +28,36 @@ impl DrainGate for NumberingGate<'_> {
     fn has_room(&mut self, queue: QueueIndex, partition: &TopicPartition) -> bool {
         match self.idempotence.identity {
             Identity::Without => true,
-            Identity::Known(_) => self.idempotence.sequences.has_room(queue, self.leader_of(partition)),
+            Identity::Known(_) => {
+                let leader = self.leader_of(partition);
+                self.idempotence.transaction.lets(queue, partition)
+                    && self.idempotence.sequences.has_room(queue, leader)
+            }
             Identity::Missing { .. } => false,
         }
     }
 
     fn admit(&mut self, queue: QueueIndex, head: &HeadBatch<'_>) -> Admission<Self::Pass> {
         let leader = self.leader_of(head.partition);
-        let Idempotence { identity, sequences, .. } = &mut *self.idempotence;
+        let Idempotence { identity, sequences, transaction, .. } = &mut *self.idempotence;
         let known = match identity {
             Identity::Without => return Admission::Send { identity: None, pass: None },
             Identity::Known(known) => known,
             Identity::Missing { .. } => return Admission::Skip,
         };
+        if !transaction.lets(queue, head.partition) {
+            return Admission::Skip;
+        }
         let topic = self.cluster.topic(&head.partition.topic);
         let topic_id = topic.map_or(TopicId::ZERO, |topic| topic.id());
         match sequences.next_turn(known, queue, head, leader, topic_id) {
             Turn::NotYet => Admission::Skip,
             Turn::NeedsNewProducer => {
                 *identity = Identity::Missing { not_before: None };
+                Admission::Skip
+            }
+            Turn::NeedsNextTransaction => {
+                transaction.find_gap();
                 Admission::Skip
             }
             Turn::Send(ticket) => Admission::Send { identity: Some(ticket.identity), pass: Some(ticket) },

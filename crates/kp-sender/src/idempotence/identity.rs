@@ -18,6 +18,13 @@ pub(crate) enum Identity {
 }
 
 impl Identity {
+    pub(crate) fn known(&self) -> Option<ProducerIdentity> {
+        match self {
+            Self::Known(pair) => Some(*pair),
+            Self::Without | Self::Missing { .. } => None,
+        }
+    }
+
     /// When one may be asked for, while there is none.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         match self {

@@ -33,6 +33,8 @@ pub(crate) enum Turn {
     NotYet,
     /// Every epoch of the producer id is used up.
     NeedsNewProducer,
+    /// Numbers are missing in the log, and no epoch is raised inside a transaction (TC9).
+    NeedsNextTransaction,
     /// Leave under these numbers.
     Send(Ticket),
     /// Never: an attempt under an older identity has an unknown outcome, and no other identity is allowed (rule 3).
@@ -67,6 +69,7 @@ pub(crate) enum Attempted {
 #[derive(Debug, Default)]
 pub(crate) struct Sequences {
     partitions: ByQueue<Numbering>,
+    is_transactional: bool,
 }
 
 #[derive(Debug)]
@@ -89,6 +92,8 @@ struct Numbering {
     open: Vec<(u64, u64)>,
     holes: Vec<Hole>,
     must_start_over: bool,
+    /// Whether its batches belong to transactions, which raise no epoch by themselves (TC9).
+    transactional: bool,
 }
 
 /// Numbers whose batch has failed.
@@ -99,6 +104,10 @@ struct Hole {
 }
 
 impl Sequences {
+    pub(crate) fn new(is_transactional: bool) -> Self {
+        Self { partitions: ByQueue::default(), is_transactional }
+    }
+
     /// Decides about the first batch of a queue. Called under the queue's lock: the number is given where the batch is
     /// picked, so that no other batch can come between.
     pub(crate) fn next_turn(
@@ -109,11 +118,15 @@ impl Sequences {
         leader: Leader,
         topic_id: TopicId,
     ) -> Turn {
-        let numbering = self.partitions.get_or_insert_with(queue, || Numbering::new(*known, topic_id));
+        let new = || Numbering { transactional: self.is_transactional, ..Numbering::new(*known, topic_id) };
+        let numbering = self.partitions.get_or_insert_with(queue, new);
         if !numbering.follow_topic(topic_id) {
             return Turn::NotYet;
         }
         let numbered = head.identity;
+        if numbering.transactional && numbering.lacks_numbers(*known, numbered.is_none()) {
+            return Turn::NeedsNextTransaction;
+        }
         if numbering.must_start_over || (numbered.is_none() && !numbering.holes.is_empty()) {
             // Rule iv: never while an answer is missing.
             if numbering.unanswered > 0 {
@@ -220,11 +233,17 @@ impl Numbering {
             open: Vec::new(),
             holes: Vec::new(),
             must_start_over: false,
+            transactional: false,
         }
     }
 
     fn start_over(&mut self, producer: ProducerIdentity) {
-        *self = Self::new(producer, self.topic_id);
+        *self = Self { transactional: self.transactional, ..Self::new(producer, self.topic_id) };
+    }
+
+    /// Whether nothing but another epoch lets the next batch leave.
+    fn lacks_numbers(&self, known: ProducerIdentity, is_new: bool) -> bool {
+        self.producer == known && (self.must_start_over || (is_new && !self.holes.is_empty()))
     }
 
     /// A topic that was created again has an empty log that knows no producer: one batch alone again (rule 2). `false` =
@@ -295,7 +314,8 @@ impl Numbering {
             return Turn::NotYet;
         }
         let base_sequence = Sequence((self.next % NUMBERS) as i32);
-        let identity = BatchIdentity { producer: self.producer, base_sequence, transactional: false };
+        let identity =
+            BatchIdentity { producer: self.producer, base_sequence, transactional: self.transactional };
         let end = self.next + u64::from(records);
         self.open.push((self.next, end));
         self.next = end;

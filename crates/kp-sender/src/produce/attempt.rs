@@ -48,8 +48,8 @@ impl BatchSender {
                 batch.take_back_attempt();
             }
             let attempt = self.attempt(cx, cluster, numbers, &batch, ticket.as_ref(), verdict);
-            let decision =
-                after_the_fatal_error(cx.ending, retry::decide(cx.now, &attempt, verdict), verdict);
+            let decision = within_transaction(numbers, retry::decide(cx.now, &attempt, verdict), verdict);
+            let decision = after_the_fatal_error(cx.ending, decision, verdict);
             self.carry_out(cx, numbers, broker, batch, verdict, decision);
         }
         numbers.sequences.settle(queue);
@@ -183,6 +183,16 @@ impl BatchSender {
         // What this attempt left open is marked in the batch already; what it proves is that it is not written.
         let (certainty, last) = (Certainty::NotWritten, broker_error(verdict, broker));
         self.fail_in_flight(cx, numbers, batch, Failed { kind, certainty, last, record_errors });
+    }
+}
+
+/// TC9: no epoch is raised inside a transaction. What would need one fails, and so does the transaction.
+fn within_transaction(numbers: &Idempotence, decision: Decision, verdict: &Verdict) -> Decision {
+    match (verdict, &decision) {
+        (Verdict::Refused(refusal), Decision::Renumber { .. }) if numbers.transaction.is_transactional() => {
+            Decision::Fail(FailureKind::Refused(refusal.code))
+        }
+        _ => decision,
     }
 }
 

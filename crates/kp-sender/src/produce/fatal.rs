@@ -12,13 +12,15 @@ use kp_protocol::{BrokerId, ErrorCode};
 use std::sync::Arc;
 
 /// Whether this answer to Produce says that no other batch will fare better.
-fn is_fatal(code: ErrorCode, is_numbered: bool) -> bool {
+fn is_fatal(code: ErrorCode, numbers: &Idempotence) -> bool {
     match code {
+        // Timed out or fenced: the coordinator is asked which (TC21).
+        ErrorCode::PRODUCER_FENCED if numbers.transaction.is_transactional() => false,
         ErrorCode::CLUSTER_AUTHORIZATION_FAILED
         | ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED
         | ErrorCode::INVALID_PRODUCER_ID_MAPPING
         | ErrorCode::PRODUCER_FENCED => true,
-        ErrorCode::UNSUPPORTED_VERSION => is_numbered,
+        ErrorCode::UNSUPPORTED_VERSION => numbers.is_on(),
         _ => false,
     }
 }
@@ -32,7 +34,7 @@ pub(super) fn note_fatal(
     verdict: &Verdict,
 ) {
     let Verdict::Refused(refusal) = verdict else { return };
-    if cx.ending.fatal().is_some() || !is_fatal(refusal.code, numbers.is_on()) {
+    if cx.ending.fatal().is_some() || !is_fatal(refusal.code, numbers) {
         return;
     }
     let name = cluster.name_of(broker);

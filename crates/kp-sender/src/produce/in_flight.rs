@@ -77,6 +77,10 @@ impl Requests {
         request
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_token.is_empty()
+    }
+
     /// How many of them `broker` has.
     pub(crate) fn to(&self, broker: BrokerId) -> usize {
         self.by_token.values().filter(|request| request.broker == broker).count()

@@ -33,11 +33,14 @@ pub(crate) enum PartRecords<P> {
     MessageSet(Bytes),
 }
 
-/// The newest version for a broker; without topic ids if that of some topic is not known. `None` = it takes none of ours.
-pub(crate) fn choose_version(versions: &BrokerVersions, all_ids_known: bool) -> Option<i16> {
-    let newest =
-        if all_ids_known { ApiKey::Produce.offered().max } else { ProduceRequest::TOPIC_IDS_FROM - 1 };
-    versions.negotiate_within(ApiKey::Produce, VersionRange::new(0, newest))
+/// The newest version for a broker, out of those that are allowed; without topic ids if that of some topic is not known. `None` = it takes none of ours.
+pub(crate) fn choose_version(
+    versions: &BrokerVersions,
+    within: VersionRange,
+    all_ids_known: bool,
+) -> Option<i16> {
+    let newest = if all_ids_known { within.max } else { within.max.min(ProduceRequest::TOPIC_IDS_FROM - 1) };
+    versions.negotiate_within(ApiKey::Produce, VersionRange::new(within.min, newest))
 }
 
 /// Whether this version carries a batch in that codec (KIP-110).
@@ -98,6 +101,16 @@ impl RequestTopics {
     }
 }
 
+/// What a request says before its batches.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestHead<'a> {
+    pub(crate) version: i16,
+    /// Of a transactional producer (KIP-98).
+    pub(crate) transactional_id: Option<&'a str>,
+    pub(crate) acks: Acks,
+    pub(crate) timeout: Duration,
+}
+
 /// A body, with its batches by reference, in the order of partitions; `parts` and `topics` are lists to be used again, the
 /// one empty afterwards, the other before.
 ///
@@ -105,9 +118,7 @@ impl RequestTopics {
 /// A name too long for the wire, or a request beyond 2 GiB.
 pub(crate) fn encode<P: Deref<Target = [Bytes]>>(
     writer: &mut ProduceWriter,
-    version: i16,
-    acks: Acks,
-    timeout: Duration,
+    RequestHead { version, transactional_id, acks, timeout }: RequestHead<'_>,
     parts: &mut Vec<Part<P>>,
     topics: &mut RequestTopics,
 ) -> Result<Segments, ProtocolError> {
@@ -119,7 +130,7 @@ pub(crate) fn encode<P: Deref<Target = [Bytes]>>(
     }
     // SN3: the broker may take as long as the client waits.
     let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-    let mut body = writer.begin(version, None, acks.wire(), timeout_ms, topics.list.len())?;
+    let mut body = writer.begin(version, transactional_id, acks.wire(), timeout_ms, topics.list.len())?;
     for of_topic in parts.chunk_by(|one, other| one.partition.topic == other.partition.topic) {
         body.topic(&of_topic[0].partition.topic, of_topic[0].topic_id, of_topic.len())?;
         for part in of_topic {
@@ -257,7 +268,8 @@ mod tests {
     fn encode(version: i16, acks: Acks, mut parts: Vec<Part<Vec<Bytes>>>) -> (Segments, RequestTopics) {
         let (mut writer, mut topics) = (ProduceWriter::default(), RequestTopics::default());
         let timeout = Duration::from_secs(30);
-        let body = super::encode(&mut writer, version, acks, timeout, &mut parts, &mut topics).unwrap();
+        let head = RequestHead { version, transactional_id: None, acks, timeout };
+        let body = super::encode(&mut writer, head, &mut parts, &mut topics).unwrap();
         assert!(parts.is_empty());
         (body, topics)
     }
@@ -293,12 +305,15 @@ mod tests {
     #[test]
     fn the_newest_common_version_is_used_and_ids_only_if_all_are_known() {
         // NC3, SN16
-        assert_eq!(choose_version(&versions(0, 13), true), Some(13));
-        assert_eq!(choose_version(&versions(0, 13), false), Some(12));
-        assert_eq!(choose_version(&versions(3, 9), true), Some(9));
-        assert_eq!(choose_version(&versions(0, 2), true), Some(2));
-        assert_eq!(choose_version(&versions(13, 13), false), None);
-        assert_eq!(choose_version(&BrokerVersions::default(), true), None);
+        let choose = |versions: &BrokerVersions, all_ids_known| {
+            choose_version(versions, ApiKey::Produce.offered(), all_ids_known)
+        };
+        assert_eq!(choose(&versions(0, 13), true), Some(13));
+        assert_eq!(choose(&versions(0, 13), false), Some(12));
+        assert_eq!(choose(&versions(3, 9), true), Some(9));
+        assert_eq!(choose(&versions(0, 2), true), Some(2));
+        assert_eq!(choose(&versions(13, 13), false), None);
+        assert_eq!(choose(&BrokerVersions::default(), true), None);
     }
 
     #[test]

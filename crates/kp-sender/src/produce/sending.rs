@@ -2,7 +2,7 @@
 
 use super::BatchSender;
 use super::in_flight::{ProduceInFlight, Slot};
-use super::request::{self, Part, RequestTopics};
+use super::request::{self, Part, RequestHead, RequestTopics};
 use super::settling::Failed;
 use crate::Output;
 use crate::cluster::KnownCluster;
@@ -43,7 +43,8 @@ impl BatchSender {
             return;
         }
         let all_ids_known = drained.iter().all(|drained| !id_of(&snapshot, &drained.batch).is_zero());
-        let version = request::choose_version(&node.versions, all_ids_known);
+        let within = numbers.transaction.produce_versions();
+        let version = request::choose_version(&node.versions, within, all_ids_known);
         let load = self.load(cx, cluster, &snapshot, (node.broker, version), &mut drained);
         self.lists.drained = drained;
         // Some may be refused here: their partitions may have something else to send.
@@ -134,7 +135,9 @@ impl BatchSender {
         (parts, slots, mut topics): (&mut Vec<Part<Payload>>, Vec<Slot>, RequestTopics),
     ) {
         let (broker, acks, timeout) = (node.broker, cx.settings.acks, cx.settings.request_timeout);
-        let body = match request::encode(&mut self.writer, version, acks, timeout, parts, &mut topics) {
+        let id = cx.settings.transaction.as_ref().map(|settings| &*settings.transactional_id);
+        let head = RequestHead { version, transactional_id: id, acks, timeout };
+        let body = match request::encode(&mut self.writer, head, parts, &mut topics) {
             Ok(encoded) => encoded,
             Err(error) => {
                 // Only a request beyond 2 GiB, or a name beyond 32 KiB, cannot be said.
@@ -145,6 +148,7 @@ impl BatchSender {
                 return;
             }
         };
+        numbers.transaction.attempt(cx.now);
         let token = cx.take_token();
         self.counters.sent(cx.now, slots.iter().filter_map(|slot| slot.batch.as_ref()));
         self.requests.insert(token, ProduceInFlight { broker, version, sent: cx.now, topics, slots });

@@ -43,6 +43,8 @@ impl BatchSender {
         let mut failure = batch.failure(cx.now, kind, certainty, last, record_errors);
         failure.is_fatal = cx.ending.is_fatal_failure(kind);
         numbers.give_up(&batch, failure.certainty);
+        // Told before the batch ends: who reads its error is told that the transaction is lost.
+        numbers.transaction.batch_failed(cx, batch.topic_partition(), &failure);
         self.counters.failed(&batch);
         let (queue, place) = (batch.queue(), batch.place());
         self.end(cx, queue, place, Settlement::in_flight(batch, Outcome::Failed(Arc::new(failure))));
@@ -68,6 +70,7 @@ impl BatchSender {
         let mut failure = batch.failure(cx.now, kind, Certainty::NotWritten, last, Vec::new());
         failure.is_fatal = cx.ending.is_fatal_failure(kind);
         numbers.give_up(&batch, failure.certainty);
+        numbers.transaction.batch_failed(cx, batch.topic_partition(), &failure);
         self.counters.failed(&batch);
         let (queue, place) = (batch.queue(), batch.place());
         self.end(cx, queue, place, Settlement::queued(batch, Outcome::Failed(Arc::new(failure))));

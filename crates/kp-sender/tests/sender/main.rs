@@ -17,3 +17,4 @@ mod outcome_order;
 mod random;
 mod reasons;
 mod refusals;
+mod transactions;

@@ -8,6 +8,9 @@ use super::Wire;
 /// What differs, if something does.
 pub(super) type Checked<T = ()> = Result<T, String>;
 
+/// How often a broker that is not ready yet is asked again.
+pub(super) const TRIES: u32 = 200;
+
 /// A wire with the number of the newest request.
 pub(super) struct Asking<'a> {
     pub(super) wire: &'a mut dyn Wire,
@@ -44,10 +47,37 @@ impl<'a> Asking<'a> {
     pub(super) fn answer_as<M: Message>(&mut self, version: i16, expected: i32) -> Checked<M> {
         let frame = self.wire.receive().map_err(|error| format!("no answer: {error}"))?;
         let frame = frame.ok_or("the connection was closed")?;
-        let (correlation_id, body) =
-            decode_response_header(M::API, version, &frame).map_err(|error| error.to_string())?;
-        same("correlation id", correlation_id, expected)?;
-        M::parse(&body, version).map_err(|error| error.to_string())
+        read_answer(version, expected, &frame)
+    }
+
+    /// The answer; `None` if the broker has closed the connection instead, which is made anew.
+    pub(super) fn ask_or_be_closed<R: Request>(
+        &mut self,
+        version: i16,
+        request: &R,
+    ) -> Checked<Option<R::Response>> {
+        let expected = self.send_request(version, request)?;
+        match self.wire.receive().map_err(|error| format!("no answer: {error}"))? {
+            Some(frame) => read_answer(version, expected, &frame).map(Some),
+            None => {
+                self.wire.reconnect().map_err(|error| format!("cannot connect again: {error}"))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Asks until there is a value, with a pause in between, and not for ever.
+    pub(super) fn until_ready<T>(
+        &mut self,
+        mut ask: impl FnMut(&mut Self) -> Checked<Option<T>>,
+    ) -> Checked<T> {
+        for _ in 0..TRIES {
+            if let Some(value) = ask(self)? {
+                return Ok(value);
+            }
+            self.wire.pause();
+        }
+        Err("the broker is not ready".to_owned())
     }
 
     pub(super) fn send(&mut self, bytes: Bytes) -> Checked {
@@ -61,6 +91,13 @@ impl<'a> Asking<'a> {
         }
         self.wire.reconnect().map_err(|error| format!("cannot connect again: {error}"))
     }
+}
+
+fn read_answer<M: Message>(version: i16, expected: i32, frame: &Bytes) -> Checked<M> {
+    let (correlation_id, body) =
+        decode_response_header(M::API, version, frame).map_err(|error| error.to_string())?;
+    same("correlation id", correlation_id, expected)?;
+    M::parse(&body, version).map_err(|error| error.to_string())
 }
 
 /// Says what differs.

@@ -5,10 +5,10 @@ use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 use kp_protocol::api::{
-    ApiVersionsRequest, ApiVersionsResponse, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
-    FetchPartition, FetchRequest, FetchTopic, InitProducerIdRequest, ListOffsetsPartition,
-    ListOffsetsRequest, ListOffsetsTopic, MetadataRequest, MetadataRequestTopic, PartitionProduceData,
-    ProduceRequest, TopicProduceData,
+    ApiVersionsRequest, ApiVersionsResponse, CreatableTopic, CreateTopicsRequest, FetchPartition,
+    FetchRequest, FetchTopic, InitProducerIdRequest, ListOffsetsPartition, ListOffsetsRequest,
+    ListOffsetsTopic, MetadataRequest, MetadataRequestTopic, PartitionProduceData, ProduceRequest,
+    TopicProduceData,
 };
 use kp_protocol::compression::Compression;
 use kp_protocol::records::{BATCH_HEADER_SIZE, BatchAttributes, RecordEncoder, RecordRef, batches};
@@ -19,11 +19,7 @@ use kp_protocol::{
 use crate::KafkaVersion;
 
 use super::asking::{Asking, Checked, same};
-use super::{Batch, Case, CaseResult, Expect, Produce, Spoil, Step, Wire, cases};
-
-/// How often a broker that is not ready yet is asked again.
-const TRIES: u32 = 200;
-const PARTITIONS: i32 = 3;
+use super::{Batch, Case, CaseResult, Expect, Produce, Spoil, Step, Wire, cases, fresh_topic};
 
 /// Asks the broker behind `wire`, which is of `kafka`, every case that holds for one of `versions` of Produce, in each
 /// of them.
@@ -84,34 +80,7 @@ impl<'a> Probe<'a> {
     }
 
     fn set_up(&mut self, case: &Case) -> Checked {
-        let name = KafkaString::from(self.topic.as_str());
-        let config = |(name, value): &(&str, &str)| CreatableTopicConfig {
-            name: (*name).into(),
-            value: Some((*value).into()),
-            ..Default::default()
-        };
-        let topic = CreatableTopic {
-            name: name.clone(),
-            num_partitions: PARTITIONS,
-            replication_factor: 1,
-            configs: case.configs.iter().map(config).collect(),
-            ..Default::default()
-        };
-        let created =
-            self.asking.ask(5, &CreateTopicsRequest { topics: vec![topic], ..Default::default() })?;
-        same("CreateTopics", created.topics.first().map(|topic| topic.error_code), Some(ErrorCode::NONE))?;
-        let asked = MetadataRequest {
-            topics: Some(vec![MetadataRequestTopic { name: Some(name), ..Default::default() }]),
-            allow_auto_topic_creation: false,
-            ..Default::default()
-        };
-        self.until_ready(|probe| {
-            let answer = probe.asking.ask(12, &asked)?;
-            let topic = answer.topics.first().ok_or("no topic in the answer")?;
-            probe.topic_id = topic.topic_id;
-            // Metadata knows of a leader before that knows of itself, so the partitions are asked too.
-            Ok((topic.error_code.is_ok() && probe.all_led()?).then_some(()))
-        })?;
+        self.topic_id = fresh_topic::create(&mut self.asking, &self.topic, case.configs)?;
         let batches = case.steps.iter().flat_map(|step| match step {
             Step::Produce(produce) => std::slice::from_ref(produce),
             Step::Pipelined(produces) => produces,
@@ -122,41 +91,13 @@ impl<'a> Probe<'a> {
         for _ in 0..producers.unwrap_or(0) {
             let request = InitProducerIdRequest { transaction_timeout_ms: i32::MAX, ..Default::default() };
             // A fresh cluster answers 14 at first.
-            let producer_id = self.until_ready(|probe| {
-                let answer = probe.asking.ask(4, &request)?;
+            let producer_id = self.asking.until_ready(|asking| {
+                let answer = asking.ask(4, &request)?;
                 Ok(answer.error_code.is_ok().then_some(answer.producer_id))
             })?;
             self.producer_ids.push(producer_id);
         }
         Ok(())
-    }
-
-    fn all_led(&mut self) -> Checked<bool> {
-        let partition =
-            |partition_index| ListOffsetsPartition { partition_index, timestamp: -1, ..Default::default() };
-        let topic = ListOffsetsTopic {
-            name: self.topic.as_str().into(),
-            partitions: (0..PARTITIONS).map(partition).collect(),
-            ..Default::default()
-        };
-        let answer = self
-            .asking
-            .ask(7, &ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() })?;
-        Ok(answer
-            .topics
-            .iter()
-            .flat_map(|topic| &topic.partitions)
-            .all(|partition| partition.error_code.is_ok()))
-    }
-
-    fn until_ready<T>(&mut self, mut ask: impl FnMut(&mut Self) -> Checked<Option<T>>) -> Checked<T> {
-        for _ in 0..TRIES {
-            if let Some(value) = ask(self)? {
-                return Ok(value);
-            }
-            self.asking.wire.pause();
-        }
-        Err("the broker is not ready".to_owned())
     }
 
     fn step(&mut self, step: &Step) -> Checked {
@@ -202,12 +143,12 @@ impl<'a> Probe<'a> {
         let name = KafkaString::from(format!("{}-asked-for", self.topic));
         let topics = vec![MetadataRequestTopic { name: Some(name), ..Default::default() }];
         let request = MetadataRequest { topics: Some(topics), ..Default::default() };
-        let code = |probe: &mut Self| {
-            let answer = probe.asking.ask(9, &request)?;
+        let code = |asking: &mut Asking<'_>| {
+            let answer = asking.ask(9, &request)?;
             Ok::<_, String>(answer.topics.first().map(|topic| topic.error_code))
         };
-        same("first answer", code(self)?, Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))?;
-        self.until_ready(|probe| Ok(code(probe)?.filter(|code| code.is_ok()).map(|_| ())))
+        same("first answer", code(&mut self.asking)?, Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))?;
+        self.asking.until_ready(|asking| Ok(code(asking)?.filter(|code| code.is_ok()).map(|_| ())))
     }
 
     fn produce(&mut self, produces: &[Produce]) -> Checked {

@@ -13,7 +13,10 @@ use kp_sasl::Secret;
 
 use crate::KafkaVersion;
 
-use super::{CaseResult, Door, SaslCaseResult, Wire, run_delegation_on, run_on, run_sasl_on};
+use super::{
+    CaseResult, Door, Needs, SaslCaseResult, TransactionCaseResult, Wire, run_delegation_on, run_on,
+    run_sasl_on, run_transactions_on,
+};
 
 /// Asks the broker at `address`, which is of `kafka`, every case in each of these Produce versions. It must be the only
 /// one of its cluster, and take plain text. Topics that begin with `prefix` are created and stay there.
@@ -47,6 +50,22 @@ pub fn run_sasl(address: SocketAddr, door: Door) -> io::Result<Vec<SaslCaseResul
 pub fn run_delegation(address: SocketAddr, id: &str, hmac: &Secret) -> io::Result<Vec<SaslCaseResult>> {
     let mut wire = SocketWire { address, stream: connect(address)?, frames: FrameReader::default() };
     run_delegation_on(&mut wire, id, hmac)
+}
+
+/// Asks the broker at `address`, which is of `kafka`, every case about transactions that needs nothing but what is in `has`. It
+/// must be the only one of its cluster, and take plain text. Topics, groups and transactional ids that begin with `prefix` are
+/// created and stay there.
+///
+/// # Errors
+/// The broker cannot be reached.
+pub fn run_transactions(
+    address: SocketAddr,
+    kafka: KafkaVersion,
+    has: &[Needs],
+    prefix: &str,
+) -> io::Result<Vec<TransactionCaseResult>> {
+    let mut wire = SocketWire { address, stream: connect(address)?, frames: FrameReader::default() };
+    run_transactions_on(&mut wire, kafka, has, prefix)
 }
 
 /// How long to wait for an answer, or for the connection to be closed.
@@ -93,7 +112,7 @@ impl Wire for SocketWire {
     }
 
     fn pause(&mut self) {
-        std::thread::sleep(Duration::from_millis(25));
+        std::thread::sleep(Duration::from_millis(10));
     }
 
     fn timestamp_ms(&self) -> i64 {

@@ -103,7 +103,8 @@ impl World {
     }
 
     pub(super) fn next_happening(&self) -> Option<Instant> {
-        self.queue.first_key_value().map(|((at, _), _)| *at)
+        let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
+        queued.into_iter().chain(self.cluster.next_moment()).min()
     }
 
     /// The clients in front of the cluster.
@@ -117,8 +118,15 @@ impl World {
     }
 
     /// Looks at the cluster, or changes it; requests that wait look again.
-    pub(super) fn with_cluster<T>(&mut self, now: Instant, look: impl FnOnce(&mut SimCluster) -> T) -> T {
+    pub(super) fn with_cluster<T>(
+        &mut self,
+        now: Instant,
+        timestamp_ms: i64,
+        look: impl FnOnce(&mut SimCluster) -> T,
+    ) -> T {
+        self.cluster.tick(now, timestamp_ms);
         let result = look(&mut self.cluster);
+        self.cluster.tick(now, timestamp_ms);
         self.resume_all(now);
         result
     }
@@ -248,12 +256,21 @@ impl World {
 
     /// Does what is due. Answers whether the client has something to look at.
     pub(super) fn happen(&mut self, now: Instant, timestamp_ms: i64) {
-        while self.queue.first_key_value().is_some_and(|((at, _), _)| *at <= now) {
-            if let Some(((at, _), what)) = self.queue.pop_first() {
+        while let Some(next) = self.next_happening().filter(|at| *at <= now) {
+            if self.cluster.next_moment() == Some(next) {
+                self.cluster_acts(next, timestamp_ms);
+            } else if let Some(((at, _), what)) = self.queue.pop_first() {
                 self.note(&what);
                 self.one(at, timestamp_ms, what);
             }
         }
+    }
+
+    /// The cluster does by itself what is due; who waits looks again.
+    fn cluster_acts(&mut self, now: Instant, timestamp_ms: i64) {
+        self.note_parts([9, 0, 0]);
+        self.cluster.tick(now, timestamp_ms);
+        self.resume_all(now);
     }
 
     fn note(&mut self, what: &Happening) {
@@ -267,8 +284,12 @@ impl World {
             Happening::AtClient(number, bytes) => (7, number, bytes.len()),
             Happening::ClosedByBroker(number) => (8, number, 0),
         };
+        self.note_parts([kind, number.0, size as u64]);
+    }
+
+    fn note_parts(&mut self, parts: [u64; 3]) {
         self.happened += 1;
-        for part in [kind, number.0, size as u64] {
+        for part in parts {
             self.trace = (self.trace ^ part).wrapping_mul(0x0000_0100_0000_01b3);
         }
     }

@@ -30,10 +30,11 @@ impl Shared {
     pub(super) fn lock(&self) -> ClusterGuard<'_> {
         // A panic while the lock was held left the cluster as it was between two fields at worst; tests that inject
         // faults want the failing thread's own message, not a second one about the lock.
-        ClusterGuard {
-            state: self.state.lock().unwrap_or_else(PoisonError::into_inner),
-            changed: &self.changed,
-        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before a caller looks, what was due by itself has happened.
+        let (now, timestamp_ms) = now();
+        state.cluster.tick(now, timestamp_ms);
+        ClusterGuard { state, changed: &self.changed }
     }
 
     pub(super) fn new_connection(&self) -> u64 {
@@ -53,7 +54,10 @@ impl Shared {
                 Reply::Later(still) => waiting = still,
                 reply => break Some(reply),
             }
-            let left = waiting.deadline().saturating_duration_since(now);
+            // No request announces what the cluster does by itself: a thread that waits looks when its time has come.
+            let next =
+                state.cluster.next_moment().map_or(waiting.deadline(), |at| at.min(waiting.deadline()));
+            let left = next.saturating_duration_since(now);
             (state, _) = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
         };
         state.waiting -= 1;

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use kp_protocol::{BatchIdentity, Sequence};
+
 use crate::log::{PartitionLog, StoredBatch};
 
 /// A transaction of one producer that was aborted, as far as it lies in one partition.
@@ -25,6 +27,9 @@ pub struct PartitionTransactions {
     open: BTreeMap<i64, i64>,
     /// By the offset of their markers.
     aborted: Vec<AbortedTransaction>,
+    /// The epoch and the lowest sequence with which each producer came before its transaction was open here: the coordinator
+    /// was asked, and nothing is appended yet.
+    asked: BTreeMap<i64, (i16, Sequence)>,
 }
 
 impl PartitionTransactions {
@@ -53,11 +58,28 @@ impl PartitionTransactions {
 
     /// A transactional batch was appended: it opens the producer's transaction, if none is open.
     pub(crate) fn begin(&mut self, producer_id: i64, base_offset: i64) {
+        self.asked.remove(&producer_id);
         self.open.entry(producer_id).or_insert(base_offset);
+    }
+
+    /// The coordinator has let a batch in whose producer has no open transaction here.
+    pub(crate) fn note_asked(&mut self, identity: BatchIdentity) {
+        let (producer, sequence) = (identity.producer, identity.base_sequence);
+        let (epoch, lowest) = self.asked.entry(producer.producer_id).or_insert((producer.epoch, sequence));
+        if producer.epoch > *epoch || sequence < *lowest {
+            (*epoch, *lowest) = (producer.epoch, sequence);
+        }
+    }
+
+    /// Whether the producer came with a lower sequence before, of which nothing was appended: this batch is not its first.
+    pub(crate) fn came_lower(&self, identity: BatchIdentity) -> bool {
+        let lowest = self.asked.get(&identity.producer.producer_id);
+        lowest.is_some_and(|(_, lowest)| identity.base_sequence > *lowest)
     }
 
     /// A marker was appended. Where no transaction was open it ends nothing.
     pub(crate) fn end(&mut self, producer_id: i64, marker_offset: i64, committed: bool) {
+        self.asked.remove(&producer_id);
         let Some(first_offset) = self.open.remove(&producer_id) else { return };
         if !committed {
             let last_stable_offset = self.first_open_offset().unwrap_or(marker_offset + 1);

@@ -12,7 +12,7 @@ use kp_sim::{ClusterSettings, KafkaVersion, Reply, SaslSettings, SimCluster, Sim
 use kp_time::{Clock, ManualClock};
 
 /// A connection to the state machine, in virtual time.
-struct SimWire {
+pub(crate) struct SimWire {
     cluster: SimCluster,
     clock: ManualClock,
     connection: u64,
@@ -22,7 +22,7 @@ struct SimWire {
 }
 
 impl SimWire {
-    fn new(settings: ClusterSettings) -> Self {
+    pub(crate) fn new(settings: ClusterSettings) -> Self {
         Self {
             cluster: SimCluster::new(settings),
             clock: ManualClock::new(),

@@ -12,3 +12,5 @@ mod sockets;
 #[cfg(feature = "tls")]
 mod tls_sockets;
 mod topics;
+mod transaction_answers;
+mod transactions;
