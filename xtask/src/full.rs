@@ -144,6 +144,8 @@ fn steps(args: &FullArgs) -> Vec<Step> {
     let mut steps = vec![
         Step::new("seeds", "test --quiet --release --package kp-tests --test sim_laws")
             .with("KP_SEEDS", args.seeds),
+        Step::new("seeds, transactions", "test --quiet --release --package kp-tests --test sim_transactions")
+            .with("KP_SEEDS", args.seeds),
         Step::new("planted bugs, all", "xtask plants"),
         Step::new(
             "brokers, codecs, 100,000 lines",

@@ -16,7 +16,7 @@ use clap::Args;
 use crate::error::XtaskError;
 use crate::turns::Turns;
 use judge::{Judge, Verdict};
-use plant::Plant;
+use plant::{NoticedBy, Plant, Simulation};
 use tree::Tree;
 
 /// Which bugs to plant.
@@ -47,7 +47,11 @@ pub fn run(args: &PlantsArgs) -> Result<(), XtaskError> {
     }
     let tree = Tree::copy()?;
     let judge = Judge { tree: &tree, seeds: args.seeds };
-    judge.expect_no_complaint()?;
+    for of in Simulation::ALL {
+        if plants.iter().any(|plant| matches!(plant.noticed_by, NoticedBy::Laws(its, _) if its == of)) {
+            judge.expect_no_complaint(of)?;
+        }
+    }
     let (mut lines, mut bad) = (Vec::new(), Vec::new());
     for plant in plants {
         let started = Instant::now();
@@ -57,7 +61,7 @@ pub fn run(args: &PlantsArgs) -> Result<(), XtaskError> {
         };
         tree.restore(plant)?;
         if let Verdict::Law { seed, .. } | Verdict::AnotherLaw { seed, .. } = verdict {
-            judge.expect_no_complaint_of(seed)?;
+            judge.expect_no_complaint_of(plant, seed)?;
         }
         let line = format!("{:<48} {verdict} ({:.0} s)", plant.name, started.elapsed().as_secs_f32());
         println!("{line}");

@@ -2,6 +2,7 @@
 //! Owns: the course. Nothing is written to any topic, and none is created, unless `--write` says so.
 
 mod cluster;
+mod coordinator;
 mod listener;
 mod login;
 #[cfg(not(any(feature = "tls", feature = "tls-aws-lc", feature = "tls-graviola")))]
@@ -82,22 +83,27 @@ fn visit(report: &mut Report, args: &DoctorArgs, way: &Way<'_>) -> io::Result<()
     let known = if is_old { Some(OldKafka::V0_9_0) } else { settings.broker_version_fallback };
     let works = cluster::try_advertised(report, way, &mut sockets, &spoken.metadata, known);
     report.tell()?;
+    let (broker, (host, port)) = match works.first_key_value() {
+        Some((id, address)) => (*id, address.clone()),
+        None => (-1, spoken.at.clone()),
+    };
+    let tells_configs = spoken.connection.version(ApiKey::DescribeConfigs).is_ok();
+    let isolation = VersionRange::new(ListOffsetsRequest::ISOLATION_FROM, i16::MAX);
+    let has_transactions = spoken.connection.version_within(ApiKey::ListOffsets, isolation).is_ok();
+    let asked = Asked { way, broker, host: &host, port, tells_configs, has_transactions };
     if let Some(name) = &args.topic {
-        let (broker, (host, port)) = match works.first_key_value() {
-            Some((id, address)) => (*id, address.clone()),
-            None => (-1, spoken.at.clone()),
-        };
-        let tells_configs = spoken.connection.version(ApiKey::DescribeConfigs).is_ok();
-        let isolation = VersionRange::new(ListOffsetsRequest::ISOLATION_FROM, i16::MAX);
-        let has_transactions = spoken.connection.version_within(ApiKey::ListOffsets, isolation).is_ok();
-        let asked = Asked { way, broker, host: &host, port, tells_configs, has_transactions };
         topic::examine(report, &asked, &mut spoken, name, &works, settings);
         report.tell()?;
     }
+    coordinator::examine(report, &asked, &mut spoken, &works, settings);
+    report.tell()?;
     produce::try_dry(report, &mut spoken, settings);
     report.tell()?;
     if let (Some(name), true) = (&args.topic, args.write) {
-        if report.is_healthy() {
+        if settings.transactional_id.is_some() {
+            // A producer with the id would shut out the one that has it now.
+            report.skipped("produce", "with transactional.id no record is written");
+        } else if report.is_healthy() {
             produce::write_one(report, way.config, name);
         } else {
             report.skipped("produce", "no record is written before the rest works");

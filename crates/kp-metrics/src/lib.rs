@@ -14,6 +14,7 @@ mod reading;
 mod snapshot;
 mod stopwatch;
 mod table;
+mod transaction_counters;
 
 pub use kp_config::RecordingLevel;
 pub use measured::{Measured, Rooms};
@@ -23,3 +24,4 @@ pub use publisher::Publisher;
 pub use snapshot::{Metric, MetricSummary, MetricValue, ProducerMetrics};
 pub use stopwatch::Stopwatch;
 pub use table::{MetricInfo, MetricKind, MetricScope, MetricUnit, metric_infos};
+pub use transaction_counters::{TransactionCall, TransactionCounters};

@@ -3,6 +3,7 @@
 
 use crate::producer_counters::ProducerCounters;
 use crate::stopwatch::{Stopwatch, adding_to};
+use crate::transaction_counters::{TransactionCall, TransactionCounters};
 use kp_accumulator::Accumulator;
 use kp_client::NetworkSnapshot;
 use kp_config::RecordingLevel;
@@ -36,6 +37,7 @@ pub struct Measured {
     started_ms: i64,
     rooms: Rooms,
     counters: ProducerCounters,
+    transactions: TransactionCounters,
     board: Mutex<Board>,
 }
 
@@ -53,8 +55,8 @@ impl Measured {
     #[must_use]
     pub fn new(client_id: Arc<str>, level: RecordingLevel, rooms: Rooms) -> Self {
         let started_ms = rooms.clock.timestamp_ms();
-        let (counters, board) = (ProducerCounters::default(), Mutex::default());
-        Self { client_id, level, started_ms, rooms, counters, board }
+        let (counters, transactions) = (ProducerCounters::default(), TransactionCounters::default());
+        Self { client_id, level, started_ms, rooms, counters, transactions, board: Mutex::default() }
     }
 
     /// The producer's name, the label of each metric.
@@ -67,6 +69,17 @@ impl Measured {
     #[must_use]
     pub fn counters(&self) -> &ProducerCounters {
         &self.counters
+    }
+
+    /// What became of transactions.
+    #[must_use]
+    pub fn transactions(&self) -> &TransactionCounters {
+        &self.transactions
+    }
+
+    /// Measures a call about a transaction until the stopwatch is dropped.
+    pub fn time_transaction(&self, call: TransactionCall) -> Stopwatch<'_, impl FnMut(Duration)> {
+        Stopwatch::start(&*self.rooms.clock, adding_to(self.transactions.time_of(call)))
     }
 
     /// Measures a call of `flush` until the stopwatch is dropped.

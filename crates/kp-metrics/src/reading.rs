@@ -2,6 +2,7 @@
 
 use crate::measured::{Board, Measured};
 use crate::producer_counters::ProducerCounters;
+use crate::transaction_counters::TransactionCounters;
 use kp_accumulator::{Accumulator, TopicCounters};
 use kp_client::{CipherUse, NetworkCounters, NodeCounters, TokenFacts};
 use kp_memory::BufferPool;
@@ -101,6 +102,10 @@ impl ProducerReading {
 
     pub(crate) fn counters(&self) -> &ProducerCounters {
         self.measured.counters()
+    }
+
+    pub(crate) fn transactions(&self) -> &TransactionCounters {
+        self.measured.transactions()
     }
 
     pub(crate) fn pool(&self) -> &BufferPool {

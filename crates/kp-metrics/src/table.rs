@@ -4,6 +4,7 @@
 //! `-max` over a window are left to the observer: of a distribution there are count, sum and the largest value.
 
 use crate::reading::{NodeReading, ProducerReading};
+use crate::transaction_counters::TransactionCall;
 use kp_accumulator::TopicCounters;
 use kp_client::CipherUse;
 use kp_config::RecordingLevel;
@@ -164,6 +165,27 @@ metrics! {
         "metadata-wait-time-ns-total" => "kafka_producer_metadata_wait_time_ns_total",
             Counter(|r| r.counters().metadata_wait_ns.load(Relaxed)), Nanoseconds, Info,
             "Time that calls have waited for metadata, in vain or not.";
+        "txn-init-time-ns-total" => "kafka_producer_txn_init_time_ns_total",
+            Counter(|r| r.transactions().time(TransactionCall::Init)), Nanoseconds, Info,
+            "Time that calls of `init`, and the first `begin`, have waited for a producer id.";
+        "txn-begin-time-ns-total" => "kafka_producer_txn_begin_time_ns_total",
+            Counter(|r| r.transactions().time(TransactionCall::Begin)), Nanoseconds, Info,
+            "Time that calls of `begin` took, waits for the end of the transaction before included.";
+        "txn-send-offsets-time-ns-total" => "kafka_producer_txn_send_offsets_time_ns_total",
+            Counter(|r| r.transactions().time(TransactionCall::SendOffsets)), Nanoseconds, Info,
+            "Time that calls of `send_offsets` took, however they ended.";
+        "txn-commit-time-ns-total" => "kafka_producer_txn_commit_time_ns_total",
+            Counter(|r| r.transactions().time(TransactionCall::Commit)), Nanoseconds, Info,
+            "Time that calls of `commit` took, however they ended.";
+        "txn-abort-time-ns-total" => "kafka_producer_txn_abort_time_ns_total",
+            Counter(|r| r.transactions().time(TransactionCall::Abort)), Nanoseconds, Info,
+            "Time that calls of `abort` took, however they ended.";
+        "txn-committed-total" => "kafka_producer_txn_committed_total", Counter(|r| r.transactions().committed()), Count, Info,
+            "Transactions that were committed (kp's own).";
+        "txn-aborted-total" => "kafka_producer_txn_aborted_total", Counter(|r| r.transactions().aborted()), Count, Info,
+            "Transactions of which nothing is or will be visible (kp's own).";
+        "txn-unknown-total" => "kafka_producer_txn_unknown_total", Counter(|r| r.transactions().unknown()), Count, Info,
+            "Transactions of which nobody will ever know whether they were committed (kp's own).";
         "callback-panic-total" => "kafka_producer_callback_panic_total", Counter(|r| r.accumulator().callback_panics()), Count, Info,
             "Callbacks that panicked; each harmed only its own record (kp's own).";
 

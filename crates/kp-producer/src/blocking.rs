@@ -1,5 +1,9 @@
 //! The same calls without async, for programs that have no executor. std only.
 
+mod transactions;
+
+pub use self::transactions::{Transaction, TransactionHandle, TransactionalProducer};
+
 use crate::config::{ConfigWarning, ProducerConfig};
 use crate::drive::ended::Closed;
 use crate::drive::parker::block_on;

@@ -238,7 +238,7 @@ impl KnownCluster {
         }
     }
 
-    /// What the brokers said of `transaction.version`: the newest word counts, whoever said it (TX26).
+    /// What the brokers said of `transaction.version`: the newest word counts, of any of them (TX26).
     pub(crate) fn transaction_version(&self) -> Option<TransactionVersion> {
         self.transaction_version
     }

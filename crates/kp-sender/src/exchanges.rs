@@ -4,6 +4,7 @@
 
 pub(crate) mod add_offsets;
 pub(crate) mod add_partitions;
+pub(crate) mod describe_transactions;
 pub(crate) mod end_txn;
 pub(crate) mod find_coordinator;
 pub(crate) mod init_transactions;
@@ -16,7 +17,8 @@ use crate::idempotence::InitProducerId;
 use crate::question::{self, Loss, Question};
 use crate::rooms::Rooms;
 use crate::transaction::{
-    AddOffsets, AddPartitions, CommitOffsets, EndTransaction, FindCoordinator, InitTransactions,
+    AddOffsets, AddPartitions, CommitOffsets, DescribeTransaction, EndTransaction, FindCoordinator,
+    InitTransactions,
 };
 use bytes::Bytes;
 use kp_client::Nodes;
@@ -25,7 +27,7 @@ use kp_protocol::BrokerId;
 use std::time::Instant;
 
 /// All of them, in the order in which they have their turn.
-const ALL: [Steps; 8] = [
+const ALL: [Steps; 9] = [
     Steps::of::<Pending>(),
     Steps::of::<InitProducerId>(),
     // TX6
@@ -35,6 +37,7 @@ const ALL: [Steps; 8] = [
     Steps::of::<AddOffsets>(),
     Steps::of::<CommitOffsets>(),
     Steps::of::<EndTransaction>(),
+    Steps::of::<DescribeTransaction>(),
 ];
 
 /// The steps of one question.

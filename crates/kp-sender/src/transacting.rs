@@ -6,7 +6,7 @@ mod ends;
 mod refusals;
 mod wishes;
 
-pub(crate) use ends::{Ended, conclude, finish, finish_unknown, pair_to_write_under};
+pub(crate) use ends::{Ended, conclude, finish, finish_unknown, pair_to_write_under, timed_out};
 pub(crate) use refusals::{
     Setback, answered_by, coordinator_is_gone, doom, due, failure_of, hold_back, leaves_open, refuse_init,
 };
@@ -123,7 +123,8 @@ fn seal(cx: &mut Context<'_>, rooms: &mut Rooms) {
     let Phase::Sealing { decision, wanted, .. } = rooms.transactions.phase else { return };
     let facts = &rooms.idempotence.transaction;
     let is_known = match facts.protocol() {
-        TransactionProtocol::V1 => facts.has_added() || facts.is_unclean(),
+        // TC21: fenced or timed out, only the coordinator knows.
+        TransactionProtocol::V1 => facts.has_added() || facts.is_unclean() || facts.is_epoch_over(),
         TransactionProtocol::V2 => facts.since().is_some(),
     };
     match rooms.idempotence.identity.known().filter(|_| is_known) {

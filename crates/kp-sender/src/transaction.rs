@@ -45,6 +45,8 @@ pub(crate) struct Transactions {
     pub(crate) pause: Pause,
     /// Whether the coordinator, when it was asked last, spoke the second protocol.
     pub(crate) offers_v2: bool,
+    /// V1: the coordinator's timeout is why the next epoch is asked for (TC21).
+    pub(crate) timed_out: Option<TransactionFailure>,
     /// Told last.
     stalled: Option<Arc<str>>,
 }
@@ -80,11 +82,13 @@ pub(crate) struct Ending {
     pub(crate) is_unanswered: bool,
     /// What made an abort of a commit, where that was an answer to it.
     pub(crate) why: Option<TransactionFailure>,
+    /// V1: the epoch is over, and the coordinator is asked whose doing that was (TC21).
+    pub(crate) is_in_doubt: bool,
 }
 
 impl Ending {
     pub(crate) fn of(pair: ProducerIdentity, decision: Decision, wanted: Decision) -> Self {
-        Self { pair, decision, wanted, attempts: 0, is_unanswered: false, why: None }
+        Self { pair, decision, wanted, attempts: 0, is_unanswered: false, why: None, is_in_doubt: false }
     }
 
     /// It is proved that the commit was not done: the pair is freed by an abort (TC21, L7).
@@ -114,6 +118,7 @@ pub(crate) struct Exchanges {
     pub(crate) group: Exchange<AddOffsets>,
     pub(crate) offsets: Exchange<CommitOffsets>,
     pub(crate) end: Exchange<EndTransaction>,
+    pub(crate) describe: Exchange<DescribeTransaction>,
 }
 
 /// Who coordinates this?
@@ -165,6 +170,12 @@ pub(crate) struct EndTransaction {
     pub(crate) decision: Decision,
 }
 
+/// What has become of it? (V1)
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct DescribeTransaction {
+    pub(crate) id: Arc<str>,
+}
+
 /// What a coordinator is to be asked next, in the order of TX6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Errand {
@@ -173,6 +184,7 @@ pub(crate) enum Errand {
     AddOffsets,
     CommitOffsets,
     End,
+    Describe,
 }
 
 impl Transactions {
@@ -193,6 +205,7 @@ impl Transactions {
             exchanges: Exchanges::default(),
             pause: Pause::default(),
             offers_v2: false,
+            timed_out: None,
             stalled: None,
         }
     }
@@ -217,8 +230,9 @@ impl Transactions {
 
     /// L12: one of them at a time.
     pub(crate) fn is_asking(&self) -> bool {
-        let Exchanges { lookup: _, init, partitions, group, offsets, end } = &self.exchanges;
-        init.is_sent() || partitions.is_sent() || group.is_sent() || offsets.is_sent() || end.is_sent()
+        let Exchanges { lookup: _, init, partitions, group, offsets, end, describe } = &self.exchanges;
+        let is_writing = partitions.is_sent() || group.is_sent() || offsets.is_sent();
+        is_writing || init.is_sent() || end.is_sent() || describe.is_sent()
     }
 
     /// What to ask next, if nothing is under way.
@@ -228,6 +242,7 @@ impl Transactions {
         }
         match self.phase {
             Phase::Finished(_) => None,
+            Phase::Ending(Ending { is_in_doubt: true, .. }) => Some(Errand::Describe),
             Phase::Ending(_) => Some(Errand::End),
             _ if self.renewal != Renewal::Nothing => Some(Errand::Init),
             Phase::Open | Phase::Sealing { decision: Decision::Commit, .. } if has_pair => {
@@ -257,7 +272,7 @@ impl Transactions {
                 let group = &self.offsets.first()?.group.group_id;
                 self.group.as_ref().filter(|(known, _)| known == group)?.1.broker()
             }
-            Errand::Init | Errand::AddPartitions | Errand::AddOffsets | Errand::End => {
+            Errand::Init | Errand::AddPartitions | Errand::AddOffsets | Errand::End | Errand::Describe => {
                 self.coordinator.broker()
             }
         }

@@ -115,7 +115,7 @@ pub enum TransactionEnd {
         /// Why, if that was not what was wanted.
         why: Option<TransactionFailure>,
     },
-    /// Nobody will ever know: a commit was asked for without an answer, and nobody can be asked any more.
+    /// It cannot be learnt any more: a commit was asked for without an answer, and no broker can be asked now.
     Unknown(TransactionFailure),
     /// It is not committed, and the producer is finished.
     Fatal(TransactionFailure),
@@ -166,7 +166,7 @@ pub struct TransactionFailure {
 }
 
 impl TransactionFailure {
-    /// One that nobody was asked about.
+    /// One that no broker was asked about.
     #[must_use]
     pub fn of(kind: TransactionFailureKind) -> Self {
         Self { kind, last: None, attempts: 0 }

@@ -35,9 +35,8 @@ impl SimCluster {
             max_version: 1,
             ..Default::default()
         };
-        let transactions = self.settings.kafka_version.transaction_version();
-        let finalized = |version| FinalizedFeatureKey {
-            name: "transaction.version".into(),
+        let finalized = |(name, version): (&str, i16)| FinalizedFeatureKey {
+            name: name.into(),
             max_version_level: version,
             min_version_level: version,
             ..Default::default()
@@ -47,7 +46,14 @@ impl SimCluster {
             throttle_time_ms: self.faults.throttle(ApiKey::ApiVersions),
             supported_features: vec![feature],
             finalized_features_epoch: 0,
-            finalized_features: transactions.map(finalized).into_iter().collect(),
+            finalized_features: self
+                .settings
+                .kafka_version
+                .features()
+                .iter()
+                .copied()
+                .map(finalized)
+                .collect(),
             ..Default::default()
         };
         Reply::to(header, &response)

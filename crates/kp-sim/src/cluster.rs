@@ -11,6 +11,7 @@ use kp_time::Jitter;
 use crate::error::SimError;
 use crate::faults::{Fault, Faults};
 use crate::follower_lag::ReplicationLag;
+use crate::group::Groups;
 use crate::log::StoredBatch;
 use crate::sasl::Doors;
 use crate::settings::{ClusterSettings, TopicSettings};
@@ -60,6 +61,7 @@ pub struct SimCluster {
     pub(crate) brokers: BTreeMap<BrokerId, Broker>,
     pub(crate) topics: BTreeMap<TopicName, Topic>,
     pub(crate) topic_names: BTreeMap<TopicId, TopicName>,
+    pub(crate) groups: Groups,
     pub(crate) faults: Faults,
     pub(crate) clients: BTreeMap<u64, ClientSoftware>,
     requests: BTreeMap<i16, u64>,
@@ -84,6 +86,7 @@ impl SimCluster {
             brokers: brokers.collect(),
             topics: BTreeMap::new(),
             topic_names: BTreeMap::new(),
+            groups: Groups::default(),
             faults: Faults::default(),
             clients: BTreeMap::new(),
             requests: BTreeMap::new(),
@@ -199,6 +202,7 @@ impl SimCluster {
         let topic =
             self.topics.remove(name).ok_or_else(|| SimError::UnknownTopic { topic: TopicName::new(name) })?;
         self.topic_names.remove(&topic.id);
+        self.groups.forget_topic(name);
         Ok(())
     }
 

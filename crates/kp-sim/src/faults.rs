@@ -64,16 +64,16 @@ pub enum Fault {
     },
     /// The markers of a decided transaction are written this much later, in place of the cluster's own delay.
     MarkerDelay(Duration),
-    /// The coordinator of a request's transactional id moves to another broker, and the request is answered NOT_COORDINATOR.
+    /// The coordinator of a request's transactional id, or of its group, moves to another broker, and the request is answered NOT_COORDINATOR.
     CoordinatorMoves {
-        /// The API it strikes: InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn or EndTxn.
+        /// The API it strikes: InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn or TxnOffsetCommit.
         api: ApiKey,
         /// Whether the request is carried out first, as when only its answer came too late.
         carried_out: bool,
     },
     /// A request of a coordinator is answered with this code (14, 15, 16, 51), and not carried out.
     AnswerInstead {
-        /// The API it strikes: FindCoordinator, InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn or EndTxn.
+        /// The API it strikes: FindCoordinator, InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, TxnOffsetCommit or OffsetFetch.
         api: ApiKey,
         /// The answer.
         code: ErrorCode,

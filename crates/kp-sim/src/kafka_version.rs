@@ -43,11 +43,13 @@ const NONE: i16 = -1;
 
 /// Lower versions of Fetch than `min` answer with message sets, those of ListOffsets stand for 0.10's way of listing offsets: the
 /// double does not do that, so brokers before 0.11 have neither here. Kafka 4.x lists Produce from 0 all the same (old librdkafka needs it), and closes on 0–2.
-const TABLE: [Row; 13] = [
+/// OffsetFetch 0 reads what ZooKeeper keeps, and ListTransactions 2 takes a regular expression: the double does neither.
+const TABLE: [Row; 18] = [
     Row { api: ApiKey::Produce, listed_min: 0, min: 0, max: [1, 2, 3, 6, 9, 11, 13] },
     Row { api: ApiKey::Fetch, listed_min: 4, min: 4, max: [NONE, NONE, 5, 8, 12, 17, 18] },
     Row { api: ApiKey::ListOffsets, listed_min: 1, min: 1, max: [NONE, NONE, 2, 3, 6, 9, 11] },
     Row { api: ApiKey::Metadata, listed_min: 0, min: 0, max: [0, 1, 4, 6, 11, 12, 13] },
+    Row { api: ApiKey::OffsetFetch, listed_min: 1, min: 1, max: [NONE, NONE, 3, 4, 7, 9, 10] },
     Row { api: ApiKey::FindCoordinator, listed_min: 0, min: 0, max: [NONE, NONE, 1, 2, 3, 6, 6] },
     Row { api: ApiKey::SaslHandshake, listed_min: 0, min: 0, max: [NONE, 0, 0, 1, 1, 1, 1] },
     Row { api: ApiKey::ApiVersions, listed_min: 0, min: 0, max: [NONE, 0, 1, 2, 3, 4, 4] },
@@ -56,7 +58,16 @@ const TABLE: [Row; 13] = [
     Row { api: ApiKey::AddPartitionsToTxn, listed_min: 0, min: 0, max: [NONE, NONE, 0, 1, 3, 5, 5] },
     Row { api: ApiKey::AddOffsetsToTxn, listed_min: 0, min: 0, max: [NONE, NONE, 0, 1, 3, 4, 4] },
     Row { api: ApiKey::EndTxn, listed_min: 0, min: 0, max: [NONE, NONE, 0, 1, 3, 4, 5] },
+    Row { api: ApiKey::TxnOffsetCommit, listed_min: 0, min: 0, max: [NONE, NONE, 0, 1, 3, 4, 5] },
     Row { api: ApiKey::SaslAuthenticate, listed_min: 0, min: 0, max: [NONE, NONE, NONE, 0, 2, 2, 2] },
+    Row { api: ApiKey::DescribeProducers, listed_min: 0, min: 0, max: [NONE, NONE, NONE, NONE, 0, 0, 0] },
+    Row {
+        api: ApiKey::DescribeTransactions,
+        listed_min: 0,
+        min: 0,
+        max: [NONE, NONE, NONE, NONE, NONE, 0, 0],
+    },
+    Row { api: ApiKey::ListTransactions, listed_min: 0, min: 0, max: [NONE, NONE, NONE, NONE, NONE, 1, 1] },
 ];
 
 impl KafkaVersion {
@@ -80,10 +91,9 @@ impl KafkaVersion {
         spoken.map(move |row| (row.api, VersionRange::new(row.listed_min, self.newest(row))))
     }
 
-    /// The finalized feature `transaction.version`, where there is one: 2 stands for KIP-890 as a whole.
-    #[must_use]
-    pub fn transaction_version(self) -> Option<i16> {
-        (self >= Self::V4_3).then_some(2)
+    /// The finalized features that clients look at, each with its level: `transaction.version` 2 stands for KIP-890 as a whole.
+    pub(crate) fn features(self) -> &'static [(&'static str, i16)] {
+        if self >= Self::V4_3 { &[("group.version", 1), ("transaction.version", 2)] } else { &[] }
     }
 
     /// Whether ApiVersions is met with silence, on a connection that goes on.

@@ -10,7 +10,8 @@
 //! unnoticed.
 //!
 //! It speaks Produce (3 and newer), Fetch (4 and newer), ListOffsets, Metadata, ApiVersions, CreateTopics,
-//! InitProducerId and, as 3.9 and as 4.3 do, what transactions need. It has no groups. With
+//! InitProducerId and, as 3.9 and as 4.3 do, what transactions need; of groups it has what a transaction
+//! commits, with members that a test puts there. With
 //! [`SaslSettings`] its connections authenticate (PLAIN, SCRAM, OAUTHBEARER with unsecured tokens) and expire. All copies of a partition are one
 //! log; with a [`ReplicationLag`] it remembers how much of it the followers have, and loses the rest with its leader.
 
@@ -21,10 +22,16 @@ mod clock;
 mod cluster;
 pub mod conformance;
 mod create_topics;
+mod describe_producers;
+mod describe_transactions;
 mod error;
 mod faults;
 mod fetch;
 mod follower_lag;
+mod group;
+mod group_members;
+mod group_offsets;
+mod group_request;
 mod incoming_batch;
 mod init_producer_id;
 mod kafka_version;
@@ -33,6 +40,7 @@ mod log;
 mod metadata;
 mod mock_producer;
 mod network;
+mod offset_fetch;
 mod produce;
 mod producer_state;
 mod replication;
@@ -44,6 +52,7 @@ mod settings;
 pub mod tcp;
 mod topic;
 mod transaction;
+mod txn_offset_commit;
 mod waiting;
 
 pub use clock::SimClock;

@@ -120,6 +120,18 @@ impl SimNetwork {
         self.lock().happened()
     }
 
+    /// Lets time go by until then, with all that happens meanwhile; for a host whose clients have all ended.
+    pub fn pass_time(&self, until: Instant) {
+        loop {
+            let next = self.lock().next_happening().filter(|at| *at <= until);
+            self.clock.advance_to(next.unwrap_or(until));
+            self.lock().happen(self.clock.now(), self.clock.timestamp_ms());
+            if next.is_none() {
+                return;
+            }
+        }
+    }
+
     /// Lets whatever is on its way to the brokers arrive: nothing of it may appear in a log after it was looked at.
     pub fn settle_down(&self) {
         loop {

@@ -51,6 +51,18 @@ struct ProducerEntry {
     last_append: Option<Instant>,
 }
 
+/// What a partition knows of one producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KnownProducer {
+    pub(crate) producer: ProducerIdentity,
+    /// Of its last record under this epoch.
+    pub(crate) last_sequence: Option<Sequence>,
+    /// The time of its last batch under this epoch, −1 without one.
+    pub(crate) last_timestamp_ms: i64,
+    /// Of the last marker.
+    pub(crate) coordinator_epoch: Option<i32>,
+}
+
 /// What to do with a batch that carries a producer id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -182,6 +194,19 @@ impl ProducerStates {
             };
             self.entries.insert(id, entry);
         }
+    }
+
+    /// What is known of each producer, by its id.
+    pub(crate) fn known(&self) -> impl Iterator<Item = KnownProducer> + '_ {
+        self.entries.iter().map(|(producer_id, entry)| {
+            let newest = entry.batches.back();
+            KnownProducer {
+                producer: ProducerIdentity { producer_id: *producer_id, epoch: entry.epoch },
+                last_sequence: newest.map(|batch| batch.last_sequence),
+                last_timestamp_ms: newest.map_or(-1, |batch| batch.timestamp_ms),
+                coordinator_epoch: entry.coordinator_epoch,
+            }
+        })
     }
 
     /// How many producers are known.

@@ -15,6 +15,7 @@ use kp_protocol::{
 };
 
 use crate::cluster::SimCluster;
+use crate::group_request::GroupRequest;
 use crate::incoming_batch::IncomingBatch;
 use crate::kafka_version::KafkaVersion;
 use crate::metadata;
@@ -59,6 +60,7 @@ enum Body {
     AddPartitionsToTxn(AddPartitionsToTxnRequest),
     AddOffsetsToTxn(AddOffsetsToTxnRequest),
     EndTxn(EndTxnRequest),
+    Group(GroupRequest),
     SaslHandshake(SaslHandshakeRequest),
     SaslAuthenticate(SaslAuthenticateRequest),
     /// A request that 0.9 neither answers nor closes on.
@@ -87,6 +89,7 @@ impl Body {
                 Reply::to(header, &AddOffsetsToTxnResponse { error_code, ..Default::default() })
             }
             Self::EndTxn(_) => Reply::to(header, &EndTxnResponse { error_code, ..Default::default() }),
+            Self::Group(request) => return request.refusal(header, error_code),
             _ => return None,
         })
     }
@@ -167,7 +170,10 @@ impl RequestReader {
             ApiKey::SaslAuthenticate => {
                 SaslAuthenticateRequest::parse(body, version).map(Body::SaslAuthenticate)
             }
-            _ => return Body::Refused,
+            api => match GroupRequest::read(api, version, body) {
+                Some(read) => read.map(Body::Group),
+                None => return Body::Refused,
+            },
         };
         read.unwrap_or(Body::Refused)
     }
@@ -288,7 +294,10 @@ impl SimCluster {
 
     /// Whether a planned move of the coordinator strikes a request, of which log, and whether it is carried out first.
     fn coordinator_strike(&mut self, api: ApiKey, body: &Body) -> Option<(TopicPartition, bool)> {
-        let log = self.transaction_log(body.transactional_id()?);
+        let log = match body {
+            Body::Group(request) => self.offsets_log(request.group()?),
+            body => self.transaction_log(body.transactional_id()?),
+        };
         Some((log, self.faults.coordinator_moves(api)?))
     }
 
@@ -315,6 +324,7 @@ impl SimCluster {
             Body::AddPartitionsToTxn(request) => self.add_partitions_to_txn(at, broker, header, &request),
             Body::AddOffsetsToTxn(request) => self.add_offsets_to_txn(at, broker, header, &request),
             Body::EndTxn(request) => self.end_txn(at, broker, header, &request),
+            Body::Group(request) => self.answer_about_groups(at, broker, header, request),
             Body::SaslHandshake(request) => self.sasl_handshake(at, connection, header, &request),
             Body::SaslAuthenticate(request) => {
                 self.sasl_authenticate(at, (broker, connection), header, &request)

@@ -81,8 +81,8 @@ impl ClusterSettings {
 
 /// Whether an API is there only where producer ids are given.
 pub(crate) fn needs_producer_ids(api: ApiKey) -> bool {
-    use ApiKey::{AddOffsetsToTxn, AddPartitionsToTxn, EndTxn, InitProducerId};
-    matches!(api, InitProducerId | AddPartitionsToTxn | AddOffsetsToTxn | EndTxn)
+    use ApiKey::{AddOffsetsToTxn, AddPartitionsToTxn, EndTxn, InitProducerId, TxnOffsetCommit};
+    matches!(api, InitProducerId | AddPartitionsToTxn | AddOffsetsToTxn | EndTxn | TxnOffsetCommit)
 }
 
 /// Settings of one topic.

@@ -11,8 +11,7 @@ use std::time::Duration;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
-/// What Java's producer has of totals and gauges, and the distributions behind its `-avg` and `-max`; without what
-/// transactions add.
+/// What Java's producer has of totals and gauges, and the distributions behind its `-avg` and `-max`.
 const JAVA: &[&str] = &[
     "batch-size",
     "batch-split-total",
@@ -51,6 +50,11 @@ const JAVA: &[&str] = &[
     "start-time-ms",
     "successful-authentication-total",
     "successful-reauthentication-total",
+    "txn-abort-time-ns-total",
+    "txn-begin-time-ns-total",
+    "txn-commit-time-ns-total",
+    "txn-init-time-ns-total",
+    "txn-send-offsets-time-ns-total",
     "waiting-threads",
 ];
 const JAVA_TOPIC: &[&str] =

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::plant::{NoticedBy, Plant};
+use super::plant::{NoticedBy, Plant, Simulation};
 use super::tree::Tree;
 use crate::error::{Doing, XtaskError};
 use crate::packages::cargo;
@@ -82,22 +82,23 @@ struct Ended {
 
 impl Judge<'_> {
     /// The code without a bug has to be without a complaint, or every plant would count as caught.
-    pub(super) fn expect_no_complaint(&self) -> Result<(), XtaskError> {
-        self.expect_none(self.simulation(SEEDS_WITHOUT))
+    pub(super) fn expect_no_complaint(&self, of: Simulation) -> Result<(), XtaskError> {
+        self.expect_none(of, self.simulation(of, SEEDS_WITHOUT))
     }
 
     /// As [`expect_no_complaint`](Self::expect_no_complaint), of a seed that complained with a bug planted.
-    pub(super) fn expect_no_complaint_of(&self, seed: u64) -> Result<(), XtaskError> {
+    pub(super) fn expect_no_complaint_of(&self, plant: &Plant, seed: u64) -> Result<(), XtaskError> {
+        let NoticedBy::Laws(of, _) = plant.noticed_by else { return Ok(()) };
         if seed < SEEDS_WITHOUT {
             return Ok(());
         }
-        let mut simulation = self.simulation(1);
+        let mut simulation = self.simulation(of, 1);
         simulation.env("KP_FIRST_SEED", seed.to_string());
-        self.expect_none(simulation)
+        self.expect_none(of, simulation)
     }
 
-    fn expect_none(&self, mut command: Command) -> Result<(), XtaskError> {
-        let built = self.build()?;
+    fn expect_none(&self, of: Simulation, mut command: Command) -> Result<(), XtaskError> {
+        let built = self.build(of)?;
         let ended = if built.succeeded == Some(true) { self.run(&mut command)? } else { built };
         match ended.succeeded {
             Some(true) => Ok(()),
@@ -107,24 +108,24 @@ impl Judge<'_> {
     }
 
     /// Builds the simulation, so that no run is charged with the time of a build.
-    fn build(&self) -> Result<Ended, XtaskError> {
-        self.run_within(BUILD_LIMIT, self.simulation(0).arg("--no-run"))
+    fn build(&self, of: Simulation) -> Result<Ended, XtaskError> {
+        self.run_within(BUILD_LIMIT, self.simulation(of, 0).arg("--no-run"))
     }
 
     /// Runs the laws or the test that have to notice.
     pub(super) fn judge(&self, plant: &Plant) -> Result<Verdict, XtaskError> {
         match &plant.noticed_by {
-            NoticedBy::Laws(laws) => self.by_laws(laws),
+            NoticedBy::Laws(of, laws) => self.by_laws(*of, laws),
             NoticedBy::Test { package, name } => self.by_test(package, name),
         }
     }
 
-    fn by_laws(&self, wanted: &[String]) -> Result<Verdict, XtaskError> {
-        let built = self.build()?;
+    fn by_laws(&self, of: Simulation, wanted: &[String]) -> Result<Verdict, XtaskError> {
+        let built = self.build(of)?;
         if built.succeeded != Some(true) {
             return Ok(Verdict::DoesNotCompile(built.output));
         }
-        let ended = self.run(&mut self.simulation(self.seeds))?;
+        let ended = self.run(&mut self.simulation(of, self.seeds))?;
         Ok(match ended.succeeded {
             None => Verdict::Hangs,
             Some(true) => Verdict::Survives,
@@ -165,9 +166,9 @@ impl Judge<'_> {
         command
     }
 
-    fn simulation(&self, seeds: u64) -> Command {
+    fn simulation(&self, of: Simulation, seeds: u64) -> Command {
         let mut command = self.cargo_test();
-        command.args(["--package", "kp-tests", "--test", "sim_laws", "laws_hold_over_many_seeds"]);
+        command.args(["--package", "kp-tests", "--test"]).args(of.test());
         command.env("KP_SEEDS", seeds.to_string()).env("KP_FAILURES", "1").env("KP_SHRINK", "0");
         command
     }

@@ -19,11 +19,32 @@ pub(super) struct Plant {
     pub(super) files: Vec<String>,
 }
 
+/// A simulation with laws: a test of kp-tests, and of it the test that runs seeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Simulation {
+    /// `tests/src/laws.rs`.
+    Records,
+    /// `tests/src/transaction_laws.rs`.
+    Transactions,
+}
+
+impl Simulation {
+    pub(super) const ALL: [Self; 2] = [Self::Records, Self::Transactions];
+
+    /// The test program, and its test.
+    pub(super) fn test(self) -> [&'static str; 2] {
+        match self {
+            Self::Records => ["sim_laws", "laws_hold_over_many_seeds"],
+            Self::Transactions => ["sim_transactions", "laws_of_transactions_hold_over_many_seeds"],
+        }
+    }
+}
+
 /// Who has to notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NoticedBy {
-    /// One of these laws of the simulation.
-    Laws(Vec<String>),
+    /// One of these laws of a simulation.
+    Laws(Simulation, Vec<String>),
     /// A test of this crate whose name contains this.
     Test { package: String, name: String },
 }
@@ -31,7 +52,7 @@ pub(super) enum NoticedBy {
 impl fmt::Display for NoticedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Laws(laws) => write!(f, "the laws: {}", laws.join(", or ")),
+            Self::Laws(_, laws) => write!(f, "the laws: {}", laws.join(", or ")),
             Self::Test { package, name } => write!(f, "the tests of {package}: …{name}…"),
         }
     }
@@ -61,13 +82,17 @@ impl Plant {
             let mut lines = header.clone().filter_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
             lines.next().map(|value| value.trim().to_owned())
         };
-        let noticed_by = match (value("law"), value("test")) {
-            (Some(laws), None) => NoticedBy::Laws(laws.split('|').map(|law| law.trim().to_owned()).collect()),
-            (None, Some(test)) => {
+        let laws = |of, laws: String| {
+            NoticedBy::Laws(of, laws.split('|').map(|law| law.trim().to_owned()).collect())
+        };
+        let noticed_by = match (value("law"), value("transaction law"), value("test")) {
+            (Some(broken), None, None) => laws(Simulation::Records, broken),
+            (None, Some(broken), None) => laws(Simulation::Transactions, broken),
+            (None, None, Some(test)) => {
                 let (package, name) = test.split_once(' ').ok_or("`test:` names a crate and a test")?;
                 NoticedBy::Test { package: package.to_owned(), name: name.trim().to_owned() }
             }
-            _ => return Err("needs one line `law: …` or `test: crate name`"),
+            _ => return Err("needs one line `law: …`, `transaction law: …` or `test: crate name`"),
         };
         let changed = text.lines().filter_map(|line| line.strip_prefix("+++ b/"));
         let files: Vec<String> = changed.map(|file| file.trim().to_owned()).collect();
@@ -94,7 +119,9 @@ mod tests {
         assert_eq!((plant.name.as_str(), plant.bug.as_str()), ("it-forgets", "memory"));
         assert_eq!(plant.files, ["crates/x/src/y.rs"]);
         let laws = ["nothing twice", "order per partition"].map(str::to_owned).to_vec();
-        assert_eq!(plant.noticed_by, NoticedBy::Laws(laws));
+        assert_eq!(plant.noticed_by, NoticedBy::Laws(Simulation::Records, laws.clone()));
+        let plant = parse("bug: torn\ntransaction law: nothing twice | order per partition\n").unwrap();
+        assert_eq!(plant.noticed_by, NoticedBy::Laws(Simulation::Transactions, laws));
         let test = parse("bug: b\ntest: kp-memory a_waiter_is_served\n").unwrap().noticed_by;
         let (package, name) = ("kp-memory".to_owned(), "a_waiter_is_served".to_owned());
         assert_eq!(test, NoticedBy::Test { package, name });

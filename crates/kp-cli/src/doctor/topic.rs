@@ -81,12 +81,16 @@ fn transactions(
     if !asked.has_transactions {
         return;
     }
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
+    let limit = longest_transaction(asked).unwrap_or(open_transactions::MAX_TIMEOUT);
+    open_transactions::examine(report, asked.way, topic, works, limit, now_ms);
+}
+
+/// For how long brokers let a transaction stay open at most; `None` if they do not tell.
+pub(super) fn longest_transaction(asked: &Asked<'_>) -> Option<Duration> {
     let key = "transaction.max.timeout.ms";
     let told = configs(asked, BROKER, &asked.broker.to_string(), &[key]);
-    let limit = told.get(key).and_then(|text| text.parse().ok()).map(Duration::from_millis);
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
-    let limit = limit.unwrap_or(open_transactions::MAX_TIMEOUT);
-    open_transactions::examine(report, asked.way, topic, works, limit, now_ms);
+    told.get(key).and_then(|text| text.parse().ok()).map(Duration::from_millis)
 }
 
 /// What the cluster says of the topic; `None` if it is not among its topics.

@@ -289,6 +289,14 @@ fn an_advertised_name_that_is_not_in_the_certificate_is_told_as_a_pair() {
     assert_eq!(code, 1);
     let found = steps(&report, "listeners");
     assert!(found.contains("broker 1 tells clients to use 127.0.0.1:"), "{found}");
+    let remedy = "connect by a name that is in it (bootstrap.servers, the broker's advertised.listeners), or add the host \
+                  to its subjectAltName";
+    let line = format!(
+        "failed: \"broker 1 tells clients to use 127.0.0.1:{port}, and that does not work from here: 127.0.0.1:{port}: TLS \
+         handshake failed: the broker's certificate is not for 127.0.0.1, but for DNS:localhost ({remedy})\" [] → \"set \
+         advertised.listeners of broker 1 to a host and port that its clients can reach; {remedy}\"\n"
+    );
+    assert_eq!(found, line);
     assert!(found.contains("is not for 127.0.0.1, but for") && found.contains("localhost"), "{found}");
     assert!(found.contains("set advertised.listeners of broker 1"), "{found}");
 }

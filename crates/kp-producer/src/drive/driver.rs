@@ -13,7 +13,7 @@ use crate::shared::Shared;
 use kp_accumulator::FailureKind;
 use kp_client::{ClientNodes, ClientRequest, Event, KafkaClient};
 use kp_metrics::Publisher;
-use kp_sender::{Input, Output, SenderCore, Settlement};
+use kp_sender::{Input, Output, SenderCore, Settlement, TransactionOutput};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -202,6 +202,9 @@ impl Driver {
                 self.shared.refuse_new();
             }
             Output::Transaction(news) => {
+                if let TransactionOutput::Ended { end, .. } = &news {
+                    self.shared.measured.transactions().ended(end);
+                }
                 if let Some(ledger) = self.shared.waits.transactions() {
                     ledger.hear(news);
                 }

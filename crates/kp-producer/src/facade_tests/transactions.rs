@@ -1,10 +1,12 @@
 //! What the transactional handles promise, over a core that says what the test says.
 
+#![allow(clippy::disallowed_methods, reason = "a caller that blocks needs a thread of its own")]
+
 use super::scripted_core::{Ends, Play, failure, initialized, once};
 use crate::{
-    BeginError, BuildError, Certainty, CommittedOffset, EndError, ErrorCode, GroupMetadata, OffsetsError,
-    Producer, ProducerConfig, ProducerRecord, SendErrorKind, TopicPartition, TransactionFailureKind,
-    TransactionOutcome,
+    BeginError, BuildError, Certainty, CommittedOffset, EndError, ErrorCode, FailureKind, GroupMetadata,
+    LongSerializer, OffsetsError, Producer, ProducerConfig, ProducerRecord, SendErrorKind, StringSerializer,
+    TopicPartition, TransactionFailureKind, TransactionOutcome, TypedRecord, blocking,
 };
 use kp_sender::{TransactionEnd, TransactionInput, TransactionOutput};
 use kp_time::Clock;
@@ -116,6 +118,7 @@ fn an_end_that_takes_too_long_is_unresolved_until_the_same_end_is_known() {
     let error = play.run(transaction.commit()).expect_err("nobody knows");
     assert_eq!(error, EndError::Unresolved { waited: MS(1000), reason: "broker 2 loads".into() });
     assert_eq!(play.clock.now() - begun, MS(1000));
+    assert_eq!(producer.metrics().counter("txn-commit-time-ns-total"), Some(1_000_000_000));
     assert_eq!((error.outcome(), error.is_retriable()), (TransactionOutcome::Unresolved, false));
     assert_eq!(producer.last_outcome(), Some(TransactionOutcome::Unresolved));
     let error = play.run(producer.begin()).expect_err("not before that is known");
@@ -169,6 +172,12 @@ fn nothing_enters_a_transaction_behind_its_end() {
         assert!(!error.is_fatal() && !error.needs_abort());
     }
     assert_eq!(play.run(handle.send_offsets(offset(4), &group())), Err(OffsetsError::TransactionEnded));
+    // Refused for another reason: too late to be a matter of that transaction.
+    let value = too_large();
+    let error = handle.try_send(ProducerRecord::to("a").value(&value)).expect_err("too large");
+    assert!(matches!(error.kind(), SendErrorKind::RecordTooLarge { .. }) && !error.needs_abort());
+    play.turn();
+    assert!(!play.heard.iter().any(|input| matches!(input, TransactionInput::Doom { .. })));
     assert!(handle.is_ended() && !next.is_ended());
     assert_eq!(next.doomed(), None, "a stranger's refusal is not its matter");
     assert_eq!(play.run(next.commit()).expect("it is committed").records, 0);
@@ -446,4 +455,63 @@ fn handles_go_to_other_threads_and_the_guarantee_is_told() {
     shared(&transaction.handle());
     drop(transaction);
     assert_eq!(producer.transactional_id(), "t-1");
+}
+
+#[test]
+fn without_async_the_same_calls_block_until_the_driver_has_turned() {
+    let (mut play, producer) = Play::new(&[]);
+    let application = std::thread::spawn(move || {
+        let mut producer = blocking::TransactionalProducer::from(producer);
+        let transaction = producer.begin().expect("it begins");
+        let delivery = transaction.send(record("1")).expect("accepted");
+        let handle = transaction.handle();
+        let other = std::thread::spawn(move || handle.send_all([record("2"), record("3")]).map(drop));
+        other.join().expect("no panic").expect("accepted");
+        transaction.send_offsets(offset(4), &group()).expect("they are in");
+        let late = transaction.handle();
+        let committed = transaction.commit().expect("it is committed");
+        assert!(delivery.wait().expect("it is written").in_transaction());
+        let error = late.send(record("4")).expect_err("it has ended");
+        assert_eq!(*error.kind(), SendErrorKind::TransactionEnded);
+        producer.begin().expect("it begins").abort().expect("it is aborted");
+        assert_eq!(producer.resolve(), Some(TransactionOutcome::Aborted));
+        (committed.records, committed.groups, producer)
+    });
+    while !application.is_finished() {
+        if !play.turn() {
+            std::thread::yield_now();
+        }
+    }
+    let (records, groups, producer) = application.join().expect("no panic");
+    assert_eq!((records, groups, producer.transactional_id()), (3, 1, "t-1"));
+}
+
+// TX12
+#[test]
+fn a_record_that_failed_says_that_its_transaction_needs_an_abort() {
+    let (mut play, mut producer) = Play::new(&[]);
+    play.acknowledges = false;
+    let transaction = play.run(producer.begin()).expect("it begins");
+    let delivery = play.run(transaction.send(record("1"))).expect("accepted");
+    let mut all = play.run(transaction.send_all([record("2")])).expect("accepted");
+    play.shared.accumulator.fail_everything(FailureKind::Closed);
+    let error = delivery.try_result().expect("it has ended").expect_err("it has failed");
+    assert!(error.needs_abort());
+    let outcomes = all.try_outcomes().expect("they are there");
+    assert!(outcomes.errors().all(|(_, error)| error.needs_abort()) && outcomes.written() == 0);
+}
+
+// FA1
+#[test]
+fn typed_records_go_through_serializers_that_are_made_once() {
+    let (mut play, mut producer) = Play::new(&[]);
+    let orders = producer.typed::<i64, str>(LongSerializer, StringSerializer).expect("they are configured");
+    for _ in 0..2 {
+        let transaction = play.run(producer.begin()).expect("it begins");
+        let typed = transaction.typed(&orders);
+        drop(play.run(typed.send(TypedRecord::to("a").key(&17).value("shipped"))).expect("accepted"));
+        assert_eq!(play.run(transaction.commit()).expect("it is committed").records, 1);
+        let error = typed.try_send(&TypedRecord::to("a").key(&17).value("late")).expect_err("it has ended");
+        assert_eq!(*error.kind(), SendErrorKind::TransactionEnded);
+    }
 }

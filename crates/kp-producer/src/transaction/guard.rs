@@ -5,6 +5,7 @@ use crate::transaction::error::EndError;
 use crate::transaction::handle::TransactionHandle;
 use crate::transaction::ledger::Answer;
 use crate::transaction::outcome::{Aborted, Committed};
+use kp_metrics::{Stopwatch, TransactionCall};
 use kp_sender::{TransactionEnd, TransactionFailure, TransactionFailureKind};
 use kp_time::Deadline;
 use std::fmt;
@@ -136,6 +137,7 @@ impl Drop for Open {
 impl Open {
     pub(crate) async fn commit(self) -> Result<Committed, EndError> {
         let begun = self.now();
+        let _timed = self.time(TransactionCall::Commit);
         self.seal(true);
         self.check_wait()?;
         let shared = self.handle.producer().shared();
@@ -155,6 +157,7 @@ impl Open {
 
     pub(crate) async fn abort(self) -> Result<Aborted, EndError> {
         let begun = self.now();
+        let _timed = self.time(TransactionCall::Abort);
         self.seal(false);
         self.check_wait()?;
         match self.wait(begun).await? {
@@ -220,6 +223,10 @@ impl Open {
     fn acknowledged_since(&self) -> u64 {
         let counters = self.handle.producer().shared().measured.counters();
         counters.acknowledged().saturating_sub(self.acknowledged)
+    }
+
+    fn time(&self, call: TransactionCall) -> Stopwatch<'_, impl FnMut(Duration)> {
+        self.handle.producer().shared().measured.time_transaction(call)
     }
 
     fn now(&self) -> Instant {

@@ -5,6 +5,7 @@ use crate::error::SendErrorKind;
 use crate::transaction::error::OffsetsError;
 use crate::transaction::handle::TransactionHandle;
 use crate::transaction::ledger::Answer;
+use kp_metrics::TransactionCall;
 use kp_protocol::TopicPartition;
 use kp_sender::{CommittedOffset, GroupMetadata, TransactionFailureKind, TransactionInput};
 use kp_time::Deadline;
@@ -50,6 +51,7 @@ impl TransactionHandle {
             Some(SendErrorKind::WouldDeadlock) => return Err(OffsetsError::WouldDeadlock),
             Some(_) => return Err(OffsetsError::Closed),
         }
+        let _timed = shared.measured.time_transaction(TransactionCall::SendOffsets);
         let begun = shared.clock.now();
         let deadline = Deadline::after(begun, shared.limits.max_block, "max.block.ms");
         let wait = {

@@ -10,6 +10,7 @@ use crate::transaction::handle::{TransactionHandle, TypedTransactions};
 use crate::transaction::ledger::Answer;
 use crate::transaction::observer::ProducerObserver;
 use crate::transaction::outcome::TransactionOutcome;
+use kp_metrics::TransactionCall;
 use kp_record::Serializer;
 use kp_time::Deadline;
 use std::fmt;
@@ -136,6 +137,7 @@ impl TransactionalProducer {
     /// A transaction that begins.
     pub(crate) async fn open(&self) -> Result<Open, BeginError> {
         self.initialize().await?;
+        let _timed = self.shared().measured.time_transaction(TransactionCall::Begin);
         self.settle_previous().await?;
         let shared = self.shared();
         if let Some(finished) = shared.waits.ledger().fatal() {
@@ -152,6 +154,7 @@ impl TransactionalProducer {
             return Err(finished);
         }
         let (begun, deadline) = self.may_wait()?;
+        let _timed = shared.measured.time_transaction(TransactionCall::Init);
         match shared.waits.ledger().initialize(&shared.link, deadline).await {
             Answer::Initialized(result) => result,
             Answer::Late { reason } => Err(BeginError::InitTimeout { waited: self.since(begun), reason }),

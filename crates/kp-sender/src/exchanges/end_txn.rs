@@ -68,7 +68,8 @@ impl Question for EndTransaction {
     }
 
     fn answered(self, cx: &mut Context<'_>, rooms: &mut Rooms, broker: BrokerId, answer: EndTxnResponse) {
-        let protocol = rooms.idempotence.transaction.protocol();
+        let facts = &rooms.idempotence.transaction;
+        let (protocol, has_added) = (facts.protocol(), facts.has_added());
         let Some(ending) = rooms.transactions.ending_mut() else { return };
         let asked = if ending.is_unanswered { Asked::Again } else { Asked::First };
         let (code, attempts) = (answer.error_code, ending.attempts);
@@ -77,6 +78,8 @@ impl Question for EndTransaction {
             transacting::hold_back(cx, rooms, Errand::End, (Self::API, broker, code), setback);
         };
         match what_it_proves(self.decision, code, asked, protocol) {
+            // Something was added, and there is nothing to abort: a stray commit was first (TM-E7, L3).
+            Proof::Aborted if !code.is_ok() && has_added => transacting::finish_unknown(cx, rooms, failure),
             Proof::Committed | Proof::Aborted => self.done(cx, rooms, next_pair(&answer)),
             Proof::Busy => hold_back(cx, rooms, Setback::Briefly),
             Proof::NotYet => hold_back(cx, rooms, Setback::Again),
@@ -127,7 +130,7 @@ impl EndTransaction {
     }
 
     /// TC21: with the second protocol an abort under the old pair tells whether the coordinator's timeout or another producer has
-    /// raised the epoch, and does no harm to anybody. With the first one nothing but a description tells.
+    /// raised the epoch, and harms no other producer. With the first one a description tells.
     fn epoch_is_over(
         self,
         cx: &mut Context<'_>,
@@ -140,8 +143,12 @@ impl EndTransaction {
                 rooms.idempotence.transaction.epoch_is_over();
                 abort_instead(rooms, failure, protocol);
             }
-            (Decision::Abort, _) | (Decision::Commit, TransactionProtocol::V1) => {
-                transacting::finish(cx, rooms, failure);
+            (Decision::Abort, TransactionProtocol::V2) => transacting::finish(cx, rooms, failure),
+            (_, TransactionProtocol::V1) => {
+                rooms.transactions.go_on();
+                if let Some(ending) = rooms.transactions.ending_mut() {
+                    (ending.is_in_doubt, ending.why) = (true, Some(failure));
+                }
             }
         }
     }

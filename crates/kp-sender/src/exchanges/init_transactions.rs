@@ -101,7 +101,13 @@ impl Question for InitTransactions {
                 transacting::refuse_init(cx, rooms, failure_of(Self::API, answered_by(broker, code), 1));
             }
             Reaction::Finish => {
-                transacting::finish(cx, rooms, failure_of(Self::API, answered_by(broker, code), 1));
+                let failure = failure_of(Self::API, answered_by(broker, code), 1);
+                // TM-T7: Kafka 3.9 renews no pair that has timed out, and calls it fenced.
+                let failure = match rooms.transactions.timed_out.take() {
+                    Some(timed_out) => TransactionFailure { kind: timed_out.kind, ..failure },
+                    None => failure,
+                };
+                transacting::finish(cx, rooms, failure);
             }
         }
     }
@@ -136,6 +142,7 @@ impl Question for InitTransactions {
 impl InitTransactions {
     fn take_over(self, cx: &mut Context<'_>, rooms: &mut Rooms, pair: ProducerIdentity) {
         let is_first = std::mem::replace(&mut rooms.transactions.renewal, Renewal::Nothing) == Renewal::First;
+        rooms.transactions.timed_out = None;
         rooms.transactions.go_on();
         rooms.idempotence.is_given(cx, &mut rooms.cluster, pair);
         // Brokers that were asked while there was no pair may take something now.

@@ -75,14 +75,21 @@ fn why_aborted(
 ) -> Option<TransactionFailure> {
     let facts = &rooms.idempotence.transaction;
     let cause = why.or_else(|| facts.doom().cloned());
-    if !facts.is_epoch_over() {
-        return cause;
-    }
-    let limit = cx.settings.transaction.as_ref().map_or(Duration::ZERO, |settings| settings.timeout);
+    if facts.is_epoch_over() { Some(timed_out(cx, rooms, cause)) } else { cause }
+}
+
+/// TM-T, KIP-588.
+pub(crate) fn timed_out(
+    cx: &Context<'_>,
+    rooms: &Rooms,
+    cause: Option<TransactionFailure>,
+) -> TransactionFailure {
+    let facts = &rooms.idempotence.transaction;
+    let limit = cx.transaction_timeout();
     let age = facts.since().map_or(Duration::ZERO, |since| cx.now.saturating_duration_since(since));
     let kind = TransactionFailureKind::TimedOut { age, limit };
     let (last, attempts) = cause.map_or((None, 0), |cause| (cause.last, cause.attempts));
-    Some(TransactionFailure { kind, last, attempts })
+    TransactionFailure { kind, last, attempts }
 }
 
 /// TX26, TX29, TC2: by which protocol, and under which pair.
@@ -106,7 +113,7 @@ pub(crate) fn finish(cx: &mut Context<'_>, rooms: &mut Rooms, why: TransactionFa
     finish_with(cx, rooms, why, TransactionEnd::Fatal);
 }
 
-/// As [`finish`]; and nobody will ever know about the commit.
+/// As [`finish`]; and the fate of the commit cannot be learnt any more.
 pub(crate) fn finish_unknown(cx: &mut Context<'_>, rooms: &mut Rooms, why: TransactionFailure) {
     finish_with(cx, rooms, why, TransactionEnd::Unknown);
 }

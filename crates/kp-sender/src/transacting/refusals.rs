@@ -128,7 +128,7 @@ pub(crate) fn refuse_init(cx: &mut Context<'_>, rooms: &mut Rooms, failure: Tran
         rooms.transactions.renewal = Renewal::Nothing;
         cx.put(Output::Transaction(TransactionOutput::InitFailed { failure, is_fatal: false }));
     } else {
-        // The next epoch of a pair: nobody waits for this very answer.
+        // The next epoch of a pair: no caller waits for this very answer.
         let reason = Arc::from(failure.to_string());
         rooms.transactions.pause.back_off(cx);
         rooms.transactions.stall(cx, &rooms.idempotence.transaction, reason);

@@ -40,7 +40,7 @@ pub(crate) enum Proof {
     EpochOver,
     /// It is not committed, and the producer can do nothing more.
     Finished,
-    /// Nobody will ever know, and the producer can do nothing more.
+    /// Its fate cannot be learnt any more, and the producer can do nothing more.
     Unknown,
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn what_it_proves(
         // TX17, KAFKA-19250: an abort that must be aborted would have no end.
         (_, Decision::Abort) => Proof::Finished,
         (code, Decision::Commit) if is_final_refusal(code) && asked == Asked::First => Proof::NotCommitted,
-        // L7: no abort behind a commit that may be done; and a code that nobody knows says nothing.
+        // L7: no abort behind a commit that may be done; and an unknown code says nothing.
         (_, Decision::Commit) => Proof::PerhapsDone { has_moved: false },
     }
 }

@@ -17,4 +17,7 @@ mod outcome_order;
 mod random;
 mod reasons;
 mod refusals;
+mod transaction_ends;
+mod transaction_offsets;
 mod transactions;
+mod transactions_v1;

@@ -42,6 +42,7 @@ fn speaks(produce: i16, offsets: i16, end: i16, level: i16) -> BrokerVersions {
         (ApiKey::AddOffsetsToTxn, up_to(4)),
         (ApiKey::TxnOffsetCommit, up_to(offsets)),
         (ApiKey::EndTxn, up_to(end)),
+        (ApiKey::DescribeTransactions, up_to(0)),
     ])
     .with_transaction_version(TransactionVersion { epoch: 1, level })
 }

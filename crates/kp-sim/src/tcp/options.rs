@@ -2,7 +2,7 @@
 
 #[cfg(feature = "tls")]
 use super::tls::EmbeddedTls;
-use crate::{ClusterSettings, KafkaVersion, SaslSettings};
+use crate::{ClusterSettings, KafkaVersion, SaslSettings, TransactionSettings};
 
 /// How to start an [`EmbeddedBroker`](super::EmbeddedBroker). What a setting of the cluster means, and what it is if nothing is
 /// said, stands at [`ClusterSettings`]; only the number of copies is another: as many as there are brokers, at most three.
@@ -111,6 +111,13 @@ impl EmbeddedOptions {
     #[must_use]
     pub fn with_sasl(mut self, sasl: SaslSettings) -> Self {
         self.cluster.sasl = Some(sasl);
+        self
+    }
+
+    /// [`ClusterSettings::transactions`]: how quickly coordinators load, when markers come, when timeouts are looked for.
+    #[must_use]
+    pub fn with_transactions(mut self, transactions: TransactionSettings) -> Self {
+        self.cluster.transactions = transactions;
         self
     }
 

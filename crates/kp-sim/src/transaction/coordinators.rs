@@ -66,7 +66,6 @@ impl SimCluster {
     }
 
     /// Whether `broker` may answer for a group.
-    #[allow(dead_code, reason = "groups use it")]
     pub(crate) fn check_group_coordinator(
         &mut self,
         at: Moment,

@@ -39,9 +39,10 @@ impl SimCluster {
 
     fn next_due(&self) -> Option<(Instant, Due)> {
         let entries = self.transactions.entries.iter();
+        let due = entries.filter_map(|(id, entry)| Some((of_entry(entry)?, id, entry)));
         // Where the coordinator is missing, nothing happens until there is one.
-        let led = entries.filter(|(id, _)| self.coordinator(&self.transaction_log(id)).is_some());
-        let first = led.filter_map(|(id, entry)| Some((of_entry(entry)?, id))).min();
+        let led = due.filter(|(_, _, entry)| self.coordinator(&entry.log).is_some());
+        let first = led.map(|(due, id, _)| (due, id)).min();
         let due = first.map(|((at, is_round), id)| {
             (at, if is_round { Due::Round(id.clone()) } else { Due::Timeout(id.clone()) })
         });

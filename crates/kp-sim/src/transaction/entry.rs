@@ -45,6 +45,16 @@ impl TransactionState {
         }
     }
 
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Empty,
+        Self::Ongoing,
+        Self::PrepareCommit,
+        Self::PrepareAbort,
+        Self::CompleteCommit,
+        Self::CompleteAbort,
+    ];
+
     /// Whether markers are being written: the next transition is pending, and every caller is told so.
     #[must_use]
     pub fn is_preparing(self) -> bool {
@@ -62,6 +72,8 @@ struct Opened {
 /// What the coordinator knows of one transactional id.
 #[derive(Clone, Debug)]
 pub struct TransactionEntry {
+    /// The partition that its coordinator leads.
+    pub(super) log: TopicPartition,
     pub(crate) producer: ProducerIdentity,
     /// The epoch whose last call may be repeated.
     pub(crate) last_epoch: i16,
@@ -78,8 +90,9 @@ pub struct TransactionEntry {
 
 impl TransactionEntry {
     /// Of an id that was never initialised.
-    pub(crate) fn new(producer_id: i64) -> Self {
+    pub(crate) fn new(log: TopicPartition, producer_id: i64) -> Self {
         Self {
+            log,
             producer: ProducerIdentity { producer_id, epoch: NO_EPOCH },
             last_epoch: NO_EPOCH,
             previous_producer_id: -1,
@@ -110,6 +123,13 @@ impl TransactionEntry {
         self.partitions.iter()
     }
 
+    /// Of these, the ones without a marker that every follower has.
+    pub(crate) fn without_marker(&self) -> impl Iterator<Item = &TopicPartition> {
+        let is_left =
+            |at: &&TopicPartition| self.round.as_ref().is_none_or(|round| round.left.contains_key(*at));
+        self.partitions.iter().filter(is_left)
+    }
+
     /// The groups whose offsets the open transaction commits.
     pub fn groups(&self) -> impl Iterator<Item = &str> {
         self.groups.iter().map(String::as_str)
@@ -121,7 +141,7 @@ impl TransactionEntry {
         self.timeout
     }
 
-    /// When the open transaction began, in milliseconds since the Unix epoch.
+    /// When the open transaction began, or the last one since the id was initialised, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn started_at_ms(&self) -> Option<i64> {
         self.opened.map(|opened| opened.timestamp_ms)
@@ -197,7 +217,6 @@ impl TransactionEntry {
             if committed { TransactionState::CompleteCommit } else { TransactionState::CompleteAbort };
         self.partitions.clear();
         self.groups.clear();
-        self.opened = None;
         self.round = None;
     }
 }

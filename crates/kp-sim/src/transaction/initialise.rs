@@ -19,7 +19,8 @@ impl SimCluster {
         timeout: Duration,
     ) -> Result<ProducerIdentity, ErrorCode> {
         if !self.transactions.entries.contains_key(id) {
-            let entry = TransactionEntry::new(self.transactions.new_producer_id());
+            let log = self.transaction_log(id);
+            let entry = TransactionEntry::new(log, self.transactions.new_producer_id());
             self.transactions.entries.insert(id.to_owned(), entry);
         }
         let entry = self.transactions.entries.get(id).expect("it was inserted just now");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kp_protocol::{Timestamp, TopicPartition};
 
+use super::coordinator_log::CONSUMER_OFFSETS;
 use super::marker::Marker;
 use super::round::{Round, Written};
 use crate::SimCluster;
@@ -51,7 +52,11 @@ impl SimCluster {
         round.due = None;
         for (partition, written) in std::mem::take(&mut round.left) {
             match self.mark(at, &partition, marker, written) {
-                Progress::Done => {}
+                Progress::Done => {
+                    if &*partition.topic == CONSUMER_OFFSETS {
+                        self.groups_ended(&partition, marker.producer, marker.committed);
+                    }
+                }
                 Progress::Waits(written) => {
                     let due = round.due.map_or(written.replicated_at, |due| due.min(written.replicated_at));
                     round.due = Some(due);

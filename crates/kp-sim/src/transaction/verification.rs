@@ -92,9 +92,7 @@ impl SimCluster {
         verified
     }
 
-    #[allow(dead_code, reason = "groups use it")]
-    /// Verifies that the offsets of a group may be committed in a transaction, or adds the group; since then the transaction is open
-    /// in the group's partition.
+    /// Verifies that the offsets of a group may be committed in a transaction, or adds the group.
     pub(crate) fn verify_group(
         &mut self,
         at: Moment,
@@ -112,6 +110,17 @@ impl SimCluster {
                 return as_told_to_offsets(version, *code);
             }
         }
+        ErrorCode::NONE
+    }
+
+    /// Offsets of a group go into its log, as a batch would: the transaction is open there from now on.
+    pub(crate) fn open_in_offsets(
+        &mut self,
+        at: Moment,
+        producer: ProducerIdentity,
+        group: &str,
+    ) -> ErrorCode {
+        let log = self.offsets_log(group);
         let Ok(partition) = self.partition_mut(&log) else { return ErrorCode::NOT_COORDINATOR };
         if partition.producers.epoch(producer.producer_id).is_some_and(|epoch| producer.epoch < epoch) {
             return ErrorCode::INVALID_PRODUCER_EPOCH;

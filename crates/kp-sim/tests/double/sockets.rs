@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kp_protocol::api::{
-    FetchRequest, MetadataRequest, PartitionProduceData, ProduceRequest, SaslAuthenticateRequest,
-    SaslHandshakeRequest, TopicProduceData,
+    EndTxnRequest, FetchRequest, FindCoordinatorRequest, InitProducerIdRequest, MetadataRequest,
+    PartitionProduceData, ProduceRequest, SaslAuthenticateRequest, SaslHandshakeRequest, TopicProduceData,
 };
 use kp_protocol::{
     ApiKey, BrokerId, ErrorCode, Message, Request, RequestHeader, decode_response_header, encode_request,
@@ -17,6 +17,7 @@ use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
 use kp_sim::{Fault, SaslSettings, SimMechanism, TopicSettings};
 
 use crate::client::{batch, fetch_request, values};
+use crate::transactions::instance::transactional;
 
 const FIRST: BrokerId = BrokerId(1);
 
@@ -125,6 +126,51 @@ fn a_long_poll_is_answered_by_an_append_on_another_connection() {
     answer::<ProduceRequest>(&mut writer, 9);
     let (_, read) = answer::<FetchRequest>(&mut reader, 12);
     assert_eq!(values(read.responses[0].partitions[0].records.as_ref().unwrap()), [(0, "hello".to_owned())]);
+}
+
+// TM-O13
+#[test]
+fn a_long_poll_for_committed_records_is_answered_by_the_marker_which_no_request_brings() {
+    let broker = start(1);
+    let mut cluster = broker.cluster().lock();
+    cluster.inject(Fault::MarkerDelay(Duration::from_millis(30)), 1);
+    drop(cluster);
+    let (mut writer, mut reader) = (connect(address(&broker, FIRST)), connect(address(&broker, FIRST)));
+    let find = FindCoordinatorRequest { key: "id".into(), key_type: 1, ..Default::default() };
+    writer.write_all(&frame(1, 1, &find)).unwrap();
+    answer::<FindCoordinatorRequest>(&mut writer, 1);
+    let init = InitProducerIdRequest {
+        transactional_id: Some("id".into()),
+        transaction_timeout_ms: 60_000,
+        ..Default::default()
+    };
+    let (producer_id, producer_epoch) = loop {
+        writer.write_all(&frame(2, 4, &init)).unwrap();
+        let (_, told) = answer::<InitProducerIdRequest>(&mut writer, 4);
+        if told.error_code != ErrorCode::COORDINATOR_LOAD_IN_PROGRESS {
+            break (told.producer_id, told.producer_epoch);
+        }
+    };
+    let mut produce = produce("x", -1);
+    produce.transactional_id = Some("id".into());
+    let records = transactional((producer_id, producer_epoch), 0);
+    produce.topic_data[0].partition_data[0].records = Some(records.into());
+    writer.write_all(&frame(3, 12, &produce)).unwrap();
+    let (_, told) = answer::<ProduceRequest>(&mut writer, 12);
+    assert_eq!(told.responses[0].partition_responses[0].error_code, ErrorCode::NONE);
+    let fetch = FetchRequest { max_wait_ms: 60_000, isolation_level: 1, ..fetch_request("t", 0) };
+    reader.write_all(&frame(1, 12, &fetch)).unwrap();
+    let end = EndTxnRequest {
+        transactional_id: "id".into(),
+        producer_id,
+        producer_epoch,
+        committed: true,
+        ..Default::default()
+    };
+    writer.write_all(&frame(4, 5, &end)).unwrap();
+    assert_eq!(answer::<EndTxnRequest>(&mut writer, 5).1.error_code, ErrorCode::NONE);
+    let (_, fetched) = answer::<FetchRequest>(&mut reader, 12);
+    assert_eq!(fetched.responses[0].partitions[0].last_stable_offset, 2);
 }
 
 #[test]

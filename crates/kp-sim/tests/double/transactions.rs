@@ -3,9 +3,11 @@
 mod adding;
 mod coordinator;
 mod ending;
+mod groups;
 mod identities;
-mod instance;
+pub(crate) mod instance;
 mod late_frames;
 mod markers;
 mod producing;
+mod reading;
 mod timeouts;

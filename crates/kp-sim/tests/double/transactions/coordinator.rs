@@ -96,8 +96,8 @@ fn each_version_of_kafka_lists_its_own_transactional_versions() {
         let max =
             |api: ApiKey| answer.api_keys.iter().find(|row| row.api_key == api.key()).unwrap().max_version;
         assert_eq!(apis.map(max), newest, "{kafka_version}");
-        let features = answer.finalized_features.iter();
-        let level = features.map(|it| (it.max_version_level, it.min_version_level)).next();
+        let mut features = answer.finalized_features.iter().filter(|it| it.name == *"transaction.version");
+        let level = features.next().map(|it| (it.max_version_level, it.min_version_level));
         assert_eq!(level, feature, "{kafka_version}");
     }
     let mut client = Client::of(ClusterSettings { producer_ids: false, ..Default::default() });

@@ -42,6 +42,16 @@ fn an_identity_is_raised_by_whoever_has_it_and_a_repeat_is_the_same_call() {
     }
 }
 
+// TM-L5, TM-I5
+#[test]
+fn a_pair_is_no_repeat_once_another_instance_has_come_without_one() {
+    for (_, mut instance) in Instance::on_both() {
+        let pair = instance.begin();
+        assert_eq!(instance.init(5, None), (0, raised(pair, 1)));
+        assert_eq!(instance.init(5, Some(pair)), (90, NOBODY), "it is the older instance");
+    }
+}
+
 // TM-I9, TM-I10, TM-I11, TM-I12, TM-I13, TM-I14
 #[test]
 fn timeouts_have_a_limit_and_calls_without_an_id_are_of_no_coordinator() {

@@ -146,7 +146,10 @@ fn a_marker_of_the_same_epoch_keeps_the_window_and_one_of_the_next_begins_at_0()
         instance.transaction(4, pair, 0, true);
         assert_eq!(instance.add(3, pair, &[0]), 0);
         assert_eq!(instance.produce(11, pair, 0, 0), (0, 0), "taken for the batch of the last transaction");
-        assert_eq!(instance.produce(11, pair, 0, 1), (0, 2));
+        assert_eq!(instance.produce(11, pair, 0, 1).0, 45, "what it saw first in this one was 0");
+        instance.end(4, pair, true);
+        instance.settle();
+        assert_eq!((instance.add(3, pair, &[0]), instance.produce(11, pair, 0, 1)), (0, (0, 3)));
     }
     let mut instance = Instance::on(KafkaVersion::V4_3);
     let pair = instance.begin();

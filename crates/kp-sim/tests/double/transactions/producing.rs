@@ -214,6 +214,31 @@ fn a_leader_elsewhere_adds_nothing() {
     assert_eq!(instance.partitions(), [1]);
 }
 
+// KIP-98
+#[test]
+fn a_broker_of_0_11_does_whole_transactions_in_its_own_versions() {
+    for (kafka_version, init, produce, add, end) in [
+        (KafkaVersion::V0_11, 0, 3, 0, 0),
+        (KafkaVersion::V2_0, 1, 6, 1, 1),
+        (KafkaVersion::V2_8, 4, 9, 3, 3),
+    ] {
+        let mut instance = Instance::on(kafka_version);
+        let (code, pair) = instance.init(init, None);
+        assert_eq!(code, 0);
+        for (sequence, committed) in [(0, true), (1, false)] {
+            assert_eq!(
+                (instance.add(add, pair, &[0]), instance.produce(produce, pair, 0, sequence).0),
+                (0, 0)
+            );
+            assert_eq!(instance.end(end, pair, committed).0, 0);
+            instance.settle();
+        }
+        assert_eq!(instance.state(), TransactionState::CompleteAbort);
+        assert_eq!(instance.init(init, None), (0, raised(pair, 1)));
+        assert_eq!(instance.add(add, pair, &[0]), if add < 2 { 47 } else { 90 });
+    }
+}
+
 // KIP-890: brokers before 3.6 verify nothing
 #[test]
 fn a_broker_of_2_8_takes_what_was_never_added() {
