@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::skeleton::Service;
 use crate::config_args::{ConfigArgs, key_value};
 use crate::perf::options::PerfArgs;
+use crate::produce::transaction_args::TransactionArgs;
 use crate::reader::Isolation;
 
 /// What the program was asked to do.
@@ -130,9 +131,11 @@ pub(crate) struct ProduceArgs {
     /// The partition of every record
     #[arg(long, short, value_parser = clap::value_parser!(i32).range(0..))]
     pub(crate) partition: Option<i32>,
-    /// Write one JSON line per record: where it is, or why it is not
+    /// Write one JSON line per record: where it is, or why it is not; with transactions, when its own has ended
     #[arg(long, value_name = "FILE")]
     pub(crate) outcomes: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) transactions: TransactionArgs,
     /// Answer Prometheus at http://ADDR/metrics while sending; port 0 is any free one
     #[arg(long, value_name = "ADDR")]
     pub(crate) metrics: Option<String>,
@@ -265,6 +268,15 @@ mod tests {
     fn a_partition_is_not_negative() {
         assert!(produce(&["-t", "t", "--partition", "-1"]).is_err());
         assert_eq!(produce(&["-t", "t", "--partition", "3"]).unwrap().partition, Some(3));
+    }
+
+    #[test]
+    fn a_transaction_has_lines_or_a_time_and_at_least_one_line() {
+        let size = |args: &[&str]| produce(&[&["-t", "t"], args].concat()).map(|args| args.transactions);
+        assert_eq!(size(&["--transactional-id", "x", "--txn-size", "5"]).unwrap().txn_size, Some(5));
+        assert!(size(&["--txn-size", "0"]).unwrap_err().to_string().contains("0 is not in 1.."));
+        assert!(size(&["--txn-size", "5", "--txn-every", "1s"]).is_err());
+        assert!(size(&["--txn-every", "0s"]).is_err());
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod configure;
 mod console;
 mod demo;
 mod doctor;
+mod duration;
 mod histogram;
 mod interrupt;
 mod metadata;

@@ -14,7 +14,12 @@ pub(crate) mod outcome_line;
 pub(crate) mod outcomes;
 pub(crate) mod progress;
 pub(crate) mod secured;
+pub(crate) mod stopped;
 pub(crate) mod summary;
+pub(crate) mod template;
+pub(crate) mod transaction_args;
+pub(crate) mod transactional;
+pub(crate) mod watched;
 
 use std::{
     cell::Cell,
@@ -26,17 +31,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kp_producer::{BuildError, Producer, ProducerConfig, SecurityReport, blocking, config::Value};
+use kp_producer::{
+    BuildError, Producer, ProducerConfig, SecurityReport, TransactionalProducer, blocking, config::Value,
+};
 
 use self::{
-    feeder::{Feeder, Stopped},
+    feeder::Feeder,
     gate::Gate,
     input::{LineSyntax, Sources},
     outages::Outages,
     outcome_file::OutcomeFile,
     outcomes::Outcomes,
     progress::Progress,
+    stopped::Stopped,
     summary::Summary,
+    template::Template,
+    transaction_args::Plan,
+    transactional::Transactional,
+    watched::Watched,
 };
 use crate::{
     Failure,
@@ -75,7 +87,9 @@ enum Event {
 /// What kept the run from starting, or the outcomes from being written.
 pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) -> Result<u8, Failure> {
     check(args)?;
-    let config = producer_config(&args.config).map_err(Failure::usage)?;
+    let mut config = producer_config(&args.config).map_err(Failure::usage)?;
+    args.transactions.apply(&mut config).map_err(Failure::usage)?;
+    let plan = args.transactions.plan(&config)?;
     let max_request_size = max_request_size(&config);
     // Before anything is begun: a Ctrl-C from here on is told, and ends the run in order.
     let (events, incoming) = mpsc::channel();
@@ -84,7 +98,7 @@ pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) ->
         let bound = prometheus::serve(address)?;
         console.note(format_args!("metrics at http://{bound}/metrics"));
     }
-    let producer = build(config, console)?;
+    let sending = Sending::build(config, plan, console)?;
     let gate = Arc::new(Gate::default());
     let sources = input::open(&args.files, line_limit(max_request_size, args.format), &gate)
         .map_err(|(name, error)| Failure::failed(format!("{name}: {error}")))?;
@@ -93,7 +107,7 @@ pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) ->
     }
     let (recording, lines_ended) = Recording::start(args.outcomes.as_deref(), &sources)?;
     let run = Run {
-        producer,
+        watched: sending.watched(),
         gate,
         outcomes: Arc::clone(&recording.outcomes),
         console: console.clone(),
@@ -102,8 +116,8 @@ pub(crate) fn run(args: &ProduceArgs, output: &OutputArgs, console: &Console) ->
         security: Arc::default(),
     };
     let _ = last_word.set(Box::new(run.last_word(lines_ended, output.json)));
-    let summary = run.carry(args, sources, events, &incoming);
-    run.producer.notices().iter().for_each(|notice| console.warn(notice));
+    let summary = run.carry(args, sources, sending, events, &incoming);
+    run.watched.notices().iter().for_each(|notice| console.warn(notice));
 
     let written = recording.end();
     // A second Ctrl-C has its own last word, and never gives this back.
@@ -185,12 +199,40 @@ impl Recording {
 /// # Errors
 /// A bad configuration is wrong usage; anything else is a failure.
 pub(crate) fn build(config: ProducerConfig, console: &Console) -> Result<Producer, Failure> {
-    let producer = Producer::builder(config).build().map_err(|error| match error {
-        BuildError::Config(error) => Failure::usage(error),
-        other => Failure::failed(other),
-    })?;
+    let producer = Producer::builder(config).build().map_err(not_built)?;
     producer.warnings().iter().for_each(|warning| console.warn(warning));
     Ok(producer)
+}
+
+fn not_built(error: BuildError) -> Failure {
+    match error {
+        BuildError::Config(error) => Failure::usage(error),
+        other => Failure::failed(other),
+    }
+}
+
+/// What sends: with transactions or without.
+enum Sending {
+    Plain(Producer),
+    Transactional(TransactionalProducer, Plan),
+}
+
+impl Sending {
+    /// # Errors
+    /// As of [`build`].
+    fn build(config: ProducerConfig, plan: Option<Plan>, console: &Console) -> Result<Self, Failure> {
+        let Some(plan) = plan else { return build(config, console).map(Self::Plain) };
+        let producer = Producer::builder(config).build_transactional().map_err(not_built)?;
+        producer.warnings().iter().for_each(|warning| console.warn(warning));
+        Ok(Self::Transactional(producer, plan))
+    }
+
+    fn watched(&self) -> Watched {
+        match self {
+            Self::Plain(producer) => Watched::Plain(producer.clone()),
+            Self::Transactional(producer, _) => Watched::Transactional(producer.observer()),
+        }
+    }
 }
 
 /// # Errors
@@ -226,7 +268,7 @@ fn line_limit(max_request_size: usize, format: Format) -> usize {
 }
 
 struct Run {
-    producer: Producer,
+    watched: Watched,
     gate: Arc<Gate>,
     outcomes: Arc<Outcomes>,
     console: Console,
@@ -243,12 +285,13 @@ impl Run {
         &self,
         args: &ProduceArgs,
         sources: Sources,
+        sending: Sending,
         events: mpsc::Sender<Event>,
         incoming: &mpsc::Receiver<Event>,
     ) -> Summary {
         let progress = Progress::start(&self.console, sources.total_bytes);
         let bytes_read = Arc::clone(&sources.bytes_read);
-        self.start_feeding(args, sources, events.clone());
+        self.start_feeding(args, sources, sending, events.clone());
 
         let (mut samples, mut outages) = (Samples::new(), Outages::default());
         let (mut is_interrupted, mut is_closing, mut stopped) = (false, false, None);
@@ -256,7 +299,7 @@ impl Run {
             let event = incoming.recv_timeout(TICK);
             let lately = samples.take(self.outcomes.counts().0);
             progress.show(bytes_read.load(Ordering::Relaxed), &self.outcomes, lately);
-            outages.tell(&self.producer, &self.console);
+            outages.tell(&self.watched, &self.console);
             self.outcomes.take_unreported().iter().for_each(|failure| self.console.error(failure));
             match event {
                 Ok(Event::Closed(undelivered)) => {
@@ -267,7 +310,7 @@ impl Run {
                 }
                 Ok(Event::InputEnded(reason)) => stopped = reason,
                 Ok(Event::WantsToKnow) => {
-                    self.console.error(self.producer.explain());
+                    self.console.error(self.watched.explain());
                     continue;
                 }
                 Ok(Event::Interrupted) => {
@@ -289,10 +332,19 @@ impl Run {
 
     /// The first Ctrl-C: from here on nothing more is accepted.
     fn stop_accepting(&self) {
-        self.gate.shut();
-        self.console.error(match self.outcomes.in_doubt() {
-            0 => "interrupted: nothing is on its way",
-            _ => "interrupted: sending what was accepted; Ctrl-C again leaves at once and says why it waited",
+        match &self.watched {
+            Watched::Plain(_) => self.gate.shut(),
+            // The end of a transaction may take its time; who sends says when it is there.
+            Watched::Transactional(_) => self.gate.ask_to_end(),
+        }
+        self.console.error(match (&self.watched, self.outcomes.in_doubt()) {
+            (Watched::Transactional(_), 1..) => {
+                "interrupted: ending the transaction; Ctrl-C again leaves at once and says why it waited"
+            }
+            (_, 0) => "interrupted: nothing is on its way",
+            (Watched::Plain(_), _) => {
+                "interrupted: sending what was accepted; Ctrl-C again leaves at once and says why it waited"
+            }
         });
     }
 
@@ -300,7 +352,7 @@ impl Run {
     fn last_word(&self, lines_ended: mpsc::Receiver<()>, json: bool) -> impl Fn() + Send + Sync + 'static {
         let lines_ended = Mutex::new(lines_ended);
         let (outcomes, is_reported) = (Arc::clone(&self.outcomes), Arc::clone(&self.is_reported));
-        let (console, producer) = (self.console.clone(), self.producer.clone());
+        let (console, watched) = (self.console.clone(), self.watched.clone());
         let security = Arc::clone(&self.security);
         move || {
             // Held until the process is gone, so that there are no two last words.
@@ -308,7 +360,7 @@ impl Run {
             if !*is_reported {
                 let in_doubt = outcomes.in_doubt();
                 if in_doubt > 0 {
-                    console.error(producer.explain());
+                    console.error(watched.explain());
                 }
                 let summary = Summary::of_a_run_left(&outcomes.tally(), outcomes.sent(), outcomes.elapsed());
                 outcomes.end_file();
@@ -318,7 +370,7 @@ impl Run {
                 console.error(format_args!("left at once; records in doubt: {in_doubt}"));
                 if json {
                     // There is no place left to report that stdout is gone.
-                    let security = security.get_or_init(|| producer.security());
+                    let security = security.get_or_init(|| watched.security());
                     let _ = writeln!(io::stdout(), "{}", secured::beside(summary.to_json(), Some(security)));
                 }
             }
@@ -343,15 +395,43 @@ impl Run {
         summary
     }
 
-    fn start_feeding(&self, args: &ProduceArgs, sources: Sources, events: mpsc::Sender<Event>) {
-        let feeder = Feeder {
-            producer: self.producer.clone(),
-            outcomes: Arc::clone(&self.outcomes),
-            gate: Arc::clone(&self.gate),
+    fn start_feeding(
+        &self,
+        args: &ProduceArgs,
+        sources: Sources,
+        sending: Sending,
+        events: mpsc::Sender<Event>,
+    ) {
+        let template = Template {
             topic: args.topic.clone(),
             partition: args.partition,
             headers: args.header.clone(),
             syntax: LineSyntax { format: args.format, key_separator: args.key_separator.clone() },
+        };
+        match sending {
+            Sending::Plain(producer) => self.feed(producer, template, sources, events),
+            Sending::Transactional(producer, plan) => {
+                let transactional = Transactional {
+                    producer,
+                    plan,
+                    template,
+                    outcomes: Arc::clone(&self.outcomes),
+                    gate: Arc::clone(&self.gate),
+                    console: self.console.clone(),
+                    max_request_size: self.max_request_size,
+                    partitions: Cell::new(None),
+                };
+                self.feed_transactions(transactional, sources, events);
+            }
+        }
+    }
+
+    fn feed(&self, producer: Producer, template: Template, sources: Sources, events: mpsc::Sender<Event>) {
+        let feeder = Feeder {
+            producer,
+            outcomes: Arc::clone(&self.outcomes),
+            gate: Arc::clone(&self.gate),
+            template,
             max_request_size: self.max_request_size,
             partitions: Cell::new(None),
         };
@@ -366,9 +446,28 @@ impl Run {
         });
     }
 
+    /// The producer belongs to the thread that sends, which closes it too.
+    fn feed_transactions(
+        &self,
+        mut transactional: Transactional,
+        sources: Sources,
+        events: mpsc::Sender<Event>,
+    ) {
+        let security = Arc::clone(&self.security);
+        thread::spawn(move || {
+            let run = std::panic::AssertUnwindSafe(|| transactional.run(sources.sources));
+            let reason = std::panic::catch_unwind(run)
+                .unwrap_or_else(|_| Some(Stopped::because("the thread that sends has panicked")));
+            // The receiver is gone only when the run is over.
+            let _ = events.send(Event::InputEnded(reason));
+            let _ = events.send(Event::Closed(transactional.close(CLOSE_WITHIN, &security)));
+        });
+    }
+
     /// On a thread of its own, so that progress goes on.
     fn start_closing(&self, events: mpsc::Sender<Event>) {
-        let (producer, gate) = (blocking::Producer::from(self.producer.clone()), Arc::clone(&self.gate));
+        let Watched::Plain(producer) = &self.watched else { return };
+        let (producer, gate) = (blocking::Producer::from(producer.clone()), Arc::clone(&self.gate));
         let security = Arc::clone(&self.security);
         thread::spawn(move || {
             gate.shut();

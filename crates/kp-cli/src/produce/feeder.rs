@@ -3,40 +3,24 @@
 
 use std::{cell::Cell, sync::Arc};
 
-use kp_producer::{Producer, ProducerRecord, SendError, SendErrorKind};
+use kp_producer::{Producer, SendError, SendErrorKind};
 
 use super::{
     gate::{Gate, Waiter},
-    input::{LineSyntax, Source},
+    input::Source,
     input_record::InputRecord,
     lines::Line,
     outcome_line::Place,
     outcomes::Outcomes,
+    stopped::{Stopped, ends_the_input},
+    template::Template,
 };
-
-/// Why the input was not read to its end.
-#[derive(Debug)]
-pub(crate) struct Stopped {
-    pub(crate) reason: String,
-    /// The failure of the line it stopped at says the same.
-    pub(crate) is_counted: bool,
-}
-
-impl Stopped {
-    pub(crate) fn because(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), is_counted: false }
-    }
-}
 
 pub(crate) struct Feeder {
     pub(crate) producer: Producer,
     pub(crate) outcomes: Arc<Outcomes>,
     pub(crate) gate: Arc<Gate>,
-    pub(crate) topic: String,
-    pub(crate) partition: Option<i32>,
-    /// For every record, before its own.
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) syntax: LineSyntax,
+    pub(crate) template: Template,
     /// Bytes, for the message about a line that is longer.
     pub(crate) max_request_size: usize,
     /// How many partitions the topic has, once a line has named one beyond them: it is not waited for again.
@@ -84,7 +68,7 @@ impl Feeder {
                 self.outcomes.rejected(place, what);
                 Ok(())
             }
-            Line::Bytes(bytes) => match self.syntax.parse(bytes) {
+            Line::Bytes(bytes) => match self.template.syntax.parse(bytes) {
                 Err(what) => {
                     self.outcomes.rejected(place, what);
                     Ok(())
@@ -107,7 +91,7 @@ impl Feeder {
         let bytes = length(input.key.as_deref()) + length(input.value.as_deref());
         let sent = self.outcomes.begin(place, bytes, || self.gate.is_shut());
         let outcomes = Arc::clone(&self.outcomes);
-        let record = self.record(input);
+        let record = self.template.record(input);
         let sending = self.producer.send_with(record, move |result| outcomes.settled(sent, result));
         // A wait for room that was cut short must not become a record.
         let accepted = if self.gate.is_shut() { None } else { self.gate.wait_for(waiter, sending) };
@@ -125,33 +109,6 @@ impl Feeder {
         }
     }
 
-    /// The record of a line, behind what every record has.
-    fn record<'a>(&'a self, input: &'a InputRecord<'_>) -> ProducerRecord<'a> {
-        let mut record = ProducerRecord::to(&self.topic);
-        if let Some(key) = input.key.as_deref() {
-            record = record.key(key);
-        }
-        if let Some(value) = input.value.as_deref() {
-            record = record.value(value);
-        }
-        for (name, value) in &self.headers {
-            record = record.header(name, value);
-        }
-        for (name, value) in &input.headers {
-            record = match value {
-                Some(value) => record.header(name, value.as_ref()),
-                None => record.null_header(name),
-            };
-        }
-        if let Some(partition) = input.partition.or(self.partition) {
-            record = record.partition(partition);
-        }
-        if let Some(timestamp_ms) = input.timestamp_ms {
-            record = record.timestamp_ms(timestamp_ms);
-        }
-        record
-    }
-
     /// # Errors
     /// As for [`send_line`](Self::send_line).
     fn go_on_after(&self, input: &InputRecord<'_>, refusal: &SendError) -> Result<(), String> {
@@ -164,10 +121,4 @@ impl Feeder {
         }
         if ends_the_input(refusal) { Err(refusal.to_string()) } else { Ok(()) }
     }
-}
-
-/// Whether the next record would fail the same way, perhaps after another `max.block.ms`: then the input stays
-/// unread from here on, and nothing of it is lost.
-fn ends_the_input(error: &SendError) -> bool {
-    !matches!(error.kind(), SendErrorKind::RecordTooLarge { .. } | SendErrorKind::InvalidRecord(_))
 }

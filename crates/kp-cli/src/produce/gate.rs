@@ -52,13 +52,18 @@ impl Gate {
 
     /// Ends the reading, and waits until nothing more can be sent.
     pub(crate) fn shut(&self) {
-        self.shut.store(true, Ordering::Release);
-        if let Some(sender) = self.sender.get() {
-            sender.unpark();
-        }
+        self.ask_to_end();
         let mut reader = self.lock();
         while *reader == Reader::Working {
             reader = self.changed.wait(reader).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Ends the reading, and waits for nothing: for an owner that says by itself when it is done.
+    pub(crate) fn ask_to_end(&self) {
+        self.shut.store(true, Ordering::Release);
+        if let Some(sender) = self.sender.get() {
+            sender.unpark();
         }
     }
 
@@ -81,6 +86,18 @@ impl Gate {
                 return None;
             }
             thread::park();
+        }
+    }
+
+    /// Waits on this thread for what has to end whether the gate is shut or not.
+    pub(crate) fn wait_to_the_end<T>(waiter: &Waiter, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        let mut context = Context::from_waker(&waiter.0);
+        loop {
+            match future.as_mut().poll(&mut context) {
+                Poll::Ready(done) => return done,
+                Poll::Pending => thread::park(),
+            }
         }
     }
 

@@ -51,6 +51,11 @@ impl<R: Read> LineReader<R> {
         }
     }
 
+    /// Whether the next line is here already, so that asking for it reads nothing.
+    pub(crate) fn has_line(&self) -> bool {
+        memchr::memchr(b'\n', &self.buffer[self.start..self.end]).is_some()
+    }
+
     /// A line whose end is not in the buffer yet.
     fn spanning_line(&mut self) -> io::Result<Option<Line<'_>>> {
         self.spanning.clear();
@@ -111,6 +116,16 @@ mod tests {
         assert_eq!(lines(b"one\ntwo\r\n\nlast"), [&b"one"[..], b"two\r", b"", b"last"]);
         assert_eq!(lines(b"one\n"), [b"one"]);
         assert_eq!(lines(b"\n"), [b""]);
+    }
+
+    #[test]
+    fn a_line_that_is_in_the_buffer_is_known_before_it_is_asked_for() {
+        let mut reader = LineReader::with_buffer(&b"a\nb\nc"[..], 100, 64);
+        let mut known = Vec::new();
+        while reader.next_line().unwrap().is_some() {
+            known.push(reader.has_line());
+        }
+        assert_eq!(known, [true, false, false]);
     }
 
     #[test]

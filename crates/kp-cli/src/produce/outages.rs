@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kp_producer::{Producer, UnreachableBroker};
+use kp_producer::UnreachableBroker;
 
+use super::watched::Watched;
 use crate::console::Console;
 
 /// What the person at the terminal knows.
@@ -15,8 +16,8 @@ pub(crate) struct Outages(BTreeMap<Arc<str>, Instant>);
 
 impl Outages {
     /// Tells what has changed.
-    pub(crate) fn tell(&mut self, producer: &Producer, console: &Console) {
-        for line in self.news(&producer.unreachable(), Instant::now()) {
+    pub(crate) fn tell(&mut self, watched: &Watched, console: &Console) {
+        for line in self.news(&watched.unreachable(), Instant::now()) {
             console.warn(line);
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -14,6 +15,27 @@ pub(crate) struct Place {
     pub(crate) source: u32,
     /// Which line, from 1.
     pub(crate) line: u64,
+}
+
+/// What became of a record by the end of its transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Readers see it.
+    Committed,
+    /// No reader will ever see it.
+    Aborted,
+    /// Nobody knows, and it was not sent again.
+    Unknown,
+}
+
+impl Fate {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Committed => "committed",
+            Self::Aborted => "aborted",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// One line to be written.
@@ -32,6 +54,16 @@ pub(crate) enum OutcomeLine {
         error: String,
         answered_ms: u64,
     },
+    /// A record whose transaction has ended, for the last time if it was sent more than once.
+    Ended {
+        place: Place,
+        /// The transaction, if one was begun.
+        transaction: Option<Arc<str>>,
+        fate: Fate,
+        /// Where it is in the log, if it is known to be there.
+        at: Option<(i32, Option<i64>)>,
+        answered_ms: u64,
+    },
     /// No more lines.
     End,
 }
@@ -43,6 +75,15 @@ impl OutcomeLine {
 
     pub(crate) fn failed(place: Place, certainty: Certainty, error: String) -> Self {
         Self::Failed { place, certainty, error, answered_ms: now_ms() }
+    }
+
+    pub(crate) fn ended(
+        place: Place,
+        transaction: Option<Arc<str>>,
+        fate: Fate,
+        at: Option<(i32, Option<i64>)>,
+    ) -> Self {
+        Self::Ended { place, transaction, fate, at, answered_ms: now_ms() }
     }
 
     /// `sources` are the names of the inputs; a single one is not named in every line.
@@ -71,6 +112,19 @@ impl OutcomeLine {
                 writeln!(
                     out,
                     ",\"error\":{error},\"certainty\":\"{certainty}\",\"answered_at_ms\":{answered_ms}}}"
+                )
+            }
+            Self::Ended { place, transaction, fate, at, answered_ms } => {
+                start(out, place)?;
+                let or_null = |number: Option<i64>| number.map_or("null".to_owned(), |it| it.to_string());
+                let partition = or_null(at.map(|(partition, _)| partition.into()));
+                let offset = or_null(at.and_then(|(_, offset)| offset));
+                let transaction = transaction.as_deref().map_or("null".to_owned(), json);
+                writeln!(
+                    out,
+                    ",\"partition\":{partition},\"offset\":{offset},\"transaction\":{transaction},\
+                     \"outcome\":\"{}\",\"answered_at_ms\":{answered_ms}}}",
+                    fate.name()
                 )
             }
             Self::End => Ok(()),
@@ -129,5 +183,19 @@ mod tests {
         assert_eq!(json["certainty"], "not_written");
         let json = line(&OutcomeLine::failed(place, Certainty::Unknown, String::new()), &["a", "b"]);
         assert_eq!(json["certainty"], "unknown");
+    }
+
+    #[test]
+    fn a_record_of_a_transaction_says_which_and_how_that_ended() {
+        let place = Place { source: 0, line: 7 };
+        let ended = |at, fate| OutcomeLine::ended(place, Some("inv-1-3".into()), fate, at);
+        let json = line(&ended(Some((2, Some(91))), Fate::Committed), &["stdin"]);
+        assert_eq!((&json["line"], &json["partition"], &json["offset"]), (&7.into(), &2.into(), &91.into()));
+        assert_eq!((&json["transaction"], &json["outcome"]), (&"inv-1-3".into(), &"committed".into()));
+        let json = line(&ended(None, Fate::Aborted), &["stdin"]);
+        assert!(json["partition"].is_null() && json["offset"].is_null());
+        assert_eq!(json["outcome"], "aborted");
+        let json = line(&OutcomeLine::ended(place, None, Fate::Unknown, None), &["stdin"]);
+        assert_eq!((json["transaction"].is_null(), &json["outcome"]), (true, &"unknown".into()));
     }
 }

@@ -4,7 +4,7 @@
 
 use std::{
     sync::{
-        Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
@@ -13,7 +13,7 @@ use std::{
 
 use kp_producer::{Certainty, DeliveryError, RecordMetadata, SendError};
 
-use super::outcome_line::{OutcomeLine, Place};
+use super::outcome_line::{Fate, OutcomeLine, Place};
 use crate::histogram::Latencies;
 
 /// Records accepted and not done with. It bounds the memory that callbacks and waiting outcome lines take; at a
@@ -23,10 +23,21 @@ const MAX_OUTSTANDING: u64 = 128 * 1024;
 /// How many failures are told one by one.
 const TOLD_FAILURES: u64 = 5;
 
+/// How many transactions ended how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Transactions {
+    pub(crate) committed: u64,
+    /// All of them, those that were sent again as well.
+    pub(crate) aborted: u64,
+    /// How often the lines of an aborted one were sent again.
+    pub(crate) retried: u64,
+    pub(crate) unknown: u64,
+}
+
 /// The counts so far.
 #[derive(Debug, Clone)]
 pub(crate) struct Tally {
-    /// Records acknowledged.
+    /// Records acknowledged; with transactions, committed.
     pub(crate) acked: u64,
     /// Records known not to be written.
     pub(crate) not_written: u64,
@@ -36,7 +47,9 @@ pub(crate) struct Tally {
     pub(crate) acked_bytes: u64,
     /// From `send` to the callback, of the acknowledged ones.
     pub(crate) latencies: Latencies,
-    /// Failures not told yet.
+    /// If the run has them.
+    pub(crate) transactions: Option<Transactions>,
+    /// Failures that were told, one by one or with their transaction.
     told: u64,
     unreported: Vec<String>,
 }
@@ -88,6 +101,7 @@ impl Outcomes {
                 unknown: 0,
                 acked_bytes: 0,
                 latencies: Latencies::new(),
+                transactions: None,
                 told: 0,
                 unreported: Vec::new(),
             }),
@@ -98,6 +112,12 @@ impl Outcomes {
 
     /// Before `send`: waits while too many records are not done with (unless it `is_over`), then notes the time.
     pub(crate) fn begin(&self, place: Place, bytes: usize, is_over: impl Fn() -> bool) -> Sent {
+        self.wait_for_room(is_over);
+        self.begin_now(place, bytes)
+    }
+
+    /// Waits while too many records are not done with, unless it `is_over`.
+    pub(crate) fn wait_for_room(&self, is_over: impl Fn() -> bool) {
         if self.outstanding.load(Ordering::Acquire) >= MAX_OUTSTANDING {
             let mut tally = self.lock();
             while self.outstanding.load(Ordering::Acquire) >= MAX_OUTSTANDING && !is_over() {
@@ -109,6 +129,10 @@ impl Outcomes {
                 tally = guard;
             }
         }
+    }
+
+    /// As [`begin`](Self::begin), for a caller whose records have a bound of their own: it waits for nothing.
+    pub(crate) fn begin_now(&self, place: Place, bytes: usize) -> Sent {
         self.accepted.fetch_add(1, Ordering::Relaxed);
         self.outstanding.fetch_add(1, Ordering::AcqRel);
         let at_ns = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -130,6 +154,40 @@ impl Outcomes {
             }
             Err(error) => self.failed(sent.place, error.certainty(), error.to_string()),
         }
+    }
+
+    /// The transaction of a record has ended, and was told of.
+    pub(crate) fn ended(
+        &self,
+        sent: Sent,
+        transaction: Option<&Arc<str>>,
+        fate: Fate,
+        at: Option<(i32, Option<i64>)>,
+    ) {
+        let latency = self.started.elapsed().saturating_sub(Duration::from_nanos(sent.at_ns));
+        let mut tally = self.lock();
+        match fate {
+            Fate::Committed => {
+                tally.acked += 1;
+                tally.acked_bytes += u64::from(sent.bytes);
+                tally.latencies.record(latency);
+            }
+            Fate::Aborted => tally.not_written += 1,
+            Fate::Unknown => tally.unknown += 1,
+        }
+        tally.told += u64::from(fate != Fate::Committed);
+        drop(tally);
+        self.done(|| OutcomeLine::ended(sent.place, transaction.cloned(), fate, at));
+    }
+
+    /// A line that was begun, and is no record that a broker would take.
+    pub(crate) fn unfit(&self, sent: Sent, what: String) {
+        self.failed(sent.place, Certainty::NotWritten, what);
+    }
+
+    /// Counts transactions; once called, the run has them.
+    pub(crate) fn count_transactions(&self, count: impl FnOnce(&mut Transactions)) {
+        count(self.lock().transactions.get_or_insert_default());
     }
 
     /// A record that was begun is not sent after all: as if it had never been.
@@ -289,5 +347,21 @@ mod tests {
         assert_eq!(outcomes.outstanding.load(Ordering::Relaxed), 0);
         outcomes.end_file();
         assert!(matches!(lines.recv().unwrap(), OutcomeLine::End));
+    }
+
+    #[test]
+    fn a_record_of_a_transaction_is_told_by_its_transaction() {
+        let outcomes = Outcomes::new(Vec::new(), None);
+        let sent = [1, 2, 3].map(|line| outcomes.begin_now(place(line), 5));
+        let name = "inv-1-1".into();
+        for (sent, fate) in sent.into_iter().zip([Fate::Committed, Fate::Aborted, Fate::Unknown]) {
+            outcomes.ended(sent, Some(&name), fate, None);
+        }
+        let tally = outcomes.tally();
+        assert_eq!((tally.acked, tally.acked_bytes, tally.not_written, tally.unknown), (1, 5, 1, 1));
+        assert_eq!((tally.silent_failures(), tally.transactions), (0, None));
+        assert!(outcomes.take_unreported().is_empty());
+        outcomes.count_transactions(|transactions| transactions.unknown += 1);
+        assert_eq!(outcomes.tally().transactions.unwrap().unknown, 1);
     }
 }

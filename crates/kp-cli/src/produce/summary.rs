@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::outcomes::Tally;
+use super::outcomes::{Tally, Transactions};
 use crate::histogram::Percentiles;
 
 /// What a run came to. `sent` = `acked` + `failed` + `unknown`.
@@ -21,6 +21,8 @@ pub(crate) struct Summary {
     pub(crate) bytes: u64,
     pub(crate) elapsed: Duration,
     pub(crate) latency: Option<Percentiles>,
+    /// If the run had them: `acked` are then records of committed ones, `failed` of aborted ones.
+    pub(crate) transactions: Option<Transactions>,
     pub(crate) interrupted: bool,
     /// Why the input was not read to its end, if it was not.
     pub(crate) stopped: Option<String>,
@@ -36,6 +38,7 @@ impl Summary {
             bytes: tally.acked_bytes,
             elapsed,
             latency: tally.latencies.percentiles(),
+            transactions: tally.transactions,
             interrupted: false,
             stopped: None,
         }
@@ -58,7 +61,7 @@ impl Summary {
 
     pub(crate) fn to_json(&self) -> Value {
         let round = |number: f64| (number * 1000.0).round() / 1000.0;
-        json!({
+        let mut json = json!({
             "sent": self.sent,
             "acked": self.acked,
             "failed": self.failed,
@@ -72,24 +75,38 @@ impl Summary {
             })),
             "interrupted": self.interrupted,
             "stopped": self.stopped,
-        })
+        });
+        if let Some(Transactions { committed, aborted, retried, unknown }) = self.transactions {
+            json["transactions"] =
+                json!({ "committed": committed, "aborted": aborted, "retried": retried, "unknown": unknown });
+        }
+        json
     }
 
     pub(crate) fn to_text(&self) -> String {
         let mut text = format!(
-            "{} of {} records acknowledged, {} in {:.2} s: {} records/s, {}/s",
+            "{} of {} records {}, {} in {:.2} s: {} records/s, {}/s",
             thousands(self.acked),
             thousands(self.sent),
+            if self.transactions.is_some() { "committed" } else { "acknowledged" },
             megabytes(self.bytes as f64),
             self.elapsed.as_secs_f64(),
             thousands(self.records_per_second() as u64),
             megabytes(per_second(self.bytes, self.elapsed)),
         );
         if self.failed + self.unknown > 0 {
+            let (not, perhaps) = match self.transactions {
+                Some(_) => ("not visible", "they may be visible"),
+                None => ("not written", "they may be written"),
+            };
+            let (failed, unknown) = (thousands(self.failed), thousands(self.unknown));
+            text += &format!("\n{failed} {not}, {unknown} unknown ({perhaps})");
+        }
+        if let Some(Transactions { committed, aborted, retried, unknown }) = self.transactions {
+            let [committed, aborted, retried, unknown] =
+                [committed, aborted, retried, unknown].map(thousands);
             text += &format!(
-                "\n{} not written, {} unknown (they may be written)",
-                thousands(self.failed),
-                thousands(self.unknown)
+                "\ntransactions: {committed} committed, {aborted} aborted ({retried} sent again), {unknown} unknown"
             );
         }
         if let Some(latency) = &self.latency {
@@ -146,9 +163,27 @@ mod tests {
             bytes: 100_000_000,
             elapsed: Duration::from_secs(2),
             latency: latencies.percentiles(),
+            transactions: None,
             interrupted: false,
             stopped: None,
         }
+    }
+
+    #[test]
+    fn a_run_with_transactions_tells_of_them_and_of_records_that_are_visible() {
+        let transactions = Transactions { committed: 1_000, aborted: 2, retried: 1, unknown: 1 };
+        let with = Summary { transactions: Some(transactions), ..summary() };
+        let json = &with.to_json()["transactions"];
+        assert_eq!((&json["committed"], &json["aborted"]), (&1_000.into(), &2.into()));
+        assert_eq!((&json["retried"], &json["unknown"]), (&1.into(), &1.into()));
+        let text = with.to_text();
+        assert!(text.starts_with("1,000,000 of 1,000,003 records committed"), "{text}");
+        assert!(text.contains("\n2 not visible, 1 unknown (they may be visible)\n"), "{text}");
+        assert!(
+            text.contains("transactions: 1,000 committed, 2 aborted (1 sent again), 1 unknown"),
+            "{text}"
+        );
+        assert!(summary().to_json().get("transactions").is_none());
     }
 
     #[test]
