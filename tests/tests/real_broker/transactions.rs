@@ -10,7 +10,7 @@ use xtask::kafka::{KafkaCluster, Options};
 use crate::turn;
 
 /// With it the coordinator looks for old transactions as often as the cases want it to.
-const FAST_TIMEOUTS: (&str, &str) = ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "500");
+const FAST_TIMEOUTS: (&str, &str) = ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "200");
 
 #[test]
 fn a_broker_of_4_3_answers_about_transactions_as_the_cases_say() {

@@ -134,6 +134,11 @@ pub enum TransactionAsk {
     End(bool),
     /// TxnOffsetCommit.
     CommitOffset(OffsetToCommit),
+    /// OffsetFetch (v7 and newer) for what the case's own group has committed of partition 0: −1 for nothing.
+    FetchOffset {
+        /// Whether offsets of an open transaction are in the way.
+        require_stable: bool,
+    },
     /// ListOffsets (v7) for the end of a partition: with isolation level 1 the last stable offset.
     EndOffset {
         /// The partition.
@@ -176,7 +181,7 @@ pub enum TransactionAnswer {
     Closed,
 }
 
-/// A request and what it must lead to. One that is answered with 14, 16 or 51 is repeated until it is answered with something
+/// A request and what it must lead to. One that is answered with 14, 16, 51 or 88 is repeated until it is answered with something
 /// else, unless that is what it must lead to.
 #[derive(Clone, Debug)]
 pub struct TransactionStep {
@@ -222,7 +227,7 @@ pub enum Needs {
     Nothing,
     /// A cluster that was not asked for a coordinator before.
     FreshCluster,
-    /// A coordinator that looks for transactions that have timed out every half second
+    /// A coordinator that looks for transactions that have timed out every fifth of a second
     /// (`transaction.abort.timed.out.transaction.cleanup.interval.ms`).
     FastTimeouts,
     /// Patience: some ten thousands of requests.

@@ -166,6 +166,7 @@ impl<'a> Probe<'a> {
             // A coordinator is found before it knows that it is one.
             Some(ErrorCode::NOT_COORDINATOR),
             Some(ErrorCode::CONCURRENT_TRANSACTIONS),
+            Some(ErrorCode::UNSTABLE_OFFSET_COMMIT),
             step.first,
         ];
         code.is_some() && code != expected && passing.contains(&code)
@@ -210,6 +211,10 @@ impl<'a> Probe<'a> {
             TransactionAsk::CommitOffset(offset) => {
                 let group = self.group(offset.has_group);
                 requests::commit_offset(&mut self.asking, &asker, &topic, group, offset)
+            }
+            TransactionAsk::FetchOffset { require_stable } => {
+                let group = self.group(true);
+                requests::fetch_offset(&mut self.asking, step.version, &topic, group, *require_stable)
             }
             TransactionAsk::EndOffset { partition, isolation } => {
                 requests::end_offset(asking, &topic, *partition, *isolation)

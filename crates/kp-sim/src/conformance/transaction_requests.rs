@@ -5,7 +5,8 @@ use bytes::Bytes;
 use kp_protocol::api::{
     AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, AddPartitionsToTxnTopic,
     AddPartitionsToTxnTopicResult, AddPartitionsToTxnTransaction, EndTxnRequest, FindCoordinatorRequest,
-    InitProducerIdRequest, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic, PartitionProduceData,
+    InitProducerIdRequest, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic, OffsetFetchRequest,
+    OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics, PartitionProduceData,
     ProduceRequest, TopicProduceData, TxnOffsetCommitRequest, TxnOffsetCommitRequestPartition,
     TxnOffsetCommitRequestTopic,
 };
@@ -246,6 +247,38 @@ pub(super) fn commit_offset(
     exchange(asking, asker.version, &request, |answer| {
         let partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
         Found::codes(partitions.map(|partition| partition.error_code).collect())
+    })
+}
+
+pub(super) fn fetch_offset(
+    asking: &mut Asking<'_>,
+    version: i16,
+    topic: &CaseTopic,
+    group_id: KafkaString,
+    require_stable: bool,
+) -> Checked<Option<Found>> {
+    let (name, partition_indexes) = (topic.name.clone(), vec![0]);
+    let mut request = OffsetFetchRequest { require_stable, ..Default::default() };
+    if version >= 8 {
+        let topics = Some(vec![OffsetFetchRequestTopics { name, partition_indexes, ..Default::default() }]);
+        request.groups = vec![OffsetFetchRequestGroup { group_id, topics, ..Default::default() }];
+    } else {
+        request.group_id = group_id;
+        request.topics =
+            Some(vec![OffsetFetchRequestTopic { name, partition_indexes, ..Default::default() }]);
+    }
+    exchange(asking, version, &request, |answer| {
+        let of_one = answer.topics.iter().flat_map(|topic| &topic.partitions);
+        let of_many =
+            answer.groups.iter().flat_map(|group| &group.topics).flat_map(|topic| &topic.partitions);
+        let mut codes = answer.groups.iter().map(|group| group.error_code).chain([answer.error_code]);
+        let whole = codes.find(|code| !code.is_ok());
+        let mut partitions = of_one
+            .map(|partition| (partition.error_code, partition.committed_offset))
+            .chain(of_many.map(|partition| (partition.error_code, partition.committed_offset)));
+        let partition = partitions.next();
+        let codes = whole.or(partition.map(|(code, _)| code)).into_iter().collect();
+        Found { offset: partition.map(|(_, offset)| offset), ..Found::codes(codes) }
     })
 }
 

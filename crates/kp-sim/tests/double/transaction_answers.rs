@@ -12,7 +12,7 @@ use crate::answers::SimWire;
 /// A cluster that was not asked anything, whose coordinators look for old transactions as often as the cases want it.
 fn settings(kafka_version: KafkaVersion) -> ClusterSettings {
     let transactions =
-        TransactionSettings { timeout_scan: Duration::from_millis(500), ..TransactionSettings::default() };
+        TransactionSettings { timeout_scan: Duration::from_millis(200), ..TransactionSettings::default() };
     ClusterSettings { kafka_version, transactions, ..Default::default() }
 }
 
@@ -26,7 +26,7 @@ fn differing(settings: ClusterSettings) -> (usize, Vec<String>) {
     }
     let mut results =
         run_transactions_on(&mut SimWire::new(settings), kafka_version, &has, "transactions").unwrap();
-    if kafka_version.accepts(ApiKey::TxnOffsetCommit).is_none() {
+    if kafka_version.accepts(ApiKey::OffsetFetch).is_none() {
         // It has no groups yet.
         let about_offsets: BTreeSet<_> = transaction_cases()
             .into_iter()

@@ -81,7 +81,7 @@ fn late_produce() -> Vec<TransactionCase> {
 fn next_transaction() -> Vec<TransactionCase> {
     vec![
         case(
-            "a sequence that the last transaction used is taken for its duplicate",
+            "a sequence that the last transaction used is taken for its duplicate, and nothing can follow it there",
             &["E13 TV1"],
             END_1,
             [
@@ -94,6 +94,10 @@ fn next_transaction() -> Vec<TransactionCase> {
                 ends_at(2),
                 // Its own first sequence was 0, as the partition saw it.
                 write(PRODUCE_1, P0, 1, code(OUT_OF_ORDER)),
+                abort(END_1, code(OK)),
+                abort(END_1, code(OK)),
+                added(),
+                write(PRODUCE_1, P0, 1, at(3)),
                 commit(END_1, code(OK)),
             ],
         ),

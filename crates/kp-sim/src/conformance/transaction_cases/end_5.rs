@@ -4,7 +4,7 @@ use crate::conformance::transaction::{Pair, Told, TransactionCase, TransactionSt
 
 use super::steps::{
     BAD_EPOCH, BAD_STATE, CONCURRENT, END_1, END_2, FENCED, INIT, OK, OUT_OF_ORDER, P0, PRODUCE_1, PRODUCE_2,
-    abort, added, at, begun, case, code, commit, ends_at, init_with, since_4_3, told, write,
+    abort, added, at, begun, case, code, commit, ends_at, init_with, settled, since_4_3, told, write,
 };
 
 const RAISED: Told = Told::Raised(1);
@@ -160,6 +160,21 @@ fn mixed() -> Vec<TransactionCase> {
                 commit(END_1, code(OK)),
                 write(PRODUCE_2, P0, 1, at(2)),
                 commit(END_1, code(OK)),
+            ],
+        ),
+        end_case(
+            "behind an end of TV1 a duplicate comes first in its transaction, and nothing can follow it there",
+            &["E30"],
+            [
+                begun(),
+                write(PRODUCE_2, P0, 0, at(0)),
+                commit(END_1, code(OK)),
+                commit(END_1, code(OK)),
+                write(PRODUCE_2, P0, 0, at(0)),
+                write(PRODUCE_2, P0, 1, code(OUT_OF_ORDER)),
+                commit(END_2, told(RAISED)),
+                settled(true),
+                write(PRODUCE_2, P0, 0, at(3)),
             ],
         ),
         end_case(

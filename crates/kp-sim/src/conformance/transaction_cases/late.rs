@@ -5,7 +5,7 @@ use crate::conformance::transaction::{Pair, Told, TransactionCase, TransactionSt
 use super::steps::{
     ABORTABLE, ADD, ADD_OFFSETS, BAD_EPOCH, BAD_STATE, END_1, END_2, FENCED, INIT, OFFSET, OFFSETS_1,
     OFFSETS_2, OK, P0, PRODUCE_1, PRODUCE_2, abort, add, add_offsets, added, at, begun, case, code, commit,
-    commit_offset, ends_at, init, init_with, since_4_3, stable_to, told, write,
+    commit_offset, ends_at, group_at, init, init_with, since_4_3, stable_to, told, write,
 };
 
 const OLD: Pair = Pair::Old(1);
@@ -139,6 +139,7 @@ fn late_offsets() -> Vec<TransactionCase> {
             commit_offset(OFFSETS_1, later, code(OK)),
             commit_offset(OFFSETS_1, OFFSET, code(OK)),
             commit(END_1, code(OK)),
+            group_at(5),
         ],
     );
     let of_2 = case(
@@ -154,6 +155,7 @@ fn late_offsets() -> Vec<TransactionCase> {
             commit_offset(OFFSETS_2, later, code(OK)),
             commit_offset(OFFSETS_2, OFFSET, code(BAD_EPOCH)).under(OLD),
             commit(END_2, told(Told::Raised(1))),
+            group_at(10),
         ],
     );
     [of_1].into_iter().chain(since_4_3(vec![of_2])).collect()

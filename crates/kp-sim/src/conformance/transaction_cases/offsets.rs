@@ -5,8 +5,9 @@ use kp_protocol::{ErrorCode, VersionRange};
 use crate::conformance::transaction::{OffsetToCommit, Pair, Place, Told, TransactionCase, WhichId};
 
 use super::steps::{
-    ABORTABLE, ADD_OFFSETS, BAD_EPOCH, BAD_MAPPING, BAD_STATE, END_1, END_2, OFFSET, OFFSETS_2, OK, P99,
-    UNKNOWN_TOPIC, add_offsets, begun, code, commit, commit_offset, each, since_4_3, told,
+    ABORTABLE, ADD_OFFSETS, BAD_EPOCH, BAD_MAPPING, BAD_STATE, END_1, END_2, OFFSET, OFFSETS_1, OFFSETS_2,
+    OK, P99, UNKNOWN_TOPIC, abort, add_offsets, at, begun, code, commit, commit_offset, each, fetch_offset,
+    since_4_3, told,
 };
 
 const TV1: VersionRange = VersionRange::new(0, 4);
@@ -14,6 +15,7 @@ const TV2: VersionRange = VersionRange::new(5, 5);
 
 pub(super) fn cases() -> Vec<TransactionCase> {
     let mut cases = not_added();
+    cases.extend(read());
     for family in [taken, refused, generations] {
         cases.extend(family(TV1));
         cases.extend(since_4_3(family(TV2)));
@@ -47,6 +49,36 @@ fn not_added() -> Vec<TransactionCase> {
         ]
     });
     refused.into_iter().chain(since_4_3(added)).collect()
+}
+
+fn read() -> Vec<TransactionCase> {
+    each(
+        "offsets of an open transaction are not read, and are there once it is committed",
+        &["O13", "O28"],
+        VersionRange::new(7, 9),
+        |version| {
+            let unstable = || fetch_offset(version, true, code(ErrorCode::UNSTABLE_OFFSET_COMMIT));
+            let any = |offset| fetch_offset(version, false, at(offset));
+            let stable = |offset| fetch_offset(version, true, at(offset));
+            let later = OffsetToCommit { offset: 10, ..OFFSET };
+            [
+                begun(),
+                add_offsets(ADD_OFFSETS, code(OK)),
+                commit_offset(OFFSETS_1, OFFSET, code(OK)),
+                unstable(),
+                any(-1),
+                commit(END_1, code(OK)),
+                stable(5),
+                add_offsets(ADD_OFFSETS, code(OK)),
+                commit_offset(OFFSETS_1, later, code(OK)),
+                unstable(),
+                any(5),
+                abort(END_1, code(OK)),
+                stable(5),
+                any(5),
+            ]
+        },
+    )
 }
 
 fn taken(versions: VersionRange) -> Vec<TransactionCase> {

@@ -193,3 +193,12 @@ pub(super) fn commit_offset(
 ) -> TransactionStep {
     step(version, TransactionAsk::CommitOffset(offset), answer)
 }
+
+/// What the group has committed of partition 0, once that is decided.
+pub(super) fn group_at(offset: i64) -> TransactionStep {
+    fetch_offset(9, true, at(offset))
+}
+
+pub(super) fn fetch_offset(version: i16, require_stable: bool, answer: TransactionAnswer) -> TransactionStep {
+    step(version, TransactionAsk::FetchOffset { require_stable }, answer)
+}

@@ -13,8 +13,8 @@ use super::steps::{
 };
 
 const TIMEOUT_MS: i32 = 300;
-/// The timeout, the coordinator's half second, and time for the markers.
-const LONG_ENOUGH_MS: i64 = 1_200;
+/// The timeout, the coordinator's fifth of a second, and time for the markers.
+const LONG_ENOUGH_MS: i64 = 800;
 const RAISED: Told = Told::Raised(1);
 
 pub(super) fn cases() -> Vec<TransactionCase> {
