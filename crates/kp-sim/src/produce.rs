@@ -20,7 +20,7 @@ use crate::log::AppendAs;
 use crate::producer_state::{AppendedBatch, Verdict};
 use crate::reply::{Moment, Reply};
 use crate::topic::Partition;
-use crate::transaction::{PRODUCE_ADDS_FROM, Verified};
+use crate::transaction::{PRODUCE_ADDS_FROM, Verified, is_internal};
 use crate::waiting::{Awaited, Waiting, WaitingAddition, WaitingProduce};
 use crate::{KafkaVersion, SimCluster, TopicSettings};
 
@@ -175,6 +175,9 @@ impl SimCluster {
         let replicas = topic.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?.replicas.iter();
         let replicas_up = replicas.filter(|id| self.is_up(**id)).count();
         let name = topic.name.clone();
+        if is_internal(&name) {
+            return Err(ErrorCode::INVALID_TOPIC_EXCEPTION.into());
+        }
         let content = match batch {
             IncomingBatch::One(content) => content,
             IncomingBatch::Refused(code) => return Err(code.into()),

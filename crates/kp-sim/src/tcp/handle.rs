@@ -32,8 +32,10 @@ impl Shared {
         // faults want the failing thread's own message, not a second one about the lock.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Before a caller looks, what was due by itself has happened.
-        let (now, timestamp_ms) = now();
-        state.cluster.tick(now, timestamp_ms);
+        if state.cluster.next_moment().is_some() {
+            let (now, timestamp_ms) = now();
+            state.cluster.tick(now, timestamp_ms);
+        }
         ClusterGuard { state, changed: &self.changed }
     }
 

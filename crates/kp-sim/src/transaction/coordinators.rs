@@ -11,12 +11,18 @@ use crate::settings::TopicSettings;
 impl SimCluster {
     /// The partition that a transactional id belongs to.
     pub(crate) fn transaction_log(&self, transactional_id: &str) -> TopicPartition {
-        log_of(TRANSACTION_STATE, transactional_id, self.settings.transactions.coordinators)
+        log_of(TRANSACTION_STATE, transactional_id, self.coordinators(TRANSACTION_STATE))
     }
 
     /// The partition that a group belongs to.
     pub(crate) fn offsets_log(&self, group: &str) -> TopicPartition {
-        log_of(CONSUMER_OFFSETS, group, self.settings.transactions.coordinators)
+        log_of(CONSUMER_OFFSETS, group, self.coordinators(CONSUMER_OFFSETS))
+    }
+
+    /// How many partitions an internal topic has, or would have.
+    fn coordinators(&self, topic: &str) -> i32 {
+        let there = self.topics.get(topic).and_then(|topic| i32::try_from(topic.partitions.len()).ok());
+        there.unwrap_or(self.settings.transactions.coordinators)
     }
 
     /// Makes an internal topic, as the first look-up of a coordinator does. Answers whether it was there already.

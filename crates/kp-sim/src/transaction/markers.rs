@@ -122,6 +122,9 @@ impl crate::topic::Partition {
         let as_what = AppendAs { leader_epoch: self.leader_epoch, log_append_time: None, retain };
         let offset = self.log.append_marker(&marker.to_batch(), as_what);
         self.transactions.end(producer.producer_id, offset, committed);
+        if !retain {
+            self.transactions.forget_before(self.log.start_offset());
+        }
         self.producers.take_epoch(Some(at.now), producer, Some(coordinator_epoch));
         Some(offset)
     }

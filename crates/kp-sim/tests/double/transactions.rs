@@ -8,6 +8,7 @@ mod identities;
 pub(crate) mod instance;
 mod late_frames;
 mod markers;
+mod never_hanging;
 mod producing;
 mod reading;
 mod timeouts;

@@ -7,8 +7,8 @@ use kp_protocol::api::{
     AddPartitionsToTxnTransaction, EndTxnRequest, FindCoordinatorRequest, InitProducerIdRequest,
     PartitionProduceData, ProduceRequest, TopicProduceData,
 };
-use kp_protocol::{BatchIdentity, ErrorCode, ProducerIdentity, Records, Sequence};
-use kp_sim::{ClusterSettings, KafkaVersion, TransactionSettings, TransactionState};
+use kp_protocol::{BatchIdentity, ErrorCode, ProducerIdentity, Records, Request, Sequence};
+use kp_sim::{ClusterSettings, KafkaVersion, Reply, TransactionSettings, TransactionState};
 use kp_time::Clock;
 
 use crate::client::{Client, FIRST, batch};
@@ -248,6 +248,63 @@ impl Instance {
         assert_eq!(self.produce(11, pair, 0, sequence).0, 0);
         assert_eq!(self.end(version, pair, committed).0, 0);
         self.settle();
+    }
+}
+
+/// The same requests where the connection may close in place of an answer.
+impl Instance {
+    fn try_ask<R: Request>(&mut self, version: i16, request: &R) -> Option<R::Response> {
+        let mut reply = self.client.reply(FIRST, version, request);
+        while let Reply::Later(waiting) = reply {
+            self.client.clock.advance_to(waiting.deadline());
+            let (now, timestamp_ms) = (self.client.clock.now(), self.client.clock.timestamp_ms());
+            reply = self.client.cluster.resume(now, timestamp_ms, *waiting);
+        }
+        matches!(reply, Reply::Answer(_)).then(|| self.client.read::<R>(version, reply))
+    }
+
+    pub(crate) fn try_init(&mut self, pair: Option<Pair>) -> Option<(i16, Pair)> {
+        let (producer_id, producer_epoch) = pair.unwrap_or(NOBODY);
+        let request = InitProducerIdRequest {
+            transactional_id: Some(ID.into()),
+            transaction_timeout_ms: 60_000,
+            producer_id,
+            producer_epoch,
+            ..Default::default()
+        };
+        let answer = self.try_ask(5, &request)?;
+        Some((answer.error_code.0, (answer.producer_id, answer.producer_epoch)))
+    }
+
+    pub(crate) fn try_add(&mut self, pair: Pair, partition: i32) {
+        let topic =
+            AddPartitionsToTxnTopic { name: "t".into(), partitions: vec![partition], ..Default::default() };
+        let request = AddPartitionsToTxnRequest {
+            v3_and_below_transactional_id: ID.into(),
+            v3_and_below_producer_id: pair.0,
+            v3_and_below_producer_epoch: pair.1,
+            v3_and_below_topics: vec![topic],
+            ..Default::default()
+        };
+        let _ = self.try_ask(3, &request);
+    }
+
+    /// The code of the only partition.
+    pub(crate) fn try_produce(&mut self, version: i16, request: &ProduceRequest) -> Option<i16> {
+        let answer = self.try_ask(version, request)?;
+        Some(answer.responses[0].partition_responses[0].error_code.0)
+    }
+
+    pub(crate) fn try_end(&mut self, version: i16, pair: Pair, committed: bool) -> Option<(i16, Pair)> {
+        let request = EndTxnRequest {
+            transactional_id: ID.into(),
+            producer_id: pair.0,
+            producer_epoch: pair.1,
+            committed,
+            ..Default::default()
+        };
+        let answer = self.try_ask(version, &request)?;
+        Some((answer.error_code.0, (answer.producer_id, answer.producer_epoch)))
     }
 }
 

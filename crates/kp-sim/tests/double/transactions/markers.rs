@@ -58,6 +58,21 @@ fn the_last_stable_offset_moves_with_the_markers_and_aborted_ranges_are_kept() {
     assert_eq!(at(&instance), (3, 3, vec![(pair.0, 0, 2)]));
 }
 
+#[test]
+fn a_cluster_that_keeps_no_batches_keeps_no_aborted_ranges_either() {
+    let mut instance = Instance::on_a_fresh(ClusterSettings { retain: false, ..Default::default() });
+    instance.find();
+    instance.settle();
+    let mut pair = instance.begin();
+    for round in 0..3 {
+        assert_eq!(instance.produce(12, pair, 0, 0), (0, round * 2));
+        pair = instance.end(5, pair, false).1;
+        instance.settle();
+    }
+    let partition = &instance.client.cluster.topic("t").unwrap().partitions()[0];
+    assert_eq!((partition.transactions().aborted().len(), partition.last_stable_offset()), (0, 6));
+}
+
 // TM-E33
 #[test]
 fn a_planned_delay_holds_the_markers_of_one_transaction_back() {

@@ -198,6 +198,15 @@ fn since_version_12_the_broker_waits_for_the_markers_of_the_last_transaction_a_w
 }
 
 #[test]
+fn a_topic_of_the_coordinators_takes_nothing_from_a_client() {
+    let mut instance = Instance::on(KafkaVersion::V4_3);
+    let batch = instance.client.batch(&["x"]);
+    let answer = instance.client.produce(FIRST, 9, "__transaction_state", batch);
+    assert_eq!(answer.error_code, ErrorCode::INVALID_TOPIC_EXCEPTION);
+    assert_eq!(instance.client.cluster.record_count("__transaction_state"), 0);
+}
+
+#[test]
 fn a_leader_elsewhere_adds_nothing() {
     let mut instance = Instance::on_a_fresh(ClusterSettings::default().with_brokers(2));
     instance.find();
