@@ -24,7 +24,7 @@ pub(crate) enum Fate {
     Committed,
     /// No reader will ever see it.
     Aborted,
-    /// Nobody knows, and it was not sent again.
+    /// It cannot be learnt, and the record was not sent again.
     Unknown,
 }
 

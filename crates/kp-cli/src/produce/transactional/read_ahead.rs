@@ -1,5 +1,5 @@
 //! The thread that reads lines while another one waits for the end of a transaction.
-//! Owns: the input. Bounded: a few chunks of lines, so it waits when nobody takes them.
+//! Owns: the input. Bounded: a few chunks of lines, so the reader waits when the sender does.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -65,7 +65,7 @@ impl Chunk {
         self.lines.push(ReadLine { place, content });
     }
 
-    /// Waits for a place. Whether anybody is there to take them.
+    /// Waits for a place. Whether the sender is still there to take them.
     fn hand_on(&mut self) -> bool {
         self.bytes = 0;
         self.lines.is_empty() || self.out.send(Incoming::Lines(std::mem::take(&mut self.lines))).is_ok()
