@@ -42,7 +42,7 @@ fn report(seed: u64, broken: &[Broken]) -> String {
 // L1, L2, L3, L4, L5, L6, L7, L8, L9, L10, L11, L12, L13, L14, L15
 #[test]
 fn laws_of_transactions_hold_over_many_seeds() {
-    let seeds = Seeds::from_environment(1000);
+    let seeds = Seeds::from_environment(3000);
     let totals = Mutex::new(Counts::default());
     let failed = seeds.run(run_seed, |outcome| totals.lock().unwrap().add(&outcome.counts));
     let totals = totals.into_inner().unwrap();
