@@ -9,6 +9,7 @@ pub(crate) mod end_txn;
 pub(crate) mod find_coordinator;
 pub(crate) mod init_transactions;
 pub(crate) mod metadata;
+mod partition_codes;
 pub(crate) mod producer_id;
 pub(crate) mod txn_offset_commit;
 

@@ -87,6 +87,11 @@ pub(crate) trait Question: Sized {
     }
 }
 
+/// The throttle time of an answer; one below 0 is none.
+pub(crate) fn wait_of(throttle_time_ms: i32) -> Duration {
+    Duration::from_millis(u64::try_from(throttle_time_ms).unwrap_or(0))
+}
+
 /// Asks if it is time to. Says whether the network was asked for a broker.
 pub(crate) fn step<Q: Question>(cx: &mut Context<'_>, rooms: &mut Rooms, nodes: &mut dyn Nodes) -> bool {
     if !Q::exchange(rooms).is_idle() || Q::due(cx, rooms).is_none_or(|at| at > cx.now) {

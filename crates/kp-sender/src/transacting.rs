@@ -17,7 +17,7 @@ use crate::rooms::Rooms;
 use crate::shutdown::Shutdown;
 use crate::transaction::proof::Decision;
 use crate::transaction::{Ending, Phase, Renewal};
-use crate::{Output, TransactionFailure, TransactionFailureKind, TransactionOutput, TransactionProtocol};
+use crate::{TransactionFailure, TransactionFailureKind, TransactionProtocol};
 use kp_accumulator::{BrokerError, FailureKind};
 use kp_protocol::ErrorCode;
 use std::sync::Arc;
@@ -97,16 +97,16 @@ fn drop_undrained(cx: &mut Context<'_>, rooms: &mut Rooms) {
 
 /// Offsets that nothing is under way for.
 fn refuse_offsets(cx: &mut Context<'_>, rooms: &mut Rooms) {
-    let why = rooms.idempotence.transaction.doom().cloned().unwrap_or_else(|| {
-        let reason = Arc::from("the transaction was aborted");
-        TransactionFailure::of(TransactionFailureKind::SendRefused { reason })
-    });
+    let why = rooms.idempotence.transaction.doom().cloned().unwrap_or_else(was_aborted);
     let exchanges = &rooms.transactions.exchanges;
     let is_under_way = exchanges.offsets.is_sent() || exchanges.group.is_sent();
-    for wanted in rooms.transactions.offsets.take(is_under_way) {
-        let (ticket, result) = (wanted.ticket, Err(why.clone()));
-        cx.put(Output::Transaction(TransactionOutput::OffsetsSent { ticket, result }));
-    }
+    ends::refuse_offsets(cx, rooms, &why, is_under_way);
+}
+
+/// Said of what waits in a transaction that was aborted as it was wanted.
+pub(crate) fn was_aborted() -> TransactionFailure {
+    let reason = Arc::from("the transaction was aborted");
+    TransactionFailure::of(TransactionFailureKind::SendRefused { reason })
 }
 
 /// TC10, TC11: every batch and every request of it has come to its end.

@@ -3,7 +3,7 @@
 use crate::TransactionProtocol;
 use crate::context::Context;
 use crate::exchange::{Exchange, ReadyNode};
-use crate::question::{Loss, Question};
+use crate::question::{self, Loss, Question};
 use crate::rooms::Rooms;
 use crate::transacting::{self, answered_by, failure_of};
 use crate::transaction::{AddOffsets, Errand};
@@ -57,7 +57,7 @@ impl Question for AddOffsets {
     }
 
     fn throttle(answer: &AddOffsetsToTxnResponse) -> Duration {
-        Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0))
+        question::wait_of(answer.throttle_time_ms)
     }
 
     fn answered(

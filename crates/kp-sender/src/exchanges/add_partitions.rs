@@ -3,7 +3,8 @@
 
 use crate::context::Context;
 use crate::exchange::{Exchange, ReadyNode};
-use crate::question::{Loss, Question};
+use crate::exchanges::partition_codes::PartitionCodes;
+use crate::question::{self, Loss, Question};
 use crate::rooms::Rooms;
 use crate::transacting::{self, Setback, answered_by, failure_of};
 use crate::transaction::facts::Wanted;
@@ -15,7 +16,6 @@ use kp_protocol::api::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, Ad
 use kp_protocol::{
     ApiKey, BrokerId, ErrorCode, KafkaString, Message, ProtocolError, Segments, TopicPartition, encode_body,
 };
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 impl Question for AddPartitions {
@@ -71,7 +71,7 @@ impl Question for AddPartitions {
     }
 
     fn throttle(answer: &AddPartitionsToTxnResponse) -> Duration {
-        Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0))
+        question::wait_of(answer.throttle_time_ms)
     }
 
     fn answered(
@@ -86,7 +86,7 @@ impl Question for AddPartitions {
         let mut setback = None;
         let is_first = !rooms.idempotence.transaction.has_added();
         for (queue, partition) in self.partitions {
-            let code = codes.get(&place(&partition)).copied().unwrap_or(ErrorCode::OPERATION_NOT_ATTEMPTED);
+            let code = codes.of(&partition).unwrap_or(ErrorCode::OPERATION_NOT_ATTEMPTED);
             match code {
                 ErrorCode::NONE => rooms.idempotence.transaction.added(queue),
                 // Others of the request were refused (TX32, TM-A3), or it was left out.
@@ -122,14 +122,10 @@ impl Question for AddPartitions {
     }
 }
 
-fn place(partition: &TopicPartition) -> (&[u8], i32) {
-    (partition.topic.as_bytes(), partition.partition.0)
-}
-
-fn codes_of(answer: &AddPartitionsToTxnResponse) -> BTreeMap<(&[u8], i32), ErrorCode> {
+fn codes_of(answer: &AddPartitionsToTxnResponse) -> PartitionCodes<'_> {
     let of_topic = answer.results_by_topic_v3_and_below.iter().flat_map(|topic| {
         let of_partition = topic.results_by_partition.iter();
-        of_partition.map(|of| ((topic.name.as_bytes(), of.partition_index), of.partition_error_code))
+        of_partition.map(|of| (&topic.name, of.partition_index, of.partition_error_code))
     });
     of_topic.collect()
 }

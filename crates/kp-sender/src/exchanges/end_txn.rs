@@ -3,7 +3,7 @@
 
 use crate::context::Context;
 use crate::exchange::{Exchange, ReadyNode};
-use crate::question::{Loss, Question};
+use crate::question::{self, Loss, Question};
 use crate::rooms::Rooms;
 use crate::transacting::{self, Ended, Setback, answered_by, failure_of};
 use crate::transaction::proof::{Asked, Decision, Proof, what_it_proves};
@@ -64,7 +64,7 @@ impl Question for EndTransaction {
     }
 
     fn throttle(answer: &EndTxnResponse) -> Duration {
-        Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0))
+        question::wait_of(answer.throttle_time_ms)
     }
 
     fn answered(self, cx: &mut Context<'_>, rooms: &mut Rooms, broker: BrokerId, answer: EndTxnResponse) {

@@ -3,7 +3,7 @@
 
 use crate::context::Context;
 use crate::exchange::{Exchange, ReadyNode};
-use crate::question::{Loss, Question};
+use crate::question::{self, Loss, Question};
 use crate::rooms::Rooms;
 use crate::transacting::{self, answered_by, failure_of};
 use crate::transaction::coordinator::Coordinator;
@@ -55,12 +55,7 @@ impl Question for FindCoordinator {
     }
 
     fn compose(cx: &mut Context<'_>, rooms: &mut Rooms, _node: &ReadyNode) -> Self {
-        let errand = rooms.errand();
-        let first = rooms.transactions.offsets.first().filter(|_| errand == Some(Errand::CommitOffsets));
-        match first.map(|wanted| Arc::clone(&wanted.group.group_id)) {
-            Some(group) => Self::Group(group),
-            None => Self::Transaction(cx.transactional_id()),
-        }
+        Self::wanted(cx, rooms)
     }
 
     fn version(_rooms: &Rooms, node: &ReadyNode) -> Option<i16> {
@@ -94,7 +89,7 @@ impl Question for FindCoordinator {
     }
 
     fn throttle(answer: &Found) -> Duration {
-        Duration::from_millis(u64::try_from(answer.throttle_ms).unwrap_or(0))
+        question::wait_of(answer.throttle_ms)
     }
 
     fn answered(self, cx: &mut Context<'_>, rooms: &mut Rooms, broker: BrokerId, answer: Found) {
@@ -137,18 +132,7 @@ impl Question for FindCoordinator {
     }
 
     fn failed(cx: &mut Context<'_>, rooms: &mut Rooms, asked: Option<Self>) {
-        let asked = match asked {
-            Some(asked) => asked,
-            None => {
-                let errand = rooms.errand();
-                let first =
-                    rooms.transactions.offsets.first().filter(|_| errand == Some(Errand::CommitOffsets));
-                match first.map(|wanted| Arc::clone(&wanted.group.group_id)) {
-                    Some(group) => Self::Group(group),
-                    None => Self::Transaction(cx.transactional_id()),
-                }
-            }
-        };
+        let asked = asked.unwrap_or_else(|| Self::wanted(cx, rooms));
         let why = rooms.cluster.brokers.why_unreachable();
         asked.later(cx, rooms, why.as_deref().unwrap_or("no broker can be reached"));
     }
@@ -165,6 +149,16 @@ impl Question for FindCoordinator {
 }
 
 impl FindCoordinator {
+    /// Whose coordinator the next errand needs.
+    fn wanted(cx: &Context<'_>, rooms: &Rooms) -> Self {
+        let errand = rooms.errand();
+        let first = rooms.transactions.offsets.first().filter(|_| errand == Some(Errand::CommitOffsets));
+        match first.map(|wanted| Arc::clone(&wanted.group.group_id)) {
+            Some(group) => Self::Group(group),
+            None => Self::Transaction(cx.transactional_id()),
+        }
+    }
+
     /// Where the answer is kept: that of one group at a time.
     fn coordinator<'a>(&self, rooms: &'a mut Rooms) -> &'a mut Coordinator {
         let transactions = &mut rooms.transactions;

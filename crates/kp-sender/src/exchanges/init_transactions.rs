@@ -3,7 +3,7 @@
 
 use crate::context::Context;
 use crate::exchange::{Exchange, ReadyNode};
-use crate::question::{Loss, Question};
+use crate::question::{self, Loss, Question};
 use crate::rooms::Rooms;
 use crate::transacting::{self, Setback, answered_by, failure_of};
 use crate::transaction::protocol::{choose, init_versions, offers_v2};
@@ -69,7 +69,7 @@ impl Question for InitTransactions {
     }
 
     fn throttle(answer: &InitProducerIdResponse) -> Duration {
-        Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0))
+        question::wait_of(answer.throttle_time_ms)
     }
 
     fn answered(

@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::exchange::{Exchange, ReadyNode};
 use crate::idempotence::InitProducerId;
-use crate::question::Question;
+use crate::question::{self, Question};
 use crate::rooms::Rooms;
 use crate::settings::IdempotenceSetting;
 use bytes::Bytes;
@@ -53,7 +53,7 @@ impl Question for InitProducerId {
     }
 
     fn throttle(answer: &InitProducerIdResponse) -> Duration {
-        Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0))
+        question::wait_of(answer.throttle_time_ms)
     }
 
     fn answered(

@@ -3,7 +3,8 @@
 
 use crate::context::Context;
 use crate::exchange::{Exchange, ReadyNode};
-use crate::question::{Loss, Question};
+use crate::exchanges::partition_codes::PartitionCodes;
+use crate::question::{self, Loss, Question};
 use crate::rooms::Rooms;
 use crate::transacting::{self, Setback, answered_by, failure_of};
 use crate::transaction::{CommitOffsets, Errand};
@@ -17,7 +18,6 @@ use kp_protocol::api::{
 use kp_protocol::{
     ApiKey, BrokerId, ErrorCode, KafkaString, Message, ProtocolError, Segments, TopicPartition, encode_body,
 };
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -85,7 +85,7 @@ impl Question for CommitOffsets {
     }
 
     fn throttle(answer: &TxnOffsetCommitResponse) -> Duration {
-        Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0))
+        question::wait_of(answer.throttle_time_ms)
     }
 
     fn answered(
@@ -96,13 +96,12 @@ impl Question for CommitOffsets {
         answer: TxnOffsetCommitResponse,
     ) {
         let codes = codes_of(&answer);
-        // A partition that is left out is not answered.
-        let of = |partition: &TopicPartition| codes.get(&place(partition)).copied();
         let mut left = Vec::new();
         let mut setback = None;
         let attempts = rooms.transactions.offsets.first().map_or(1, |first| first.attempts);
         for (partition, offset) in self.offsets {
-            let code = of(&partition).unwrap_or(ErrorCode::REQUEST_TIMED_OUT);
+            // A partition that is left out is not answered.
+            let code = codes.of(&partition).unwrap_or(ErrorCode::REQUEST_TIMED_OUT);
             if code.is_ok() {
                 continue;
             }
@@ -150,14 +149,10 @@ fn as_partition(
     }
 }
 
-fn place(partition: &TopicPartition) -> (&[u8], i32) {
-    (partition.topic.as_bytes(), partition.partition.0)
-}
-
-fn codes_of(answer: &TxnOffsetCommitResponse) -> BTreeMap<(&[u8], i32), ErrorCode> {
+fn codes_of(answer: &TxnOffsetCommitResponse) -> PartitionCodes<'_> {
     let of_topic = answer.topics.iter().flat_map(|topic| {
         let of_partition = topic.partitions.iter();
-        of_partition.map(|of| ((topic.name.as_bytes(), of.partition_index), of.error_code))
+        of_partition.map(|of| (&topic.name, of.partition_index, of.error_code))
     });
     of_topic.collect()
 }
@@ -185,10 +180,7 @@ fn go_on(
             return transacting::hold_back(cx, rooms, Errand::CommitOffsets, said, setback);
         }
         // Being aborted, as it was wanted.
-        (false, None, None) => {
-            let reason = Arc::from("the transaction was aborted");
-            Err(TransactionFailure::of(TransactionFailureKind::SendRefused { reason }))
-        }
+        (false, None, None) => Err(transacting::was_aborted()),
     };
     rooms.transactions.offsets.pop();
     cx.put(Output::Transaction(TransactionOutput::OffsetsSent { ticket, result }));

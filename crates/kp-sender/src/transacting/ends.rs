@@ -179,16 +179,26 @@ fn end_whatever_is_open(
 ) {
     let may_be_committed = may_be_committed(rooms);
     refuse_first_pair(cx, rooms, why);
-    for wanted in rooms.transactions.offsets.take(false) {
-        let (ticket, result) = (wanted.ticket, Err(why.clone()));
-        cx.put(Output::Transaction(TransactionOutput::OffsetsSent { ticket, result }));
-    }
+    refuse_offsets(cx, rooms, why, false);
     rooms.transactions.renewal = Renewal::Nothing;
     match std::mem::replace(&mut rooms.transactions.phase, Phase::Finished(why.clone())) {
         Phase::Open => rooms.idempotence.transaction.doom_it(cx, why.clone()),
         Phase::Ending(_) if may_be_committed => tell_end(cx, rooms, TransactionEnd::Unknown(why.clone())),
         Phase::Sealing { .. } | Phase::Ending(_) => tell_end(cx, rooms, when_not_committed(why.clone())),
         Phase::Idle | Phase::Finished(_) => {}
+    }
+}
+
+/// Refuses the offsets that wait, but for the first of them while a request is under way for it.
+pub(super) fn refuse_offsets(
+    cx: &mut Context<'_>,
+    rooms: &mut Rooms,
+    why: &TransactionFailure,
+    is_under_way: bool,
+) {
+    for wanted in rooms.transactions.offsets.take(is_under_way) {
+        let (ticket, result) = (wanted.ticket, Err(why.clone()));
+        cx.put(Output::Transaction(TransactionOutput::OffsetsSent { ticket, result }));
     }
 }
 
