@@ -185,7 +185,7 @@ metrics! {
         "txn-aborted-total" => "kafka_producer_txn_aborted_total", Counter(|r| r.transactions().aborted()), Count, Info,
             "Transactions of which nothing is or will be visible (kp's own).";
         "txn-unknown-total" => "kafka_producer_txn_unknown_total", Counter(|r| r.transactions().unknown()), Count, Info,
-            "Transactions of which nobody will ever know whether they were committed (kp's own).";
+            "Transactions that may be committed or not: no answer can tell any more (kp's own).";
         "callback-panic-total" => "kafka_producer_callback_panic_total", Counter(|r| r.accumulator().callback_panics()), Count, Info,
             "Callbacks that panicked; each harmed only its own record (kp's own).";
 

@@ -237,11 +237,10 @@ impl Transactions {
 
     /// What to ask next, if nothing is under way.
     pub(crate) fn errand(&self, facts: &Facts, has_pair: bool) -> Option<Errand> {
-        if self.is_asking() {
-            return None;
-        }
         match self.phase {
+            // Also what a producer without transactions is told, in each turn.
             Phase::Finished(_) => None,
+            _ if self.is_asking() => None,
             Phase::Ending(Ending { is_in_doubt: true, .. }) => Some(Errand::Describe),
             Phase::Ending(_) => Some(Errand::End),
             _ if self.renewal != Renewal::Nothing => Some(Errand::Init),

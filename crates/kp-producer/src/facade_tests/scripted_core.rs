@@ -74,7 +74,7 @@ impl Play {
         for (key, value) in more {
             config.set(key, *value).expect("a good value");
         }
-        let builder = change(Producer::builder(config).client(Nobody).clock(clock.clone()).seed(1));
+        let builder = change(Producer::builder(config).client(NoNetwork).clock(clock.clone()).seed(1));
         let (producer, stepper) = builder.build_transactional_stepped().expect("it is built");
         let shared = Arc::clone(&producer.producer().handle().shared);
         let partitions = || vec![Partition::led_by(BrokerId(1)); 2];
@@ -201,9 +201,9 @@ pub(super) fn failure(kind: TransactionFailureKind) -> TransactionFailure {
 }
 
 /// A network that is never turned.
-struct Nobody;
+struct NoNetwork;
 
-impl KafkaClient for Nobody {
+impl KafkaClient for NoNetwork {
     fn set_brokers(&mut self, _: Instant, _: &[BrokerAddress]) {}
     fn readiness(&mut self, _: Instant, _: BrokerId) -> Readiness {
         let versions = Arc::new(BrokerVersions::fixed(Vec::new()));

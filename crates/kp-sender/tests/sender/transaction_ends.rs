@@ -125,10 +125,7 @@ fn the_end_is_asked_of_the_coordinator_that_a_look_up_names() {
 // TX19, TX35
 #[test]
 fn a_coordinator_that_cannot_be_reached_is_looked_up_again_and_the_host_is_told_why() {
-    let mut harness = initialized(v2());
-    begin(&mut harness, 1);
-    harness.send(0);
-    harness.run();
+    let mut harness = begun_with_a_record(v2());
     let taken = harness.take_produce();
     harness.acknowledge(&taken);
     harness.moods.insert(COORDINATOR, Mood::Failed("connection refused"));
@@ -247,10 +244,7 @@ fn a_commit_that_is_refused_is_aborted_only_if_no_earlier_one_may_be_done() {
 // TX17, KAFKA-19250
 #[test]
 fn an_abort_that_is_to_be_aborted_ends_the_producer() {
-    let mut harness = initialized(v2());
-    begin(&mut harness, 1);
-    harness.send(0);
-    harness.run();
+    let mut harness = begun_with_a_record(v2());
     let taken = harness.take_produce();
     harness.acknowledge(&taken);
     end(&mut harness, 1, false);
@@ -279,10 +273,7 @@ fn nothing_turns_a_commit_that_was_written() {
 #[test]
 fn a_transaction_that_timed_out_while_it_was_written_is_aborted_and_the_next_has_the_next_epoch() {
     for code in [ErrorCode::INVALID_PRODUCER_EPOCH, ErrorCode::PRODUCER_FENCED] {
-        let mut harness = initialized(v2());
-        begin(&mut harness, 1);
-        harness.send(0);
-        harness.run();
+        let mut harness = begun_with_a_record(v2());
         let taken = harness.take_produce();
         harness.answer(&taken, |_| refused(code));
         assert_eq!((dooms(&harness).len(), harness.fatal.len()), (1, 0));
@@ -311,10 +302,7 @@ fn describe(harness: &mut Harness, state: &str, (producer_id, producer_epoch): (
 
 /// By the first protocol: doomed by an epoch that is over, and its end refused for the same.
 fn epoch_over_v1(wants_commit: bool) -> Harness {
-    let mut harness = initialized(v1());
-    begin(&mut harness, 1);
-    harness.send(0);
-    harness.run();
+    let mut harness = begun_with_a_record(v1());
     add(&mut harness, |_| 0);
     let taken = harness.take_produce();
     harness.answer(&taken, |_| refused(ErrorCode::INVALID_PRODUCER_EPOCH));
@@ -377,10 +365,7 @@ fn by_the_first_protocol_whatever_else_is_described_is_a_fence() {
 // TC21, TM-A5
 #[test]
 fn a_first_partition_that_is_fenced_is_looked_into_although_nothing_was_added() {
-    let mut harness = initialized(v1());
-    begin(&mut harness, 1);
-    harness.send(0);
-    harness.run();
+    let mut harness = begun_with_a_record(v1());
     add(&mut harness, |_| 90);
     end(&mut harness, 1, true);
     answers(&mut harness, false, 90, (-1, -1));
@@ -391,10 +376,7 @@ fn a_first_partition_that_is_fenced_is_looked_into_although_nothing_was_added() 
 // TM-L3, E7, L2
 #[test]
 fn an_abort_that_finds_nothing_of_what_was_added_claims_no_abort() {
-    let mut harness = initialized(v1());
-    begin(&mut harness, 1);
-    harness.send(0);
-    harness.run();
+    let mut harness = begun_with_a_record(v1());
     add(&mut harness, |_| 0);
     let taken = harness.take_produce();
     harness.acknowledge(&taken);

@@ -81,6 +81,15 @@ pub(crate) fn initialized_with(plan: Plan, versions: BrokerVersions) -> Harness 
     harness
 }
 
+/// With its first transaction open, and one record in it for partition 0.
+pub(crate) fn begun_with_a_record(versions: BrokerVersions) -> Harness {
+    let mut harness = initialized(versions);
+    begin(&mut harness, 1);
+    harness.send(0);
+    harness.run();
+    harness
+}
+
 pub(crate) fn wish(harness: &mut Harness, input: TransactionInput) {
     harness.input(Input::Transaction(input));
     harness.run();
@@ -422,10 +431,7 @@ fn a_failed_record_dooms_the_transaction_and_its_commit_is_an_abort() {
 // TC6, TM-P24
 #[test]
 fn a_transaction_of_which_every_record_failed_is_ended_at_the_coordinator_too() {
-    let mut harness = initialized(v2());
-    begin(&mut harness, 1);
-    harness.send(0);
-    harness.run();
+    let mut harness = begun_with_a_record(v2());
     let taken = harness.take_produce();
     harness.answer(&taken, |_| refused(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
     end(&mut harness, 1, true);
@@ -473,10 +479,7 @@ fn a_refused_send_dooms_its_own_transaction_only() {
 // CL3, TX15
 #[test]
 fn closing_aborts_the_open_transaction_first() {
-    let mut harness = initialized(v2());
-    begin(&mut harness, 1);
-    harness.send(0);
-    harness.run();
+    let mut harness = begun_with_a_record(v2());
     let taken = harness.take_produce();
     harness.close(Duration::from_secs(10));
     assert!(!harness.is_closed);
@@ -491,10 +494,7 @@ fn closing_aborts_the_open_transaction_first() {
 // CL4
 #[test]
 fn closing_at_once_leaves_the_abort_to_the_coordinator() {
-    let mut harness = initialized(v2());
-    begin(&mut harness, 1);
-    harness.send(0);
-    harness.run();
+    let mut harness = begun_with_a_record(v2());
     harness.input(Input::CloseNow);
     harness.run();
     assert_eq!(why_aborted(&harness).kind, TransactionFailureKind::Closed);

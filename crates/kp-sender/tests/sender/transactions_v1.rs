@@ -131,10 +131,7 @@ fn the_sequences_of_a_clean_transaction_go_on_in_the_next_and_the_set_of_partiti
 // TX25
 #[test]
 fn an_abort_gives_the_numbers_of_what_was_not_sent_again() {
-    let mut harness = initialized(v1());
-    begin(&mut harness, 1);
-    harness.send(0);
-    harness.run();
+    let mut harness = begun_with_a_record(v1());
     add(&mut harness, |_| 0);
     let taken = harness.take_produce();
     harness.answer(&taken, |_| refused(ErrorCode::MESSAGE_TOO_LARGE));
@@ -148,10 +145,7 @@ fn an_abort_gives_the_numbers_of_what_was_not_sent_again() {
 // TX8, TC14, TM-A10
 #[test]
 fn the_first_partitions_wait_20_ms_behind_a_marker_round_and_later_ones_a_backoff() {
-    let mut harness = initialized(v1());
-    begin(&mut harness, 1);
-    harness.send(0);
-    harness.run();
+    let mut harness = begun_with_a_record(v1());
     add(&mut harness, |_| 51);
     harness.advance(MS(19));
     assert_eq!(asked(&harness, ADD), 0);
@@ -238,10 +232,7 @@ fn every_error_of_produce_is_tried_again_or_dooms_the_transaction_or_ends_the_pr
     let finished = [49, 53, 31, 35].map(|code| (code, Cell::Finished));
     for (code, wanted) in again.into_iter().chain(doomed).chain(finished) {
         for versions in [v1(), v2()] {
-            let mut harness = initialized(versions.clone());
-            begin(&mut harness, 1);
-            harness.send(0);
-            harness.run();
+            let mut harness = begun_with_a_record(versions.clone());
             if versions == v1() {
                 add(&mut harness, |_| 0);
             }
@@ -309,10 +300,7 @@ fn an_end_that_surely_never_left_leaves_nothing_behind() {
 // TC2, TM-L2
 #[test]
 fn partitions_that_were_asked_for_without_an_answer_are_followed_by_another_epoch() {
-    let mut harness = initialized(v1());
-    begin(&mut harness, 1);
-    harness.send(0);
-    harness.run();
+    let mut harness = begun_with_a_record(v1());
     let (request, _) = take::<AddPartitionsToTxnRequest>(&mut harness, ADD);
     cut(&mut harness, &request);
     find_coordinator(&mut harness);
@@ -331,10 +319,7 @@ fn partitions_that_were_asked_for_without_an_answer_are_followed_by_another_epoc
 #[test]
 fn partitions_that_may_be_added_are_aborted_before_the_next_epoch_is_asked_for() {
     for code in [0, 48] {
-        let mut harness = initialized(v1());
-        begin(&mut harness, 1);
-        harness.send(0);
-        harness.run();
+        let mut harness = begun_with_a_record(v1());
         let (request, _) = take::<AddPartitionsToTxnRequest>(&mut harness, ADD);
         cut(&mut harness, &request);
         end(&mut harness, 1, false);
@@ -352,10 +337,7 @@ fn partitions_that_may_be_added_are_aborted_before_the_next_epoch_is_asked_for()
 // TC2, TC11, TM-L1, TX33
 #[test]
 fn a_batch_that_was_given_up_without_an_answer_is_awaited_and_followed_by_another_epoch() {
-    let mut harness = initialized(v1());
-    begin(&mut harness, 1);
-    harness.send(0);
-    harness.run();
+    let mut harness = begun_with_a_record(v1());
     add(&mut harness, |_| 0);
     let taken = harness.take_produce();
     harness.advance(SECOND * 121);
@@ -372,10 +354,7 @@ fn a_batch_that_was_given_up_without_an_answer_is_awaited_and_followed_by_anothe
 // TC2
 #[test]
 fn a_batch_that_was_acknowledged_behind_a_lost_answer_leaves_the_transaction_clean() {
-    let mut harness = initialized(v1());
-    begin(&mut harness, 1);
-    harness.send(0);
-    harness.run();
+    let mut harness = begun_with_a_record(v1());
     add(&mut harness, |_| 0);
     let taken = harness.take_produce();
     harness.lose(&taken, true);
@@ -433,10 +412,7 @@ fn a_next_epoch_that_is_refused_as_fenced_is_the_end_of_the_producer_and_not_of_
 // TX29, TX26
 #[test]
 fn a_cluster_that_is_upgraded_is_spoken_to_in_the_second_protocol_from_the_next_transaction_on() {
-    let mut harness = initialized(v1());
-    begin(&mut harness, 1);
-    harness.send(0);
-    harness.run();
+    let mut harness = begun_with_a_record(v1());
     harness.versions = Arc::new(v2().with_transaction_version(TransactionVersion { epoch: 2, level: 2 }));
     add(&mut harness, |_| 0);
     let taken = harness.take_produce();

@@ -13,11 +13,25 @@ use crate::{KafkaVersion, SimCluster};
 
 /// The first version of Produce that adds partitions by the way.
 pub(crate) const PRODUCE_ADDS_FROM: i16 = 12;
-/// The first that knows TRANSACTION_ABORTABLE.
-const PRODUCE_ABORTABLE_FROM: i16 = 11;
-/// The same of TxnOffsetCommit.
-const OFFSETS_ADD_FROM: i16 = 5;
-const OFFSETS_ABORTABLE_FROM: i16 = 4;
+
+/// A request that a broker asks the coordinator about.
+struct Verifying {
+    /// The first version that adds by the way.
+    adds_from: i16,
+    /// The first that knows TRANSACTION_ABORTABLE.
+    abortable_from: i16,
+    /// What it answers while the coordinator cannot say.
+    unverified: ErrorCode,
+}
+
+const PRODUCE: Verifying = Verifying {
+    adds_from: PRODUCE_ADDS_FROM,
+    abortable_from: 11,
+    unverified: ErrorCode::NOT_ENOUGH_REPLICAS,
+};
+/// TxnOffsetCommit: a group's coordinator says it in its own words.
+const OFFSETS: Verifying =
+    Verifying { adds_from: 5, abortable_from: 4, unverified: ErrorCode::COORDINATOR_NOT_AVAILABLE };
 
 /// What is known of the transactional batches of a request before the first is appended.
 #[derive(Debug, Default)]
@@ -75,11 +89,11 @@ impl SimCluster {
                 verified.asked.insert(partition.clone());
             }
         }
-        let adds = version >= PRODUCE_ADDS_FROM;
+        let adds = version >= PRODUCE.adds_from;
         let producer = producers.into_iter().next().expect("there is a transactional batch");
         verified.refused = self.ask_coordinator(at, transactional_id, producer, adds, &verified.asked);
         for code in verified.refused.values_mut() {
-            *code = as_told_to_produce(version, *code);
+            *code = as_told_by(&PRODUCE, version, *code);
         }
         for (partition, identity) in transactional {
             if verified.asked.contains(&partition)
@@ -102,12 +116,12 @@ impl SimCluster {
         version: i16,
     ) -> ErrorCode {
         let log = self.offsets_log(group);
-        let adds = version >= OFFSETS_ADD_FROM;
+        let adds = version >= OFFSETS.adds_from;
         if self.settings.kafka_version >= KafkaVersion::V3_9 && !self.is_open_in(&log, producer) {
             let asked = BTreeSet::from([log.clone()]);
             let refused = self.ask_coordinator(at, transactional_id, producer, adds, &asked);
             if let Some(code) = refused.get(&log) {
-                return as_told_to_offsets(version, *code);
+                return as_told_by(&OFFSETS, version, *code);
             }
         }
         ErrorCode::NONE
@@ -212,30 +226,16 @@ impl SimCluster {
     }
 }
 
-/// How a leader passes on what the coordinator answered it.
-fn as_told_to_produce(version: i16, code: ErrorCode) -> ErrorCode {
+/// How a broker passes on what the coordinator answered it.
+fn as_told_by(api: &Verifying, version: i16, code: ErrorCode) -> ErrorCode {
     match code {
         ErrorCode::PRODUCER_FENCED => ErrorCode::INVALID_PRODUCER_EPOCH,
-        ErrorCode::TRANSACTION_ABORTABLE if version < PRODUCE_ABORTABLE_FROM => ErrorCode::INVALID_TXN_STATE,
-        ErrorCode::CONCURRENT_TRANSACTIONS if version >= PRODUCE_ADDS_FROM => code,
+        ErrorCode::TRANSACTION_ABORTABLE if version < api.abortable_from => ErrorCode::INVALID_TXN_STATE,
+        ErrorCode::CONCURRENT_TRANSACTIONS if version >= api.adds_from => code,
         ErrorCode::COORDINATOR_LOAD_IN_PROGRESS
         | ErrorCode::COORDINATOR_NOT_AVAILABLE
         | ErrorCode::NOT_COORDINATOR
-        | ErrorCode::CONCURRENT_TRANSACTIONS => ErrorCode::NOT_ENOUGH_REPLICAS,
-        code => code,
-    }
-}
-
-/// A group's coordinator says NOT_ENOUGH_REPLICAS in its own words.
-fn as_told_to_offsets(version: i16, code: ErrorCode) -> ErrorCode {
-    match code {
-        ErrorCode::PRODUCER_FENCED => ErrorCode::INVALID_PRODUCER_EPOCH,
-        ErrorCode::TRANSACTION_ABORTABLE if version < OFFSETS_ABORTABLE_FROM => ErrorCode::INVALID_TXN_STATE,
-        ErrorCode::CONCURRENT_TRANSACTIONS if version >= OFFSETS_ADD_FROM => code,
-        ErrorCode::COORDINATOR_LOAD_IN_PROGRESS
-        | ErrorCode::COORDINATOR_NOT_AVAILABLE
-        | ErrorCode::NOT_COORDINATOR
-        | ErrorCode::CONCURRENT_TRANSACTIONS => ErrorCode::COORDINATOR_NOT_AVAILABLE,
+        | ErrorCode::CONCURRENT_TRANSACTIONS => api.unverified,
         code => code,
     }
 }
