@@ -215,9 +215,10 @@ impl Open {
         }
     }
 
+    /// The core's word has the first cause as well, and sees more: that the coordinator's timeout was behind it (TC15).
     fn first_cause(&self, why: Option<TransactionFailure>) -> TransactionFailure {
-        let known = self.handle.scope().doomed();
-        known.cloned().or(why).unwrap_or_else(unresolvable)
+        let known = || self.handle.scope().doomed().cloned();
+        why.or_else(known).unwrap_or_else(unresolvable)
     }
 
     fn acknowledged_since(&self) -> u64 {
