@@ -90,7 +90,8 @@ fn a_commit_that_came_too_late_says_so_although_something_failed_first() {
     let (mut play, mut producer) = Play::new(&[]);
     let transaction = play.run(producer.begin()).expect("it begins");
     let kind = FailureKind::Refused(ErrorCode::INVALID_PRODUCER_EPOCH);
-    let first = failure(TransactionFailureKind::RecordFailed { partition: TopicPartition::new("a", 0), kind });
+    let first =
+        failure(TransactionFailureKind::RecordFailed { partition: TopicPartition::new("a", 0), kind });
     play.say(TransactionOutput::Doomed { number: 1, why: first });
     let timed_out = failure(TransactionFailureKind::TimedOut { age: MS(61_000), limit: MS(60_000) });
     play.ends = Ends::With(TransactionEnd::Aborted { why: Some(timed_out.clone()) });
