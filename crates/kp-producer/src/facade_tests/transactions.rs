@@ -84,6 +84,21 @@ fn a_commit_of_a_doomed_transaction_aborts_it_with_the_first_cause_and_the_produ
     play.run(transaction.commit()).expect("it is committed");
 }
 
+// TC15, TC21
+#[test]
+fn a_commit_that_came_too_late_says_so_although_something_failed_first() {
+    let (mut play, mut producer) = Play::new(&[]);
+    let transaction = play.run(producer.begin()).expect("it begins");
+    let kind = FailureKind::Refused(ErrorCode::INVALID_PRODUCER_EPOCH);
+    let first =
+        failure(TransactionFailureKind::RecordFailed { partition: TopicPartition::new("a", 0), kind });
+    play.say(TransactionOutput::Doomed { number: 1, why: first });
+    let timed_out = failure(TransactionFailureKind::TimedOut { age: MS(61_000), limit: MS(60_000) });
+    play.ends = Ends::With(TransactionEnd::Aborted { why: Some(timed_out.clone()) });
+    let error = play.run(transaction.commit()).expect_err("it is not committed");
+    assert_eq!(error, EndError::Aborted(timed_out));
+}
+
 // L9
 #[test]
 fn a_dropped_transaction_is_aborted_without_waiting_and_the_next_one_waits_for_that() {

@@ -59,10 +59,11 @@ impl Question for DescribeTransaction {
         answer: DescribeTransactionsResponse,
     ) {
         let Phase::Ending(Ending { pair, .. }) = rooms.transactions.phase else { return };
+        let was_open = rooms.idempotence.transaction.has_added();
         let state = answer.transaction_states.first();
         let code = state.map_or(ErrorCode::TRANSACTIONAL_ID_NOT_FOUND, |state| state.error_code);
         let setback = match code {
-            ErrorCode::NONE => state.and_then(|state| standing(state, pair)),
+            ErrorCode::NONE => state.filter(|_| was_open).and_then(|state| standing(state, pair)),
             ErrorCode::COORDINATOR_NOT_AVAILABLE | ErrorCode::NOT_COORDINATOR => {
                 Some(Standing::NotYet(Setback::Moved))
             }
@@ -100,7 +101,9 @@ enum Standing {
     TimedOut,
 }
 
-/// The coordinator's timeout aborts under the next epoch of the pair, and no other producer has come behind it (TM-T7).
+/// The coordinator's timeout aborts under the next epoch of the pair, and no other producer has come behind it (TM-T7). That only
+/// proves it for a transaction that was open there under the pair: a producer that has come while none was open has the next epoch too
+/// (TM-I2), and what it aborts looks the same.
 fn standing(state: &DescribeTransactionsTransactionState, pair: ProducerIdentity) -> Option<Standing> {
     let is_next =
         state.producer_id == pair.producer_id && Some(state.producer_epoch) == pair.epoch.checked_add(1);

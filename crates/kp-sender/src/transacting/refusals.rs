@@ -113,7 +113,9 @@ pub(crate) fn doom(
         Reaction::LookUp => return Some(Setback::Moved),
         Reaction::EpochOver => {
             rooms.idempotence.transaction.epoch_is_over();
-            rooms.idempotence.transaction.doom_it(cx, why);
+            // Not yet called fenced: the end tells (TC21).
+            let kind = TransactionFailureKind::Refused { api, code };
+            rooms.idempotence.transaction.doom_it(cx, TransactionFailure { kind, ..why });
         }
         Reaction::Doom => rooms.idempotence.transaction.doom_it(cx, why),
         Reaction::Refuse => refuse_init(cx, rooms, why),

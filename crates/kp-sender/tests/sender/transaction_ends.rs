@@ -373,6 +373,23 @@ fn a_first_partition_that_is_fenced_is_looked_into_although_nothing_was_added() 
     assert!(matches!(ends(&harness)[..], [(1, TransactionEnd::Fatal(_))]));
 }
 
+// TC21, TC12, TM-L9, L11
+#[test]
+fn what_another_producer_has_aborted_is_not_taken_for_a_timeout_of_a_transaction_that_was_not_open_yet() {
+    let mut harness = begun_with_a_record(v1());
+    add(&mut harness, |_| 90);
+    let doomed = dooms(&harness);
+    assert!(!doomed.contains(&TransactionFailureKind::Fenced), "nothing tells that yet: {doomed:?}");
+    end(&mut harness, 1, true);
+    answers(&mut harness, false, 90, (-1, -1));
+    // The other one, by the first protocol too, has the next epoch and has aborted a transaction of its own.
+    describe(&mut harness, "CompleteAbort", (900, 6));
+    let [(1, TransactionEnd::Fatal(why))] = &ends(&harness)[..] else { panic!("{:?}", ends(&harness)) };
+    assert_eq!(why.kind, TransactionFailureKind::Fenced);
+    assert_eq!(asked(&harness, ApiKey::InitProducerId), 0, "it would abort what the other one has open");
+    is_finished(&mut harness);
+}
+
 // TM-L3, E7, L2
 #[test]
 fn an_abort_that_finds_nothing_of_what_was_added_claims_no_abort() {
