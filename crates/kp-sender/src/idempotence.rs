@@ -145,5 +145,5 @@ impl Idempotence {
 }
 
 fn words_of_absence(cluster: &KnownCluster, broker: BrokerId) -> Arc<str> {
-    Arc::from(format!("{} speaks no InitProducerId", cluster.name_of(broker)))
+    Arc::from(format!("{} speaks no InitProducerId (Kafka 0.11 and newer do)", cluster.name_of(broker)))
 }

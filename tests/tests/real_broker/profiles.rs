@@ -8,7 +8,10 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Output, Stdio};
+use std::time::{Duration, Instant};
 
+use kp_producer::blocking::TransactionalProducer;
+use kp_producer::{BeginError, ProducerConfig};
 use kp_tests::program::{json, kp, told};
 use tempfile::TempDir;
 use xtask::kafka::{KafkaCluster, Options};
@@ -248,6 +251,7 @@ fn kafka_0_9_is_found_out_and_gets_everything_from_both_profiles_also_through_a_
     let cluster = start("0.9.0.1");
     each_profile_delivers(&cluster, "0.9.0.1", &[CLASSIC, TODAY]);
     headers_are_refused_with_what_would_work(&cluster);
+    a_transactional_id_is_refused_before_the_first_record(&cluster);
     no_acked_record_is_lost_by_a_restart(&cluster, "0.9.0.1", TODAY);
     no_acked_record_is_lost_by_a_restart(&cluster, "0.9.0.1", CLASSIC);
     cluster.stop().expect("Kafka stops");
@@ -269,6 +273,28 @@ fn headers_are_refused_with_what_would_work(cluster: &KafkaCluster) {
     }
     assert!(words.contains("broker.version.fallback=0.9.0"), "what the operator should know: {words}");
     assert_eq!(cluster.records_in("headers").expect("GetOffsetShell runs"), 0);
+}
+
+/// Transactions came with 0.11 (KIP-98): there is an error before the first record, and the words help.
+fn a_transactional_id_is_refused_before_the_first_record(cluster: &KafkaCluster) {
+    cluster.create_topic("transactions", 1, 1).expect("a topic");
+    let transactional =
+        ProducerConfig::default().bootstrap_servers(cluster.bootstrap()).transactional_id("too-new");
+    let mut producer =
+        TransactionalProducer::new(transactional.clone()).expect("nothing is known of the brokers yet");
+    let begun = Instant::now();
+    let error = producer.begin().expect_err("such a cluster has no transactions");
+    assert!(matches!(error, BeginError::Unsupported { .. }), "{error:?}");
+    assert!(error.to_string().contains("Kafka 0.11"), "{error}");
+    let waited = begun.elapsed();
+    assert!(waited < Duration::from_secs(30), "told after {waited:?}, and not at max.block.ms");
+    for (key, value) in [("kp.defaults", "0.9"), ("broker.version.fallback", "0.9.0")] {
+        let mut config = transactional.clone();
+        config.set(key, value).expect("the configuration is good");
+        let error = TransactionalProducer::new(config).expect_err("such a producer has no transactions");
+        assert!(error.to_string().contains("transactional.id"), "{error}");
+    }
+    assert_eq!(cluster.records_in("transactions").expect("GetOffsetShell runs"), 0);
 }
 
 /// A file with 25 of Java's keys, as it stands; only where the brokers are is said by a flag.

@@ -94,7 +94,7 @@ pub(super) fn a_late_addition_opens_no_transaction(ground: &Ground) -> Vec<Writt
 pub(super) fn a_late_record_that_had_expired_is_in_no_later_transaction(ground: &Ground) -> Vec<Written> {
     let id = "late-expired";
     let mut written = Written::to(ground.topic(id));
-    let patience = [("request.timeout.ms", "3000"), ("delivery.timeout.ms", "3000"), ("linger.ms", "0")];
+    let patience = [("request.timeout.ms", "6000"), ("delivery.timeout.ms", "6000"), ("linger.ms", "0")];
     let mut producer = ground.remote_producer(id, &patience);
     let late = ground.network().hold(ApiKey::Produce, id);
     let transaction = producer.begin().expect("it begins");
