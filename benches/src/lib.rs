@@ -8,6 +8,8 @@ pub mod delay;
 pub mod sink;
 #[cfg(feature = "tls")]
 pub mod tls;
+#[cfg(feature = "kp")]
+pub mod transactions;
 
 use clap::Parser;
 use hdrhistogram::Histogram;
@@ -80,6 +82,9 @@ pub struct Args {
     /// For `--mode tasks`: how many tasks each send a record, await its outcome, and send the next.
     #[arg(long, default_value_t = 10_000)]
     pub tasks: u64,
+    /// Records of a transaction; 0 = no transactions. Latency is then that of commits, and `--mode` says nothing.
+    #[arg(long, default_value_t = 0)]
+    pub txn: u64,
 }
 
 impl Args {
@@ -169,8 +174,18 @@ pub struct Outcomes {
     pub ok: u64,
     /// Not.
     pub failed: u64,
-    /// Microseconds from `send` to outcome, if they were measured.
+    /// Microseconds from `send` to outcome, if they were measured; of transactions, from the call of commit to its outcome.
     pub latency: Histogram<u64>,
+    /// Transactions that were committed.
+    pub commits: u64,
+}
+
+impl Outcomes {
+    /// Of nothing yet.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { ok: 0, failed: 0, latency: histogram(), commits: 0 }
+    }
 }
 
 /// Prints the line of JSON that the harness reads.
@@ -185,7 +200,7 @@ pub fn report(peer: &str, args: &Args, took: Duration, outcomes: &Outcomes) {
             "{{\"peer\":\"{peer}\",\"records\":{},\"size\":{},\"acks\":\"{}\",\"compression\":\"{}\",\
              \"idempotence\":{},\"ok\":{},\"failed\":{},\"secs\":{seconds:.3},\"rec_per_s\":{:.0},\
              \"mb_per_s\":{:.1},\"cpu_us_per_rec\":{:.3},\"cpu_user\":{user:.2},\"cpu_sys\":{system:.2},\
-             \"rss_mb\":{peak_mb:.0},\"p50_ms\":{:.2},\"p99_ms\":{:.2},\"p999_ms\":{:.2},\"max_ms\":{:.2}}}",
+             \"rss_mb\":{peak_mb:.0},\"commits\":{},\"commits_per_s\":{:.1},\"p50_ms\":{:.3},\"p99_ms\":{:.3},\"p999_ms\":{:.3},\"max_ms\":{:.3}}}",
             args.records,
             args.size,
             args.acks,
@@ -196,6 +211,8 @@ pub fn report(peer: &str, args: &Args, took: Duration, outcomes: &Outcomes) {
             ok / seconds,
             ok * args.size as f64 / seconds / 1e6,
             (user + system) * 1e6 / ok.max(1.0),
+            outcomes.commits,
+            outcomes.commits as f64 / seconds,
             ms(0.5),
             ms(0.99),
             ms(0.999),

@@ -20,7 +20,7 @@ use self::count::CountArgs;
 use self::measured::{Measured, Results};
 use self::producers::{Peer, Producer};
 use self::report::Report;
-use self::scenarios::{SCENARIOS, Scenario};
+use self::scenarios::{Broker, SCENARIOS, Scenario};
 use self::watched::{Watched, run_for_line};
 use crate::error::{Doing, XtaskError};
 use crate::kafka::{KafkaCluster, Options, Version};
@@ -42,7 +42,7 @@ pub enum BenchCommand {
     #[command(
         after_help = "Examples:\n  cargo xtask bench compare --scenario small,idem --against franz-go --rounds 3\n  cargo xtask bench compare --scenario rtt --records-scale 0.5\n  cargo xtask bench compare --real 4.3.0 --scenario idem,rate\n  cargo xtask bench compare --scenario all --write docs/performance.md"
     )]
-    Compare(CompareArgs),
+    Compare(Box<CompareArgs>),
     /// How many instructions a record costs, counted by valgrind, beside the numbers that are kept; fails above +5 %.
     Count(CountArgs),
 }
@@ -83,6 +83,9 @@ pub struct CompareArgs {
     /// Write the tables into this Markdown file, and plots as SVG into `plots` beside it.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
+    /// Write every figure of every round into this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
     /// Only see that kp, the sink and the proxy work: tiny numbers, no peers, one round; any figure that is missing is an error.
     #[arg(long, conflicts_with_all = ["bootstrap", "real", "write"])]
     smoke: bool,
@@ -103,8 +106,8 @@ impl BenchCommand {
 
 /// Where records go.
 enum Target<'a> {
-    Sink { sink: &'a Path, delay: &'a Path },
-    Cluster { bootstrap: String },
+    Sink { sink: &'a Path, delay: &'a Path, double: &'a Path },
+    Cluster { bootstrap: String, double: &'a Path },
 }
 
 impl CompareArgs {
@@ -116,9 +119,10 @@ impl CompareArgs {
         let scenarios = self.scenarios()?;
         let peers = self.peers()?;
         self.check()?;
-        eprintln!("building kp-bench, kp-sink and kp-delay");
+        eprintln!("building kp-bench, kp-sink, kp-double and kp-delay");
         let sink = programs::build("kp-benches", "kp-sink", true, &["zstd"])?;
         let delay = programs::build("kp-benches", "kp-delay", true, &["zstd"])?;
+        let double = programs::build("kp-benches", "kp-double", true, &["zstd"])?;
         let kp = programs::build("kp-benches", "kp-bench", true, &["zstd"])?;
         let mut left_out = Vec::new();
         let mut producers = Producer::of_kp(&kp, &self.kp_modes);
@@ -135,8 +139,8 @@ impl CompareArgs {
         let cluster = self.real.as_deref().map(real_cluster).transpose()?;
         let bootstrap = cluster.as_ref().map(KafkaCluster::bootstrap).or_else(|| self.bootstrap.clone());
         let target = match bootstrap {
-            Some(bootstrap) => Target::Cluster { bootstrap },
-            None => Target::Sink { sink: &sink, delay: &delay },
+            Some(bootstrap) => Target::Cluster { bootstrap, double: &double },
+            None => Target::Sink { sink: &sink, delay: &delay, double: &double },
         };
         let mut report = Report::new(self.target_name(), self.rounds(), left_out);
         for scenario in scenarios {
@@ -146,6 +150,10 @@ impl CompareArgs {
         }
         if let Some(cluster) = cluster {
             cluster.stop()?;
+        }
+        if let Some(path) = &self.json {
+            write_file(path, &report.json()?)?;
+            eprintln!("written: {}", path.display());
         }
         if let Some(path) = &self.write {
             report.write(path)?;
@@ -170,7 +178,10 @@ impl CompareArgs {
         match (&self.real, &self.bootstrap) {
             (Some(version), _) => format!("Apache Kafka {version}, one broker, on the same machine"),
             (None, Some(bootstrap)) => format!("the cluster at {bootstrap}"),
-            (None, None) => "kp-sink, a broker that only acknowledges, on the same machine".to_owned(),
+            (None, None) => {
+                "kp-sink, a broker that only acknowledges, on the same machine; transactions to kp-double"
+                    .to_owned()
+            }
         }
     }
 
@@ -186,6 +197,7 @@ impl CompareArgs {
                 "topics-1000",
                 "await-10000",
                 "rtt-2-1",
+                "txn-100",
             ];
             return Ok(SCENARIOS.iter().filter(|scenario| quick.contains(&scenario.name)).collect());
         }
@@ -237,12 +249,20 @@ impl CompareArgs {
             producers.iter().map(|producer| Results::of(producer.name.clone())).collect();
         // The sink and the proxy live as long as the scenario.
         let (bootstrap, _keep) = match target {
+            Target::Cluster { double, .. } | Target::Sink { double, .. }
+                if scenario.broker == Broker::Double =>
+            {
+                start_double(double, scenario)?
+            }
+            Target::Sink { double, .. } if scenario.broker == Broker::Coordinating => {
+                start_double(double, scenario)?
+            }
             Target::Cluster { .. } if !scenario.fits_a_cluster() => {
                 eprintln!("{}: needs the sink; left out", scenario.name);
                 return Ok(results);
             }
-            Target::Cluster { bootstrap } => (bootstrap.clone(), Vec::new()),
-            Target::Sink { sink, delay } => start_sink(sink, delay, scenario)?,
+            Target::Cluster { bootstrap, .. } => (bootstrap.clone(), Vec::new()),
+            Target::Sink { sink, delay, .. } => start_sink(sink, delay, scenario)?,
         };
         for round in 1..=self.rounds() {
             for (producer, results) in producers.iter().zip(&mut results) {
@@ -298,6 +318,14 @@ fn start_sink(sink: &Path, delay: &Path, scenario: &Scenario) -> Result<(String,
         std::process::Command::new(delay).args(["--listen", &listen, "--to", &to, "--rtt-ms", rtt]),
     )?;
     Ok((listen, vec![sink, delay]))
+}
+
+/// The same of a double.
+fn start_double(double: &Path, scenario: &Scenario) -> Result<(String, Vec<Watched>), XtaskError> {
+    let mut command = std::process::Command::new(double);
+    command.args(["--partitions", &scenario.partitions.to_string()]);
+    let (double, port) = Watched::start_on_a_port(&command)?;
+    Ok((format!("127.0.0.1:{port}"), vec![double]))
 }
 
 /// Where a sink that speaks TLS writes its certificate.

@@ -37,6 +37,7 @@ var (
 	noLatency   = flag.Bool("no-latency", false, "only count outcomes")
 	buffer      = flag.Int("buffer", 32<<20, "bytes that may be buffered")
 	threads     = flag.Int64("threads", 1, "sending goroutines")
+	txn         = flag.Int64("txn", 0, "records of a transaction; 0 = no transactions")
 	_           = flag.String("mode", "", "taken for kp's sake: outcomes come by callback")
 )
 
@@ -85,6 +86,9 @@ func options() ([]kgo.Opt, error) {
 	default:
 		return nil, fmt.Errorf("acks %q", *acks)
 	}
+	if *txn > 0 {
+		opts = append(opts, kgo.TransactionalID(fmt.Sprintf("franz-go-%d", os.Getpid())))
+	}
 	if !*idempotence {
 		opts = append(opts, kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(5))
 	}
@@ -114,6 +118,9 @@ func run() error {
 		}
 	}
 	values, ctx := payloads(), context.Background()
+	if *txn > 0 {
+		return inTransactions(ctx, client, values)
+	}
 	// The topics are known before the clock starts.
 	for _, name := range names {
 		client.Produce(ctx, &kgo.Record{Topic: name, Value: values[0]}, nil)
@@ -174,11 +181,52 @@ func run() error {
 	if err := client.Flush(ctx); err != nil {
 		return err
 	}
-	report(time.Since(start).Seconds(), ok.Load(), failed.Load(), latencies)
+	report(time.Since(start).Seconds(), ok.Load(), failed.Load(), 0, latencies)
 	return nil
 }
 
-func report(seconds float64, ok, failed int64, latencies []int32) {
+// As the documentation of EndTransaction wants it: a promise for each record, Flush, and a commit if no promise had an error.
+func inTransactions(ctx context.Context, client *kgo.Client, values [][]byte) error {
+	var ok, commits int64
+	latencies := make([]int32, 0, *records / *txn + 1)
+	one := func(first, count int64) error {
+		if err := client.BeginTransaction(); err != nil {
+			return err
+		}
+		promise := kgo.AbortingFirstErrPromise(client)
+		for number := first; number < first+count; number++ {
+			client.Produce(ctx, &kgo.Record{Topic: *topic, Value: values[number&1023]}, promise.Promise())
+		}
+		at := time.Now()
+		if err := client.Flush(ctx); err != nil {
+			return err
+		}
+		if err := promise.Err(); err != nil {
+			return err
+		}
+		if err := client.EndTransaction(ctx, kgo.TryCommit); err != nil {
+			return err
+		}
+		latencies = append(latencies, int32(time.Since(at).Microseconds()))
+		ok, commits = ok+count, commits+1
+		return nil
+	}
+	// The topic and the producer id are known before the clock starts.
+	if err := one(0, 1); err != nil {
+		return err
+	}
+	ok, commits, latencies = 0, 0, latencies[:0]
+	start := time.Now()
+	for sent := int64(0); sent < *records; sent += *txn {
+		if err := one(sent, min(*txn, *records-sent)); err != nil {
+			return err
+		}
+	}
+	report(time.Since(start).Seconds(), ok, 0, commits, latencies)
+	return nil
+}
+
+func report(seconds float64, ok, failed, commits int64, latencies []int32) {
 	var usage syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
 	user := float64(usage.Utime.Sec) + float64(usage.Utime.Usec)/1e6
@@ -192,9 +240,9 @@ func report(seconds float64, ok, failed int64, latencies []int32) {
 	}
 	fmt.Printf(`{"peer":"franz-go","records":%d,"size":%d,"acks":"%s","compression":"%s","idempotence":%v,"ok":%d,"failed":%d,"secs":%.3f,`,
 		*records, *size, *acks, *compression, *idempotence, ok, failed, seconds)
-	fmt.Printf(`"rec_per_s":%.0f,"mb_per_s":%.1f,"cpu_us_per_rec":%.3f,"cpu_user":%.2f,"cpu_sys":%.2f,"rss_mb":%d,"p50_ms":%.2f,"p99_ms":%.2f,"p999_ms":%.2f,"max_ms":%.2f}`+"\n",
+	fmt.Printf(`"rec_per_s":%.0f,"mb_per_s":%.1f,"cpu_us_per_rec":%.3f,"cpu_user":%.2f,"cpu_sys":%.2f,"rss_mb":%d,"commits":%d,"commits_per_s":%.1f,"p50_ms":%.3f,"p99_ms":%.3f,"p999_ms":%.3f,"max_ms":%.3f}`+"\n",
 		float64(ok)/seconds, float64(ok)*float64(*size)/seconds/1e6, (user+system)*1e6/float64(max(ok, 1)),
-		user, system, usage.Maxrss/1024, ms(.5), ms(.99), ms(.999), ms(1))
+		user, system, usage.Maxrss/1024, commits, float64(commits)/seconds, ms(.5), ms(.99), ms(.999), ms(1))
 }
 
 func main() {

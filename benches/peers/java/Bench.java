@@ -65,6 +65,9 @@ public class Bench {
         settings.put("enable.metrics.push", "false");
         settings.put("max.block.ms", "600000");
         settings.put("delivery.timeout.ms", "600000");
+        if (number("txn", 0) > 0) {
+            settings.put("transactional.id", "java-" + ProcessHandle.current().pid());
+        }
         return settings;
     }
 
@@ -82,6 +85,10 @@ public class Bench {
             topics[number] = topicCount > 1 ? text("topic", "bench") + "-" + number : text("topic", "bench");
         }
         var producer = new KafkaProducer<>(settings(), new ByteArraySerializer(), new ByteArraySerializer());
+        if (number("txn", 0) > 0) {
+            inTransactions(producer, topics[0], values, records);
+            return;
+        }
         for (String topic : topics) {
             producer.partitionsFor(topic); // the topics are known before the clock starts
         }
@@ -125,10 +132,41 @@ public class Bench {
         producer.flush();
         double seconds = (System.nanoTime() - start) / 1e9;
         producer.close();
-        report(records, seconds, ok.get(), failed.get(), latencies);
+        report(records, seconds, ok.get(), failed.get(), 0, latencies);
     }
 
-    void report(int records, double seconds, long ok, long failed, int[] latencies) throws Exception {
+    /** As its documentation shows it: a callback for each record, and what failed is told by commitTransaction. */
+    void inTransactions(KafkaProducer<byte[], byte[]> producer, String topic, byte[][] values, int records) throws Exception {
+        int txn = (int) number("txn", 0);
+        AtomicLong ok = new AtomicLong();
+        AtomicLong failed = new AtomicLong();
+        int[] latencies = new int[(records + txn - 1) / txn];
+        producer.initTransactions();
+        one(producer, topic, values, 0, 1, new AtomicLong(), failed); // the topic is known before the clock starts
+        long start = System.nanoTime();
+        int commits = 0;
+        for (int sent = 0; sent < records; sent += txn) {
+            latencies[commits++] = one(producer, topic, values, sent, Math.min(txn, records - sent), ok, failed);
+        }
+        double seconds = (System.nanoTime() - start) / 1e9;
+        producer.close();
+        report(records, seconds, ok.get(), failed.get(), commits, latencies);
+    }
+
+    /** One transaction; answers the microseconds that its commit took. */
+    static int one(KafkaProducer<byte[], byte[]> producer, String topic, byte[][] values, int first, int count,
+            AtomicLong ok, AtomicLong failed) {
+        producer.beginTransaction();
+        for (int number = first; number < first + count; number++) {
+            producer.send(new ProducerRecord<>(topic, values[number & 1023]),
+                    (metadata, error) -> (error == null ? ok : failed).incrementAndGet());
+        }
+        long at = System.nanoTime();
+        producer.commitTransaction();
+        return (int) ((System.nanoTime() - at) / 1000);
+    }
+
+    void report(int records, double seconds, long ok, long failed, int commits, int[] latencies) throws Exception {
         String stat = Files.readString(Path.of("/proc/self/stat"));
         String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
         double user = Long.parseLong(fields[11]) / 100.0;
@@ -140,12 +178,12 @@ public class Bench {
         int last = latencies.length - 1;
         System.out.printf(Locale.ROOT, "{\"peer\":\"java\",\"records\":%d,\"size\":%d,\"acks\":\"%s\",\"compression\":\"%s\","
                 + "\"idempotence\":%s,\"ok\":%d,\"failed\":%d,\"secs\":%.3f,\"rec_per_s\":%.0f,\"mb_per_s\":%.1f,"
-                + "\"cpu_us_per_rec\":%.3f,\"cpu_user\":%.2f,\"cpu_sys\":%.2f,\"rss_mb\":%d,\"p50_ms\":%.2f,"
-                + "\"p99_ms\":%.2f,\"p999_ms\":%.2f,\"max_ms\":%.2f}%n",
+                + "\"cpu_us_per_rec\":%.3f,\"cpu_user\":%.2f,\"cpu_sys\":%.2f,\"rss_mb\":%d,\"commits\":%d,"
+                + "\"commits_per_s\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"max_ms\":%.3f}%n",
                 records, number("size", 100), text("acks", "1"), text("compression", "none"),
                 text("idempotence", "false"), ok, failed, seconds, ok / seconds,
                 ok * number("size", 100) / seconds / 1e6, (user + system) * 1e6 / Math.max(ok, 1), user, system, peak,
-                latencies[last / 2] / 1000.0, latencies[(int) (last * .99)] / 1000.0, latencies[(int) (last * .999)] / 1000.0,
+                commits, commits / seconds, latencies[last / 2] / 1000.0, latencies[(int) (last * .99)] / 1000.0, latencies[(int) (last * .999)] / 1000.0,
                 latencies[last] / 1000.0);
     }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "benchmarks read the real clock")]
 
 use clap::Parser;
+use kp_benches::transactions::in_transactions;
 use kp_benches::{Args, Outcomes, Pacer, histogram, key, payloads, report};
 use kp_producer::blocking::Producer;
 use kp_producer::{Delivered, Deliveries, Delivery, ProducerConfig, ProducerRecord};
@@ -18,6 +19,11 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 fn main() -> Result<(), Failure> {
     let mut args = Args::parse();
     let _double = embedded_broker(&mut args)?;
+    if args.txn > 0 {
+        let (took, outcomes) = in_transactions(&args, config(&args)?)?;
+        report("kp", &args, took, &outcomes);
+        return Ok(());
+    }
     if args.mode == "tasks" {
         return in_tasks(&args);
     }
@@ -140,12 +146,12 @@ fn drop_deliveries(args: &Args, producer: &Producer) -> Result<Outcomes, Failure
     if sampled > 0 {
         return Err(format!("{sampled} deliveries have no outcome after the flush").into());
     }
-    Ok(Outcomes { ok: args.records - failed, failed, latency: histogram() })
+    Ok(Outcomes { ok: args.records - failed, failed, ..Outcomes::none() })
 }
 
 /// Every outcome is taken on the thread that sends, from a queue that is looked at every 256 records.
 fn in_a_queue(args: &Args, producer: &Producer) -> Result<Outcomes, Failure> {
-    let all = Mutex::new(Outcomes { ok: 0, failed: 0, latency: histogram() });
+    let all = Mutex::new(Outcomes::none());
     let take = |outcomes: &mut (u64, u64), done: Delivered| {
         let records = done.records() as u64;
         if done.is_written() { outcomes.0 += records } else { outcomes.1 += records }
@@ -183,7 +189,7 @@ fn through_a_channel(args: &Args, producer: &Producer) -> Result<Outcomes, Failu
     let measure = !args.no_latency;
     let (give, take) = mpsc::sync_channel::<(Option<Instant>, Delivery)>(100_000);
     let counting = std::thread::spawn(move || {
-        let mut outcomes = Outcomes { ok: 0, failed: 0, latency: histogram() };
+        let mut outcomes = Outcomes::none();
         for (at, delivery) in take {
             match delivery.wait() {
                 Ok(_) => outcomes.ok += 1,
@@ -220,7 +226,12 @@ fn a_closure_each(args: &Args, producer: &Producer) -> Result<Outcomes, Failure>
     })?;
     producer.flush()?;
     let latency = latency.lock().map_err(|_| "poisoned")?.clone();
-    Ok(Outcomes { ok: ok.load(Ordering::Relaxed), failed: failed.load(Ordering::Relaxed), latency })
+    Ok(Outcomes {
+        ok: ok.load(Ordering::Relaxed),
+        failed: failed.load(Ordering::Relaxed),
+        latency,
+        commits: 0,
+    })
 }
 
 /// What the listener of the whole producer has been told.
@@ -259,7 +270,12 @@ fn by_token(args: &Args, producer: &Producer, told: &Told) -> Result<Outcomes, F
     })?;
     producer.flush()?;
     let latency = told.latency.lock().map_err(|_| "poisoned")?.clone();
-    Ok(Outcomes { ok: told.ok.load(Ordering::Relaxed), failed: told.failed.load(Ordering::Relaxed), latency })
+    Ok(Outcomes {
+        ok: told.ok.load(Ordering::Relaxed),
+        failed: told.failed.load(Ordering::Relaxed),
+        latency,
+        commits: 0,
+    })
 }
 
 /// One record at a time: what a round trip costs.
@@ -274,7 +290,12 @@ fn await_each(args: &Args, producer: &Producer) -> Result<Outcomes, Failure> {
         latency.saturating_record((at.elapsed().as_micros() as u64).max(1));
         Ok(())
     })?;
-    Ok(Outcomes { ok: ok.into_inner(), failed: failed.into_inner(), latency: latency.into_inner()? })
+    Ok(Outcomes {
+        ok: ok.into_inner(),
+        failed: failed.into_inner(),
+        latency: latency.into_inner()?,
+        commits: 0,
+    })
 }
 
 /// Many tasks at once, each awaiting the outcome of its record before it sends the next.
@@ -313,7 +334,7 @@ fn in_tasks(args: &Args) -> Result<(), Failure> {
             })
         };
         let running: Vec<_> = (0..tasks).map(task).collect();
-        let mut outcomes = Outcomes { ok: 0, failed: 0, latency: histogram() };
+        let mut outcomes = Outcomes::none();
         for task in running {
             let (ok, failed, latencies) = task.await??;
             (outcomes.ok, outcomes.failed) = (outcomes.ok + ok, outcomes.failed + failed);

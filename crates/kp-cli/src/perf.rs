@@ -4,16 +4,19 @@
 
 mod compare;
 mod event;
+mod in_transactions;
 mod live;
 pub(crate) mod options;
 mod pace;
 mod payload;
 mod reading;
+mod records;
 mod report;
 mod result;
 mod sender;
 mod series;
 mod setup;
+mod subject;
 mod table;
 mod tally;
 
@@ -27,7 +30,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use kp_producer::{Producer, blocking};
+use kp_producer::blocking;
 
 use self::{
     compare::Comparison,
@@ -41,6 +44,7 @@ use self::{
     sender::Sender,
     series::Series,
     setup::Setup,
+    subject::{Sending, Subject},
     tally::Tally,
 };
 use crate::{
@@ -115,7 +119,7 @@ fn measure(args: &PerfArgs, output: &OutputArgs, console: &Console) -> Result<u8
     let setup = Setup::new(args)?;
     let producers = setup.build(console)?;
     let (events, incoming) = mpsc::channel();
-    let (interrupted, doubts) = (events.clone(), in_doubt(&producers, console));
+    let (interrupted, doubts) = (events.clone(), in_doubt(looking_at(&producers), console));
     on_interrupt(console.clone(), move || drop(interrupted.send(Event::Interrupted)), doubts)
         .map_err(Failure::failed)?;
     let mut run = Run::start(&setup, producers, events);
@@ -128,7 +132,7 @@ fn measure(args: &PerfArgs, output: &OutputArgs, console: &Console) -> Result<u8
             _ => Ok(EXIT_INTERRUPTED),
         };
     };
-    let mut result = measurement.result(&setup, run.partitions);
+    let mut result = measurement.result(&setup, run.partitions, &run.producers);
     result.interrupted = ending.interrupted;
     result.stopped = ending.stopped;
     print(&match serde_json::to_string(&result) {
@@ -147,9 +151,14 @@ fn measure(args: &PerfArgs, output: &OutputArgs, console: &Console) -> Result<u8
     })
 }
 
+/// For all that only looks.
+fn looking_at(producers: &[(Sending, Arc<Tally>)]) -> Vec<(Subject, Arc<Tally>)> {
+    producers.iter().map(|(producer, tally)| (producer.subject(), Arc::clone(tally))).collect()
+}
+
 /// What a second Ctrl-C says.
-fn in_doubt(producers: &[(Producer, Arc<Tally>)], console: &Console) -> impl Fn() + Send + 'static {
-    let (producers, console) = (producers.to_vec(), console.clone());
+fn in_doubt(producers: Vec<(Subject, Arc<Tally>)>, console: &Console) -> impl Fn() + Send + 'static {
+    let console = console.clone();
     move || {
         let mut counts = tally::Counts::default();
         producers.iter().for_each(|(_, tally)| counts.add(&tally.sample(&mut Latencies::new())));
@@ -162,7 +171,7 @@ fn in_doubt(producers: &[(Producer, Arc<Tally>)], console: &Console) -> impl Fn(
 }
 
 struct Run {
-    producers: Vec<(Producer, Arc<Tally>)>,
+    producers: Vec<(Subject, Arc<Tally>)>,
     gates: Vec<Arc<Gate>>,
     /// To each sender that waits for its beginning.
     starts: Vec<mpsc::Sender<Instant>>,
@@ -181,15 +190,15 @@ struct Ending {
 }
 
 impl Run {
-    fn start(setup: &Setup, producers: Vec<(Producer, Arc<Tally>)>, events: mpsc::Sender<Event>) -> Self {
+    fn start(setup: &Setup, producers: Vec<(Sending, Arc<Tally>)>, events: mpsc::Sender<Event>) -> Self {
         let (mut gates, mut starts) = (Vec::new(), Vec::new());
-        let senders = producers.len();
-        for (place, (producer, tally)) in producers.iter().enumerate() {
+        let (senders, looking) = (producers.len(), looking_at(&producers));
+        for (place, (producer, tally)) in producers.into_iter().enumerate() {
             let (begin, start) = mpsc::channel();
             let gate = Arc::new(Gate::default());
             let sender = Sender {
-                producer: producer.clone(),
-                tally: Arc::clone(tally),
+                producer,
+                tally,
                 gate: Arc::clone(&gate),
                 payload: Payload::new(Arc::clone(&setup.values), setup.keys, place, senders),
                 topic: setup.topic.clone(),
@@ -207,7 +216,7 @@ impl Run {
             gates.push(gate);
             starts.push(begin);
         }
-        Self { producers, gates, starts, events, partitions: 0, measurement: None }
+        Self { producers: looking, gates, starts, events, partitions: 0, measurement: None }
     }
 
     /// Waits for the end, and samples until then.
@@ -292,7 +301,8 @@ impl Run {
 
     /// On a thread of its own, so that sampling goes on.
     fn start_closing(&self) {
-        let producers: Vec<Producer> = self.producers.iter().map(|(producer, _)| producer.clone()).collect();
+        let producers = self.producers.iter().filter_map(|(producer, _)| producer.clone().plain());
+        let producers: Vec<_> = producers.collect();
         let events = self.events.clone();
         thread::spawn(move || {
             let producers: Vec<blocking::Producer> = producers.into_iter().map(Into::into).collect();
@@ -320,7 +330,7 @@ struct Measurement {
 }
 
 impl Measurement {
-    fn begin(producers: &[(Producer, Arc<Tally>)], setup: &Setup, console: &Console) -> Self {
+    fn begin(producers: &[(Subject, Arc<Tally>)], setup: &Setup, console: &Console) -> Self {
         let baseline = Reading::take(producers, &mut Latencies::new());
         let live = Live::start(console, setup.target, setup.batch_size(), baseline.clone());
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -342,7 +352,7 @@ impl Measurement {
         self.next_tick.saturating_duration_since(Instant::now())
     }
 
-    fn tick_if_due(&mut self, producers: &[(Producer, Arc<Tally>)]) {
+    fn tick_if_due(&mut self, producers: &[(Subject, Arc<Tally>)]) {
         let now = Instant::now();
         if now < self.next_tick {
             return;
@@ -360,7 +370,7 @@ impl Measurement {
     }
 
     /// After the last outcome. It has lasted until then, and at least so long.
-    fn end(&mut self, producers: &[(Producer, Arc<Tally>)], least: Duration) {
+    fn end(&mut self, producers: &[(Subject, Arc<Tally>)], least: Duration) {
         let mut latencies = Latencies::new();
         let reading = Reading::take(producers, &mut latencies);
         let end = reading.counts.last.unwrap_or_else(Instant::now);
@@ -371,7 +381,9 @@ impl Measurement {
         self.live = None;
     }
 
-    fn result(self, setup: &Setup, partitions: usize) -> PerfResult {
+    fn result(self, setup: &Setup, partitions: usize, producers: &[(Subject, Arc<Tally>)]) -> PerfResult {
+        let mut commits = Latencies::new();
+        producers.iter().for_each(|(_, tally)| tally.add_commits(&mut commits));
         let batch_size = setup.batch_size();
         let measured = Measured {
             started_ms: self.started_ms,
@@ -380,6 +392,7 @@ impl Measurement {
             latencies: &self.latencies,
             batch_size,
             series: self.series.samples(batch_size),
+            transactions: setup.transactions.as_ref().map(|transactions| (transactions.size, commits)),
         };
         PerfResult::new(measured, setup.settings(partitions))
     }

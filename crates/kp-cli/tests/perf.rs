@@ -199,3 +199,52 @@ fn ctrl_c_stops_delivers_what_was_accepted_prints_the_results_and_exits_130() {
         (broker.cluster().lock().record_count("t"), &acked.into())
     );
 }
+
+// TX9, L1
+#[test]
+fn transactions_are_committed_each_full_and_the_last_as_it_is_and_their_commits_are_measured() {
+    let broker = EmbeddedBroker::start(EmbeddedOptions::new().with_default_partitions(2)).unwrap();
+    let servers = broker.bootstrap();
+    let args = ["-b", &servers, "-t", "t", "-n", "2050", "--txn-size", "100", "--warm-up", "150", "--json"];
+    let output = perf(&args);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let result = json(&output);
+    assert_adds_up(&result);
+    assert_eq!(result["totals"]["acked"], 2050);
+    let transactions = &result["transactions"];
+    assert_eq!((&transactions["size"], &transactions["committed"]), (&100.into(), &21.into()));
+    let steps: Vec<f64> =
+        ["p50", "p99", "max"].iter().map(|name| number(&transactions["commit_ms"][name])).collect();
+    assert!(steps.is_sorted() && steps[0] > 0.0, "{transactions}");
+    let rate = 21.0 / number(&result["totals"]["seconds"]);
+    assert!((number(&transactions["commits_per_second"]) / rate - 1.0).abs() < 1e-6, "{transactions}");
+    let read = Command::new(env!("CARGO_BIN_EXE_kp"))
+        .args(["read", "-b", &servers, "-t", "t", "--from-beginning", "--isolation", "read_committed"])
+        .output()
+        .unwrap();
+    let lines = read.stdout.iter().filter(|byte| **byte == b'\n').count();
+    assert_eq!(lines, 2200, "the warm-up is committed too: {}", said(&read));
+}
+
+// TX1, TC22
+#[test]
+fn transactions_with_acks_that_they_cannot_have_are_wrong_usage() {
+    let output = perf(&["--embedded", "-n", "10", "--txn-size", "10", "--acks", "1"]);
+    assert_eq!(code(&output), 2, "{}", said(&output));
+    assert!(said(&output).contains("acks"), "{}", said(&output));
+    let output = perf(&["--embedded", "-n", "10", "--transactional-id", "x"]);
+    assert_eq!(code(&output), 2, "{}", said(&output));
+    assert!(said(&output).contains("--txn-size"), "{}", said(&output));
+}
+
+#[test]
+fn the_table_of_a_run_in_transactions_has_its_commits_and_no_other_has() {
+    let text = |more: &[&str]| {
+        let output = perf(&[&["--embedded", "-n", "200", "--quiet"], more].concat());
+        assert_eq!(code(&output), 0, "{}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let with = text(&["--txn-size", "50", "--producers", "2"]);
+    assert!(with.contains("commits/s") && with.contains("commit p50"), "{with}");
+    assert!(!text(&[]).contains("commit p50"));
+}

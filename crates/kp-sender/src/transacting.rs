@@ -29,6 +29,11 @@ pub(crate) fn follow(cx: &mut Context<'_>, rooms: &mut Rooms) -> bool {
         return false;
     }
     let before = std::mem::discriminant(&rooms.transactions.phase);
+    let is_released = rooms.idempotence.transaction.release(cx.now);
+    if is_released {
+        // Brokers that were asked in vain may take something now.
+        rooms.cluster.brokers.begin_cycle(cx.now);
+    }
     follow_the_producer(cx, rooms);
     if rooms.idempotence.transaction.has_gap() {
         let why = TransactionFailure::of(TransactionFailureKind::Unresolvable);
@@ -43,7 +48,7 @@ pub(crate) fn follow(cx: &mut Context<'_>, rooms: &mut Rooms) -> bool {
     if is_sealed_and_quiet(cx, rooms) {
         seal(cx, rooms);
     }
-    before != std::mem::discriminant(&rooms.transactions.phase)
+    is_released || before != std::mem::discriminant(&rooms.transactions.phase)
 }
 
 /// A producer that is closed, or at its end for a reason of its own.

@@ -13,6 +13,7 @@
 
 pub(crate) mod coordinator;
 pub(crate) mod facts;
+mod marker_gap;
 pub(crate) mod offsets;
 pub(crate) mod pause;
 pub(crate) mod proof;

@@ -99,6 +99,7 @@ impl Cycle {
                 rooms.cluster.brokers.next_ask(),
                 rooms.cluster.metadata.rebootstrap_at(),
                 exchanges::next(cx, rooms),
+                rooms.idempotence.transaction.held_until(),
             ]
         });
         ends.into_iter().chain(sends.into_iter().flatten()).flatten().min()

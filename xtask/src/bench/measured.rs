@@ -1,11 +1,11 @@
 //! A producer's line of results, and the medians of several.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::XtaskError;
 
 /// What is taken of the line that each producer prints.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 pub(super) struct Measured {
     pub(super) rec_per_s: f64,
     pub(super) mb_per_s: f64,
@@ -15,6 +15,9 @@ pub(super) struct Measured {
     pub(super) p99_ms: f64,
     pub(super) p999_ms: f64,
     pub(super) failed: u64,
+    /// Not of every program.
+    #[serde(default)]
+    pub(super) commits_per_s: f64,
 }
 
 impl Measured {
@@ -24,7 +27,7 @@ impl Measured {
 }
 
 /// All rounds of one producer in one scenario.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub(super) struct Results {
     pub(super) producer: String,
     pub(super) rounds: Vec<Measured>,

@@ -102,7 +102,7 @@ impl Producer {
             Some(Peer::Librdkafka) => true,
             Some(Peer::Krafka) => scenario.threads == 1,
             Some(Peer::Limit) => {
-                let beyond = ["--keys", "--compression", "--rate"];
+                let beyond = ["--keys", "--compression", "--rate", "--txn"];
                 scenario.partitions == 6
                     && scenario.threads == 1
                     && !scenario.tasks

@@ -13,6 +13,9 @@ use crate::workspace;
 
 /// Where there is no figure.
 const NONE: &str = "-";
+/// What has a price.
+const TLS: &str = "TLS";
+const TRANSACTIONS: &str = "transactions";
 
 /// Everything that was measured.
 #[derive(Debug)]
@@ -40,10 +43,22 @@ impl Report {
         let plain = scenario.without_tls();
         let plain = self.scenarios.iter().find(|(measured, ..)| Some(measured.name) == plain);
         if let Some((_, _, plain)) = plain {
-            table.push_str(&costs_of_tls(plain, &results).concat());
+            table.push_str(&costs_of(TLS, plain, &results).concat());
+        }
+        let without = scenario.without_transactions();
+        let without = self.scenarios.iter().find(|(measured, ..)| Some(measured.name) == without);
+        if let Some((_, _, without)) = without {
+            table.push_str(&costs_of(TRANSACTIONS, without, &results).concat());
         }
         self.scenarios.push((scenario, table.clone(), results));
         table
+    }
+
+    /// Every figure of every round, by scenario.
+    pub(super) fn json(&self) -> Result<String, XtaskError> {
+        let all = self.scenarios.iter().map(|(scenario, _, results)| (scenario.name, results));
+        let text = serde_json::to_string_pretty(&all.collect::<std::collections::BTreeMap<_, _>>());
+        text.map_err(|error| XtaskError::Failed(error.to_string()))
     }
 
     /// Whether a figure is missing, or a record was not acknowledged.
@@ -134,8 +149,10 @@ fn table(scenario: &Scenario, records: u64, all: &[Results]) -> String {
         "\n## {}\n\n{}: {records} records, `{}`, {} partition(s)\n\n",
         scenario.name, scenario.says, scenario.args, scenario.partitions
     );
-    text.push_str(
-        "| producer | records/s | MB/s | CPU µs/record | peak MB | p50 ms | p99 ms | p99.9 ms | failed |\n",
+    let of_commits = if scenario.has_transactions() { "commits/s" } else { "MB/s" };
+    let _ = writeln!(
+        text,
+        "| producer | records/s | {of_commits} | CPU µs/record | peak MB | p50 ms | p99 ms | p99.9 ms | failed |"
     );
     text.push_str("|---|---|---|---|---|---|---|---|---|\n");
     for results in all {
@@ -147,7 +164,11 @@ fn table(scenario: &Scenario, records: u64, all: &[Results]) -> String {
             "| {} | {} | {} | {} | {} | {} | {} | {} | {failed} |",
             results.producer,
             show(|round| round.rec_per_s, 0),
-            show(|round| round.mb_per_s, 1),
+            if scenario.has_transactions() {
+                show(|round| round.commits_per_s, 1)
+            } else {
+                show(|round| round.mb_per_s, 1)
+            },
             number(cpu(results), 3),
             show(|round| round.rss_mb, 0),
             latency(|round| round.p50_ms),
@@ -155,7 +176,10 @@ fn table(scenario: &Scenario, records: u64, all: &[Results]) -> String {
             latency(|round| round.p999_ms),
         );
     }
-    let lines = ratios(all);
+    let mut lines = ratios(all);
+    if scenario.has_transactions() {
+        lines.extend(ratios_of_commits(all));
+    }
     if !lines.is_empty() {
         let _ = write!(text, "\n{}", lines.concat());
     }
@@ -184,20 +208,30 @@ fn ratios(all: &[Results]) -> Vec<String> {
     all.iter().filter(|results| results.is_kp() && !results.rounds.is_empty()).map(line).collect()
 }
 
+/// kp's latency of commits over that of the peer with the least.
+fn ratios_of_commits(all: &[Results]) -> Vec<String> {
+    let p50 = |results: &Results| results.median(|round| round.p50_ms);
+    let is_peer = |results: &&Results| !results.is_kp() && !results.is_limit();
+    let best = all.iter().filter(is_peer).filter_map(p50).reduce(f64::min);
+    let kp = all.iter().filter(|results| results.is_kp() && !results.rounds.is_empty() && best.is_some());
+    kp.map(|kp| format!("- {}: p50 of a commit {} × the best peer\n", kp.producer, over(p50(kp), best)))
+        .collect()
+}
+
 /// One figure over another one, with two digits.
 fn over(own: Option<f64>, other: Option<f64>) -> String {
     number(own.zip(other).map(|(own, other)| own / other), 2)
 }
 
-/// Each producer's figures over its own without TLS; kp's, whatever the cryptography, over those of kp.
-fn costs_of_tls(plain: &[Results], tls: &[Results]) -> Vec<String> {
-    let line = |tls: &Results| {
-        let own = if tls.is_kp() { "kp" } else { &tls.producer };
+/// Each producer's figures over its own without something; kp's, whatever the cryptography, over those of kp.
+fn costs_of(what: &str, plain: &[Results], with: &[Results]) -> Vec<String> {
+    let line = |with: &Results| {
+        let own = if with.is_kp() { "kp" } else { &with.producer };
         let plain = plain.iter().find(|plain| plain.producer == own && !plain.rounds.is_empty())?;
-        let (cpu, rate) = (over(cpu(tls), cpu(plain)), over(rate(tls), rate(plain)));
-        Some(format!("- {}: CPU per record {cpu} × without TLS, records/s {rate} ×\n", tls.producer))
+        let (cpu, rate) = (over(cpu(with), cpu(plain)), over(rate(with), rate(plain)));
+        Some(format!("- {}: CPU per record {cpu} × without {what}, records/s {rate} ×\n", with.producer))
     };
-    tls.iter().filter(|tls| !tls.rounds.is_empty()).filter_map(line).collect()
+    with.iter().filter(|with| !with.rounds.is_empty()).filter_map(line).collect()
 }
 
 fn number(value: Option<f64>, digits: usize) -> String {
@@ -269,12 +303,13 @@ fn machine() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scenarios::SCENARIOS;
+    use super::super::scenarios::{SCENARIOS, named};
     use super::*;
 
     fn results(producer: &str, rec_per_s: f64, cpu_us_per_rec: f64) -> Results {
         let mut results = Results::of(producer.to_owned());
         let (mb_per_s, rss_mb, p50_ms, p99_ms, p999_ms, failed) = (1.0, 1.0, 0.0, 0.0, 0.0, 0);
+        let commits_per_s = rec_per_s / 100.0;
         results.rounds.push(Measured {
             rec_per_s,
             mb_per_s,
@@ -284,6 +319,7 @@ mod tests {
             p99_ms,
             p999_ms,
             failed,
+            commits_per_s,
         });
         results
     }
@@ -302,10 +338,31 @@ mod tests {
     }
 
     #[test]
+    fn transactions_have_commits_their_latency_beside_the_least_and_what_they_cost() {
+        let mut report = Report::new("x".to_owned(), 1, Vec::new());
+        let [without, with] = ["txn-none", "txn-100"].map(|name| named(&[name.to_owned()]).unwrap()[0]);
+        let peer = |producer, p50_ms| {
+            let mut results = results(producer, 1_000_000.0, 0.2);
+            results.rounds[0].p50_ms = p50_ms;
+            results
+        };
+        report.add(without, 100, vec![results("kp", 2_000_000.0, 0.1)]);
+        let table = report.add(with, 100, vec![peer("kp", 2.0), peer("a", 8.0), peer("b", 4.0)]);
+        assert!(table.contains("| producer | records/s | commits/s |"), "{table}");
+        assert!(table.contains("| kp | 1,000,000 | 10,000.0 |"), "{table}");
+        assert!(table.contains("- kp: p50 of a commit 0.50 × the best peer"), "{table}");
+        assert!(
+            table.contains("- kp: CPU per record 2.00 × without transactions, records/s 0.50 ×"),
+            "{table}"
+        );
+        assert!(report.json().unwrap().contains("commits_per_s"));
+    }
+
+    #[test]
     fn what_tls_costs_is_said_of_each_producer_by_its_own_figures_without_it() {
         let plain = [results("kp", 10e6, 0.1), results("a", 2e6, 1.0), Results::of("b".to_owned())];
         let tls = [results("kp graviola", 5e6, 0.2), results("a", 1e6, 1.5), results("b", 1e6, 1.0)];
-        let lines = costs_of_tls(&plain, &tls);
+        let lines = costs_of(TLS, &plain, &tls);
         assert_eq!(
             lines,
             [

@@ -21,12 +21,30 @@ pub(super) struct Scenario {
     pub(super) tasks: bool,
     /// Encrypted: TLS 1.3, AES-256.
     pub(super) tls: bool,
+    /// What answers.
+    pub(super) broker: Broker,
+}
+
+/// What answers in a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Broker {
+    /// The sink, or the cluster that was named instead.
+    Any,
+    /// A coordinator too: the double, or the cluster that was named instead.
+    Coordinating,
+    /// The double, always.
+    Double,
 }
 
 impl Scenario {
     const fn new(name: &'static str, records: u64, args: &'static str, says: &'static str) -> Self {
         let (partitions, topics, threads, rtt_ms, tasks, tls) = (6, 1, 1, None, false, false);
-        Self { name, says, records, args, partitions, topics, threads, rtt_ms, tasks, tls }
+        let broker = Broker::Any;
+        Self { name, says, records, args, partitions, topics, threads, rtt_ms, tasks, tls, broker }
+    }
+
+    const fn at(self, broker: Broker) -> Self {
+        Self { broker, ..self }
     }
 
     const fn encrypted(self) -> Self {
@@ -52,6 +70,17 @@ impl Scenario {
         self.name.strip_suffix("-tls")
     }
 
+    /// Whether records go in transactions: latency is that of commits then.
+    pub(super) fn has_transactions(&self) -> bool {
+        self.args.contains("--txn")
+    }
+
+    /// The scenario that is the same without transactions.
+    pub(super) fn without_transactions(&self) -> Option<&'static str> {
+        let broker = if self.broker == Broker::Double { "double-none" } else { "txn-none" };
+        self.has_transactions().then_some(broker)
+    }
+
     /// Whether latency is measured, and not only outcomes counted.
     pub(super) fn has_latency(&self) -> bool {
         !self.args.contains("--no-latency")
@@ -59,9 +88,15 @@ impl Scenario {
 
     /// Whether it can be run against a cluster as it is.
     pub(super) fn fits_a_cluster(&self) -> bool {
-        self.partitions == 6 && self.topics == 1 && self.rtt_ms.is_none() && !self.tls
+        let is_any = self.broker != Broker::Double;
+        is_any && self.partitions == 6 && self.topics == 1 && self.rtt_ms.is_none() && !self.tls
     }
 }
+
+const IDEMPOTENT: &str = "--size 100 --linger 5 --acks all --idempotence --no-latency";
+const ONE_EACH: &str = "--size 100 --linger 0 --acks all --idempotence --txn 1";
+const HUNDRED_EACH: &str = "--size 100 --linger 5 --acks all --idempotence --txn 100";
+const MANY_EACH: &str = "--size 100 --linger 5 --acks all --idempotence --txn 10000";
 
 /// All of them.
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -201,6 +236,31 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             "10,000 tasks, each awaiting the outcome of its record",
         )
     },
+    Scenario::new("txn-none", 2_000_000, IDEMPOTENT, "100 B, idempotent, without transactions")
+        .at(Broker::Coordinating),
+    Scenario::new("txn-1", 300, ONE_EACH, "100 B, each record a transaction").at(Broker::Coordinating),
+    Scenario::new("txn-100", 30_000, HUNDRED_EACH, "100 B, transactions of 100 records")
+        .at(Broker::Coordinating),
+    Scenario::new("txn-10000", 2_000_000, MANY_EACH, "100 B, transactions of 10,000 records")
+        .at(Broker::Coordinating),
+    Scenario::new(
+        "double-none",
+        2_000_000,
+        IDEMPOTENT,
+        "100 B, idempotent, without transactions, to the double",
+    )
+    .at(Broker::Double),
+    Scenario::new("double-1", 5_000, ONE_EACH, "100 B, each record a transaction, to the double")
+        .at(Broker::Double),
+    Scenario::new("double-100", 300_000, HUNDRED_EACH, "100 B, transactions of 100 records, to the double")
+        .at(Broker::Double),
+    Scenario::new(
+        "double-10000",
+        2_000_000,
+        MANY_EACH,
+        "100 B, transactions of 10,000 records, to the double",
+    )
+    .at(Broker::Double),
     Scenario::rtt("rtt-0.1-1", 1_000_000, "0.1", 1),
     Scenario::rtt("rtt-0.1-12", 2_000_000, "0.1", 12),
     Scenario::rtt("rtt-2-1", 500_000, "2", 1),
@@ -211,20 +271,22 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::rtt("rtt-50-12", 200_000, "50", 12),
 ];
 
-/// Those of these names: `all`, and `rtt` for every delay.
+/// Those of these names: `all`, `rtt` for every delay, and `txn` for all of transactions.
 pub(super) fn named(names: &[String]) -> Result<Vec<&'static Scenario>, XtaskError> {
     let mut chosen = Vec::new();
     for name in names {
         let group: Vec<_> = SCENARIOS
             .iter()
             .filter(|scenario| {
-                name == "all" || name == scenario.name || (name == "rtt" && scenario.rtt_ms.is_some())
+                let group = if scenario.rtt_ms.is_some() { "rtt" } else { "txn" };
+                let is_in_it = scenario.rtt_ms.is_some() || scenario.broker != Broker::Any;
+                name == "all" || name == scenario.name || (name == group && is_in_it)
             })
             .collect();
         if group.is_empty() {
             let known: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
             return Err(XtaskError::Usage(format!(
-                "--scenario {name}: not known; there are all, rtt, {}",
+                "--scenario {name}: not known; there are all, rtt, txn, {}",
                 known.join(", ")
             )));
         }
@@ -243,6 +305,31 @@ mod tests {
         assert!(error.contains("--scenario smal") && error.contains("small-big"), "{error}");
         assert_eq!(named(&["rtt".to_owned()]).unwrap().len(), 8);
         assert_eq!(named(&["all".to_owned()]).unwrap().len(), SCENARIOS.len());
+    }
+
+    #[test]
+    fn transactions_of_each_size_go_to_a_cluster_and_to_the_double_beside_the_same_without_them() {
+        let all = named(&["txn".to_owned()]).unwrap();
+        let names: Vec<_> = all.iter().map(|scenario| scenario.name).collect();
+        assert_eq!(
+            names,
+            [
+                "txn-none",
+                "txn-1",
+                "txn-100",
+                "txn-10000",
+                "double-none",
+                "double-1",
+                "double-100",
+                "double-10000"
+            ]
+        );
+        for scenario in all {
+            assert_eq!(scenario.fits_a_cluster(), scenario.name.starts_with("txn"), "{}", scenario.name);
+            let without = scenario.without_transactions();
+            assert_eq!(without.is_none(), scenario.name.ends_with("none"), "{}", scenario.name);
+            assert!(without.is_none_or(|name| named(&[name.to_owned()]).is_ok()), "{without:?}");
+        }
     }
 
     #[test]

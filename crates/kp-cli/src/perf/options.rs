@@ -15,6 +15,7 @@ in the latency of all the records that were due in that second, not only of the 
 (\"coordinated omission\"). With --rate and --duration, records that were due and could not be sent before the end are \
 told as missed. Looking up the topic and --warm-up are over, and everything is flushed, before the measurement begins. \
 Throughput is what was acknowledged, until the last outcome. \
+With --txn-size a commit's latency begins when it is asked for, and so includes the flush of the transaction's last records.
 Without --rate the producer is kept as full as buffer.memory allows, and latency is mostly the time spent waiting in it: \
 to see a cluster's latency, give a rate that it can keep.
 
@@ -68,6 +69,13 @@ pub(crate) struct PerfArgs {
     /// Give each record one of so many keys, at random; without it, records have no key
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) keys: Option<u64>,
+
+    /// Send in transactions of so many records, one behind the other; tells commits a second and what each took
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) txn_size: Option<u64>,
+    /// The name of the transactions (transactional.id), with -0, -1, … behind it for several producers [default: one of this run]
+    #[arg(long, value_name = "ID", requires = "txn_size")]
+    pub(crate) transactional_id: Option<String>,
 
     /// What counts as written: all, 1 or 0 (acks)
     #[arg(long, value_name = "ACKS")]
@@ -147,6 +155,8 @@ mod tests {
             &["--size", "1000..100"],
             &["--producers", "0"],
             &["--keys", "0"],
+            &["--txn-size", "0"],
+            &["--transactional-id", "x"],
         ] {
             assert!(perf(&[&good[..], more].concat()).is_err(), "{more:?}");
         }

@@ -3,12 +3,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use kp_producer::{
-    Producer,
-    metrics::{MetricValue, ProducerMetrics},
-};
+use kp_producer::metrics::{MetricValue, ProducerMetrics};
 
-use super::tally::{Counts, Tally};
+use super::{
+    subject::Subject,
+    tally::{Counts, Tally},
+};
 use crate::histogram::Latencies;
 
 /// Counts up to one moment, or between two.
@@ -71,7 +71,7 @@ impl Sum {
 
 impl Reading {
     /// As of now; the latencies since the last reading are added to `latencies`.
-    pub(crate) fn take(producers: &[(Producer, Arc<Tally>)], latencies: &mut Latencies) -> Self {
+    pub(crate) fn take(producers: &[(Subject, Arc<Tally>)], latencies: &mut Latencies) -> Self {
         let mut reading = Self::default();
         for (producer, tally) in producers {
             reading.counts.add(&tally.sample(latencies));

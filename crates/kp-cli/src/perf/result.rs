@@ -34,6 +34,9 @@ pub(crate) struct PerfResult {
     pub(crate) totals: Totals,
     /// Nothing was acknowledged: `null`.
     pub(crate) latency_ms: Option<Latency>,
+    /// Without --txn-size: `null`.
+    #[serde(default)]
+    pub(crate) transactions: Option<Commits>,
     pub(crate) brokers: Vec<Broker>,
     pub(crate) errors: Vec<Problem>,
     /// For a percentile plot: share of the records, and the latency in milliseconds that it does not exceed.
@@ -95,6 +98,17 @@ pub(crate) struct Latency {
     pub(crate) max: f64,
 }
 
+/// The transactions of a run, all of which were committed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Commits {
+    /// Records of a full one.
+    pub(crate) size: u64,
+    pub(crate) committed: u64,
+    pub(crate) commits_per_second: f64,
+    /// From the call of a commit to its outcome; `null` if there was none.
+    pub(crate) commit_ms: Option<Latency>,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Broker {
     pub(crate) id: i32,
@@ -147,11 +161,13 @@ pub(crate) struct Measured<'a> {
     /// The key's value.
     pub(crate) batch_size: f64,
     pub(crate) series: Vec<Sample>,
+    /// Records of a transaction and what commits took, if there were transactions.
+    pub(crate) transactions: Option<(u64, Latencies)>,
 }
 
 impl PerfResult {
     pub(crate) fn new(measured: Measured<'_>, settings: Vec<Setting>) -> Self {
-        let totals = Totals::new(&measured);
+        let (totals, transactions) = (Totals::new(&measured), Commits::of(&measured));
         let Measured { started_ms, reading, latencies, series, .. } = measured;
         let problem = |met: &Met| Problem { error: met.first.clone(), records: met.records };
         let errors = reading.counts.errors.values().map(problem).collect();
@@ -164,6 +180,7 @@ impl PerfResult {
             settings,
             totals,
             latency_ms: latencies.percentiles().map(Latency::from),
+            transactions,
             brokers: brokers(&reading),
             errors,
             latency_curve: thin(&latencies.curve()),
@@ -187,6 +204,19 @@ impl PerfResult {
             return Err(format!("{name}: its format is {:?}; this kp reads {FORMAT:?}", result.format));
         }
         Ok(result)
+    }
+}
+
+impl Commits {
+    fn of(measured: &Measured<'_>) -> Option<Self> {
+        let (size, latencies) = measured.transactions.as_ref()?;
+        let committed = measured.reading.counts.committed;
+        Some(Self {
+            size: *size,
+            committed,
+            commits_per_second: per_second(committed, measured.elapsed),
+            commit_ms: latencies.percentiles().map(Latency::from),
+        })
     }
 }
 
@@ -315,6 +345,7 @@ pub(crate) mod tests {
             latencies: &latencies,
             batch_size: 16_384.0,
             series,
+            transactions: None,
         };
         PerfResult::new(measured, vec![Setting { name: "topic".to_owned(), value: "<t>".to_owned() }])
     }

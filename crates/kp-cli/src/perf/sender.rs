@@ -1,25 +1,31 @@
 //! The thread that sends for one producer: warm-up, then the measured records.
-//! Owns: the loop. What is due when is [`Pace`]'s, what is sent [`Payload`]'s, what becomes of it [`Tally`]'s.
+//! Owns: the course. What is due when is [`Pace`]'s, what is sent [`Payload`]'s, what becomes of it [`Tally`]'s.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, mpsc},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use kp_producer::{Producer, ProducerRecord, SendErrorKind};
+use kp_producer::ProducerRecord;
 
 use super::{
     event::Event,
-    pace::{Pace, Step, Target, share},
+    in_transactions,
+    pace::{Pace, Target, share},
     payload::Payload,
+    records::Records,
+    subject::Sending,
     tally::Tally,
 };
 use crate::produce::gate::{Gate, Waiter};
 
+/// Behind the last commit, closing only has to end a thread.
+const CLOSE_WITHIN: Duration = Duration::from_secs(10);
+
 pub(crate) struct Sender {
-    pub(crate) producer: Producer,
+    pub(crate) producer: Sending,
     pub(crate) tally: Arc<Tally>,
     /// Shut when nothing more is to be sent.
     pub(crate) gate: Arc<Gate>,
@@ -41,6 +47,7 @@ impl Sender {
             let reason = catch_unwind(AssertUnwindSafe(|| self.run(&events).err()))
                 .unwrap_or_else(|_| Some("a thread that sends has panicked".to_owned()));
             drop(ended);
+            let reason = reason.or(self.close());
             // The receiver is gone only when the run is over.
             let _ = events.send(Event::Ended(reason));
         });
@@ -51,16 +58,16 @@ impl Sender {
     fn run(&mut self, events: &mpsc::Sender<Event>) -> Result<(), String> {
         let waiter = self.gate.waiter();
         // A topic that is not there is found before anything is sent, and its lookup is not part of a latency.
-        let partitions = match self.gate.wait_for(&waiter, self.producer.partitions_for(&self.topic)) {
-            Some(found) => found.map_err(|error| error.to_string())?.len(),
-            None => return Ok(()),
-        };
+        let partitions =
+            match self.gate.wait_for(&waiter, self.producer.subject().partitions_for(&self.topic)) {
+                Some(found) => found.map_err(|error| error.to_string())?.len(),
+                None => return Ok(()),
+            };
         if self.warm_up > 0 {
             let records = share(self.warm_up, self.pace.place, self.pace.senders);
             let target = Target::Records(self.warm_up);
             self.send_all(Pace { start: Instant::now(), target, ..self.pace }, &waiter)?;
-            // It refuses only on the network thread, which this is not.
-            let _ = self.gate.wait_for(&waiter, self.producer.flush());
+            self.flush(&waiter);
             let counts = self.tally.restart();
             if counts.acked < records && !self.gate.is_shut() {
                 let why = counts.errors.values().next().map_or("", |met| met.first.as_str());
@@ -75,57 +82,40 @@ impl Sender {
     }
 
     fn send_all(&mut self, pace: Pace, waiter: &Waiter) -> Result<(), String> {
-        let mut sent = 0;
-        while !self.gate.is_shut() {
-            match pace.step(sent, Instant::now()) {
-                Step::Send(start) => self.send(start, waiter)?,
-                Step::WaitUntil(due) => {
-                    // Shutting the gate wakes it.
-                    thread::park_timeout(due.saturating_duration_since(Instant::now()));
-                    continue;
-                }
-                Step::End { missed } => {
-                    self.tally.missed(missed);
-                    break;
-                }
+        let Self { producer, tally, gate, payload, topic, .. } = self;
+        let mut records = Records { tally, gate, payload, topic, waiter };
+        match producer {
+            Sending::Plain(producer) => {
+                let give =
+                    async |record: ProducerRecord<'_>, token| producer.send_tagged(record, token).await;
+                records.send(&pace, &mut 0, u64::MAX, &give).map(drop)
             }
-            sent += 1;
+            Sending::InTransactions { producer, size } => {
+                in_transactions::send_all(producer, *size, &mut records, &pace)
+            }
         }
-        Ok(())
     }
 
-    /// # Errors
-    /// Why the next record would fail the same way; this one is counted as failed.
-    fn send(&mut self, start: Instant, waiter: &Waiter) -> Result<(), String> {
-        let (key, value) = self.payload.next();
-        let token = self.tally.begin(start, key.map_or(0, str::len) + value.len());
-        let mut record = ProducerRecord::to(&self.topic).value(value);
-        if let Some(key) = key {
-            record = record.key(key);
+    /// Everything that was accepted is settled: with transactions it is behind the last commit.
+    fn flush(&self, waiter: &Waiter) {
+        if let Sending::Plain(producer) = &self.producer {
+            // It refuses only on the network thread, which this is not.
+            let _ = self.gate.wait_for(waiter, producer.flush());
         }
-        match self.gate.wait_for(waiter, self.producer.send_tagged(record, token)) {
-            Some(Ok(())) => Ok(()),
-            Some(Err(error)) => {
-                self.tally.refused(&error);
-                // A full buffer has room again some day; anything else is the same for the next record.
-                match error.kind() {
-                    SendErrorKind::BufferExhausted { .. } => Ok(()),
-                    _ => Err(error.to_string()),
-                }
-            }
-            None => {
-                self.tally.withdraw();
-                Ok(())
-            }
-        }
+    }
+
+    /// Who has transactions closes itself: no other thread may. Answers what is wrong with that.
+    fn close(self) -> Option<String> {
+        let waiter = self.gate.waiter();
+        let Sending::InTransactions { producer, .. } = self.producer else { return None };
+        let closed = Gate::wait_to_the_end(&waiter, producer.close(CLOSE_WITHIN)).ok()?;
+        (closed.undelivered > 0).then(|| format!("closed with {} records undelivered", closed.undelivered))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use kp_producer::ProducerConfig;
+    use kp_producer::{Producer, ProducerConfig};
     use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
 
     use super::*;
@@ -147,7 +137,7 @@ mod tests {
         let (begin, start) = mpsc::channel();
         let (events, incoming) = mpsc::channel();
         let sender = Sender {
-            producer: producer.clone(),
+            producer: Sending::Plain(producer.clone()),
             tally: Arc::clone(&tally),
             gate: Arc::default(),
             payload: Payload::new(Arc::new(Values::made_up("10".parse().unwrap())), None, 0, 1),

@@ -2,11 +2,12 @@
 //! Owns: what is checked before anything is started, and what is told about the run.
 
 use std::{
+    process,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use kp_producer::{BuildError, Producer, ProducerConfig, config::Value};
+use kp_producer::{BuildError, ConfigWarning, Producer, ProducerConfig, config::Value};
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
 
 use super::{
@@ -14,6 +15,7 @@ use super::{
     pace::Target,
     payload::{LARGEST_PAYLOAD, Values, key_length},
     result::Setting,
+    subject::Sending,
     tally::Tally,
 };
 use crate::{Failure, configure::producer_config, console::Console, produce::summary::thousands};
@@ -49,6 +51,15 @@ pub(crate) struct Setup {
     pub(crate) keys: Option<u64>,
     pub(crate) warm_up: u64,
     pub(crate) producers: u16,
+    pub(crate) transactions: Option<Transactions>,
+}
+
+/// Records are sent in transactions.
+pub(crate) struct Transactions {
+    /// Records of each.
+    pub(crate) size: u64,
+    /// `transactional.id`, of several producers with their number behind it.
+    id: String,
 }
 
 impl Setup {
@@ -61,6 +72,7 @@ impl Setup {
                 config.set(key, value).map_err(Failure::usage)?;
             }
         }
+        let transactions = transactions(args, &config)?;
         let values = match (&args.payload_file, &args.size_dist) {
             (Some(path), _) => Values::from_file(path).map_err(Failure::failed)?,
             (None, sizes) => Values::made_up(sizes.as_ref().unwrap_or(&args.size).clone()),
@@ -90,6 +102,7 @@ impl Setup {
             keys: args.keys,
             warm_up: args.warm_up,
             producers: args.producers,
+            transactions,
         })
     }
 
@@ -97,23 +110,48 @@ impl Setup {
     ///
     /// # Errors
     /// A bad configuration is wrong usage; anything else is a failure.
-    pub(crate) fn build(&self, console: &Console) -> Result<Vec<(Producer, Arc<Tally>)>, Failure> {
-        let mut producers: Vec<(Producer, Arc<Tally>)> = Vec::new();
-        for _ in 0..self.producers {
+    pub(crate) fn build(&self, console: &Console) -> Result<Vec<(Sending, Arc<Tally>)>, Failure> {
+        let mut producers = Vec::new();
+        for number in 0..self.producers {
             let tally = Arc::new(Tally::new(Instant::now()));
             let listener = Arc::clone(&tally);
-            let builder = Producer::builder(self.config.clone())
-                .on_delivery(move |token, report| listener.settled(token, &report));
-            let producer = builder.build().map_err(|error| match error {
+            let config = self.config_of(number)?;
+            let builder =
+                Producer::builder(config).on_delivery(move |token, report| listener.settled(token, &report));
+            let not_built = |error| match error {
                 BuildError::Config(error) => Failure::usage(error),
                 other => Failure::failed(other),
-            })?;
-            if producers.is_empty() {
-                producer.warnings().iter().for_each(|warning| console.warn(warning));
-            }
+            };
+            let warn = |warnings: &[ConfigWarning]| {
+                if number == 0 {
+                    warnings.iter().for_each(|warning| console.warn(warning));
+                }
+            };
+            let producer = match &self.transactions {
+                None => {
+                    let producer = builder.build().map_err(not_built)?;
+                    warn(producer.warnings());
+                    Sending::Plain(producer)
+                }
+                Some(transactions) => {
+                    let producer = builder.build_transactional().map_err(not_built)?;
+                    warn(producer.warnings());
+                    Sending::InTransactions { producer, size: transactions.size }
+                }
+            };
             producers.push((producer, tally));
         }
         Ok(producers)
+    }
+
+    /// Of the producer with this number.
+    fn config_of(&self, number: u16) -> Result<ProducerConfig, Failure> {
+        let mut config = self.config.clone();
+        if let Some(Transactions { id, .. }) = &self.transactions {
+            let id = if self.producers > 1 { format!("{id}-{number}") } else { id.clone() };
+            config.set("transactional.id", id).map_err(Failure::usage)?;
+        }
+        Ok(config)
     }
 
     /// What was asked for, for the reader of the result. `partitions` are the topic's.
@@ -143,6 +181,13 @@ impl Setup {
                 self.keys.map_or_else(|| "none".to_owned(), |keys| format!("{}, at random", thousands(keys))),
             ),
             ("producers", self.producers.to_string()),
+            (
+                "transactions",
+                self.transactions.as_ref().map_or_else(
+                    || "none".to_owned(),
+                    |transactions| format!("of {} records", thousands(transactions.size)),
+                ),
+            ),
             ("warm-up", format!("{} records", thousands(self.warm_up))),
         ];
         let keys = SHOWN_KEYS.iter().filter_map(|key| Some((*key, self.config.get(key)?.to_string())));
@@ -185,6 +230,29 @@ impl Setup {
     /// `batch.size`, for the fill; at least 1, because it is divided by.
     pub(crate) fn batch_size(&self) -> f64 {
         integer(&self.config, "batch.size").unwrap_or(1).max(1) as f64
+    }
+}
+
+/// # Errors
+/// A name for transactions, and none are asked for.
+fn transactions(args: &PerfArgs, config: &ProducerConfig) -> Result<Option<Transactions>, Failure> {
+    let named = config.get("transactional.id").map(|id| id.to_string());
+    match (args.txn_size, &args.transactional_id, named) {
+        (None, _, Some(id)) => Err(Failure::usage(format!(
+            "transactional.id is {id}: say with --txn-size how many records are a transaction"
+        ))),
+        (None, ..) => Ok(None),
+        (Some(size), given, named) => {
+            let of_this_run = || {
+                format!(
+                    "kp-perf-{}-{}",
+                    process::id(),
+                    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
+                )
+            };
+            let id = given.clone().or(named).unwrap_or_else(of_this_run);
+            Ok(Some(Transactions { size, id }))
+        }
     }
 }
 
@@ -251,6 +319,21 @@ mod tests {
         assert!(message.contains("1048577 bytes"), "{message}");
         let (code, message) = refused(&["-b", "h:1", "--payload-file", "no/such/file"]);
         assert!(code == 1 && message.starts_with("no/such/file: "), "{message}");
+    }
+
+    // TX1
+    #[test]
+    fn transactions_have_a_size_and_a_name_of_their_own_for_each_producer() {
+        let (code, message) = refused(&["-b", "h:1", "-X", "transactional.id=x"]);
+        assert!(code == 2 && message.contains("--txn-size"), "{message}");
+        let id_of = |args: &[&str], number| {
+            let config =
+                setup(&[&["-b", "h:1", "--txn-size", "10"], args].concat()).ok().unwrap().config_of(number);
+            config.ok().unwrap().get("transactional.id").unwrap().to_string()
+        };
+        assert_eq!(id_of(&["--transactional-id", "x"], 0), "x");
+        assert_eq!(id_of(&["-X", "transactional.id=x", "--producers", "2"], 1), "x-1");
+        assert!(id_of(&[], 0).starts_with("kp-perf-"));
     }
 
     #[test]

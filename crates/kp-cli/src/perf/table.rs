@@ -3,8 +3,11 @@
 
 use std::fmt::Write as _;
 
-use super::result::PerfResult;
+use super::result::{Commits, PerfResult};
 use crate::produce::summary::{megabytes, thousands};
+
+/// The first of the figures about transactions.
+const COMMITS: &str = "commits/s";
 
 /// One figure of a result.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +37,10 @@ pub(crate) fn rows(result: &PerfResult) -> Vec<Row> {
         let number = result.latency_ms.as_ref().map(of);
         Row { name, number, text: number.map_or_else(|| "–".to_owned(), milliseconds), better: Less }
     };
+    let of_commits = |name, of: fn(&Commits) -> Option<f64>, text: fn(f64) -> String, better| {
+        let number = result.transactions.as_ref().and_then(of);
+        Row { name, number, text: number.map_or_else(|| "–".to_owned(), text), better }
+    };
     vec![
         count("records acknowledged", totals.acked, Neither),
         row("volume", totals.bytes as f64, megabytes(totals.bytes as f64), Neither),
@@ -51,6 +58,9 @@ pub(crate) fn rows(result: &PerfResult) -> Vec<Row> {
         latency("latency p99.9", |latency| latency.p999),
         latency("latency max", |latency| latency.max),
         latency("latency mean", |latency| latency.mean),
+        of_commits(COMMITS, |commits| Some(commits.commits_per_second), |rate| format!("{rate:.1}"), More),
+        of_commits("commit p50", |commits| Some(commits.commit_ms.as_ref()?.p50), milliseconds, Less),
+        of_commits("commit p99", |commits| Some(commits.commit_ms.as_ref()?.p99), milliseconds, Less),
         row("batch, average", totals.batch_bytes, megabytes(totals.batch_bytes), Neither),
         row("batch fill", totals.batch_fill, percent(totals.batch_fill), Neither),
         row("left by compression", totals.compression, percent(totals.compression), Less),
@@ -99,7 +109,8 @@ pub(crate) fn percent(share: f64) -> String {
 /// The last word of a run.
 pub(crate) fn text(result: &PerfResult) -> String {
     let mut text = String::new();
-    for row in rows(result) {
+    let has_transactions = result.transactions.is_some();
+    for row in rows(result).iter().filter(|row| has_transactions || !row.name.starts_with("commit")) {
         line(&mut text, row.name, &row.text);
     }
     for broker in &result.brokers {

@@ -51,6 +51,8 @@ pub(crate) struct Counts {
     pub(crate) errors: BTreeMap<String, Met>,
     /// When the last outcome was known.
     pub(crate) last: Option<Instant>,
+    /// Transactions.
+    pub(crate) committed: u64,
 }
 
 impl Counts {
@@ -73,6 +75,7 @@ impl Counts {
         self.failed += other.failed;
         self.unknown += other.unknown;
         self.last = self.last.max(other.last);
+        self.committed += other.committed;
         other.errors.values().for_each(|met| self.met(&met.first, met.records));
     }
 
@@ -107,6 +110,8 @@ struct Settled {
     counts: Counts,
     /// Since the last sample.
     latencies: Latencies,
+    /// What each commit took, from its call on.
+    commits: Latencies,
 }
 
 /// The outcomes of one producer.
@@ -125,7 +130,11 @@ impl Tally {
             epoch,
             sent: AtomicU64::new(0),
             missed: AtomicU64::new(0),
-            settled: Mutex::new(Settled { counts: Counts::default(), latencies: Latencies::new() }),
+            settled: Mutex::new(Settled {
+                counts: Counts::default(),
+                latencies: Latencies::new(),
+                commits: Latencies::new(),
+            }),
         }
     }
 
@@ -159,6 +168,19 @@ impl Tally {
         settled.latencies.record(Duration::from_micros(micros & MICROS));
     }
 
+    /// A transaction was committed, which took so long.
+    pub(crate) fn committed(&self, took: Duration) {
+        let mut settled = self.lock();
+        settled.counts.committed += 1;
+        settled.counts.last = Some(Instant::now());
+        settled.commits.record(took);
+    }
+
+    /// What all commits took.
+    pub(crate) fn add_commits(&self, to: &mut Latencies) {
+        to.add(&self.lock().commits);
+    }
+
     /// `send` did not accept a record that was begun.
     pub(crate) fn refused(&self, error: &SendError) {
         self.failed(error.certainty(), &error.to_string(), Instant::now());
@@ -185,7 +207,9 @@ impl Tally {
         let counts = self.sample(&mut Latencies::new());
         self.sent.store(0, Relaxed);
         self.missed.store(0, Relaxed);
-        self.lock().counts = Counts::default();
+        let mut settled = self.lock();
+        (settled.counts, settled.commits) = (Counts::default(), Latencies::new());
+        drop(settled);
         counts
     }
 

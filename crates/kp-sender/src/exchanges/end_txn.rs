@@ -121,6 +121,7 @@ impl EndTransaction {
         let next = match (protocol, next_pair) {
             // TC5, TX27, TX28: also a repeat's answer carries the present pair.
             (TransactionProtocol::V2, Some(pair)) => {
+                rooms.idempotence.transaction.is_being_marked(cx.now);
                 rooms.idempotence.is_given(cx, &mut rooms.cluster, pair);
                 Renewal::Nothing
             }

@@ -28,6 +28,7 @@ impl BatchSender {
         let latency = cx.now.saturating_duration_since(request.sent);
         self.counters.answered(latency);
         self.latencies.answered(broker, latency);
+        numbers.transaction.batch_answered(cx.now);
         let mut answers = std::mem::take(&mut self.lists.answers);
         let answer = match request::decode(body, request.version, &request.topics, &mut answers) {
             Ok(answer) => answer,

@@ -4,6 +4,7 @@
 
 use crate::by_queue::ByQueue;
 use crate::context::Context;
+use crate::transaction::marker_gap::MarkerGap;
 use crate::{Output, TransactionFailure, TransactionFailureKind, TransactionOutput, TransactionProtocol};
 use kp_accumulator::{BatchFailure, Certainty, FailureKind, QueueIndex};
 use kp_protocol::{ApiKey, ErrorCode, TopicPartition, VersionRange};
@@ -21,6 +22,8 @@ pub(crate) struct Facts {
     open: Option<OpenTransaction>,
     /// In which transaction a partition was last wanted, and whether it was added then (TC8).
     partitions: ByQueue<(u64, Membership)>,
+    /// V2: behind the last end.
+    markers: MarkerGap,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +59,7 @@ impl Facts {
             protocol: TransactionProtocol::V1,
             open: None,
             partitions: ByQueue::default(),
+            markers: MarkerGap::default(),
         }
     }
 
@@ -141,7 +145,7 @@ impl Facts {
         }
         let Some(open) = self.open.as_mut().filter(|open| open.can_be_committed()) else { return false };
         if self.protocol == TransactionProtocol::V2 {
-            return true;
+            return self.markers.until().is_none();
         }
         let fresh = (open.number, Membership::Wanted);
         let known = self.partitions.get(queue).filter(|(number, _)| *number == open.number);
@@ -192,9 +196,30 @@ impl Facts {
 
     /// A request that can open it is handed out (TC6).
     pub(crate) fn attempt(&mut self, now: Instant) {
-        if let Some(open) = &mut self.open {
-            open.since.get_or_insert(now);
+        if let Some(open) = self.open.as_mut().filter(|open| open.since.is_none()) {
+            open.since = Some(now);
+            self.markers.sent(now);
         }
+    }
+
+    /// V2: the coordinator has said that it has ended, and writes its markers now (TM-E33).
+    pub(crate) fn is_being_marked(&mut self, now: Instant) {
+        self.markers.ended(now);
+    }
+
+    /// A batch of it was answered.
+    pub(crate) fn batch_answered(&mut self, now: Instant) {
+        self.markers.answered(now);
+    }
+
+    /// When batches that are kept back for markers may leave.
+    pub(crate) fn held_until(&self) -> Option<Instant> {
+        self.markers.until()
+    }
+
+    /// Says whether batches that were kept back may leave by now.
+    pub(crate) fn release(&mut self, now: Instant) -> bool {
+        self.markers.release(now)
     }
 
     /// A frame of it may arrive late (TC2), or the numbers of a partition are of no use any more.

@@ -18,6 +18,7 @@ mod random;
 mod reasons;
 mod refusals;
 mod transaction_ends;
+mod transaction_gap;
 mod transaction_offsets;
 mod transactions;
 mod transactions_random;

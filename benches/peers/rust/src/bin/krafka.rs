@@ -4,7 +4,7 @@
 
 use clap::Parser;
 use kp_benches::{Args, Outcomes, Pacer, histogram, key, payloads, report};
-use krafka::producer::{Acks, DeliveryHandle};
+use krafka::producer::{Acks, DeliveryHandle, TransactionalProducer};
 use krafka::{Compression, Kafka, Record};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -43,6 +43,10 @@ async fn run(args: Args) -> Result<(), Failure> {
     if let Some(compression) = compression {
         builder = builder.compression(compression);
     }
+    if args.txn > 0 {
+        let producer = builder.build_transactional(format!("krafka-{}", std::process::id())).await?;
+        return in_transactions(&args, &producer).await;
+    }
     let producer = Arc::new(builder.build().await?);
     let topics: Arc<[String]> = args.topic_names().into();
     let values: Arc<[bytes::Bytes]> = payloads(args.size).into_iter().map(Into::into).collect();
@@ -60,7 +64,7 @@ async fn run(args: Args) -> Result<(), Failure> {
     }
     let (records, measure) = (args.records, !args.no_latency);
     let start = Instant::now();
-    let mut outcomes = Outcomes { ok: 0, failed: 0, latency: histogram() };
+    let mut outcomes = Outcomes::none();
     if args.mode == "tasks" {
         let tasks = args.tasks.max(1);
         let running: Vec<_> = (0..tasks)
@@ -113,5 +117,33 @@ async fn run(args: Args) -> Result<(), Failure> {
     let took = start.elapsed();
     producer.close().await?;
     report("krafka", &args, took, &outcomes);
+    Ok(())
+}
+
+/// Records are enqueued; commit waits for what became of them.
+async fn in_transactions(args: &Args, producer: &TransactionalProducer) -> Result<(), Failure> {
+    let values: Vec<bytes::Bytes> = payloads(args.size).into_iter().map(Into::into).collect();
+    let one = async |first: u64, count: u64| -> Result<Duration, Failure> {
+        producer.begin()?;
+        for number in first..first + count {
+            let value = values[(number & 1023) as usize].clone();
+            drop(producer.enqueue(Record::new(args.topic.clone(), value)).await?);
+        }
+        let at = Instant::now();
+        producer.commit().await?;
+        Ok(at.elapsed())
+    };
+    // The topic and the producer id are known before the clock starts.
+    one(0, 1).await?;
+    let (start, mut outcomes, mut latency, mut sent) = (Instant::now(), Outcomes::none(), histogram(), 0);
+    while sent < args.records {
+        let count = args.txn.min(args.records - sent);
+        let took = one(sent, count).await?;
+        latency.saturating_record((took.as_micros() as u64).max(1));
+        (outcomes.ok, outcomes.commits, sent) = (outcomes.ok + count, outcomes.commits + 1, sent + count);
+    }
+    let took = start.elapsed();
+    producer.close().await?;
+    report("krafka", args, took, &Outcomes { latency, ..outcomes });
     Ok(())
 }

@@ -70,12 +70,15 @@ fn main() -> Result<(), Failure> {
     if let Some(certificate) = &args.tls {
         config.set("security.protocol", "ssl").set("ssl.ca.location", certificate.display().to_string());
     }
+    if args.txn > 0 {
+        return in_transactions(&args, &mut config);
+    }
     if args.mode == "tasks" { tasks(&args, &config) } else { callbacks(&args, &config) }
 }
 
 fn callbacks(args: &Args, config: &ClientConfig) -> Result<(), Failure> {
     let (values, topics) = (payloads(args.size), args.topic_names());
-    let outcomes = Mutex::new(Outcomes { ok: 0, failed: 0, latency: histogram() });
+    let outcomes = Mutex::new(Outcomes::none());
     let reports = Arc::new(Reports { outcomes, counts: AtomicBool::new(false) });
     let (epoch, measure) = (Instant::now(), !args.no_latency);
     let producer: ThreadedProducer<Context> =
@@ -133,6 +136,48 @@ fn callbacks(args: &Args, config: &ClientConfig) -> Result<(), Failure> {
     }
 }
 
+/// As its example of transactions does: records are produced, and commit_transaction flushes them.
+fn in_transactions(args: &Args, config: &mut ClientConfig) -> Result<(), Failure> {
+    config.set("transactional.id", format!("librdkafka-{}", std::process::id()));
+    let reports =
+        Arc::new(Reports { outcomes: Mutex::new(Outcomes::none()), counts: AtomicBool::new(false) });
+    let context = Context { reports: Arc::clone(&reports), epoch: Instant::now(), measure: false };
+    let producer: ThreadedProducer<Context> = config.create_with_context(context)?;
+    let (values, within) = (payloads(args.size), Duration::from_secs(60));
+    producer.init_transactions(within)?;
+    let one = |first: u64, count: u64| -> Result<Duration, Failure> {
+        producer.begin_transaction()?;
+        for number in first..first + count {
+            let value = &values[(number & 1023) as usize][..];
+            let mut record: BaseRecord<'_, [u8], [u8], Box<u64>> =
+                BaseRecord::with_opaque_to(&args.topic, Box::new(0)).payload(value);
+            while let Err((error, back)) = producer.send(record) {
+                if !matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) {
+                    return Err(error.into());
+                }
+                record = back;
+                std::thread::sleep(WHEN_FULL);
+            }
+        }
+        let at = Instant::now();
+        producer.commit_transaction(within)?;
+        Ok(at.elapsed())
+    };
+    // The topic and the producer id are known before the clock starts.
+    one(0, 1)?;
+    reports.counts.store(true, Ordering::Release);
+    let (start, mut latency, mut commits, mut sent) = (Instant::now(), histogram(), 0, 0);
+    while sent < args.records {
+        let took = one(sent, args.txn.min(args.records - sent))?;
+        latency.saturating_record((took.as_micros() as u64).max(1));
+        (commits, sent) = (commits + 1, sent + args.txn);
+    }
+    let took = start.elapsed();
+    let told = reports.outcomes.lock().map_err(|_| "poisoned")?.clone();
+    report("librdkafka", args, took, &Outcomes { latency, commits, ..told });
+    Ok(())
+}
+
 fn tasks(args: &Args, config: &ClientConfig) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (values, topics) = (Arc::new(payloads(args.size)), Arc::new(args.topic_names()));
@@ -168,7 +213,7 @@ fn tasks(args: &Args, config: &ClientConfig) -> Result<(), Failure> {
             })
         };
         let running: Vec<_> = (0..tasks).map(task).collect();
-        let mut outcomes = Outcomes { ok: 0, failed: 0, latency: histogram() };
+        let mut outcomes = Outcomes::none();
         for task in running {
             let (ok, failed, latencies): (u64, u64, Vec<u64>) = task.await?;
             (outcomes.ok, outcomes.failed) = (outcomes.ok + ok, outcomes.failed + failed);

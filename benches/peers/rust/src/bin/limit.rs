@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             latency.saturating_record((first.elapsed().as_micros() as u64).max(1));
         }
     }
-    report("limit", &args, start.elapsed(), &Outcomes { ok: answered, failed: 0, latency });
+    report("limit", &args, start.elapsed(), &Outcomes { ok: answered, failed: 0, latency, commits: 0 });
     Ok(())
 }
 
