@@ -31,7 +31,15 @@ impl Socket {
     /// When it does not listen.
     #[must_use]
     pub fn to(cluster: &KafkaCluster) -> Self {
-        let address = cluster.address(1).expect("there is a broker 1");
+        Self::at(&cluster.address(1).expect("there is a broker 1"))
+    }
+
+    /// To the broker that listens at `host:port`.
+    ///
+    /// # Panics
+    /// When none does.
+    #[must_use]
+    pub fn at(address: &str) -> Self {
         let stream = TcpStream::connect(address).expect("the broker listens");
         stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket has a timeout");
         Self { stream, frames: FrameReader::default(), correlation_id: 0 }
