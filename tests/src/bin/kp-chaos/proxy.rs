@@ -227,8 +227,12 @@ impl Connection {
                 Some(sight) if self.is_held.load(Ordering::SeqCst) => {
                     sight.answered_late(&frame, &self.waiting)
                 }
-                _ if is_passed => {}
-                _ => break,
+                None if is_passed => {}
+                Some(sight) => {
+                    sight.answered_late(&frame, &self.waiting);
+                    break;
+                }
+                None => break,
             }
         }
         let _ = (client.shutdown(Shutdown::Both), broker.shutdown(Shutdown::Both));

@@ -37,7 +37,7 @@ const UNTIL_STABLE: Duration = TIMEOUT.saturating_add(Duration::from_secs(40));
 pub(crate) fn run(args: &Args) -> Result<bool, Failure> {
     let directory = std::env::temp_dir().join(format!("kp-chaos-transactions-{}", std::process::id()));
     std::fs::create_dir_all(&directory)?;
-    let (cluster, proxy, ambush) = start(args)?;
+    let Stage { cluster, proxy, ambush } = start(args)?;
     let started_us = journal::now_us();
     let workers = Arc::new(Workers::start(proxy.bootstrap(), &directory, args.seed)?);
     let until = Instant::now() + Duration::from_secs(args.seconds);
@@ -79,7 +79,14 @@ pub(crate) fn run(args: &Args) -> Result<bool, Failure> {
     Ok(is_good)
 }
 
-fn start(args: &Args) -> Result<(Arc<KafkaCluster>, Arc<Proxy>, Arc<Ambush>), Failure> {
+/// Brokers, and what stands in front of them.
+struct Stage {
+    cluster: Arc<KafkaCluster>,
+    proxy: Arc<Proxy>,
+    ambush: Arc<Ambush>,
+}
+
+fn start(args: &Args) -> Result<Stage, Failure> {
     let ports = free_ports(6)?;
     let listeners: Vec<ClientListener> =
         ports.chunks_exact(2).map(|pair| ClientListener { port: pair[0], advertised: pair[1] }).collect();
@@ -93,7 +100,7 @@ fn start(args: &Args) -> Result<(Arc<KafkaCluster>, Arc<Proxy>, Arc<Ambush>), Fa
     cluster.create_topic_with(INPUT, INPUT_PARTITIONS, 3, &[("min.insync.replicas", "2")])?;
     let ambush = Arc::new(Ambush::default());
     let proxy = Arc::new(Proxy::start(&listeners, Pieces::Frames, Some(&ambush))?);
-    Ok((cluster, proxy, ambush))
+    Ok(Stage { cluster, proxy, ambush })
 }
 
 fn show_progress(workers: &Workers, fire: &Fire, directory: &Path, until: Instant) -> Result<(), Failure> {

@@ -31,6 +31,16 @@ pub(super) struct SeenInit {
     pub(super) code: i16,
 }
 
+/// An InitProducerId request for the next epoch of a pair.
+#[derive(Clone, Debug)]
+pub(super) struct SeenBump {
+    pub(super) client: String,
+    /// When it was written.
+    pub(super) at_us: u64,
+    /// What the client was answered.
+    pub(super) answer: Option<i16>,
+}
+
 /// A request that was delivered late.
 #[derive(Clone, Debug)]
 pub(super) struct SeenLate {
@@ -47,6 +57,7 @@ pub(super) struct SeenLate {
 pub(super) struct Seen {
     pub(super) ends: Vec<SeenEnd>,
     pub(super) inits: Vec<SeenInit>,
+    pub(super) bumps: Vec<SeenBump>,
     pub(super) late: Vec<SeenLate>,
 }
 
@@ -66,6 +77,8 @@ enum What {
     End(usize),
     /// A producer is new, and asks for its first pair.
     Init,
+    /// The place of one that asks for the next epoch.
+    Bump(usize),
     Other,
 }
 
@@ -115,6 +128,10 @@ impl Sight {
             ApiKey::InitProducerId if InitProducerIdRequest::parse(&body, version).ok()?.producer_id < 0 => {
                 What::Init
             }
+            ApiKey::InitProducerId => What::Bump(self.with(|seen| {
+                seen.bumps.push(SeenBump { client: client.clone(), at_us: written_us, answer: None });
+                seen.bumps.len() - 1
+            })),
             _ => What::Other,
         };
         Some((header.correlation_id, Asked { client, api: header.api, version, written_us, what }))
@@ -126,6 +143,7 @@ impl Sight {
         let Some(code) = code_of(&asked, &body) else { return };
         self.with(|seen| match asked.what {
             What::End(place) => seen.ends[place].answer = Some(code),
+            What::Bump(place) => seen.bumps[place].answer = Some(code),
             What::Init => seen.inits.push(SeenInit { client: asked.client, at_us: now_us(), code }),
             What::Other => {}
         });
@@ -148,11 +166,14 @@ impl Sight {
         self.with(|seen| seen.late.push(late));
     }
 
-    /// A broker has answered a request that came late.
+    /// A broker has answered a request that came late, or whose client is gone.
     pub(crate) fn answered_late(&self, frame: &[u8], waiting: &Waiting) {
         let Some((asked, body)) = answer_of(frame, waiting) else { return };
         let code = code_of(&asked, &body);
         self.with(|seen| {
+            if let (What::Init, Some(code)) = (asked.what, code) {
+                seen.inits.push(SeenInit { client: asked.client.clone(), at_us: now_us(), code });
+            }
             // Those before it on its connection have their places elsewhere.
             let is_it =
                 |late: &&mut SeenLate| late.client == asked.client && late.written_us == asked.written_us;

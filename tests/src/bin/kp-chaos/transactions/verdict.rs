@@ -14,8 +14,8 @@ use kp_tests::transaction_laws::broken_transaction_laws;
 
 use super::journal::Life;
 use super::logs::Logs;
-use super::sight::{Seen, SeenLate};
-use super::worker::FENCED;
+use super::sight::{Seen, SeenInit, SeenLate};
+use super::worker::{TIMED_OUT, TOO_YOUNG};
 use super::workers::Instance;
 use crate::Failure;
 
@@ -41,7 +41,12 @@ pub(super) struct Verdict {
     history: TransactionHistory,
     /// Producers that ran into their timeout and were shut out for it, as brokers before 4.0 do.
     shut_out_by_timeout: u64,
+    /// Producers that were shut out for asking twice for the next epoch, the first time without an answer; brokers before 4.0 again.
+    shut_out_by_bump: u64,
 }
+
+/// PRODUCER_FENCED.
+const PRODUCER_FENCED: i16 = 90;
 
 impl Evidence {
     pub(super) fn lives_of(instances: &[Instance]) -> Result<Vec<Life>, Failure> {
@@ -52,12 +57,24 @@ impl Evidence {
         Duration::from_micros(at_us.saturating_sub(self.started_us))
     }
 
-    /// When a later instance of the same id was let in for the first time.
-    fn fenced(&self, number: usize) -> Option<u64> {
+    /// The other instances of the same id, before it and behind it.
+    fn others(&self, number: usize) -> impl Iterator<Item = &Instance> {
+        let all = self.instances.iter().enumerate();
         let id = self.instances[number].id;
-        let later = self.instances[number + 1..].iter().filter(|other| other.id == id);
-        let inits = later.flat_map(|other| self.seen.inits.iter().filter(|init| init.client == other.client));
-        inits.filter(|init| init.code == 0).map(|init| init.at_us).min()
+        all.filter(move |(other, instance)| *other != number && instance.id == id)
+            .map(|(_, instance)| instance)
+    }
+
+    /// When the coordinator let an instance in, each time.
+    fn let_in(&self, instance: &Instance) -> impl Iterator<Item = u64> {
+        let is_own = |init: &&SeenInit| init.client == instance.client && init.code == 0;
+        self.seen.inits.iter().filter(is_own).map(|init| init.at_us)
+    }
+
+    /// When another instance of the same id was let in behind it for the first time.
+    fn fenced(&self, number: usize) -> Option<u64> {
+        let own = self.let_in(&self.instances[number]).min()?;
+        self.others(number).flat_map(|other| self.let_in(other)).filter(|at| *at > own).min()
     }
 
     /// The same run as the laws want it.
@@ -108,7 +125,7 @@ impl Evidence {
     pub(super) fn judge(&self) -> Verdict {
         let history = self.history();
         let mut broken = broken_transaction_laws(&history);
-        let mut shut_out_by_timeout = 0;
+        let (mut shut_out_by_timeout, mut shut_out_by_bump) = (0, 0);
         let mut more = |law: &'static str, how: String| broken.push(Broken { law, how });
         for (number, (instance, life)) in self.instances.iter().zip(&self.lives).enumerate() {
             if let Some(wrong) = &instance.wrong {
@@ -117,6 +134,7 @@ impl Evidence {
             match self.why_fenced(number, instance, life) {
                 Fenced::No | Fenced::ByAnother => {}
                 Fenced::ByTimeout => shut_out_by_timeout += 1,
+                Fenced::ByOwnBump => shut_out_by_bump += 1,
                 Fenced::ByNobody(how) => more("only a newer instance fences", how),
             }
         }
@@ -128,17 +146,28 @@ impl Evidence {
         if let Some(how) = self.java_differs(&history) {
             more("Java's reader sees the same", how);
         }
-        Verdict { broken, history, shut_out_by_timeout }
+        Verdict { broken, history, shut_out_by_timeout, shut_out_by_bump }
     }
 
     fn why_fenced(&self, number: usize, instance: &Instance, life: &Life) -> Fenced {
         let Some((at, why)) = &life.finished else { return Fenced::No };
-        if !why.starts_with(FENCED) {
-            return Fenced::ByNobody(format!("{} is finished, and not fenced: {why}", instance.client));
+        if why.starts_with(TOO_YOUNG) {
+            return Fenced::ByNobody(format!("{} says what is not true: {why}", instance.client));
         }
-        let mut later = self.instances[number + 1..].iter().filter(|other| other.id == instance.id);
-        if later.any(|other| other.started_us < *at) {
+        // Two that start at once are let in in any order.
+        let between = life.ready_us.unwrap_or_default()..*at;
+        let came_between = |other: &Instance| {
+            let mut asked = self.seen.inits.iter().filter(|init| init.client == other.client);
+            between.contains(&other.started_us) || asked.any(|init| between.contains(&init.at_us))
+        };
+        if self.others(number).any(came_between) {
             return Fenced::ByAnother;
+        }
+        if why.starts_with(TIMED_OUT) {
+            return Fenced::ByTimeout;
+        }
+        if self.is_undone_bump(instance) {
+            return Fenced::ByOwnBump;
         }
         let age =
             life.transactions.last().map(|last| Duration::from_micros(at.saturating_sub(last.begun_us)));
@@ -146,9 +175,17 @@ impl Evidence {
             return Fenced::ByTimeout;
         }
         Fenced::ByNobody(format!(
-            "{} was fenced while it was the only instance, {age:?} behind the begin of its last transaction",
+            "{} is finished while it was the only instance, {age:?} behind the begin of its last transaction: {why}",
             instance.client
         ))
+    }
+
+    /// Whether a producer's last request for the next epoch was refused as a fenced one's, behind one that was not answered, or whose
+    /// coordinator moved or found a transaction open. Kafka before 4.0 then knows the epoch before no longer (TM-L9, TM-I4).
+    fn is_undone_bump(&self, instance: &Instance) -> bool {
+        let own = self.seen.bumps.iter().rev().filter(|bump| bump.client == instance.client);
+        let answers: Vec<_> = own.take(2).map(|bump| bump.answer).collect();
+        matches!(answers[..], [Some(PRODUCER_FENCED), None | Some(-1 | 14 | 15 | 16 | 51)])
     }
 
     /// Where Java's reader of committed records and the logs part.
@@ -198,6 +235,9 @@ impl Evidence {
         for init in &self.seen.inits {
             let _ = writeln!(frames, "{} {init:?}", init.at_us);
         }
+        for bump in &self.seen.bumps {
+            let _ = writeln!(frames, "{} {bump:?}", bump.at_us);
+        }
         for late in &self.seen.late {
             let _ = writeln!(frames, "{} {late:?}", late.delivered_us);
         }
@@ -222,6 +262,7 @@ enum Fenced {
     No,
     ByAnother,
     ByTimeout,
+    ByOwnBump,
     ByNobody(String),
 }
 
@@ -257,7 +298,8 @@ impl Verdict {
             ("… committed", history.group_offsets.len()),
             ("EndTxn requests", evidence.seen.ends.len()),
             ("… without an answer", evidence.seen.ends.iter().filter(|end| end.answer.is_none()).count()),
-            ("fenced for their timeout", self.shut_out_by_timeout as usize),
+            ("shut out for their timeout", self.shut_out_by_timeout as usize),
+            ("shut out for an unanswered bump of their own", self.shut_out_by_bump as usize),
             ("faults", faults.values().sum::<u64>() as usize),
         ];
         let mut text = "| | |\n|---|---|\n".to_owned();

@@ -23,8 +23,10 @@ use crate::Failure;
 pub(crate) const WORD: &str = "transactions-worker";
 /// How a worker ends whose producer is finished.
 pub(super) const FINISHED: u8 = 3;
-/// The word for a producer that another one has shut out.
-pub(super) const FENCED: &str = "fenced";
+/// The word for a transaction that was open for too long.
+pub(super) const TIMED_OUT: &str = "timed-out";
+/// The word for a timeout that is told of a transaction which was not open for so long.
+pub(super) const TOO_YOUNG: &str = "told-a-timeout-too-early";
 /// How much longer than its timeout a transaction is left open.
 const BEYOND: Duration = Duration::from_millis(2_500);
 /// How often the end of a transaction is asked for, `max.block.ms` each, before the worker gives up.
@@ -324,8 +326,9 @@ fn reason(error: &BeginError) -> String {
 
 fn kind(failure: &TransactionFailure) -> &'static str {
     match failure.kind {
-        TransactionFailureKind::Fenced => FENCED,
-        TransactionFailureKind::TimedOut { .. } => "timed-out",
+        TransactionFailureKind::Fenced => "fenced",
+        TransactionFailureKind::TimedOut { age, limit } if age < limit => TOO_YOUNG,
+        TransactionFailureKind::TimedOut { .. } => TIMED_OUT,
         TransactionFailureKind::RecordFailed { .. } => "record-failed",
         TransactionFailureKind::SendRefused { .. } => "send-refused",
         TransactionFailureKind::Partition { .. } => "partition-refused",
