@@ -8,7 +8,7 @@ use crate::programs;
 /// What is handed on to `kp-chaos`; `cargo xtask chaos -- --help` lists it.
 #[derive(Debug, Args)]
 pub struct ChaosArgs {
-    /// `--seconds N`, `--seed S`, `--records-per-second R`, `--control-seconds N`, `--secure`, `--rotate`, `--calm`, `--keep`.
+    /// `--transactions` (`--spare-brokers`), `--kafka VERSION`, `--seconds N`, `--seed S`, `--records-per-second R`, `--control-seconds N`, `--secure`, `--rotate`, `--calm`, `--keep`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
 }

@@ -136,6 +136,8 @@ impl Step {
 
 fn steps(args: &FullArgs) -> Vec<Step> {
     let chaos = format!("xtask chaos --seconds {} --control-seconds 30", args.chaos_seconds);
+    let transactions =
+        |kafka| format!("xtask chaos --transactions --kafka {kafka} --seconds {}", args.chaos_seconds);
     let secured_chaos = format!("xtask chaos --secure --seconds {} --control-seconds 0", args.chaos_seconds);
     let rotation = format!(
         "xtask chaos --secure --rotate --calm --seconds {} --control-seconds 0 --records-per-second 4000",
@@ -159,6 +161,8 @@ fn steps(args: &FullArgs) -> Vec<Step> {
         .with("KP_FULL", 1),
         Step::new("chaos", &chaos),
         Step::new("chaos, secured", &secured_chaos),
+        Step::new("chaos, transactions, 4.3.0", &transactions("4.3.0")),
+        Step::new("chaos, transactions, 3.9.1", &transactions("3.9.1")),
         Step::new("rotation under load", &rotation),
         Step::new("kp perf's report in a browser", "xtask report"),
         // A minute of each target.

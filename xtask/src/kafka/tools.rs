@@ -53,6 +53,11 @@ impl KafkaCluster {
         command
     }
 
+    /// The option of this version's console consumer that sets a property of its formatter, e.g. `print.partition=true`.
+    pub fn formatter_option(&self) -> &'static str {
+        self.version.formatter_option
+    }
+
     /// Java's console consumer for `count` records from the beginning of `topic`, for the caller to run, e.g. with
     /// its output in a file. It also ends when nothing came for 20 s, so the caller counts. `properties` are its
     /// formatter's, e.g. `print.key=true`, `key.separator=|`, `print.partition=true`, `print.offset=true`.

@@ -300,10 +300,20 @@ fn describe(harness: &mut Harness, state: &str, (producer_id, producer_epoch): (
     respond(harness, &request, &response);
 }
 
-/// By the first protocol: doomed by an epoch that is over, and its end refused for the same.
+/// By the first protocol: open for as long as it may be, doomed by an epoch that is over, and its end refused for the same.
 fn epoch_over_v1(wants_commit: bool) -> Harness {
+    epoch_over_v1_at(SECOND * 60, wants_commit)
+}
+
+/// The same at this age.
+fn epoch_over_v1_at(age: Duration, wants_commit: bool) -> Harness {
     let mut harness = begun_with_a_record(v1());
     add(&mut harness, |_| 0);
+    let taken = harness.take_produce();
+    harness.answer(&taken, |_| Default::default());
+    harness.advance(age);
+    harness.send(0);
+    harness.run();
     let taken = harness.take_produce();
     harness.answer(&taken, |_| refused(ErrorCode::INVALID_PRODUCER_EPOCH));
     end(&mut harness, 1, wants_commit);
@@ -359,6 +369,24 @@ fn by_the_first_protocol_whatever_else_is_described_is_a_fence() {
         let [(1, TransactionEnd::Fatal(why))] = &ends(&harness)[..] else { panic!("{state} {pair:?}") };
         assert_eq!(why.kind, TransactionFailureKind::Fenced);
         is_finished(&mut harness);
+    }
+}
+
+// TC21, TC12, TM-I2: seen on Kafka 3.9.1
+#[test]
+fn by_the_first_protocol_a_young_transaction_was_aborted_for_an_instance_that_starts_and_not_for_its_timeout()
+{
+    for (age, is_fenced) in [(SECOND * 2, true), (SECOND * 60 - MS(1), true), (SECOND * 60, false)] {
+        let mut harness = epoch_over_v1_at(age, true);
+        describe(&mut harness, "CompleteAbort", (900, 6));
+        match &ends(&harness)[..] {
+            [(1, TransactionEnd::Fatal(why))] if is_fenced => {
+                assert_eq!(why.kind, TransactionFailureKind::Fenced, "{age:?}");
+                is_finished(&mut harness);
+            }
+            [(1, TransactionEnd::Aborted { .. })] if !is_fenced => {}
+            other => panic!("{age:?}: {other:?}"),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod probe;
 mod producers;
 mod proxy;
 mod security;
+mod transactions;
 mod verdict;
 
 use std::process::ExitCode;
@@ -67,15 +68,42 @@ struct Args {
     /// Nothing but kills of leaders, to measure how long their partitions are silent.
     #[arg(long)]
     only_kills: bool,
+    /// Producers with a `transactional.id` in place of the others. Beside brokers, producers are killed and second instances of
+    /// them started; requests come seconds late, when their client has asked again; transactions are left open beyond their
+    /// timeout. 0 may be partial, aborted and seen, committed and lost, out of order, hanging; an older instance never fences back.
+    #[arg(long, conflicts_with_all = ["secure", "calm", "only_kills"])]
+    transactions: bool,
+    /// The version of Kafka; transactions follow another protocol before 4.0.
+    #[arg(long, default_value_t = String::from("4.3.0"), value_name = "VERSION")]
+    kafka: String,
+    /// With --transactions, leave brokers alone: only requests and producers get into trouble.
+    #[arg(long, requires = "transactions")]
+    spare_brokers: bool,
     /// Leave the brokers' directory when the program ends.
     #[arg(long)]
     keep: bool,
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    if std::env::args().nth(1).is_some_and(|word| word == transactions::worker::WORD) {
+        return work();
+    }
+    let args = Args::parse();
+    let outcome = if args.transactions { transactions::run(&args) } else { run(&args) };
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What this program is when it was started by itself.
+fn work() -> ExitCode {
+    match transactions::worker::run(std::env::args().skip(1).collect()) {
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::from(2)
@@ -121,6 +149,7 @@ struct Run {
     seconds: u64,
     seed: u64,
     records_per_second: u64,
+    kafka: String,
     keep: bool,
     is_control: bool,
     is_secure: bool,
@@ -136,15 +165,15 @@ impl Run {
             (false, true) => Kinds::Kills,
             (false, false) => Kinds::All,
         };
-        let (is_secure, rotates) = (secure, rotate);
-        Self { seconds, seed, records_per_second, keep, is_control: false, is_secure, rotates, kinds }
+        let (is_secure, rotates, kafka) = (secure, rotate, args.kafka.clone());
+        Self { seconds, seed, records_per_second, kafka, keep, is_control: false, is_secure, rotates, kinds }
     }
 
     fn carry_out(&self) -> Result<(Verdict, Counts), Failure> {
         let ports = free_ports(6)?;
         let listeners: Vec<ClientListener> =
             ports.chunks_exact(2).map(|pair| ClientListener { port: pair[0], advertised: pair[1] }).collect();
-        let mut options = Options::brokers(3)
+        let mut options = Options { version: self.kafka.clone(), ..Options::brokers(3) }
             .clients_at(listeners.clone())
             .setting("broker.session.timeout.ms", "3000")
             .setting("broker.heartbeat.interval.ms", "500")
@@ -157,7 +186,7 @@ impl Run {
             cluster.create_topic_with(topic, PARTITIONS, 3, &[("min.insync.replicas", "2")])?;
         }
         let pieces = if self.is_secure { Pieces::TlsRecords } else { Pieces::Frames };
-        let proxy = Arc::new(Proxy::start(&listeners, pieces)?);
+        let proxy = Arc::new(Proxy::start(&listeners, pieces, None)?);
         let security = self.is_secure.then(|| Security::new(&cluster)).transpose()?;
         let bases = match &security {
             Some(security) => security.configs()?.to_vec(),

@@ -1,13 +1,16 @@
 //! What stands in front of the brokers: it knows where a request ends (or a record of TLS), and can cut before or behind one,
-//! hold everything, or be slow. Two threads for each connection; there are few.
+//! hold everything, or be slow. Of transactions it can also hold back one request and deliver it when its client has long asked
+//! again elsewhere. Two threads for each connection; there are few.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use xtask::kafka::ClientListener;
+
+use crate::transactions::sight::{Sight, Waiting};
 
 /// Produce's API key, which a request begins with.
 const PRODUCE: [u8; 2] = [0, 0];
@@ -17,13 +20,67 @@ const APPLICATION_DATA: u8 = 23;
 const LONG_RECORD: usize = 1_200;
 
 /// How bytes are cut into pieces that pass whole or not at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Pieces {
     /// Requests and answers of Kafka.
+    #[default]
     Frames,
     /// Records of TLS; what is in them is not seen.
     TlsRecords,
 }
+
+/// What happens to the next request of an API, whichever broker it goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    /// The API key.
+    pub(crate) api: i16,
+    pub(crate) what: What,
+}
+
+/// See [`Trouble`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// It is lost, with its connection.
+    Lost,
+    /// Its answer is lost, with the connection.
+    AnswerLost,
+    /// The client loses the connection, and the broker gets the request on it so much later: the client has asked again by then.
+    Late(Duration),
+}
+
+/// Troubles that wait for their requests, and what is seen of those of transactions.
+#[derive(Debug, Default)]
+pub(crate) struct Ambush {
+    waiting: Mutex<Vec<Trouble>>,
+    pub(crate) sight: Sight,
+}
+
+impl Ambush {
+    /// One more trouble, unless so many of its API wait already.
+    pub(crate) fn lay(&self, trouble: Trouble) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.iter().filter(|other| other.api == trouble.api).count() < MOST_WAITING {
+            waiting.push(trouble);
+        }
+    }
+
+    /// Nothing waits any longer.
+    pub(crate) fn lift(&self) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn take(&self, frame: &[u8]) -> Option<What> {
+        let api = i16::from_be_bytes(frame.get(4..6)?.try_into().ok()?);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = waiting.iter().position(|trouble| trouble.api == api)?;
+        Some(waiting.remove(place).what)
+    }
+}
+
+/// So many troubles of one API wait at most: of an API that nobody uses they would pile up.
+const MOST_WAITING: usize = 3;
+/// How long a broker may take to answer what came late.
+const LATE_ANSWER: Duration = Duration::from_secs(3);
 
 /// What is wrong with the way to one broker.
 #[derive(Debug, Default)]
@@ -38,6 +95,8 @@ pub(crate) struct Way {
     pub(crate) delay_ms: AtomicU64,
     /// How many connections were cut by it.
     pub(crate) cuts: AtomicU64,
+    /// Of a run with transactions.
+    pub(crate) ambush: Option<Arc<Ambush>>,
 }
 
 /// One for each broker, in the order of their ids.
@@ -48,11 +107,15 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    pub(crate) fn start(listeners: &[ClientListener], pieces: Pieces) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        listeners: &[ClientListener],
+        pieces: Pieces,
+        ambush: Option<&Arc<Ambush>>,
+    ) -> std::io::Result<Self> {
         let mut proxy = Self { ways: Vec::new(), ports: Vec::new() };
         for listener in listeners {
             let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, listener.advertised))?;
-            let way = Arc::new(Way::default());
+            let way = Arc::new(Way { ambush: ambush.cloned(), ..Way::default() });
             proxy.ways.push(Arc::clone(&way));
             proxy.ports.push(listener.advertised);
             let port = listener.port;
@@ -78,56 +141,103 @@ fn connect(client: TcpStream, port: u16, way: &Arc<Way>, pieces: Pieces) {
     let Ok(broker) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return };
     let _ = (client.set_nodelay(true), broker.set_nodelay(true));
     let (Ok(client_again), Ok(broker_again)) = (client.try_clone(), broker.try_clone()) else { return };
-    let swallow = Arc::new(AtomicBool::new(false));
-    let (back, swallows) = (Arc::clone(way), Arc::clone(&swallow));
+    let connection = Arc::new(Connection { way: Arc::clone(way), pieces, ..Connection::default() });
+    let back = Arc::clone(&connection);
     let answers = std::thread::spawn(move || {
-        let _ = answers(broker_again, client_again, &back, &swallows, pieces);
+        let _ = back.answers(broker_again, client_again);
     });
-    let _ = requests(&client, &broker, way, &swallow, pieces);
+    let _ = connection.requests(&client, &broker);
     let _ = (client.shutdown(Shutdown::Both), broker.shutdown(Shutdown::Both));
     let _ = answers.join();
 }
 
-fn requests(
-    mut client: &TcpStream,
-    mut broker: &TcpStream,
-    way: &Way,
-    swallow: &AtomicBool,
+/// What both threads of a connection know.
+#[derive(Debug, Default)]
+struct Connection {
+    way: Arc<Way>,
     pieces: Pieces,
-) -> std::io::Result<()> {
-    loop {
-        let Some(frame) = pieces.read(&mut client)? else { return Ok(()) };
-        way.wait();
-        let is_produce = pieces.is_produce(&frame);
-        if is_produce && take_one(&way.cut_before) {
-            way.cuts.fetch_add(1, Ordering::Relaxed);
-            return Ok(());
-        }
-        if is_produce && take_one(&way.cut_after) {
-            way.cuts.fetch_add(1, Ordering::Relaxed);
-            swallow.store(true, Ordering::SeqCst);
-        }
-        broker.write_all(&frame)?;
-    }
+    /// The next answer is lost, with the connection.
+    swallows: AtomicBool,
+    /// The client is gone, and the broker does not know.
+    is_held: AtomicBool,
+    waiting: Waiting,
 }
 
-/// Passes answers on; one that is to be swallowed ends the connection, the request having been carried out.
-fn answers(
-    mut broker: TcpStream,
-    mut client: TcpStream,
-    way: &Way,
-    swallow: &AtomicBool,
-    pieces: Pieces,
-) -> std::io::Result<()> {
-    while let Some(frame) = pieces.read(&mut broker)? {
-        way.wait();
-        if swallow.load(Ordering::SeqCst) {
-            break;
+impl Connection {
+    fn requests(&self, mut client: &TcpStream, mut broker: &TcpStream) -> std::io::Result<()> {
+        let (way, pieces) = (&self.way, self.pieces);
+        loop {
+            let Some(frame) = pieces.read(&mut client)? else { return Ok(()) };
+            way.wait();
+            let is_produce = pieces.is_produce(&frame);
+            if is_produce && take_one(&way.cut_before) {
+                way.cuts.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            }
+            if is_produce && take_one(&way.cut_after) {
+                way.cuts.fetch_add(1, Ordering::Relaxed);
+                self.swallows.store(true, Ordering::SeqCst);
+            }
+            if let Some(ambush) = &way.ambush {
+                ambush.sight.written(&frame, &self.waiting);
+                let trouble = ambush.take(&frame);
+                if trouble.is_some() {
+                    way.cuts.fetch_add(1, Ordering::Relaxed);
+                }
+                match trouble {
+                    None => {}
+                    Some(What::Lost) => return Ok(()),
+                    Some(What::AnswerLost) => self.swallows.store(true, Ordering::SeqCst),
+                    Some(What::Late(by)) => return self.deliver_late(client, broker, &frame, by, ambush),
+                }
+            }
+            broker.write_all(&frame)?;
         }
-        client.write_all(&frame)?;
     }
-    let _ = (client.shutdown(Shutdown::Both), broker.shutdown(Shutdown::Both));
-    Ok(())
+
+    /// The client is let go now; the broker gets the request later, from a client that it takes for the same.
+    fn deliver_late(
+        &self,
+        client: &TcpStream,
+        mut broker: &TcpStream,
+        frame: &[u8],
+        by: Duration,
+        ambush: &Ambush,
+    ) -> std::io::Result<()> {
+        self.is_held.store(true, Ordering::SeqCst);
+        client.shutdown(Shutdown::Both)?;
+        std::thread::sleep(by);
+        ambush.sight.delivered(frame, &self.waiting);
+        broker.write_all(frame)?;
+        std::thread::sleep(LATE_ANSWER);
+        Ok(())
+    }
+
+    /// Passes answers on; one that is to be swallowed ends the connection, the request having been carried out.
+    fn answers(&self, mut broker: TcpStream, mut client: TcpStream) -> std::io::Result<()> {
+        let sight = self.way.ambush.as_ref().map(|ambush| &ambush.sight);
+        while let Some(frame) = self.pieces.read(&mut broker)? {
+            self.way.wait();
+            if self.swallows.load(Ordering::SeqCst) {
+                break;
+            }
+            let is_passed = !self.is_held.load(Ordering::SeqCst) && client.write_all(&frame).is_ok();
+            match sight {
+                Some(sight) if is_passed => sight.answered(&frame, &self.waiting),
+                Some(sight) if self.is_held.load(Ordering::SeqCst) => {
+                    sight.answered_late(&frame, &self.waiting)
+                }
+                None if is_passed => {}
+                Some(sight) => {
+                    sight.answered_late(&frame, &self.waiting);
+                    break;
+                }
+                None => break,
+            }
+        }
+        let _ = (client.shutdown(Shutdown::Both), broker.shutdown(Shutdown::Both));
+        Ok(())
+    }
 }
 
 impl Pieces {
