@@ -160,6 +160,8 @@ fn steps(args: &FullArgs) -> Vec<Step> {
         Step::new("chaos", &chaos),
         Step::new("chaos, secured", &secured_chaos),
         Step::new("rotation under load", &rotation),
+        Step::new("read, transform, write: 4.3.0", "xtask loop -- --version 4.3.0"),
+        Step::new("read, transform, write: 3.9.1", "xtask loop -- --version 3.9.1 --membership cooperative"),
         Step::new("kp perf's report in a browser", "xtask report"),
         Step::new("fuzzing, a minute of each", "xtask fuzz --seconds 60"),
     ];
