@@ -147,4 +147,15 @@ mod tests {
             assert!(!has_rust || !blocks.contains(&""), "{name}: a block does not say what it is");
         }
     }
+
+    #[test]
+    fn the_recipe_with_rdkafka_is_the_code_that_the_loop_runs() {
+        let code =
+            std::fs::read_to_string(root().join("tests/consumers/loop/src/recipe.rs")).expect("it is there");
+        let shown = code.split("// ----\n").nth(1).expect("it stands between two lines of dashes");
+        let page = std::fs::read_to_string(root().join("docs/transactions.md")).expect("a page is text");
+        let section = page.split("### … with rdkafka's consumer").nth(1).expect("it has a section");
+        let block = section.split("```text\n").nth(1).and_then(|rest| rest.split("```").next());
+        assert_eq!(block, Some(shown), "docs/transactions.md shows another recipe than the one that runs");
+    }
 }

@@ -164,6 +164,8 @@ fn steps(args: &FullArgs) -> Vec<Step> {
         Step::new("chaos, transactions, 4.3.0", &transactions("4.3.0")),
         Step::new("chaos, transactions, 3.9.1", &transactions("3.9.1")),
         Step::new("rotation under load", &rotation),
+        Step::new("read, transform, write: 4.3.0", "xtask loop -- --version 4.3.0"),
+        Step::new("read, transform, write: 3.9.1", "xtask loop -- --version 3.9.1 --membership cooperative"),
         Step::new("kp perf's report in a browser", "xtask report"),
         // A minute of each target.
         Step::new("fuzz", "xtask fuzz --seconds 60"),

@@ -22,6 +22,7 @@ pub mod full;
 pub mod fuzz;
 pub mod generate;
 pub mod golden;
+pub mod group_loop;
 mod installed;
 pub mod kafka;
 mod linker_only;

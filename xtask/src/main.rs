@@ -14,6 +14,7 @@ use xtask::features::FeaturesArgs;
 use xtask::full::FullArgs;
 use xtask::fuzz::FuzzArgs;
 use xtask::golden::Golden;
+use xtask::group_loop::LoopArgs;
 use xtask::kafka::commands::KafkaCommand;
 use xtask::plants::PlantsArgs;
 use xtask::report::ReportArgs;
@@ -39,6 +40,8 @@ enum Task {
     Plants(PlantsArgs),
     /// Real Kafka under fire: brokers killed, frozen and cut off; then every law checked on what is in the logs.
     Chaos(ChaosArgs),
+    /// Read, transform and write in transactions, with rdkafka's consumers that are killed and frozen (needs CMake and a C compiler).
+    Loop(LoopArgs),
     /// Run everything that is too long for CI: seeds, planted bugs, brokers and codecs, chaos, features, targets.
     Full(FullArgs),
     /// Compile the facade with each of its features alone, with none, with all.
@@ -79,6 +82,7 @@ fn run(task: Task) -> Result<(), XtaskError> {
         Task::Test(args) => xtask::test::run(&args),
         Task::Plants(args) => xtask::plants::run(&args),
         Task::Chaos(args) => xtask::chaos::run(&args),
+        Task::Loop(args) => xtask::group_loop::run(&args),
         Task::Features(args) => xtask::features::run(&args),
         Task::Fuzz(args) => xtask::fuzz::run(&args),
         Task::Full(args) => xtask::full::run(&args),
