@@ -215,10 +215,12 @@ impl Open {
         }
     }
 
-    /// The core's word has the first cause as well, and sees more: that the coordinator's timeout was behind it (TC15).
+    /// TC15: behind the coordinator's timeout every record fails. Then that is the cause, and not the record.
     fn first_cause(&self, why: Option<TransactionFailure>) -> TransactionFailure {
-        let known = || self.handle.scope().doomed().cloned();
-        why.or_else(known).unwrap_or_else(unresolvable)
+        let is_timed_out =
+            matches!(why, Some(TransactionFailure { kind: TransactionFailureKind::TimedOut { .. }, .. }));
+        let known = self.handle.scope().doomed().filter(|_| !is_timed_out);
+        known.cloned().or(why).unwrap_or_else(unresolvable)
     }
 
     fn acknowledged_since(&self) -> u64 {

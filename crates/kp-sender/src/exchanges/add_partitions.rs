@@ -100,7 +100,7 @@ impl Question for AddPartitions {
                         rooms.idempotence.transaction.leave_unclean();
                     }
                     if let Some(next) = refused(cx, rooms, broker, (&partition, code)) {
-                        setback = worse(setback, (next, code));
+                        setback = Setback::worse(setback, (next, code));
                         again.push((queue, partition));
                     }
                 }
@@ -150,15 +150,6 @@ fn refused(
         other => other,
     };
     transacting::doom(cx, rooms, api, TransactionFailure { kind, ..failure })
-}
-
-/// A coordinator that has moved comes before a wait.
-fn worse(one: Option<(Setback, ErrorCode)>, other: (Setback, ErrorCode)) -> Option<(Setback, ErrorCode)> {
-    match one {
-        Some((Setback::Moved, _)) => one,
-        Some((Setback::Again, _)) if other.0 == Setback::Briefly => one,
-        _ => Some(other),
-    }
 }
 
 fn go_on(

@@ -105,8 +105,7 @@ impl Question for CommitOffsets {
             }
             let failure = failure_of(Self::API, answered_by(broker, code), attempts);
             if let Some(next) = transacting::doom(cx, rooms, Self::API, failure) {
-                let is_worse = setback.is_none_or(|(before, _)| before != Setback::Moved);
-                setback = if is_worse { Some((next, code)) } else { setback };
+                setback = Setback::worse(setback, (next, code));
             }
             left.push((partition, offset));
         }

@@ -20,14 +20,24 @@ pub(crate) fn due(cx: &Context<'_>, rooms: &Rooms, errand: Errand) -> Option<Ins
     Some(transactions.pause.due(cx.now))
 }
 
-/// An error answer that has decided nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// An error answer that has decided nothing. A later one here comes before those above it, where an answer has several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Setback {
     /// Markers are being written.
     Briefly,
     Again,
     /// It is another coordinator's by now.
     Moved,
+}
+
+impl Setback {
+    /// What an answer comes to that has these, each with its code.
+    pub(crate) fn worse(
+        one: Option<(Self, ErrorCode)>,
+        other: (Self, ErrorCode),
+    ) -> Option<(Self, ErrorCode)> {
+        one.filter(|(before, _)| *before >= other.0).or(Some(other))
+    }
 }
 
 /// What a broker said to `api`.
