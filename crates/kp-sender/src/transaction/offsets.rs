@@ -15,7 +15,7 @@ pub(crate) struct WantedOffsets {
     /// Not accepted yet, in the order of partitions; those that may fare better are asked for again alone (TX22).
     pub(crate) left: Vec<(TopicPartition, CommittedOffset)>,
     pub(crate) attempts: u32,
-    /// When it is given up: whoever asked for it may wait no longer, and a commit would.
+    /// When it is given up: the caller may wait no longer, and a commit would.
     pub(crate) expires: Option<Instant>,
 }
 
