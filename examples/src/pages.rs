@@ -121,6 +121,33 @@ mod tests {
         assert!(seen > 60, "only {seen} keys were found in the pages");
     }
 
+    /// Every Rust file below a folder of the repository, as one text.
+    fn rust_below(folder: &Path, text: &mut String) {
+        for entry in std::fs::read_dir(folder).expect("the folder is there").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                rust_below(&path, text);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                text.push_str(&std::fs::read_to_string(path).expect("code is text"));
+            }
+        }
+    }
+
+    #[test]
+    fn every_test_that_a_page_names_is_there() {
+        let mut code = String::new();
+        for folder in ["tests/tests", "crates/kp-sender/tests", "crates/kp-producer/src/facade_tests"] {
+            rust_below(&root().join(folder), &mut code);
+        }
+        let text = std::fs::read_to_string(root().join("docs/transactions.md")).expect("a page is text");
+        let comments = text.split("<!--").skip(1).filter_map(|rest| rest.split("-->").next());
+        let names: Vec<&str> = comments.flat_map(|comment| comment.lines().skip(1)).collect();
+        assert!(names.len() > 20, "{names:?}");
+        for name in names {
+            assert!(code.contains(&format!("fn {name}()")), "no test is called {name}");
+        }
+    }
+
     #[test]
     fn every_page_with_rust_in_it_is_compiled_and_no_block_is_ignored() {
         let mut files = Vec::new();

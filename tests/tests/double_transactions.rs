@@ -8,12 +8,13 @@
 
 use kp_producer::blocking::TransactionalProducer;
 use kp_producer::{
-    BeginError, CommittedOffset, EndError, GroupMetadata, Producer, ProducerConfig, ProducerRecord,
-    SendErrorKind, TopicPartition, TransactionFailureKind, TransactionOutcome,
+    BeginError, Committed, CommittedOffset, EndError, ErrorCode, Explanation, GroupMetadata, Producer,
+    ProducerConfig, ProducerObserver, ProducerRecord, SendErrorKind, TopicPartition, TransactionFailureKind,
+    TransactionOutcome, TransactionProtocol, WhyWaiting,
 };
 use kp_protocol::ApiKey;
 use kp_sim::tcp::{EmbeddedBroker, EmbeddedOptions};
-use kp_sim::{Fault, KafkaVersion, MockBroker, TopicSettings};
+use kp_sim::{Fault, KafkaVersion, MockBroker, MockCommit, TopicSettings};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -109,7 +110,10 @@ fn what_was_committed_is_visible_whole_and_what_was_aborted_or_dropped_is_not() 
             let transaction = producer.begin().expect("it begins");
             send_everywhere(&transaction, name);
             match name {
-                "a" | "d" => assert_eq!(transaction.commit().expect("it is committed").records, 6),
+                "a" | "d" => {
+                    let committed = transaction.commit().expect("it is committed");
+                    assert_eq!((committed.records, committed.partitions), (6, 6), "{version:?}");
+                }
                 "b" => assert_eq!(transaction.abort().expect("it is aborted").discarded, 6),
                 _ => drop(transaction),
             }
@@ -387,6 +391,137 @@ fn sent_until_the_end(handle: &kp_producer::blocking::TransactionHandle, name: &
         accepted.push(value);
     }
     accepted
+}
+
+// TX7, TX26
+#[test]
+fn what_waits_for_its_partition_to_be_added_says_so_and_an_older_cluster_is_noticed_once() {
+    let broker = brokers(KafkaVersion::V3_9);
+    let (api, code) = (ApiKey::AddPartitionsToTxn, ErrorCode::CONCURRENT_TRANSACTIONS);
+    broker.cluster().lock().inject(Fault::AnswerInstead { api, code }, u32::MAX);
+    let mut producer = producer(&broker, &[]);
+    let observer = producer.observer();
+    assert_eq!(observer.metrics().gauge("txn-age-ms"), None, "none is open");
+    let transaction = producer.begin().expect("it begins");
+    drop(transaction.send(ProducerRecord::to("orders").partition(1).value("v")).expect("accepted"));
+    let told = explained(&observer, &WhyWaiting::NotInTransactionYet);
+    let progress = told.transaction.as_ref().and_then(|told| told.progress.clone()).expect("it has answered");
+    assert_eq!((progress.protocol, progress.partitions), (TransactionProtocol::V1, 1));
+    assert_eq!(progress.not_added, [TopicPartition::new("orders", 1)].into());
+    assert!(told.to_string().contains("has not added the partition"), "{told}");
+    assert!(told.to_string().contains("older protocol, coordinated by broker "), "{told}");
+    assert!(observer.metrics().gauge("txn-age-ms").is_some_and(|age| age > 0.0));
+    broker.cluster().lock().clear_faults();
+    assert_eq!(transaction.commit().expect("it is committed").partitions, 1);
+    assert_eq!(observer.metrics().gauge("txn-age-ms"), None, "its end is known");
+    producer.begin().expect("it begins").commit().expect("it is empty");
+    let notices = observer.notices();
+    assert!(notices.len() == 1 && notices[0].contains("transaction.version"), "{notices:?}");
+}
+
+// TX26
+#[test]
+fn of_a_cluster_that_speaks_the_newer_protocol_there_is_nothing_to_notice() {
+    let broker = brokers(KafkaVersion::V4_3);
+    let mut producer = producer(&broker, &[]);
+    producer.init().expect("there is a producer id");
+    assert!(producer.observer().notices().is_empty(), "{:?}", producer.observer().notices());
+    let told = producer.observer().explain().to_string();
+    assert!(told.contains("newer protocol, coordinated by broker "), "{told}");
+}
+
+/// Looks until the first partition waits for this.
+fn explained(observer: &ProducerObserver, why: &WhyWaiting) -> Explanation {
+    for _ in 0..1_000_000 {
+        let told = observer.explain();
+        if told.partitions.first().and_then(|partition| partition.why.as_ref()) == Some(why) {
+            return told;
+        }
+        std::thread::yield_now();
+    }
+    panic!("never {why:?}: {}", observer.explain());
+}
+
+/// A transaction of one record over a mock broker, ended by the script.
+fn mocked(broker: &MockBroker) -> TransactionalProducer {
+    broker.create_topic("orders", PARTITIONS).expect("a good name");
+    let mut config = ProducerConfig::default().bootstrap_servers("mock:1").transactional_id("inv-1");
+    config.set("max.block.ms", "300").expect("a good value");
+    let builder = Producer::builder(config).client(broker.client());
+    TransactionalProducer::from(builder.build_transactional().expect("it is built"))
+}
+
+fn commit_of_one(producer: &mut TransactionalProducer) -> Result<Committed, EndError> {
+    let transaction = producer.begin().expect("it begins");
+    drop(transaction.send(ProducerRecord::to("orders").value("v")).expect("accepted"));
+    transaction.commit()
+}
+
+// TX36, TX15, TX16
+#[test]
+fn a_commit_at_the_mock_broker_ends_as_its_script_says() {
+    let broker = MockBroker::automatic();
+    let mut producer = mocked(&broker);
+    broker.script_commits([
+        MockCommit::Committed,
+        MockCommit::Aborted,
+        MockCommit::Unresolved,
+        MockCommit::Unresolved,
+        MockCommit::Fenced,
+    ]);
+    assert_eq!(commit_of_one(&mut producer).expect("it is committed").records, 1);
+    let aborted = commit_of_one(&mut producer).expect_err("it is aborted");
+    let is_timeout = |kind: &TransactionFailureKind| matches!(kind, TransactionFailureKind::TimedOut { .. });
+    assert!(matches!(&aborted, EndError::Aborted(why) if is_timeout(&why.kind)), "{aborted:?}");
+    for (committed, outcome) in [(true, TransactionOutcome::Committed), (false, TransactionOutcome::Aborted)]
+    {
+        let open = commit_of_one(&mut producer).expect_err("nobody knows");
+        assert_eq!(open.outcome(), TransactionOutcome::Unresolved);
+        assert_eq!(producer.resolve(), Some(TransactionOutcome::Unresolved));
+        broker.resolve_commit(committed);
+        assert_eq!(settled(&mut producer), outcome);
+    }
+    let fenced = commit_of_one(&mut producer).expect_err("another instance was started");
+    let EndError::Fatal(why) = &fenced else { panic!("{fenced:?}") };
+    assert_eq!(why.kind, TransactionFailureKind::Fenced);
+    assert!(matches!(producer.begin(), Err(BeginError::Fatal(_))));
+}
+
+fn settled(producer: &mut TransactionalProducer) -> TransactionOutcome {
+    for _ in 0..100 {
+        match producer.resolve() {
+            Some(TransactionOutcome::Unresolved) => {}
+            known => return known.expect("there was one"),
+        }
+    }
+    panic!("it stays unresolved");
+}
+
+// TX36, L6
+#[test]
+fn a_commit_that_nobody_will_ever_know_is_told_so_by_the_mock_broker() {
+    let broker = MockBroker::automatic();
+    let mut producer = mocked(&broker);
+    broker.script_commits([MockCommit::Unknown]);
+    let unknown = commit_of_one(&mut producer).expect_err("nobody will know");
+    assert!(matches!(unknown, EndError::Unknown(_)), "{unknown:?}");
+    assert_eq!(producer.last_outcome(), Some(TransactionOutcome::Unknown));
+}
+
+// TX31, TX15
+#[test]
+fn a_producer_id_at_the_mock_broker_is_refused_as_its_script_says() {
+    let broker = MockBroker::automatic();
+    let mut producer = mocked(&broker);
+    broker.script_inits([
+        ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        ErrorCode::NONE,
+        ErrorCode::INVALID_TRANSACTION_TIMEOUT,
+    ]);
+    assert!(matches!(producer.init(), Err(BeginError::Authorization(_))));
+    commit_of_one(&mut producer).expect("it is mended");
+    let mut second = mocked(&MockBroker::automatic());
+    commit_of_one(&mut second).expect("a broker without a script takes everything");
 }
 
 // TX36

@@ -101,8 +101,10 @@ fn visit(report: &mut Report, args: &DoctorArgs, way: &Way<'_>) -> io::Result<()
     report.tell()?;
     if let (Some(name), true) = (&args.topic, args.write) {
         if settings.transactional_id.is_some() {
-            // A producer with the id would shut out the one that has it now.
-            report.skipped("produce", "with transactional.id no record is written");
+            // Also one that aborts: InitProducerId alone fences.
+            let why = "no record is written with transactional.id: not even a transaction that is aborted goes without shutting out \
+                       the producer that has this id now, and aborting what it has open; --write works without the id";
+            report.skipped("produce", why);
         } else if report.is_healthy() {
             produce::write_one(report, way.config, name);
         } else {

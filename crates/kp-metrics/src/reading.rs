@@ -9,7 +9,7 @@ use kp_memory::BufferPool;
 use kp_protocol::{BrokerId, TopicName};
 use kp_sender::{Histogram, SenderCounters};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) struct Reading {
     pub(crate) producer: ProducerReading,
@@ -30,6 +30,7 @@ pub(crate) struct ProducerReading {
     pub(crate) metadata_age: Option<Duration>,
     pub(crate) own_certificate_ends: Option<SystemTime>,
     tokens: TokenFacts,
+    now: Instant,
     /// The clock on the wall.
     wall: SystemTime,
 }
@@ -63,6 +64,7 @@ impl Reading {
                 metadata_age: metadata_had.map(|had| now.saturating_duration_since(had)),
                 own_certificate_ends: network.own_certificate_ends,
                 tokens: network.tokens.unwrap_or_default(),
+                now,
                 wall,
             },
             topics,
@@ -106,6 +108,10 @@ impl ProducerReading {
 
     pub(crate) fn transactions(&self) -> &TransactionCounters {
         self.measured.transactions()
+    }
+
+    pub(crate) fn transaction_age_ms(&self) -> Option<f64> {
+        self.transactions().age(self.now).map(|age| age.as_secs_f64() * 1000.0)
     }
 
     pub(crate) fn pool(&self) -> &BufferPool {

@@ -186,6 +186,8 @@ metrics! {
             "Transactions of which nothing is or will be visible (kp's own).";
         "txn-unknown-total" => "kafka_producer_txn_unknown_total", Counter(|r| r.transactions().unknown()), Count, Info,
             "Transactions that may be committed or not: no answer can tell any more (kp's own).";
+        "txn-age-ms" => "kafka_producer_txn_age_ms", Gauge(ProducerReading::transaction_age_ms), Milliseconds, Info,
+            "Age of the newest transaction, until its end is known; `transaction.timeout.ms` bounds it (kp's own).";
         "callback-panic-total" => "kafka_producer_callback_panic_total", Counter(|r| r.accumulator().callback_panics()), Count, Info,
             "Callbacks that panicked; each harmed only its own record (kp's own).";
 

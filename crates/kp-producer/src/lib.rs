@@ -109,7 +109,10 @@ pub use kp_record::{
     OptionSerializer, OwnedRecord, ProducerRecord, RecordBytes, RecordHeaders, Serialized, Serializer,
     ShortSerializer, StringSerializer, UuidSerializer, VoidSerializer,
 };
-pub use kp_sender::{CommittedOffset, GroupMetadata, TransactionFailure, TransactionFailureKind};
+pub use kp_sender::{
+    CommittedOffset, GroupMetadata, TransactionFailure, TransactionFailureKind, TransactionProtocol,
+    TransactionReport,
+};
 pub use kp_time::Clock;
 /// The version of `rustls` in the signatures here.
 #[cfg(feature = "tls-no-provider")]

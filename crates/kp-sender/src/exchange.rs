@@ -49,6 +49,14 @@ impl<Q> Exchange<Q> {
         matches!(self, Self::Sent(_))
     }
 
+    /// What is under way.
+    pub(crate) fn question(&self) -> Option<&Q> {
+        match self {
+            Self::Sent(asked) => Some(&asked.question),
+            Self::Idle | Self::Waiting { .. } => None,
+        }
+    }
+
     /// The host has done network work: perhaps a broker is ready now.
     pub(crate) fn begin_cycle(&mut self, now: Instant) {
         if matches!(self, Self::Waiting { until } if until.is_none_or(|at| at <= now)) {

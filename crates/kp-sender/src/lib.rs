@@ -71,7 +71,7 @@ mod unfit;
 pub use histogram::{Histogram, Summary};
 pub use io::{Input, Output};
 pub use produce::SenderCounters;
-pub use report::SenderReport;
+pub use report::{SenderReport, TransactionReport};
 pub use sender_core::SenderCore;
 pub use settings::{IdempotenceSetting, SenderSettings};
 pub use settlement::Settlement;

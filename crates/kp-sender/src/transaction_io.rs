@@ -109,6 +109,8 @@ pub enum TransactionEnd {
     Committed {
         /// The producer epoch that it was written under.
         epoch: i16,
+        /// How many partitions have records of it.
+        partitions: usize,
     },
     /// Nothing of it will ever be visible.
     Aborted {

@@ -17,6 +17,7 @@ use kp_protocol::{
     ApiKey, BrokerAddress, BrokerId, BrokerVersions, ErrorCode, Message, decode_response_header, request_head,
 };
 
+use crate::mock_script::{MockCommit, Script};
 use crate::{ClusterSettings, Fault, Reply, SimCluster, SimError, TopicSettings};
 
 /// The one broker there is.
@@ -84,6 +85,7 @@ struct State {
     events: Vec<Event>,
     rung: bool,
     now: Option<Instant>,
+    script: Script,
 }
 
 impl MockBroker {
@@ -112,6 +114,7 @@ impl MockBroker {
             events: Vec::new(),
             rung: false,
             now: None,
+            script: Script::default(),
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() }) }
     }
@@ -142,6 +145,28 @@ impl MockBroker {
     /// `within`. The producer does what it does with that error: it tries again, or fails the records. `false`: none came.
     pub fn fail_next(&self, code: ErrorCode, within: Duration) -> bool {
         self.end_next(within, Some(code))
+    }
+
+    /// How the next commits end, one after the other; those behind the last are committed. An abort is none.
+    ///
+    /// ```
+    /// use kp_sim::{MockBroker, MockCommit};
+    /// let broker = MockBroker::automatic();
+    /// broker.script_commits([MockCommit::Aborted, MockCommit::Committed]);
+    /// ```
+    pub fn script_commits(&self, commits: impl IntoIterator<Item = MockCommit>) {
+        self.shared.lock().script.commits.extend(commits);
+    }
+
+    /// Ends a commit that is [`MockCommit::Unresolved`], when the producer asks for it again: it was committed, or it was aborted.
+    pub fn resolve_commit(&self, committed: bool) {
+        self.shared.lock().script.resolve(committed);
+    }
+
+    /// How the next questions for a producer id (InitProducerId) are answered, one after the other;
+    /// [`ErrorCode::NONE`] gives one, as those behind the last do. `begin` then says what each code means to it.
+    pub fn script_inits(&self, codes: impl IntoIterator<Item = ErrorCode>) {
+        self.shared.lock().script.inits.extend(codes);
     }
 
     /// How many Produce requests are held now.
@@ -185,7 +210,9 @@ impl State {
                 .map_or(0, |request| request.topic_data.iter().map(|topic| topic.partition_data.len()).sum());
             self.cluster.inject(Fault::RefuseBatch { partition: None, code }, batches as u32);
         }
-        let event = self.ask(request).unwrap_or_else(|| Event::Failed {
+        let step = self.script.before(&mut self.cluster, request.api_key, &request.body, request.version);
+        let answer = self.ask(request);
+        let event = self.script.after(&mut self.cluster, step, answer).unwrap_or_else(|| Event::Failed {
             token: request.token,
             written: Written::Perhaps,
             reason: DisconnectReason::ProtocolError(Arc::from("the double does not answer this")),

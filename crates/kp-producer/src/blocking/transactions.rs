@@ -91,6 +91,12 @@ impl TransactionalProducer {
         producer.shared().block_on(producer.partitions_for(topic))
     }
 
+    /// Looks at this producer, also while a transaction is open.
+    #[must_use]
+    pub fn observer(&self) -> ProducerObserver {
+        (**self).clone()
+    }
+
     /// The same producer for async code.
     #[must_use]
     pub fn into_async(self) -> crate::TransactionalProducer {

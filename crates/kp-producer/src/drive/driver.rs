@@ -13,13 +13,18 @@ use crate::shared::Shared;
 use kp_accumulator::FailureKind;
 use kp_client::{ClientNodes, ClientRequest, Event, KafkaClient};
 use kp_metrics::Publisher;
-use kp_sender::{Input, Output, SenderCore, Settlement, TransactionOutput};
+use kp_sender::{Input, Output, SenderCore, Settlement, TransactionOutput, TransactionProtocol};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long the client may take for its farewell once everything is settled.
 const FAREWELL: Duration = Duration::from_millis(100);
+
+/// What an operator should know of a cluster whose transactions are from before KIP-890.
+const OLDER_PROTOCOL: &str = "the cluster speaks the older protocol of transactions (transaction.version is below 2, Kafka 4.0): a \
+     request more before the first batch of a partition in each transaction, and a new producer epoch behind one in which a \
+     request was not answered";
 
 pub(crate) struct Driver {
     shared: Arc<Shared>,
@@ -202,9 +207,7 @@ impl Driver {
                 self.shared.refuse_new();
             }
             Output::Transaction(news) => {
-                if let TransactionOutput::Ended { end, .. } = &news {
-                    self.shared.measured.transactions().ended(end);
-                }
+                self.note(&news);
                 if let Some(ledger) = self.shared.waits.transactions() {
                     ledger.hear(news);
                 }
@@ -215,6 +218,17 @@ impl Driver {
                 self.shared.waits.metadata().refuse(&SendErrorKind::Security(error));
             }
             Output::Closed => self.over = true,
+        }
+    }
+
+    /// What others than those who wait should know of it.
+    fn note(&self, news: &TransactionOutput) {
+        match news {
+            TransactionOutput::Ended { end, .. } => self.shared.measured.transactions().ended(end),
+            TransactionOutput::Initialized { protocol: TransactionProtocol::V1, .. } => {
+                self.shared.notes.notice(OLDER_PROTOCOL.to_owned());
+            }
+            _ => {}
         }
     }
 

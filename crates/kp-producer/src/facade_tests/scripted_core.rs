@@ -158,7 +158,7 @@ impl Play {
                 let end = match (&self.ends, &self.doomed) {
                     (Ends::Never, _) => return None,
                     (Ends::With(end), _) => end.clone(),
-                    (Ends::AsAsked, None) if commit => TransactionEnd::Committed { epoch: 3 },
+                    (Ends::AsAsked, None) if commit => TransactionEnd::Committed { epoch: 3, partitions: 1 },
                     (Ends::AsAsked, why) => TransactionEnd::Aborted { why: why.clone() },
                 };
                 Some(TransactionOutput::Ended { number, end })

@@ -46,6 +46,7 @@ fn a_commit_tells_what_is_visible_and_the_next_transaction_has_the_next_number()
     play.run(transaction.send_offsets(offset(5), &group())).expect("they are in");
     let committed = play.run(transaction.commit()).expect("it is committed");
     assert_eq!((committed.records, committed.groups, committed.epoch), (3, 1, 3));
+    assert_eq!(committed.partitions, 1, "as the core says");
     let written = first.try_result().expect("the commit waited for it").expect("it is written");
     assert!(written.in_transaction());
     assert_eq!(producer.last_outcome(), Some(TransactionOutcome::Committed));
@@ -140,7 +141,10 @@ fn an_end_that_takes_too_long_is_unresolved_until_the_same_end_is_known() {
     assert!(matches!(error, BeginError::PreviousUnresolved { waited, .. } if waited == MS(1000)), "{error}");
     assert!(error.is_retriable());
     assert_eq!(play.run(producer.resolve()), Some(TransactionOutcome::Unresolved));
-    play.say(TransactionOutput::Ended { number: 1, end: TransactionEnd::Committed { epoch: 3 } });
+    play.say(TransactionOutput::Ended {
+        number: 1,
+        end: TransactionEnd::Committed { epoch: 3, partitions: 1 },
+    });
     assert_eq!(play.run(producer.resolve()), Some(TransactionOutcome::Committed));
     // TC1: one decision, and nothing took it back.
     assert_eq!(play.ends_heard(), [(1, true)]);

@@ -108,6 +108,10 @@ pub enum WhyWaiting {
     AwaitingAnswer,
     /// The cluster was asked for a producer id (KIP-98).
     AwaitingProducerId,
+    /// The coordinator was asked to add the partition to the transaction, and nothing is written to it before (KIP-98).
+    NotInTransactionYet,
+    /// Its transaction can only be aborted: it will not be sent.
+    TransactionDoomed,
     /// It is being compressed.
     Compressing,
     /// Nothing: it goes with the next turn.
@@ -134,10 +138,14 @@ pub(crate) fn explain(shared: &Shared) -> Explanation {
 fn put_together(shared: &Shared, network: Result<NetworkSide, NetworkThread>) -> Explanation {
     let now = shared.clock.now();
     let cluster = Arc::clone(&shared.views.load().cluster);
+    let mut transaction = shared.waits.transactions().map(|ledger| ledger.explain(now));
     let network_thread = network.as_ref().err().copied().unwrap_or(NetworkThread::Answered);
     let network = network.ok();
     let security = network.as_ref().map(|network| network.security.clone()).unwrap_or_default();
     let mut rest = network.as_ref().map(|network| network.report.in_flight.clone()).unwrap_or_default();
+    if let (Some(told), Some(network)) = (&mut transaction, &network) {
+        told.progress = network.report.transaction.clone();
+    }
     let mut partitions: Vec<PartitionExplanation> = Vec::new();
     for queue in shared.accumulator.survey(now) {
         let in_flight = rest.remove(&queue.partition).unwrap_or(0);
@@ -169,7 +177,7 @@ fn put_together(shared: &Shared, network: Result<NetworkSide, NetworkThread>) ->
         free_bytes: shared.waits.pool().available(),
         waiting_for_metadata: shared.waits.metadata().topics(),
         network_thread,
-        transaction: shared.waits.transactions().map(|ledger| ledger.explain(now)),
+        transaction,
         fatal: shared.ended.fatal().cloned(),
         security,
         taken_at: shared.clock.time_of_day(),
@@ -219,6 +227,7 @@ fn why(
         HeadSurvey::Empty | HeadSurvey::Ready => {}
     }
     let Some(NetworkSide { report, readiness, .. }) = network else { return WhyWaiting::Unknown };
+    let transaction = report.transaction.as_ref();
     if let Some(until) = report.throttled.get(&broker) {
         return WhyWaiting::Throttled { broker, for_: left(*until) };
     }
@@ -238,6 +247,10 @@ fn why(
             WhyWaiting::Throttled { broker, for_: until.map(left).unwrap_or_default() }
         }
         _ if report.waits_for_producer_id => WhyWaiting::AwaitingProducerId,
+        _ if transaction.is_some_and(|open| open.is_doomed) => WhyWaiting::TransactionDoomed,
+        _ if transaction.is_some_and(|open| open.not_added.contains(&queue.partition)) => {
+            WhyWaiting::NotInTransactionYet
+        }
         Some(BrokerState::Waits(WaitReason::InFlightFull | WaitReason::Writing, _)) => {
             WhyWaiting::InFlightFull { broker }
         }
@@ -273,6 +286,10 @@ impl fmt::Display for WhyWaiting {
             Self::Lingering { for_ } => write!(f, "lingers for {for_:.1?} more (linger.ms)"),
             Self::AwaitingAnswer => f.write_str("the batch before it is not answered yet"),
             Self::AwaitingProducerId => f.write_str("waits for a producer id"),
+            Self::NotInTransactionYet => {
+                f.write_str("the coordinator has not added the partition to the transaction")
+            }
+            Self::TransactionDoomed => f.write_str("its transaction can only be aborted"),
             Self::Compressing => f.write_str("is being compressed"),
             Self::AboutToGo => f.write_str("goes with the next turn"),
             Self::Unknown => f.write_str("the network thread has not answered"),

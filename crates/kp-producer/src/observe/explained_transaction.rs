@@ -1,6 +1,6 @@
 //! What there is to say of a producer's transactions, as plain values. Put together by the ledger, printed here.
 
-use kp_sender::TransactionFailure;
+use kp_sender::{TransactionFailure, TransactionProtocol, TransactionReport};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,8 @@ pub struct TransactionExplanation {
     pub limit: Duration,
     /// The first thing that makes a commit of it impossible.
     pub doomed: Option<TransactionFailure>,
+    /// How far the core and the coordinator are with it; `None` if the network thread has not answered.
+    pub progress: Option<TransactionReport>,
     /// What was heard last of why something takes long.
     pub stalled: Option<Arc<str>>,
 }
@@ -73,9 +75,40 @@ impl fmt::Display for TransactionExplanation {
         if let Some(doomed) = &self.doomed {
             write!(f, "; it can only be aborted: {doomed}")?;
         }
+        if let Some(progress) = &self.progress {
+            write_progress(f, progress)?;
+        }
         match &self.stalled {
             Some(stalled) => write!(f, "; {stalled}"),
             None => Ok(()),
         }
+    }
+}
+
+fn write_progress(f: &mut fmt::Formatter<'_>, progress: &TransactionReport) -> fmt::Result {
+    let protocol = match progress.protocol {
+        TransactionProtocol::V1 => "older",
+        TransactionProtocol::V2 => "newer",
+    };
+    write!(f, "; {protocol} protocol, ")?;
+    match progress.coordinator {
+        Some(broker) => write!(f, "coordinated by broker {broker}")?,
+        None => f.write_str("the coordinator is looked up")?,
+    }
+    if progress.awaits_epoch {
+        f.write_str(", a producer id is asked for")?;
+    }
+    if progress.partitions > 0 {
+        write!(f, ", {} partitions", progress.partitions)?;
+    }
+    if !progress.not_added.is_empty() {
+        write!(f, " ({} not added yet)", progress.not_added.len())?;
+    }
+    if progress.waiting_offsets > 0 {
+        write!(f, ", {} calls wait for their offsets", progress.waiting_offsets)?;
+    }
+    match progress.end_attempts {
+        0 => Ok(()),
+        attempts => write!(f, ", its end was asked for {attempts} times"),
     }
 }

@@ -144,10 +144,10 @@ impl Open {
         // Only to begin the time of the coordinator behind the last record: the core waits for them in any case.
         shared.accumulator.begin_flush().await;
         match self.wait(self.now()).await? {
-            TransactionEnd::Committed { epoch } => {
+            TransactionEnd::Committed { epoch, partitions } => {
                 let scope = self.handle.scope();
                 let (records, groups) = (scope.records(), scope.groups());
-                Ok(Committed { records, groups, epoch, took: self.since(begun) })
+                Ok(Committed { records, partitions, groups, epoch, took: self.since(begun) })
             }
             TransactionEnd::Aborted { why } => Err(EndError::Aborted(self.first_cause(why))),
             TransactionEnd::Unknown(why) => Err(EndError::Unknown(why)),

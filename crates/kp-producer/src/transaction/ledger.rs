@@ -236,6 +236,7 @@ impl Ledger {
             age: current.map(|scope| scope.age(now)),
             limit: self.timeout,
             doomed: current.and_then(|scope| scope.doomed()).cloned(),
+            progress: None,
             stalled: state.stalled.clone(),
         }
     }

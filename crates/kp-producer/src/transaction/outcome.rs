@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct Committed {
     /// How many records it has.
     pub records: u64,
+    /// How many partitions have some of them.
+    pub partitions: usize,
     /// For how many groups it committed offsets.
     pub groups: usize,
     /// The producer epoch it was committed under.

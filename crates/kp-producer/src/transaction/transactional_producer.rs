@@ -144,7 +144,9 @@ impl TransactionalProducer {
             return Err(finished);
         }
         let acknowledged = shared.measured.counters().acknowledged();
-        let scope = shared.waits.ledger().begin(shared.clock.now(), &shared.link);
+        let now = shared.clock.now();
+        shared.measured.transactions().began(now);
+        let scope = shared.waits.ledger().begin(now, &shared.link);
         Ok(Open { handle: TransactionHandle::new(self.producer(), &scope), acknowledged })
     }
 

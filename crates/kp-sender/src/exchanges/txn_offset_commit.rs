@@ -8,7 +8,10 @@ use crate::question::{self, Loss, Question};
 use crate::rooms::Rooms;
 use crate::transacting::{self, Setback, answered_by, failure_of};
 use crate::transaction::{CommitOffsets, Errand};
-use crate::{CommittedOffset, Output, TransactionFailure, TransactionFailureKind, TransactionOutput};
+use crate::{
+    CommittedOffset, Output, TransactionFailure, TransactionFailureKind, TransactionOutput,
+    TransactionProtocol,
+};
 use bytes::Bytes;
 use kp_client::{Nodes, Written};
 use kp_protocol::api::{
@@ -125,13 +128,30 @@ impl Question for CommitOffsets {
         transacting::coordinator_is_gone(cx, rooms, Errand::CommitOffsets, (Self::API, None));
     }
 
-    /// TX23: without the group's metadata its offsets are not fenced, and nothing else is sent in their place.
     fn not_offered(cx: &mut Context<'_>, rooms: &mut Rooms, broker: BrokerId) {
         let name = rooms.cluster.name_of(broker);
-        let words = format!("{name} is too old for offsets of a group's member in a transaction (Kafka 2.5)");
-        let kind = TransactionFailureKind::Unsupported { reason: Arc::from(words) };
-        transacting::finish(cx, rooms, TransactionFailure::of(kind));
+        match rooms.idempotence.transaction.protocol() {
+            // TX23: without the group's metadata its offsets are not fenced, and nothing else is sent in their place.
+            TransactionProtocol::V1 => {
+                let words =
+                    format!("{name} is too old for offsets of a group's member in a transaction (Kafka 2.5)");
+                transacting::finish(cx, rooms, unsupported(words));
+            }
+            // TX26: only what is sent needs it. The next transaction may have no offsets, or find the broker upgraded.
+            TransactionProtocol::V2 => {
+                let words = format!(
+                    "{name} speaks no TxnOffsetCommit 5 (Kafka 4.0), which offsets need in this transaction"
+                );
+                rooms.idempotence.transaction.doom_it(cx, unsupported(words));
+                let left = rooms.transactions.offsets.first().map(|first| first.left.clone());
+                go_on(cx, rooms, broker, left.unwrap_or_default(), None);
+            }
+        }
     }
+}
+
+fn unsupported(words: String) -> TransactionFailure {
+    TransactionFailure::of(TransactionFailureKind::Unsupported { reason: Arc::from(words) })
 }
 
 fn as_partition(

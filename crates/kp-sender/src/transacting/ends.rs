@@ -45,7 +45,7 @@ pub(crate) fn conclude(cx: &mut Context<'_>, rooms: &mut Rooms, ended: Ended) {
     let end = match (ended.decision, ended.wanted) {
         (Decision::Commit, _) => {
             let epoch = pair_of_the_end(rooms).map_or(-1, |pair| pair.epoch);
-            TransactionEnd::Committed { epoch }
+            TransactionEnd::Committed { epoch, partitions: facts.partitions() }
         }
         (Decision::Abort, Decision::Abort) => TransactionEnd::Aborted { why: None },
         (Decision::Abort, Decision::Commit) => {

@@ -40,6 +40,8 @@ struct OpenTransaction {
     is_decided: bool,
     /// V1: not added yet, and not asked for.
     wanted: Vec<Wanted>,
+    /// How many have had a batch that could go out, or wait to be added.
+    partitions: usize,
     groups: Vec<Arc<str>>,
     /// V1: something was answered to be in it (TC8).
     has_added: bool,
@@ -86,6 +88,7 @@ impl Facts {
             doom: None,
             is_decided: false,
             wanted: Vec::new(),
+            partitions: 0,
             groups: Vec::new(),
             has_added: false,
             since: None,
@@ -144,17 +147,34 @@ impl Facts {
             return true;
         }
         let Some(open) = self.open.as_mut().filter(|open| open.can_be_committed()) else { return false };
-        if self.protocol == TransactionProtocol::V2 {
-            return self.markers.until().is_none();
-        }
-        let fresh = (open.number, Membership::Wanted);
-        let known = self.partitions.get(queue).filter(|(number, _)| *number == open.number);
-        let Some((_, membership)) = known else {
-            self.partitions.put(queue, fresh);
-            open.wanted.push((queue, partition.clone()));
+        if self.protocol == TransactionProtocol::V2 && self.markers.until().is_some() {
             return false;
+        }
+        let known = self.partitions.get(queue).filter(|(number, _)| *number == open.number);
+        if let Some((_, membership)) = known {
+            return *membership == Membership::Added;
+        }
+        open.partitions += 1;
+        let membership = match self.protocol {
+            // Its first batch adds it.
+            TransactionProtocol::V2 => Membership::Added,
+            TransactionProtocol::V1 => {
+                open.wanted.push((queue, partition.clone()));
+                Membership::Wanted
+            }
         };
-        *membership == Membership::Added
+        self.partitions.put(queue, (open.number, membership));
+        membership == Membership::Added
+    }
+
+    /// How many partitions have records in it, once all of them are written.
+    pub(crate) fn partitions(&self) -> usize {
+        self.open.as_ref().map_or(0, |open| open.partitions)
+    }
+
+    /// Those that are still to be asked for.
+    pub(crate) fn wanted(&self) -> &[Wanted] {
+        self.open.as_ref().map_or(&[], |open| &open.wanted)
     }
 
     pub(crate) fn has_wanted(&self) -> bool {
@@ -326,6 +346,24 @@ mod tests {
         facts.begin(2);
         assert!(!facts.lets(queue, &partition(0)), "the end empties the set");
         assert!(!facts.has_added());
+    }
+
+    #[test]
+    fn each_partition_counts_once_in_each_transaction_by_either_protocol() {
+        for protocol in [TransactionProtocol::V1, TransactionProtocol::V2] {
+            let mut facts = Facts::new(true);
+            facts.speak(protocol);
+            for number in 1..3 {
+                facts.begin(number);
+                assert_eq!(facts.partitions(), 0, "{protocol:?}");
+                for place in [0, 1, 0, 1] {
+                    let queue = QueueIndex(place);
+                    facts.lets(queue, &partition(place as i32));
+                }
+                assert_eq!(facts.partitions(), 2, "{protocol:?}");
+                facts.end();
+            }
+        }
     }
 
     // TX27

@@ -20,9 +20,10 @@ pub(crate) fn choose(feature: Option<TransactionVersion>, offers_v2: bool) -> Tr
     }
 }
 
-/// Whether this broker speaks what the second protocol needs.
+/// Whether this broker speaks what each transaction by the second protocol needs. Offsets are another broker's, the group's coordinator's,
+/// and need not be part of one.
 pub(crate) fn offers_v2(versions: &BrokerVersions) -> bool {
-    [ApiKey::Produce, ApiKey::TxnOffsetCommit, ApiKey::EndTxn]
+    [ApiKey::Produce, ApiKey::EndTxn]
         .into_iter()
         .all(|api| versions.negotiate_within(api, TransactionProtocol::V2.versions(api)).is_some())
 }
@@ -80,7 +81,8 @@ mod tests {
         assert_eq!(choose(level(2), offers_v2(&broker(13, 5, 5))), V2, "4.3.0");
         assert_eq!(choose(level(1), true), V1, "not finalized");
         assert_eq!(choose(None, true), V1, "it said nothing of features");
-        for (produce, offsets, end) in [(11, 5, 5), (13, 4, 5), (13, 5, 4)] {
+        assert_eq!(choose(level(2), offers_v2(&broker(13, 4, 5))), V2, "offsets need not be sent");
+        for (produce, offsets, end) in [(11, 5, 5), (13, 5, 4)] {
             let lacks = broker(produce, offsets, end);
             assert_eq!(choose(level(2), offers_v2(&lacks)), V1, "{produce} {offsets} {end}");
         }

@@ -106,7 +106,42 @@ fn by_the_second_protocol_the_groups_coordinator_is_asked_alone() {
     let (request, what) = take_end(&mut harness);
     assert!(what.0, "offsets alone are a transaction");
     answer_end(&mut harness, &request, 0, (900, 6));
+    assert_eq!(ends(&harness), committed_with(1, 5, 0));
+}
+
+// TX26, TX16
+#[test]
+fn by_the_second_protocol_only_offsets_need_a_coordinator_that_takes_them_and_one_that_does_not_ends_no_producer()
+ {
+    let mut harness = initialized(v2_without_offsets());
+    begin(&mut harness, 1);
+    harness.send(0);
+    harness.run();
+    let taken = harness.take_produce();
+    assert_eq!(taken.request.version, 13, "the second protocol");
+    harness.acknowledge(&taken);
+    end(&mut harness, 1, true);
+    let (request, _) = take_end(&mut harness);
+    assert_eq!(request.version, 5);
+    answer_end(&mut harness, &request, 0, (900, 6));
     assert_eq!(ends(&harness), committed(1, 5));
+    harness.transactions.clear();
+    begin(&mut harness, 2);
+    send_offsets(&mut harness, 8, vec![at(0, 5)]);
+    find_coordinator(&mut harness);
+    assert_eq!(asked(&harness, COMMIT), 0);
+    let [(8, Err(TransactionFailureKind::Unsupported { reason }))] = &results(&harness)[..] else {
+        panic!("{:?}", harness.transactions);
+    };
+    assert!(reason.contains("TxnOffsetCommit 5"), "{reason}");
+    assert_eq!(dooms(&harness).len(), 1);
+    end(&mut harness, 2, true);
+    assert!(
+        matches!(ends(&harness)[..], [(2, TransactionEnd::Aborted { .. })]),
+        "{:?}",
+        harness.transactions
+    );
+    assert!(harness.fatal.is_empty(), "the next transaction may go without offsets");
 }
 
 // TX21, TC8
@@ -188,7 +223,7 @@ fn offsets_that_were_not_answered_once_are_followed_by_another_epoch() {
     end(&mut harness, 1, true);
     let (request, _) = take_end(&mut harness);
     answer_end(&mut harness, &request, 0, (-1, -1));
-    assert_eq!(ends(&harness), committed(1, 5));
+    assert_eq!(ends(&harness), committed_with(1, 5, 0));
     let init = give_pair(&mut harness, ErrorCode::NONE, (900, 6));
     assert_eq!((init.producer_id, init.producer_epoch), (900, 5));
 }

@@ -52,6 +52,11 @@ pub(crate) fn v2() -> BrokerVersions {
     speaks(13, 5, 5, 2)
 }
 
+/// Kafka 4.3, but for offsets in transactions.
+pub(crate) fn v2_without_offsets() -> BrokerVersions {
+    speaks(13, 4, 5, 2)
+}
+
 /// Kafka 3.9.
 pub(crate) fn v1() -> BrokerVersions {
     speaks(11, 4, 4, 0)
@@ -190,8 +195,13 @@ pub(crate) fn dooms(harness: &Harness) -> Vec<TransactionFailureKind> {
     doomed.collect()
 }
 
+/// With records of one partition.
 pub(crate) fn committed(number: u64, epoch: i16) -> Vec<(u64, TransactionEnd)> {
-    vec![(number, TransactionEnd::Committed { epoch })]
+    committed_with(number, epoch, 1)
+}
+
+pub(crate) fn committed_with(number: u64, epoch: i16, partitions: usize) -> Vec<(u64, TransactionEnd)> {
+    vec![(number, TransactionEnd::Committed { epoch, partitions })]
 }
 
 /// Why a transaction was aborted in the place of a commit.
@@ -340,7 +350,7 @@ fn an_empty_transaction_ends_without_a_request() {
         let mut harness = initialized(versions);
         begin(&mut harness, 1);
         end(&mut harness, 1, true);
-        assert_eq!(ends(&harness), committed(1, 5));
+        assert_eq!(ends(&harness), committed_with(1, 5, 0));
         harness.transactions.clear();
         begin(&mut harness, 2);
         end(&mut harness, 2, false);

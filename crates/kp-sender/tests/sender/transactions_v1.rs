@@ -10,10 +10,12 @@ use kp_protocol::api::{
     AddPartitionsToTxnPartitionResult, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
     AddPartitionsToTxnTopicResult, InitProducerIdRequest, PartitionProduceResponse,
 };
-use kp_protocol::{ApiKey, ErrorCode, TransactionVersion};
+use kp_protocol::{ApiKey, ErrorCode, TopicPartition, TransactionVersion};
 use kp_sender::{
     Input, TransactionEnd, TransactionFailureKind, TransactionInput, TransactionOutput, TransactionProtocol,
+    TransactionReport,
 };
+use kp_time::Clock;
 use std::sync::Arc;
 
 const ADD: ApiKey = ApiKey::AddPartitionsToTxn;
@@ -95,7 +97,10 @@ fn nothing_is_written_to_a_partition_before_it_is_added() {
     assert_eq!((asked.v3_and_below_producer_id, asked.v3_and_below_producer_epoch), (900, 5));
     harness.advance(SECOND);
     assert!(harness.produces().is_empty(), "asked is not added");
+    let waiting = [0, 1].map(|number| TopicPartition::new("t", number)).into();
+    assert_eq!(reported(&harness).not_added, waiting);
     answer_add(&mut harness, &request, &asked, |_| 0);
+    assert!(reported(&harness).not_added.is_empty());
     let taken = harness.take_produce();
     assert_eq!((taken.request.version, taken.partitions()), (11, vec![0, 1]));
     harness.acknowledge(&taken);
@@ -107,6 +112,16 @@ fn nothing_is_written_to_a_partition_before_it_is_added() {
     end(&mut harness, 1, true);
     let (request, what) = take_end(&mut harness);
     assert_eq!((request.version, what), (4, (true, 900, 5)));
+    let told = reported(&harness);
+    assert_eq!((told.protocol, told.coordinator), (TransactionProtocol::V1, Some(COORDINATOR)));
+    assert_eq!((told.partitions, told.end_attempts, told.is_doomed), (2, 1, false));
+    answer_end(&mut harness, &request, 0, (-1, -1));
+    assert_eq!(ends(&harness), committed_with(1, 5, 2));
+    assert_eq!((reported(&harness).partitions, reported(&harness).end_attempts), (0, 0), "none is open");
+}
+
+fn reported(harness: &Harness) -> TransactionReport {
+    harness.core.report(harness.clock.now()).transaction.expect("it has transactions")
 }
 
 fn asked_again(harness: &Harness) -> usize {
