@@ -13,7 +13,8 @@ pub(super) struct Holder(TransactionalProducer);
 
 impl Holder {
     pub(super) fn new(ground: &Ground) -> Self {
-        Self(ground.producer(ID, &[]))
+        // Readers and tools have all the time they need.
+        Self(ground.producer(ID, &[("transaction.timeout.ms", "600000")]))
     }
 
     /// Leaves one open between two committed ones of another producer, of which readers of committed records see the first only
