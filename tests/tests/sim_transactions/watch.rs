@@ -70,7 +70,10 @@ impl Sight {
 
     /// What is known of frames that came late.
     pub(crate) fn late(&self, late: &[kp_sim::LateFrame], start: Instant) -> Vec<LateFrame> {
-        self.with(|seen| late.iter().filter_map(|late| seen.frames.late(late, start)).collect())
+        self.with(|seen| {
+            let id_of = |producer: usize| seen.producers[producer].0.transactional_id.as_str();
+            late.iter().filter_map(|late| seen.frames.late(late, start, id_of)).collect()
+        })
     }
 
     /// The rules that were broken.

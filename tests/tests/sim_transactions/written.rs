@@ -37,8 +37,13 @@ impl Frames {
         self.written.push(Noted { producer, transaction, content: content(api, body), since });
     }
 
-    /// What is known of a frame that came late; nothing of one that belongs to no transaction.
-    pub(crate) fn late(&self, late: &kp_sim::LateFrame, start: Instant) -> Option<LateFrame> {
+    /// What is known of a frame that came late; nothing of one that belongs to no transaction. `id_of` names a producer's id.
+    pub(crate) fn late<'i>(
+        &self,
+        late: &kp_sim::LateFrame,
+        start: Instant,
+        id_of: impl Fn(usize) -> &'i str,
+    ) -> Option<LateFrame> {
         let arrived = late.arrived.saturating_duration_since(start);
         let carried_out = late.carried_out.saturating_duration_since(start);
         let content = content(late.api, &late.body);
@@ -46,12 +51,11 @@ impl Frames {
         let noted = self.written.iter().rev().find(is_it)?;
         let of_producer = self.began.iter().filter(|(_, (producer, _))| *producer == noted.producer);
         let newest = of_producer.filter(|(_, (_, since))| *since <= carried_out).map(|(number, _)| *number);
-        Some(LateFrame {
-            api: format!("{:?}", late.api),
-            of: noted.transaction,
-            into: newest.max()?,
-            changed: late.changed.clone(),
-        })
+        // The next one has begun for its producer, and not for the cluster: its predecessor's markers are on their way (TM-E2).
+        let is_before_its_marker = late.ending.contains(id_of(noted.producer));
+        let into = if is_before_its_marker { noted.transaction } else { newest.max()? };
+        let (api, of) = (format!("{:?}", late.api), noted.transaction);
+        Some(LateFrame { api, of, into, changed: late.changed.clone() })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Carries out frames that a broker reads late, when the connection they came on is long gone, and keeps what came of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -22,6 +22,8 @@ pub struct LateFrame {
     pub arrived: Instant,
     /// When it was carried out.
     pub carried_out: Instant,
+    /// The transactional ids whose markers were being written then: a frame of such a transaction still falls before its marker.
+    pub ending: BTreeSet<String>,
     /// What it changed, in words: a transactional id, a log, or the offsets of a group. `None`: nothing.
     pub changed: Option<String>,
 }
@@ -66,7 +68,9 @@ impl SimCluster {
         let Ok((header, body)) = decode_request_header(frame) else { return };
         let (api, carried_out) = (header.api, at.now);
         let changed = self.sight().differs_from(before);
-        self.transactions.came_late.push(LateFrame { api, body, arrived, carried_out, changed });
+        let ids = before.ids.iter().filter(|(_, (_, state, _))| state.is_preparing());
+        let ending = ids.map(|(id, _)| id.clone()).collect();
+        self.transactions.came_late.push(LateFrame { api, body, arrived, carried_out, ending, changed });
     }
 
     fn sight(&self) -> Sight {
