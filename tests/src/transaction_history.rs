@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::laws::{Place, Sent};
+use crate::laws::{Place, Sent, Told};
 
 /// A producer id and its epoch.
 pub type Pair = (i64, i16);
@@ -55,6 +55,8 @@ pub struct SentOffset {
     pub offset: i64,
     /// Whether `send_offsets` answered that the group has taken it. Otherwise nobody knows.
     pub taken: bool,
+    /// Whether the group had shut out the member that it was sent for, or begun another generation, before it was sent.
+    pub outdated: bool,
 }
 
 /// One transaction as the application knows it.
@@ -238,6 +240,31 @@ impl TransactionHistory {
             Entry::Marker { .. } => None,
         };
         entries.filter_map(id).collect()
+    }
+
+    /// The history without these partitions, and without the records that they hold, held (`lost`) or were told to hold: nothing is
+    /// promised of what an unclean election takes, a marker among it. All that was not there is left, and has to hold.
+    #[must_use]
+    pub fn without(mut self, places: &BTreeSet<Place>, lost: &BTreeSet<u64>) -> Self {
+        let mut gone = lost.clone();
+        for (_, entry) in
+            self.logs.iter().filter(|(place, _)| places.contains(*place)).flat_map(|(_, log)| log)
+        {
+            if let Entry::Record { id, .. } = entry {
+                gone.insert(*id);
+            }
+        }
+        let is_there = |told: &Told| matches!(told, Told::Written { place, .. } if places.contains(place));
+        let told_there = self.sent.iter().filter(|(_, sent)| sent.told.iter().any(is_there));
+        gone.extend(told_there.map(|(id, _)| *id));
+        self.logs.retain(|place, _| !places.contains(place));
+        self.reach.retain(|place, _| !places.contains(place));
+        if let Some(reach) = &mut self.reach_after_close {
+            reach.retain(|place, _| !places.contains(place));
+        }
+        self.transactions.iter_mut().for_each(|one| one.records.retain(|id| !gone.contains(id)));
+        self.sent.retain(|id, _| !gone.contains(id));
+        self
     }
 
     /// Whether a group ever had this offset committed.

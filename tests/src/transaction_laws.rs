@@ -298,14 +298,20 @@ fn wire_is_lawful(history: &TransactionHistory) -> Result<(), String> {
     }
 }
 
-/// L13: the offsets that a group took in a transaction are in the group if and only if its records are seen.
+/// L13: the offsets that a group took in a transaction, and all of one that was told `Committed`, are in the group if and only if
+/// its records are seen. None is that was sent for a member which the group had shut out by then (KIP-447).
 fn offsets_with_records(history: &TransactionHistory) -> Result<(), String> {
     let times = history.times_visible();
     for (number, one) in history.transactions.iter().enumerate() {
         let is_seen = one.records.iter().any(|id| times.contains_key(id));
+        let is_told = one.told.contains(&Answer::Committed);
         for offset in &one.offsets {
             let is_in = history.is_in_group(offset);
-            if !one.records.is_empty() && (is_in && !is_seen || is_seen && offset.taken && !is_in) {
+            if offset.outdated && is_in {
+                return Err(format!("transaction {number}: {offset:?} is in the group, which had gone on"));
+            }
+            let is_owed = is_seen && (offset.taken || is_told);
+            if !one.records.is_empty() && (is_in && !is_seen || is_owed && !is_in) {
                 return Err(format!(
                     "transaction {number}: records seen: {is_seen}, {offset:?} in the group: {is_in}"
                 ));

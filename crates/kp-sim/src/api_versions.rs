@@ -8,6 +8,9 @@ use kp_protocol::{ApiKey, ErrorCode, ReceivedHeader};
 use crate::cluster::ClientSoftware;
 use crate::{CLUSTER_ID, Reply, SimCluster};
 
+/// From level 2 on, Produce adds partitions to transactions (KIP-890).
+const TRANSACTION_VERSION: &str = "transaction.version";
+
 impl SimCluster {
     pub(crate) fn api_versions(
         &mut self,
@@ -45,18 +48,29 @@ impl SimCluster {
             api_keys: listed.map(|(api, range)| row(api, range.min, range.max)).collect(),
             throttle_time_ms: self.faults.throttle(ApiKey::ApiVersions),
             supported_features: vec![feature],
-            finalized_features_epoch: 0,
-            finalized_features: self
-                .settings
-                .kafka_version
-                .features()
-                .iter()
-                .copied()
-                .map(finalized)
-                .collect(),
+            finalized_features_epoch: self.transactions.features_epoch,
+            finalized_features: self.finalized().map(finalized).collect(),
             ..Default::default()
         };
         Reply::to(header, &response)
+    }
+
+    /// The finalized features: what the brokers can do, but for one that was not raised yet.
+    fn finalized(&self) -> impl Iterator<Item = (&'static str, i16)> + '_ {
+        let held_down = self.settings.transactions.finalized_version;
+        let level = move |(name, newest): (&'static str, i16)| match held_down {
+            Some(level) if name == TRANSACTION_VERSION => (name, level.min(newest)),
+            _ => (name, newest),
+        };
+        let all = self.settings.kafka_version.features().iter().copied();
+        all.map(level).filter(|(_, level)| *level > 0)
+    }
+
+    /// Finalizes the feature `transaction.version` at another level (KIP-584): brokers tell it on every connection that is made
+    /// from now on.
+    pub fn finalize_transaction_version(&mut self, level: i16) {
+        self.settings.transactions.finalized_version = Some(level);
+        self.transactions.features_epoch += 1;
     }
 
     /// A version that this Kafka does not know is answered in version 0, with the range it does know (KIP-511).

@@ -97,6 +97,11 @@ impl Groups {
             .flat_map(|(id, group)| group.history.iter().map(|(at, offset)| (id.as_str(), at, *offset)))
     }
 
+    /// How many offsets were ever written, those of aborted transactions too.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+
     /// Each with its id.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Group)> {
         self.by_id.iter_mut().map(|(id, group)| (id.as_str(), group))

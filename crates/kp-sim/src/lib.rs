@@ -74,6 +74,7 @@ pub use sasl::{SaslSettings, SimMechanism};
 pub use settings::{ClusterSettings, TopicSettings};
 pub use topic::{Partition, Topic};
 pub use transaction::{
-    AbortedTransaction, PartitionTransactions, TransactionEntry, TransactionSettings, TransactionState,
+    AbortedTransaction, LateFrame, PartitionTransactions, TransactionEntry, TransactionSettings,
+    TransactionState,
 };
 pub use waiting::Waiting;

@@ -27,6 +27,7 @@ pub(crate) use add_to_transaction::refused_partitions;
 pub(crate) use coordinator_log::is_internal;
 pub use entry::{TransactionEntry, TransactionState};
 pub(crate) use known::Transactions;
+pub use late::LateFrame;
 pub use partition_transactions::{AbortedTransaction, PartitionTransactions};
 pub use settings::TransactionSettings;
 pub(crate) use verification::{PRODUCE_ADDS_FROM, Verified};

@@ -160,6 +160,8 @@ pub struct Trouble {
     faults: BTreeMap<(Instant, usize), FaultPlan>,
     undo: Vec<(Instant, Undo)>,
     lost: BTreeSet<u64>,
+    unclean: BTreeSet<Place>,
+    lost_unclean: BTreeSet<u64>,
     remade_by_name: BTreeSet<String>,
 }
 
@@ -183,6 +185,8 @@ impl Trouble {
             dice: Jitter::seeded(seed),
             undo: Vec::new(),
             lost: BTreeSet::new(),
+            unclean: BTreeSet::new(),
+            lost_unclean: BTreeSet::new(),
             remade_by_name: BTreeSet::new(),
         }
     }
@@ -191,6 +195,12 @@ impl Trouble {
     #[must_use]
     pub fn lost(&self) -> &BTreeSet<u64> {
         &self.lost
+    }
+
+    /// Partitions that lost batches or markers to an unclean election, and the records among what they lost.
+    #[must_use]
+    pub fn lost_to_unclean_elections(&self) -> (&BTreeSet<Place>, &BTreeSet<u64>) {
+        (&self.unclean, &self.lost_unclean)
     }
 
     /// Topics that were made again where requests name them.
@@ -215,8 +225,11 @@ impl Trouble {
         while self.faults.keys().next().is_some_and(|(at, _)| *at <= now) {
             if let Some((_, fault)) = self.faults.pop_first() {
                 let before = logs(&self.network);
+                let is_unclean = matches!(fault, FaultPlan::MoveLeader { unclean: true, .. });
                 self.strike(fault);
-                self.note_losses(&before);
+                let lost = losses(&before, &logs(&self.network));
+                self.lost.extend(&lost);
+                self.lost_unclean.extend(lost.into_iter().filter(|_| is_unclean));
             }
         }
         let (due, later) = std::mem::take(&mut self.undo).into_iter().partition(|(at, _)| *at <= now);
@@ -313,18 +326,22 @@ impl Trouble {
         });
         if !candidates.is_empty() {
             let to = candidates[self.dice.below(candidates.len() as u64) as usize];
-            self.network.fail_over(&at, to, unclean);
+            let lost = self.network.fail_over(&at, to, unclean);
+            if unclean && lost.is_some() {
+                self.unclean.insert((at.topic.to_string(), at.partition.0));
+            }
         }
     }
+}
 
-    /// What was in a log before and is not any more went with a leader, a topic or retention.
-    fn note_losses(&mut self, before: &BTreeMap<Place, Vec<(i64, u64)>>) {
-        let after = logs(&self.network);
-        for (place, entries) in before {
-            let left = after.get(place).map_or(&[][..], Vec::as_slice);
-            self.lost.extend(entries.iter().filter(|entry| !left.contains(entry)).map(|(_, id)| *id));
-        }
+/// What was in a log before and is not any more went with a leader, a topic or retention.
+fn losses(before: &BTreeMap<Place, Vec<(i64, u64)>>, after: &BTreeMap<Place, Vec<(i64, u64)>>) -> Vec<u64> {
+    let mut lost = Vec::new();
+    for (place, entries) in before {
+        let left = after.get(place).map_or(&[][..], Vec::as_slice);
+        lost.extend(entries.iter().filter(|entry| !left.contains(entry)).map(|(_, id)| *id));
     }
+    lost
 }
 
 /// The numbers of the records in every log; markers are left out.

@@ -12,7 +12,13 @@ fn place() -> Place {
 }
 
 fn offset(number: i64) -> SentOffset {
-    SentOffset { group: "g".into(), place: ("in".to_owned(), 0), offset: number, taken: true }
+    SentOffset {
+        group: "g".into(),
+        place: ("in".to_owned(), 0),
+        offset: number,
+        taken: true,
+        outdated: false,
+    }
 }
 
 fn end(at: u64, commit: bool, answer: Option<i16>) -> EndFrame {
@@ -245,4 +251,31 @@ fn offsets_that_go_back_are_noticed() {
     assert_eq!(back, ["offsets and records together"]);
     let stranger = broken(|history| history.group_offsets.push(("g".into(), place(), 77)));
     assert_eq!(stranger, ["offsets and records together"]);
+}
+
+// L13, TX23
+#[test]
+fn offsets_of_a_member_that_was_shut_out_are_noticed_and_so_are_those_that_a_commit_left_behind() {
+    let outdated = broken(|history| history.transactions[0].offsets[0].outdated = true);
+    assert_eq!(outdated, ["offsets and records together"]);
+    let left = broken(|history| {
+        history.transactions[0].offsets[0].taken = false;
+        history.group_offsets.clear();
+    });
+    assert_eq!(left, ["committed is whole", "offsets and records together"]);
+}
+
+// L1, L2, L9
+#[test]
+fn nothing_is_asked_of_a_partition_that_lost_its_marker_to_an_unclean_election() {
+    let mut history = good();
+    log(&mut history).truncate(2);
+    history.reach.get_mut(&place()).unwrap().stable = 0;
+    history.logs.insert(("u".into(), 0), vec![(0, Entry::Record { pair: (7, 0), id: 99 })]);
+    let laws = |history: TransactionHistory| {
+        broken_transaction_laws(&history).into_iter().map(|broken| broken.law).collect::<Vec<_>>()
+    };
+    assert_eq!(laws(history.clone()).len(), 4);
+    let without = history.without(&BTreeSet::from([place()]), &BTreeSet::new());
+    assert_eq!(laws(without), ["nothing new from outside"], "what is elsewhere has to hold");
 }

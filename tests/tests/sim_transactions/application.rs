@@ -1,8 +1,9 @@
 //! The application of a run: each instance begins transactions one after the other, as its plan says, and notes what it is told.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::join;
+use futures_util::future::{Either, join, select};
 use kp_producer::{
     CommittedOffset, GroupMetadata, ProducerObserver, ProducerRecord, SendErrorKind, TopicPartition,
     Transaction, TransactionHandle, TransactionOutcome, TransactionalProducer,
@@ -14,6 +15,7 @@ use kp_tests::simulation::timers::Timers;
 use kp_tests::simulation::trouble::TopicPlan;
 use kp_tests::transaction_history::{Answer, Asked, SentOffset};
 
+use crate::consumers::Consumers;
 use crate::notes::{Notes, answer_of, answer_of_outcome};
 use crate::plan::{End, Ending, InstancePlan, TransactionPlan};
 use crate::watch::Sight;
@@ -26,6 +28,9 @@ pub(crate) struct Instance {
     pub(crate) number: usize,
     pub(crate) plan: InstancePlan,
     pub(crate) topics: Vec<TopicPlan>,
+    /// Whether offsets are sent behind the records, not beside them.
+    pub(crate) offsets_last: bool,
+    pub(crate) consumers: Consumers,
     pub(crate) notes: Notes,
     pub(crate) sight: Sight,
     pub(crate) timers: Timers,
@@ -110,9 +115,17 @@ impl Instance {
             }
             self.send_refused(transaction, place, tolerated).await;
         }
+        let groups = (0..plan.groups).map(|group| group_of(&self.plan.transactional_id, group));
+        let members: Vec<_> = groups.map(|group| self.consumers.poll(&group, self.number)).collect();
         let senders = (0..plan.tasks).map(|task| self.send(transaction, place, plan, u64::from(task)));
-        let offsets = (0..plan.groups).map(|group| self.send_offsets(transaction, place, group));
-        let (kept, _) = join(all(senders), all(offsets)).await;
+        let offsets = members.iter().map(|member| self.send_offsets(transaction, place, member));
+        let kept = if self.offsets_last {
+            let kept = all(senders).await;
+            all(offsets).await;
+            kept
+        } else {
+            join(all(senders), all(offsets)).await.0
+        };
         kept.into_iter().flatten().collect()
     }
 
@@ -205,17 +218,16 @@ impl Instance {
         None
     }
 
-    async fn send_offsets(&self, transaction: &TransactionHandle, place: usize, group: u32) {
+    async fn send_offsets(&self, transaction: &TransactionHandle, place: usize, member: &GroupMetadata) {
         let at: Place = (self.topics[0].name.clone(), 0);
         let offset = self.notes.new_offset();
-        let group = format!("group-{}-{group}", self.plan.transactional_id);
-        let sent = SentOffset { group: group.clone(), place: at.clone(), offset, taken: false };
+        let outdated = self.consumers.is_outdated(self.number, member);
+        let group = member.group_id.to_string();
+        let sent = SentOffset { group, place: at.clone(), offset, taken: false, outdated };
         let number = self.notes.sends_offset(place, sent);
-        let group =
-            GroupMetadata { group_id: group.into(), generation: -1, member_id: "".into(), instance_id: None };
         let next = CommittedOffset { offset, leader_epoch: None, metadata: None };
         let at = TopicPartition::new(at.0.as_str(), at.1);
-        if transaction.send_offsets([(at, next)], &group).await.is_ok() {
+        if transaction.send_offsets([(at, next)], member).await.is_ok() {
             self.notes.offset_taken(place, number);
         }
     }
@@ -253,6 +265,13 @@ impl Instance {
                     self.notes.told(place, answer_of(&ended, Answer::Committed));
                 }
             }
+            End::CommitGivenUp(after) => {
+                self.notes.asked(place, Asked::Commit);
+                let (commit, patience) = (pin!(transaction.commit()), pin!(self.timers.sleep(after)));
+                if let Either::Left((ended, _)) = select(commit, patience).await {
+                    self.notes.told(place, answer_of(&ended, Answer::Committed));
+                }
+            }
             End::Abort => {
                 self.notes.asked(place, Asked::Abort);
                 let ended = transaction.abort().await;
@@ -270,6 +289,11 @@ impl Instance {
             }
         }
     }
+}
+
+/// A group whose offsets an instance commits.
+pub(crate) fn group_of(transactional_id: &str, group: u32) -> String {
+    format!("group-{transactional_id}-{group}")
 }
 
 type Kept = (u64, kp_producer::Delivery);

@@ -42,33 +42,33 @@ pub(crate) enum Answered {
 
 impl Frame {
     /// The transactional frame in a request; none if it is another one.
-    pub(crate) fn of(request: &ClientRequest) -> Option<Self> {
-        let (body, version) = (Bytes::from(request.body.concat()), request.version);
+    pub(crate) fn of(request: &ClientRequest, body: &Bytes) -> Option<Self> {
+        let version = request.version;
         let sound = "kp writes what kp reads";
         Some(match request.api_key {
             ApiKey::InitProducerId => {
-                let read = InitProducerIdRequest::parse(&body, version).expect(sound);
+                let read = InitProducerIdRequest::parse(body, version).expect(sound);
                 Self::Init { pair: (read.producer_id, read.producer_epoch) }
             }
             ApiKey::AddPartitionsToTxn => {
-                let read = AddPartitionsToTxnRequest::parse(&body, version).expect(sound);
+                let read = AddPartitionsToTxnRequest::parse(body, version).expect(sound);
                 Self::AddPartitions {
                     pair: (read.v3_and_below_producer_id, read.v3_and_below_producer_epoch),
                 }
             }
             ApiKey::AddOffsetsToTxn => {
-                let read = AddOffsetsToTxnRequest::parse(&body, version).expect(sound);
+                let read = AddOffsetsToTxnRequest::parse(body, version).expect(sound);
                 Self::AddOffsets { pair: (read.producer_id, read.producer_epoch) }
             }
             ApiKey::TxnOffsetCommit => {
-                let read = TxnOffsetCommitRequest::parse(&body, version).expect(sound);
+                let read = TxnOffsetCommitRequest::parse(body, version).expect(sound);
                 Self::Offsets { pair: (read.producer_id, read.producer_epoch) }
             }
             ApiKey::EndTxn => {
-                let read = EndTxnRequest::parse(&body, version).expect(sound);
+                let read = EndTxnRequest::parse(body, version).expect(sound);
                 Self::End { pair: (read.producer_id, read.producer_epoch), commit: read.committed }
             }
-            ApiKey::Produce => Self::Produce { batches: batches(&body, version) },
+            ApiKey::Produce => Self::Produce { batches: batches(body, version) },
             ApiKey::DescribeTransactions => Self::Describe,
             _ => return None,
         })

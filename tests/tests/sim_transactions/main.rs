@@ -7,13 +7,17 @@
 #![allow(clippy::print_stdout, reason = "figures of a run are for the reader of its output")]
 
 mod application;
+mod consumers;
 mod frames;
 mod notes;
 mod plan;
 mod rules;
 mod run;
 mod shrink;
+mod tongue;
+mod transaction_fault;
 mod watch;
+mod written;
 
 use std::sync::Mutex;
 

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use kp_protocol::ApiKey;
 use kp_sim::{KafkaVersion, ReplicationLag, Weather};
 use kp_tests::simulation::dice::Dice;
 use kp_tests::simulation::trouble::{FaultPlan, TopicPlan};
+
+use crate::transaction_fault::TransactionFault;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -26,6 +27,14 @@ pub(crate) struct Plan {
     /// When, counted from the start.
     pub(crate) faults: Vec<(Duration, FaultPlan)>,
     pub(crate) transaction_faults: Vec<(Duration, TransactionFault)>,
+    /// Of each transactional id.
+    pub(crate) first_epoch: i16,
+    /// When `transaction.version` is finalized at 2, where that is not so from the start.
+    pub(crate) upgraded: Option<Duration>,
+    /// Who commits offsets; `None`: no member is named.
+    pub(crate) members: Option<MemberKind>,
+    /// Offsets are sent behind the records, as a loop that reads, works and writes does.
+    pub(crate) offsets_last: bool,
 }
 
 /// One producer of the application.
@@ -72,6 +81,8 @@ pub(crate) enum End {
     Drop,
     /// The future of the commit is dropped as soon as it has begun.
     CommitDropped,
+    /// The same a while later, when the request may be on its way.
+    CommitGivenUp(Duration),
     /// The same of an abort.
     AbortDropped,
 }
@@ -83,34 +94,16 @@ pub(crate) enum Ending {
     Drop,
 }
 
-/// What goes wrong with transactions.
-#[derive(Clone, Debug)]
-pub(crate) enum TransactionFault {
-    /// A request is carried out when its connection is gone.
-    Late { api: ApiKey, after: Duration },
-    /// The markers of the next decision take their time.
-    MarkerDelay(Duration),
-    /// The coordinator moves, with or without what it was asked for.
-    CoordinatorMoves { api: ApiKey, carried_out: bool },
-    /// A coordinator's answer.
-    AnswerInstead { api: ApiKey, code: i16, times: u32 },
-    /// A request finds no answer.
-    Stall { api: ApiKey, carried_out: bool },
-    /// Its connection ends with it.
-    Close { api: ApiKey, carried_out: bool },
-    /// The coordinator takes the transaction of an instance for timed out.
-    TimeOutNow { instance: usize },
+/// What members the groups of a run have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MemberKind {
+    /// Of the old protocol, with one generation for all.
+    Classic,
+    /// The same, with an instance id (KIP-345).
+    Static,
+    /// Of the new protocol, with an epoch for each (KIP-848).
+    Consumer,
 }
-
-/// The requests of transactions.
-const APIS: [ApiKey; 6] = [
-    ApiKey::EndTxn,
-    ApiKey::Produce,
-    ApiKey::AddPartitionsToTxn,
-    ApiKey::TxnOffsetCommit,
-    ApiKey::AddOffsetsToTxn,
-    ApiKey::InitProducerId,
-];
 
 impl Plan {
     /// What this seed stands for.
@@ -140,9 +133,9 @@ impl Plan {
         faults.sort_by_key(|(at, _)| *at);
         let count = dice.between(0, 6);
         let mut transaction_faults: Vec<_> =
-            (0..count).map(|_| transaction_fault(&mut dice, instances.len())).collect();
+            (0..count).map(|_| TransactionFault::thrown(&mut dice, instances.len())).collect();
         transaction_faults.sort_by_key(|(at, _)| *at);
-        Self {
+        let plan = Self {
             seed,
             brokers,
             version,
@@ -154,12 +147,51 @@ impl Plan {
             weather,
             faults,
             transaction_faults,
-        }
+            first_epoch: 0,
+            upgraded: None,
+            members: None,
+            offsets_last: false,
+        };
+        plan.with_more(Dice::seeded(seed ^ 0x6d6f_7265))
     }
 
-    /// Whether Produce adds partitions, and each end brings an epoch (KIP-890).
+    /// What came to the plans later, by dice of its own: the rest of a seed's plan is what it always was.
+    fn with_more(mut self, mut dice: Dice) -> Self {
+        if dice.chance(0.12) {
+            self.first_epoch = *dice.of(&[32_760, 32_763, 32_764, 32_765, 32_766]);
+        }
+        if self.version >= KafkaVersion::V4_3 && dice.chance(0.2) {
+            self.upgraded = Some(MS(dice.between(0, 6_000)));
+        }
+        let kinds = [MemberKind::Classic, MemberKind::Static, MemberKind::Consumer];
+        self.members = dice.chance(0.4).then(|| *dice.of(&kinds));
+        self.offsets_last = dice.chance(0.5);
+        let all = self.instances.iter_mut().flat_map(|instance| &mut instance.transactions);
+        for transaction in all.filter(|transaction| transaction.end == End::CommitDropped) {
+            if dice.chance(0.6) {
+                transaction.end = End::CommitGivenUp(MS(*dice.of(&[1, 3, 10, 40, 200, 1000])));
+            }
+        }
+        let count = if dice.chance(0.4) { dice.between(1, 4) } else { 0 };
+        for _ in 0..count {
+            let has_members = self.members.is_some();
+            let fault = TransactionFault::thrown_from_outside(&mut dice, self.instances.len(), has_members);
+            self.transaction_faults.push(fault);
+        }
+        self.transaction_faults.sort_by_key(|(at, _)| *at);
+        if dice.chance(0.08) {
+            let topic = dice.below(self.topics.len() as u64) as usize;
+            let partition = dice.below(self.topics[topic].partitions as u64) as i32;
+            let fault = FaultPlan::MoveLeader { topic, partition, unclean: true };
+            self.faults.push((MS(dice.between(0, 6_000)), fault));
+            self.faults.sort_by_key(|(at, _)| *at);
+        }
+        self
+    }
+
+    /// Whether from the start Produce adds partitions, and each end brings an epoch (KIP-890).
     pub(crate) fn is_second_protocol(&self) -> bool {
-        self.version >= KafkaVersion::V4_3
+        self.version >= KafkaVersion::V4_3 && self.upgraded.is_none()
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
@@ -175,16 +207,7 @@ impl Plan {
     pub(crate) fn faults_end(&self) -> Duration {
         let cluster = self.faults.iter().map(|(at, fault)| *at + fault.lasts());
         let transactions = self.transaction_faults.iter().map(|(at, fault)| *at + fault.lasts());
-        cluster.chain(transactions).max().unwrap_or_default()
-    }
-}
-
-impl TransactionFault {
-    fn lasts(&self) -> Duration {
-        match self {
-            Self::Late { after, .. } | Self::MarkerDelay(after) => *after,
-            _ => Duration::ZERO,
-        }
+        cluster.chain(transactions).chain(self.upgraded).max().unwrap_or_default()
     }
 }
 
@@ -271,33 +294,6 @@ fn fault(dice: &mut Dice, brokers: usize, topics: &[TopicPlan]) -> (Duration, Fa
         11 => FaultPlan::Refuse { code: *dice.of(&[7i16, 20]), appended: true, times: 1 },
         12 => FaultPlan::Throttle { ms: dice.between(1, 1_000) as i32 },
         _ => FaultPlan::JumpWallClock { by_ms: dice.between(0, 200_000) as i64 - 100_000 },
-    };
-    (at, fault)
-}
-
-fn transaction_fault(dice: &mut Dice, instances: usize) -> (Duration, TransactionFault) {
-    let at = MS(dice.between(0, 4_000));
-    let api = *dice.of(&APIS);
-    let asks_coordinator = *dice.of(&[
-        ApiKey::EndTxn,
-        ApiKey::EndTxn,
-        ApiKey::AddPartitionsToTxn,
-        ApiKey::AddOffsetsToTxn,
-        ApiKey::InitProducerId,
-    ]);
-    let carried_out = dice.chance(0.5);
-    let fault = match dice.below(9) {
-        0..=2 => TransactionFault::Late { api, after: MS(dice.between(1, 3_000)) },
-        3 => TransactionFault::MarkerDelay(MS(dice.between(1, 3_000))),
-        4 => TransactionFault::CoordinatorMoves { api: asks_coordinator, carried_out },
-        5 => TransactionFault::AnswerInstead {
-            api: asks_coordinator,
-            code: *dice.of(&[14i16, 15, 16, 51]),
-            times: dice.between(1, 4) as u32,
-        },
-        6 => TransactionFault::Stall { api, carried_out },
-        7 => TransactionFault::Close { api, carried_out },
-        _ => TransactionFault::TimeOutNow { instance: dice.below(instances as u64) as usize },
     };
     (at, fault)
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kp_tests::transaction_history::Pair;
 
 use crate::frames::{Answered, Batch, Frame, Where};
+use crate::tongue::Tongue;
 
 /// A request that is not answered yet.
 #[derive(Clone, Debug)]
@@ -27,6 +28,7 @@ const ASKS_AGAIN: [i16; 5] = [-1, 14, 15, 16, 51];
 pub(crate) struct Rules {
     /// Whether it speaks the protocol of KIP-890.
     second: bool,
+    tongue: Tongue,
     pair: Option<Pair>,
     transaction: Option<usize>,
     in_flight: BTreeMap<u64, Flight>,
@@ -54,6 +56,11 @@ impl Rules {
         &self.broken
     }
 
+    /// From the next transaction on it may speak the second protocol (TX26).
+    pub(crate) fn upgraded(&mut self) {
+        self.tongue.upgraded();
+    }
+
     pub(crate) fn pair(&self) -> Option<Pair> {
         self.pair
     }
@@ -72,6 +79,7 @@ impl Rules {
         if let (false, Some((_, pair, _)), Some(before)) = (self.second, doubted, self.transaction) {
             self.unclean = Some((before, *pair));
         }
+        self.tongue.begin();
         self.transaction = Some(transaction);
         self.asked_to_open = false;
         self.added.clear();
@@ -79,6 +87,7 @@ impl Rules {
 
     pub(crate) fn sent(&mut self, token: u64, flight: Flight) {
         let Flight { frame, version, .. } = &flight;
+        self.broken.extend(self.tongue.hear(&mut self.second, frame, *version));
         self.check_version(frame, *version);
         self.check_in_flight(frame);
         self.check_pair(frame);

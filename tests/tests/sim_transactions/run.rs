@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use kp_network::{NetworkClient, NetworkSettings};
 use kp_producer::{Producer, ProducerConfig, ProducerObserver, Stepper, TransactionalProducer};
-use kp_protocol::{ErrorCode, TopicPartition};
+use kp_protocol::{BrokerId, ErrorCode, TopicPartition};
 use kp_sim::{ClusterSettings, Fault, SimClock, SimCluster, SimNetwork, TransactionSettings};
 use kp_tests::laws::{Broken, Place};
 use kp_tests::simulation::dice::Dice;
@@ -18,9 +18,11 @@ use kp_tests::transaction_history::{Answer, Entry, Reach, TransactionHistory};
 use kp_tests::transaction_laws::broken_transaction_laws;
 use kp_time::{Backoff, Clock};
 
-use crate::application::Instance;
+use crate::application::{Instance, group_of};
+use crate::consumers::Consumers;
 use crate::notes::Notes;
-use crate::plan::{InstancePlan, Plan, TransactionFault};
+use crate::plan::{InstancePlan, Plan};
+use crate::transaction_fault::TransactionFault;
 use crate::watch::{Sight, Watched};
 
 /// How often the coordinators look for transactions that have timed out.
@@ -98,8 +100,11 @@ struct Run<'a> {
     network: SimNetwork,
     trouble: Trouble,
     faults: BTreeMap<(Instant, usize), TransactionFault>,
+    /// When features are finalized, until then.
+    upgrade: Option<Instant>,
     tasks: Tasks,
     timers: Timers,
+    consumers: Consumers,
     notes: Notes,
     sight: Sight,
     processes: BTreeMap<usize, Process>,
@@ -118,7 +123,9 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
         trouble: Trouble::new(normal, clock.clone(), network.clone(), plan.seed ^ 2, &plan.faults),
         faults: faults.map(|(number, (at, fault))| ((start + *at, number), fault.clone())).collect(),
         tasks: Tasks::new(network.waker(), Dice::seeded(plan.seed ^ 3)),
+        upgrade: plan.upgraded.map(|at| start + at),
         timers: Timers::new(clock.clone()),
+        consumers: Consumers::new(plan.members, network.clone()),
         notes: Notes::default(),
         sight: Sight::default(),
         processes: BTreeMap::new(),
@@ -129,7 +136,8 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
         run.sight.add(&instance.transactional_id, plan.is_second_protocol());
     }
     let took = run.drive();
-    let history = run.history(took);
+    let (places, lost) = run.trouble.lost_to_unclean_elections();
+    let history = run.history(took).without(places, lost);
     let mut broken = broken_transaction_laws(&history);
     broken.extend(run.refusals_that_did_not_doom(&history));
     Outcome { broken, trace: network.trace(), counts: Counts::of(&history) }
@@ -201,7 +209,7 @@ impl Run<'_> {
         let kills = living.filter_map(|(number, _)| self.plan.instances[*number].killed);
         let kills = kills.map(|at| self.start + at);
         let faults = self.faults.keys().next().map(|(at, _)| *at);
-        let others = [self.trouble.next_due(), self.timers.next(), faults];
+        let others = [self.trouble.next_due(), self.timers.next(), faults, self.upgrade];
         starts.chain(kills).chain(others.into_iter().flatten()).min()
     }
 
@@ -212,6 +220,9 @@ impl Run<'_> {
             if let Some((_, fault)) = self.faults.pop_first() {
                 self.strike(&fault);
             }
+        }
+        if self.upgrade.is_some_and(|at| at <= now) {
+            self.upgrade();
         }
         for (number, instance) in self.plan.instances.iter().enumerate() {
             if self.start + instance.starts <= now && !self.processes.contains_key(&number) {
@@ -238,6 +249,8 @@ impl Run<'_> {
             number,
             plan: plan.clone(),
             topics: self.plan.topics.clone(),
+            offsets_last: self.plan.offsets_last,
+            consumers: self.consumers.clone(),
             notes: self.notes.clone(),
             sight: self.sight.clone(),
             timers: self.timers.clone(),
@@ -292,10 +305,39 @@ impl Run<'_> {
                 inject(Fault::Close { api: *api, carried_out: *carried_out }, 1);
             }
             TransactionFault::TimeOutNow { instance } => {
-                let id = &self.plan.instances[*instance].transactional_id;
+                let id = self.id_of(*instance);
                 self.network.with_cluster(|cluster| cluster.time_out_now(id));
             }
+            TransactionFault::Fence { instance } => self.fence(self.id_of(*instance)),
+            TransactionFault::Rebalance { instance, group } => {
+                self.consumers.rebalance(&group_of(self.id_of(*instance), *group));
+            }
+            TransactionFault::MemberLeaves { instance, group } => {
+                self.consumers.leave(&group_of(self.id_of(*instance), *group), *instance);
+            }
+            TransactionFault::MemberReplaced { instance, group } => {
+                self.consumers.replace(&group_of(self.id_of(*instance), *group), *instance);
+            }
         }
+    }
+
+    fn id_of(&self, instance: usize) -> &str {
+        &self.plan.instances[instance].transactional_id
+    }
+
+    /// A producer that is none of the plan's takes the id.
+    fn fence(&self, id: &str) {
+        let Some(producer) = self.network.with_cluster(|cluster| cluster.fence(id)) else { return };
+        let since = self.clock.now().saturating_duration_since(self.start);
+        self.sight.fenced_from_outside(id, (producer.producer_id, producer.epoch), since);
+    }
+
+    /// Features are finalized. Producers hear of it on the connections that they make from now on.
+    fn upgrade(&mut self) {
+        self.upgrade = None;
+        self.network.with_cluster(|cluster| cluster.finalize_transaction_version(2));
+        self.sight.upgraded();
+        (1..=self.plan.brokers).for_each(|broker| self.network.cut(BrokerId(broker as i32)));
     }
 
     /// Lets time end, and says what is left.
@@ -322,7 +364,7 @@ impl Run<'_> {
             group_offsets: self.group_offsets(),
             reach_after_close,
             reach: self.reach(),
-            late: Vec::new(),
+            late: self.network.with_cluster(|cluster| self.sight.late(cluster.late_frames(), self.start)),
             memory: living.map(|process| (process.total, process.free)).collect(),
             end: (took, self.bound()),
             seen_on_wire: self.sight.broken(),
@@ -404,6 +446,8 @@ fn cluster(plan: &Plan) -> SimCluster {
         transactions: TransactionSettings {
             marker_delay: plan.marker_delay,
             timeout_scan: TIMEOUT_SCAN,
+            first_epoch: plan.first_epoch,
+            finalized_version: plan.upgraded.map(|_| 1),
             ..TransactionSettings::default()
         },
         ..ClusterSettings::default().with_brokers(plan.brokers)

@@ -2,7 +2,7 @@
 
 use kp_sim::{ReplicationLag, Weather};
 
-use crate::plan::{Plan, TransactionFault};
+use crate::plan::Plan;
 
 /// Each is smaller in one way.
 pub(crate) fn candidates(plan: &Plan) -> Vec<Plan> {
@@ -31,11 +31,15 @@ pub(crate) fn candidates(plan: &Plan) -> Vec<Plan> {
     if plan.lag != ReplicationLag::NONE {
         with(&|plan| plan.lag = ReplicationLag::NONE);
     }
+    if plan.first_epoch > 0 {
+        with(&|plan| plan.first_epoch = 0);
+    }
+    if plan.members.is_some() {
+        with(&|plan| plan.members = None);
+    }
     let is_struck_by_name = |plan: &Plan, place: usize| {
-        let mut faults = plan.transaction_faults.iter();
-        faults.any(
-            |(_, fault)| matches!(fault, TransactionFault::TimeOutNow { instance } if *instance >= place),
-        )
+        let mut named = plan.transaction_faults.iter().filter_map(|(_, fault)| fault.instance());
+        named.any(|instance| instance >= place)
     };
     for instance in 0..plan.instances.len() {
         if plan.instances.len() > 1 && !is_struck_by_name(plan, instance) {

@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use kp_network::{ClientRequest, Event, KafkaClient, Readiness, Refused, Written};
-use kp_protocol::{BrokerAddress, BrokerId};
-use kp_tests::transaction_history::{EndFrame, Instance};
+use kp_protocol::{ApiKey, BrokerAddress, BrokerId};
+use kp_tests::transaction_history::{EndFrame, Instance, LateFrame, Pair};
 
 use crate::frames::{Answered, Frame};
 use crate::rules::{Flight, Rules};
+use crate::written::Frames;
 
 /// What was seen of all producers. Clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +24,7 @@ struct Seen {
     producers: Vec<(Instance, Rules)>,
     /// By transaction.
     ends: BTreeMap<usize, Vec<EndFrame>>,
+    frames: Frames,
 }
 
 impl Sight {
@@ -47,12 +50,30 @@ impl Sight {
         self.with(|seen| seen.producers[producer].0.killed = true);
     }
 
+    /// Brokers say from now on that the second protocol may be spoken.
+    pub(crate) fn upgraded(&self) {
+        self.with(|seen| seen.producers.iter_mut().for_each(|(_, rules)| rules.upgraded()));
+    }
+
+    /// A producer that is not looked at has taken an id.
+    pub(crate) fn fenced_from_outside(&self, transactional_id: &str, pair: Pair, since: Duration) {
+        self.with(|seen| seen.fence_others(None, transactional_id, pair, since));
+    }
+
     pub(crate) fn instances(&self) -> Vec<Instance> {
         self.with(|seen| seen.producers.iter().map(|(instance, _)| instance.clone()).collect())
     }
 
     pub(crate) fn ends_of(&self, transaction: usize) -> Vec<EndFrame> {
         self.with(|seen| seen.ends.get(&transaction).cloned().unwrap_or_default())
+    }
+
+    /// What is known of frames that came late.
+    pub(crate) fn late(&self, late: &[kp_sim::LateFrame], start: Instant) -> Vec<LateFrame> {
+        self.with(|seen| {
+            let id_of = |producer: usize| seen.producers[producer].0.transactional_id.as_str();
+            late.iter().filter_map(|late| seen.frames.late(late, start, id_of)).collect()
+        })
     }
 
     /// The rules that were broken.
@@ -70,6 +91,12 @@ impl Sight {
 }
 
 impl Seen {
+    fn note(&mut self, producer: usize, since: Duration, api: ApiKey, body: &Bytes) {
+        if let Some(transaction) = self.producers[producer].1.transaction() {
+            self.frames.note((producer, transaction), since, api, body);
+        }
+    }
+
     fn sent(&mut self, producer: usize, since: Duration, token: u64, frame: Frame, version: i16) {
         let rules = &mut self.producers[producer].1;
         let noted = match (&frame, rules.transaction()) {
@@ -90,17 +117,17 @@ impl Seen {
             self.ends.entry(transaction).or_default()[place].answer = Some(code);
         }
         if let (Frame::Init { pair: (-1, _) }, 0, Some(pair)) = (flight.frame, code, pair) {
-            self.fence_others(producer, pair, since);
+            let id = self.producers[producer].0.transactional_id.clone();
+            self.fence_others(Some(producer), &id, pair, since);
         }
     }
 
-    /// Older instances of the same id are shut out from now on.
-    fn fence_others(&mut self, producer: usize, pair: (i64, i16), since: Duration) {
-        let id = self.producers[producer].0.transactional_id.clone();
+    /// Older instances of the same id are shut out from now on. Where epochs are used up a higher producer id follows.
+    fn fence_others(&mut self, by: Option<usize>, id: &str, pair: Pair, since: Duration) {
         for (number, (instance, rules)) in self.producers.iter_mut().enumerate() {
-            let is_older = rules.pair().is_some_and(|(id, epoch)| id == pair.0 && epoch < pair.1);
-            if number != producer && instance.transactional_id == id && is_older && instance.fenced.is_none()
-            {
+            let is_older = rules.pair().is_some_and(|own| own < pair);
+            let is_another = by != Some(number) && instance.transactional_id == id;
+            if is_another && is_older && instance.fenced.is_none() {
                 instance.fenced = Some(since);
             }
         }
@@ -142,12 +169,16 @@ impl<C: KafkaClient> KafkaClient for Watched<C> {
     }
 
     fn send(&mut self, now: Instant, request: ClientRequest) -> Result<(), Refused> {
-        let frame = Frame::of(&request);
-        let (token, version) = (request.token, request.version);
+        let body = Bytes::from(request.body.concat());
+        let frame = Frame::of(&request, &body);
+        let (token, version, api) = (request.token, request.version, request.api_key);
         self.inner.send(now, request)?;
         if let Some(frame) = frame {
             let since = now.saturating_duration_since(self.start);
-            self.sight.with(|seen| seen.sent(self.producer, since, token, frame, version));
+            self.sight.with(|seen| {
+                seen.note(self.producer, since, api, &body);
+                seen.sent(self.producer, since, token, frame, version);
+            });
         }
         Ok(())
     }

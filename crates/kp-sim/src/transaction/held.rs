@@ -11,8 +11,8 @@ use crate::waiting::Waiting;
 /// What is carried out late.
 #[derive(Clone, Debug)]
 pub(super) enum Held {
-    /// A frame, at the broker that it reached.
-    Frame(BrokerId, Bytes),
+    /// A frame, at the broker that it reached, and when it did.
+    Frame(BrokerId, Bytes, Instant),
     /// A request that waits for something else now.
     Waiting(Box<Waiting>),
 }

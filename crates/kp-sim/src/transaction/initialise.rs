@@ -32,11 +32,10 @@ impl SimCluster {
             }
             Initialisation::Again => return Ok(entry.producer()),
             Initialisation::Raise { last_epoch } => {
-                // An id that was just made begins at 0.
-                (
-                    ProducerIdentity { producer_id, epoch: epoch.saturating_add(1).max(NO_EPOCH + 1) },
-                    last_epoch,
-                )
+                let is_new = epoch == NO_EPOCH;
+                let first = self.settings.transactions.first_epoch.max(NO_EPOCH + 1);
+                let epoch = if is_new { first } else { epoch.saturating_add(1) };
+                (ProducerIdentity { producer_id, epoch }, last_epoch)
             }
             Initialisation::Rotate { last_epoch } => {
                 let producer_id = self.transactions.new_producer_id();

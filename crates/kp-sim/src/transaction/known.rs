@@ -7,6 +7,7 @@ use kp_protocol::{LeaderEpoch, TopicPartition};
 
 use super::entry::TransactionEntry;
 use super::held::HeldBack;
+use super::late::LateFrame;
 use crate::reply::Moment;
 
 /// What the coordinators of a cluster know. Each coordinator's part of it is in its log, so nothing is lost when it moves.
@@ -17,6 +18,9 @@ pub(crate) struct Transactions {
     /// By the partition that is their log: under which epoch they read it, and when they are done.
     pub(super) loaded: BTreeMap<TopicPartition, (LeaderEpoch, Instant)>,
     pub(super) late: HeldBack,
+    pub(super) came_late: Vec<LateFrame>,
+    /// How often features were finalized since the cluster began.
+    pub(crate) features_epoch: i64,
     /// When the cluster was asked first, from which the scans for timeouts count, and when it was last.
     pub(super) first: Option<Instant>,
     pub(super) latest: Option<Moment>,
@@ -30,6 +34,8 @@ impl Default for Transactions {
             next_producer_id: 1000,
             loaded: BTreeMap::new(),
             late: HeldBack::default(),
+            came_late: Vec::new(),
+            features_epoch: 0,
             first: None,
             latest: None,
         }

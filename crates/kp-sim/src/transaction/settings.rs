@@ -18,6 +18,14 @@ pub struct TransactionSettings {
     /// Partitions of `__transaction_state` and of `__consumer_offsets` (`transaction.state.log.num.partitions`,
     /// `offsets.topic.num.partitions`).
     pub coordinators: i32,
+    /// The epoch of the first producer of a `transactional.id`: real ones begin at 0. Epochs end at 32,766, behind which another
+    /// producer id is given (KIP-360): a test that begins near it need not raise an epoch so often.
+    pub first_epoch: i16,
+    /// The finalized level of the feature `transaction.version`, where it is lower than what the brokers could do: a cluster whose
+    /// brokers were upgraded and whose features were not (KIP-584). [`SimCluster::finalize_transaction_version`] raises it.
+    ///
+    /// [`SimCluster::finalize_transaction_version`]: crate::SimCluster::finalize_transaction_version
+    pub finalized_version: Option<i16>,
 }
 
 impl Default for TransactionSettings {
@@ -29,6 +37,8 @@ impl Default for TransactionSettings {
             timeout_scan: Duration::from_secs(10),
             max_timeout: Duration::from_secs(15 * 60),
             coordinators: 50,
+            first_epoch: 0,
+            finalized_version: None,
         }
     }
 }

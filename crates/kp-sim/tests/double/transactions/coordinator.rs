@@ -174,3 +174,27 @@ fn a_planned_answer_takes_the_place_of_every_coordinator_api() {
     assert_eq!(instance.client.cluster.faults_left(), 0);
     assert_eq!((instance.state(), instance.partitions()), (TransactionState::Empty, vec![]));
 }
+
+// TX26, L12
+#[test]
+fn a_feature_that_was_not_finalized_yet_is_told_under_a_newer_epoch_once_it_is() {
+    let told = |client: &mut Client| {
+        let request = ApiVersionsRequest {
+            client_software_name: "test".into(),
+            client_software_version: "1".into(),
+            ..Default::default()
+        };
+        let answer = client.ask(FIRST, 4, &request);
+        let mut all = answer.finalized_features.iter();
+        let level = all.find(|it| it.name == *"transaction.version").map(|it| it.max_version_level);
+        (answer.finalized_features_epoch, level)
+    };
+    for (before, level) in [(0, None), (1, Some(1))] {
+        let transactions =
+            kp_sim::TransactionSettings { finalized_version: Some(before), ..Default::default() };
+        let mut client = Client::of(ClusterSettings { transactions, ..Default::default() });
+        assert_eq!(told(&mut client), (0, level));
+        client.cluster.finalize_transaction_version(2);
+        assert_eq!(told(&mut client), (1, Some(2)));
+    }
+}

@@ -1,6 +1,8 @@
 //! InitProducerId: who is let in under which epoch, and what becomes of an open transaction.
 
-use kp_sim::{KafkaVersion, TransactionState};
+use std::time::Duration;
+
+use kp_sim::{ClusterSettings, KafkaVersion, TransactionSettings, TransactionState};
 
 use super::instance::{ID, Instance, NOBODY, raised};
 
@@ -182,4 +184,18 @@ fn the_end_of_the_last_epoch_answers_another_id_and_so_does_its_repeat() {
     assert_eq!(instance.end(5, pair, false).0, 48);
     assert_eq!(instance.init(5, Some(pair)), (0, next));
     assert_eq!(instance.client.cluster.transaction(ID).unwrap().producer().producer_id, next.0);
+}
+
+// TM-X5, TC5
+#[test]
+fn an_id_that_begins_near_the_end_of_its_epochs_soon_has_another_producer() {
+    let transactions = TransactionSettings { first_epoch: 32_765, ..TransactionSettings::default() };
+    let mut instance = Instance::on_a_fresh(ClusterSettings { transactions, ..Default::default() });
+    instance.find();
+    instance.pass(Duration::from_secs(1));
+    let first = instance.begin();
+    assert_eq!(first.1, 32_765);
+    assert_eq!(instance.begin(), raised(first, 1));
+    let next = instance.begin();
+    assert!(next.0 > first.0 && next.1 == 0, "{next:?}");
 }

@@ -157,3 +157,19 @@ fn a_late_frame_of_a_broker_that_is_down_by_then_is_gone() {
     instance.pass(LATE);
     assert_eq!(instance.state(), TransactionState::Ongoing);
 }
+
+// L8
+#[test]
+fn what_a_late_frame_has_changed_is_kept() {
+    let mut instance = Instance::on(KafkaVersion::V3_9);
+    let pair = instance.begin();
+    open(&mut instance, pair);
+    late_end(&mut instance, 4, pair, true);
+    late_end(&mut instance, 4, pair, true);
+    assert_eq!(instance.client.cluster.late_frames(), []);
+    instance.pass(LATE);
+    let late = instance.client.cluster.late_frames();
+    assert_eq!(late.iter().map(|late| late.api).collect::<Vec<_>>(), [ApiKey::EndTxn; 2]);
+    assert!(late[0].changed.is_some() && late[1].changed.is_none(), "{late:?}");
+    assert_eq!(late[0].carried_out - late[0].arrived, LATE);
+}
