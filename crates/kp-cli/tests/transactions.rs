@@ -9,6 +9,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
     process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use kp_protocol::{ApiKey, ErrorCode};
@@ -152,9 +153,20 @@ fn a_line_that_is_no_record_is_in_no_transaction_and_the_others_are_committed() 
     assert_eq!(visible(&broker), ["a", "b"]);
 }
 
+/// What is waited for comes within moments, or never.
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + LIMIT;
+    while !is_so() {
+        assert!(Instant::now() < until, "not within {LIMIT:?}: {what}");
+        std::thread::yield_now();
+    }
+}
+
 /// Waits until readers could see so many records, markers not counted.
 fn wait_for(broker: &EmbeddedBroker, records: usize) {
-    while visible(broker).len() < records {}
+    wait_until(&format!("{records} records are visible"), || visible(broker).len() >= records);
 }
 
 // TX15, TC12
@@ -214,6 +226,95 @@ fn ctrl_c_leaves_out_what_is_in_no_transaction_yet_unless_it_is_to_be_committed(
         assert_eq!(visible, seen, "{choice}");
         assert_eq!(json(&sent)["sent"].as_u64().unwrap() as usize, seen.len() + 1, "and an empty line");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_within_an_open_transaction_aborts_it_or_commits_it_as_asked() {
+    for (choice, seen, fate) in [("abort", 0, "aborted"), ("commit", 30, "committed")] {
+        let broker = broker(KafkaVersion::V4_3);
+        let file = Scratch::new(&format!("txn-cut-{choice}.jsonl"));
+        // Nothing is written for now, and the lines do not fit into memory: so the transaction stays open.
+        let refusal = Fault::RefuseBatch { partition: None, code: ErrorCode::NOT_ENOUGH_REPLICAS };
+        broker.cluster().lock().inject(refusal, u32::MAX);
+        let small = ["-X", "buffer.memory=20000", "-X", "batch.size=4000", "-X", "max.request.size=5000"];
+        let args = ["--txn-size", "30", "--on-interrupt", choice, "--outcomes", file.path()];
+        let mut child = produce(&broker, &[&args[..], &small].concat());
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&[&[b'x'; 1000][..], b"\n"].concat().repeat(30)).unwrap();
+        wait_until("a batch is refused", || broker.cluster().lock().requests(ApiKey::Produce) > 0);
+        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(said.any(|line| line.unwrap().contains("interrupted: ending the transaction")), "{choice}");
+        broker.cluster().lock().clear_faults();
+        let sent = child.wait_with_output().unwrap();
+        drop(stdin);
+        assert_eq!(code(&sent), 130, "{choice}");
+        assert_eq!(visible(&broker).len(), seen, "{choice}");
+        let json = json(&sent);
+        let counts = if seen > 0 { transactions(1, 0, 0, 0) } else { transactions(0, 1, 0, 0) };
+        assert_eq!((&json["transactions"], &json["acked"]), (&counts, &seen.into()), "{choice}");
+        let fates: Vec<Value> = outcomes(&file).into_iter().map(|(_, _, outcome)| outcome).collect();
+        assert!(!fates.is_empty() && fates.iter().all(|told| told == fate), "{choice}: {fates:?}");
+    }
+}
+
+// TC1, TC12
+#[test]
+fn a_commit_without_an_answer_behind_which_another_came_is_unknown_and_nothing_is_sent_again() {
+    let broker = broker(KafkaVersion::V4_3);
+    broker.cluster().lock().inject(Fault::Stall { api: ApiKey::EndTxn, carried_out: true }, 1);
+    let file = Scratch::new("txn-unknown.jsonl");
+    let args = ["--txn-size", "2", "--outcomes", file.path(), "-X", "request.timeout.ms=1000"];
+    let mut child = produce(&broker, &args);
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"a\nb\nc\nd\n").unwrap();
+    drop(stdin);
+    wait_until("the commit arrives", || broker.cluster().lock().requests(ApiKey::EndTxn) > 0);
+    assert!(broker.cluster().lock().fence("inv-1").is_some());
+    let sent = child.wait_with_output().unwrap();
+    assert_eq!(code(&sent), 1, "{}", said(&sent));
+    let json = json(&sent);
+    assert_eq!(json["transactions"], transactions(0, 0, 0, 1), "{}", said(&sent));
+    assert_eq!((&json["acked"], &json["unknown"], &json["sent"]), (&0.into(), &2.into(), &2.into()), "no c");
+    assert!(said(&sent).contains("inv-1-1 (2 lines from stdin, line 1): unknown: "), "{}", said(&sent));
+    let unknown = |line| (line, "inv-1-1".into(), "unknown".into());
+    assert_eq!(outcomes(&file), [unknown(1), unknown(2)]);
+    assert_eq!(visible(&broker), ["a", "b"], "it was committed, and only the program cannot know");
+}
+
+// TX5, TC1
+#[test]
+fn an_unresolved_commit_is_asked_for_on_and_its_lines_are_seen_once() {
+    let broker = broker(KafkaVersion::V4_3);
+    broker.cluster().lock().inject(Fault::Stall { api: ApiKey::EndTxn, carried_out: false }, 1);
+    let file = Scratch::new("txn-unresolved.jsonl");
+    // The answer is given up for lost behind the time of the call: that one ends first, and does not know.
+    let short = ["-X", "max.block.ms=1000", "-X", "request.timeout.ms=2500", "--txn-retries", "50"];
+    let args = ["--txn-size", "2", "--outcomes", file.path()];
+    let sent = end(produce(&broker, &[&args[..], &short].concat()), b"a\nb\nc\n");
+    assert_eq!(code(&sent), 0, "{}", said(&sent));
+    assert_eq!(json(&sent)["transactions"], transactions(2, 0, 0, 0), "{}", said(&sent));
+    assert_eq!(visible(&broker), ["a", "b", "c"]);
+    let fates: Vec<Value> = outcomes(&file).into_iter().map(|(_, _, outcome)| outcome).collect();
+    assert_eq!(fates, ["committed", "committed", "committed"]);
+}
+
+// TX5, TC14
+#[test]
+fn a_commit_that_stays_unresolved_is_told_as_unknown_and_nothing_follows_it() {
+    let broker = broker(KafkaVersion::V4_3);
+    let silence = Fault::AnswerInstead { api: ApiKey::EndTxn, code: ErrorCode::CONCURRENT_TRANSACTIONS };
+    broker.cluster().lock().inject(silence, u32::MAX);
+    let file = Scratch::new("txn-never.jsonl");
+    let args =
+        ["--txn-size", "1", "--txn-retries", "50", "--outcomes", file.path(), "-X", "max.block.ms=300"];
+    let sent = end(produce(&broker, &args), b"a\nb\n");
+    assert_eq!(code(&sent), 1, "{}", said(&sent));
+    let json = json(&sent);
+    assert_eq!(json["transactions"], transactions(0, 0, 0, 1), "{}", said(&sent));
+    assert_eq!((&json["unknown"], &json["sent"]), (&1.into(), &1.into()), "no b");
+    assert_eq!(outcomes(&file), [(1, "inv-1-1".into(), "unknown".into())]);
 }
 
 // TX2, TC22
