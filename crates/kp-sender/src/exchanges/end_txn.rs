@@ -121,7 +121,6 @@ impl EndTransaction {
         let next = match (protocol, next_pair) {
             // TC5, TX27, TX28: also a repeat's answer carries the present pair.
             (TransactionProtocol::V2, Some(pair)) => {
-                rooms.idempotence.transaction.is_being_marked(cx.now);
                 rooms.idempotence.is_given(cx, &mut rooms.cluster, pair);
                 Renewal::Nothing
             }
@@ -130,6 +129,9 @@ impl EndTransaction {
             (TransactionProtocol::V1, _) if is_unclean || ending.is_unanswered => Renewal::Bump(self.pair),
             (TransactionProtocol::V1, _) => Renewal::Nothing,
         };
+        if protocol == TransactionProtocol::V2 {
+            rooms.idempotence.transaction.is_being_marked(cx.now);
+        }
         transacting::conclude(cx, rooms, Ended { decision: self.decision, wanted, why, next });
     }
 
