@@ -12,19 +12,19 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
- * Reads several topics from their beginning to their end, by one consumer, and writes a line for each record to standard output:
- * topic, partition, key, value, with tabs between them. Keys and values must hold neither tabs nor line feeds.
+ * Reads several topics from their beginning to their end, by one consumer of the isolation level of the second argument, and writes a
+ * line for each record to standard output: topic, partition, key, value, with tabs between them. Keys and values must hold neither tabs nor line feeds.
  */
 public class AllTopicsReader {
     public static void main(String[] args) throws Exception {
         Properties properties = new Properties();
         properties.put("bootstrap.servers", args[0]);
-        properties.put("isolation.level", "read_committed");
+        properties.put("isolation.level", args[1]);
         try (KafkaConsumer<byte[], byte[]> consumer =
                         new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
                 OutputStream out = new BufferedOutputStream(System.out, 1 << 20)) {
             List<TopicPartition> partitions = new ArrayList<>();
-            for (int i = 1; i < args.length; i++) {
+            for (int i = 2; i < args.length; i++) {
                 String topic = args[i];
                 consumer.partitionsFor(topic).forEach(p -> partitions.add(new TopicPartition(topic, p.partition())));
             }

@@ -17,15 +17,41 @@ pub struct ReadRecord {
     pub value: String,
 }
 
-/// The records of each of `topics`; those of a partition in the order of its log.
+/// What a reader sees of transactions: `isolation.level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// Those that were committed, up to the first that is open.
+    ReadCommitted,
+    /// All that is in the log.
+    ReadUncommitted,
+}
+
+/// The records of each of `topics` that a reader of committed records sees; those of a partition in the order of its log.
 ///
 /// # Panics
 /// When Java's consumer fails, or a record is not of text without tabs.
 #[must_use]
 pub fn read_topics(cluster: &KafkaCluster, topics: &[String]) -> BTreeMap<String, Vec<ReadRecord>> {
+    read_topics_as(cluster, Isolation::ReadCommitted, topics)
+}
+
+/// The same for any reader.
+///
+/// # Panics
+/// As [`read_topics`].
+#[must_use]
+pub fn read_topics_as(
+    cluster: &KafkaCluster,
+    isolation: Isolation,
+    topics: &[String],
+) -> BTreeMap<String, Vec<ReadRecord>> {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("java/AllTopicsReader.java");
     let mut command = cluster.java_command();
-    command.arg(program).arg(cluster.bootstrap()).args(topics);
+    let level = match isolation {
+        Isolation::ReadCommitted => "read_committed",
+        Isolation::ReadUncommitted => "read_uncommitted",
+    };
+    command.arg(program).arg(cluster.bootstrap()).arg(level).args(topics);
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("java runs");
     assert!(output.status.success(), "Java's consumer ended with {}", output.status);
     let text = String::from_utf8(output.stdout).expect("records of text");

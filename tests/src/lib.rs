@@ -6,6 +6,7 @@
 
 pub mod java_reader;
 pub mod keyed_lines;
+pub mod late_frames;
 pub mod laws;
 pub mod oidc_issuer;
 pub mod program;

@@ -31,15 +31,16 @@ impl Socket {
     /// When it does not listen.
     #[must_use]
     pub fn to(cluster: &KafkaCluster) -> Self {
-        Self::at(&cluster.address(1).expect("there is a broker 1"))
+        Self::to_broker(cluster, 1)
     }
 
-    /// To the broker that listens at `host:port`.
+    /// To one of a cluster's brokers.
     ///
     /// # Panics
-    /// When none does.
+    /// When there is none with that id, or it does not listen.
     #[must_use]
-    pub fn at(address: &str) -> Self {
+    pub fn to_broker(cluster: &KafkaCluster, broker: i32) -> Self {
+        let address = cluster.address(broker).expect("there is such a broker");
         let stream = TcpStream::connect(address).expect("the broker listens");
         stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket has a timeout");
         Self { stream, frames: FrameReader::default(), correlation_id: 0 }

@@ -206,6 +206,29 @@ fn a_transaction_that_the_coordinator_timed_out_is_aborted_and_says_so() {
     assert_eq!(sorted(visible(&broker, "orders")), everywhere("b"));
 }
 
+// TC15, TC21
+#[test]
+fn a_record_that_fails_behind_the_coordinators_timeout_is_not_told_as_the_cause_of_the_abort() {
+    for version in BOTH {
+        let broker = brokers(version);
+        let mut producer = producer(&broker, &[]);
+        let transaction = producer.begin().expect("it begins");
+        send_everywhere(&transaction, "a");
+        transaction.flush().expect("it may wait here");
+        assert!(broker.cluster().lock().time_out_now("inv-1"));
+        let record = ProducerRecord::to("orders").partition(0).value("late");
+        let delivery = transaction.send(record).expect("nothing is known yet");
+        drop(delivery.wait().expect_err("the partition has another epoch"));
+        assert!(transaction.doomed().is_some(), "the record has said so");
+        let error = transaction.commit().expect_err("it was aborted");
+        let is_told = matches!(
+            &error,
+            EndError::Aborted(why) if matches!(why.kind, TransactionFailureKind::TimedOut { .. })
+        );
+        assert!(is_told, "{version:?}: {error:?}");
+    }
+}
+
 // TX5, L3
 #[test]
 fn closing_over_a_dropped_transaction_aborts_it_within_the_time() {

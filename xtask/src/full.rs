@@ -165,7 +165,8 @@ fn steps(args: &FullArgs) -> Vec<Step> {
         Step::new("chaos, transactions, 3.9.1", &transactions("3.9.1")),
         Step::new("rotation under load", &rotation),
         Step::new("kp perf's report in a browser", "xtask report"),
-        Step::new("fuzzing, a minute of each", "xtask fuzz --seconds 60"),
+        // A minute of each target.
+        Step::new("fuzz", "xtask fuzz --seconds 60"),
     ];
     steps.extend(turns());
     steps.extend(cryptography());
@@ -179,8 +180,12 @@ fn steps(args: &FullArgs) -> Vec<Step> {
 }
 
 /// What takes turns in `.ci/run`.
-fn turns() -> [Step; 4] {
+fn turns() -> [Step; 5] {
     [
+        Step::new(
+            "tests: zstd",
+            "test --quiet --locked -p kp-sender -p kp-accumulator -p kp-protocol --features kp-protocol/zstd",
+        ),
         Step::new("bench: compare", "xtask bench compare --smoke"),
         Step::new(
             "bench: protocol",

@@ -16,5 +16,6 @@ mod streams;
 #[cfg(feature = "tracing")]
 pub(crate) mod traced;
 mod transactions;
+mod transactions_dropped;
 mod typed;
 mod unauthenticated;

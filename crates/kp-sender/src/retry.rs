@@ -127,7 +127,7 @@ fn on_refusal(now: Instant, attempt: &Attempt, code: ErrorCode) -> Decision {
 }
 
 /// Whether a broker refused the number of a batch, not the batch.
-fn is_about_numbers(code: ErrorCode) -> bool {
+pub(crate) fn is_about_numbers(code: ErrorCode) -> bool {
     matches!(
         code,
         ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER

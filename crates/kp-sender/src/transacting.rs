@@ -23,6 +23,7 @@ use crate::{TransactionFailure, TransactionFailureKind, TransactionProtocol};
 use kp_accumulator::{BrokerError, FailureKind};
 use kp_protocol::ErrorCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Goes on with whatever does not need an answer. Says whether something is another way now.
 pub(crate) fn follow(cx: &mut Context<'_>, rooms: &mut Rooms) -> bool {
@@ -35,6 +36,7 @@ pub(crate) fn follow(cx: &mut Context<'_>, rooms: &mut Rooms) -> bool {
         let why = TransactionFailure::of(TransactionFailureKind::Unresolvable);
         rooms.idempotence.transaction.doom_it(cx, why);
     }
+    give_up_offsets(cx, rooms);
     turn_a_doomed_commit(rooms);
     if is_given_up(rooms) {
         drop_undrained(cx, rooms);
@@ -63,6 +65,20 @@ fn follow_the_producer(cx: &mut Context<'_>, rooms: &mut Rooms) {
         Shutdown::Finishing { .. } => ends::close(cx, rooms),
         Shutdown::Forcing => ends::close_now(cx, rooms),
     }
+}
+
+/// TC10, TC20: a commit without them is none, and one that waits for them has to end.
+fn give_up_offsets(cx: &mut Context<'_>, rooms: &mut Rooms) {
+    if rooms.idempotence.transaction.can_be_committed()
+        && let Some(why) = rooms.transactions.offsets.why_given_up(cx.now)
+    {
+        rooms.idempotence.transaction.doom_it(cx, why);
+    }
+}
+
+/// When [`follow`] has something to do without anything happening.
+pub(crate) fn next(rooms: &Rooms) -> Option<Instant> {
+    rooms.transactions.offsets.next_expiry().filter(|_| rooms.idempotence.transaction.can_be_committed())
 }
 
 /// TX12: a commit of what cannot be committed is an abort.

@@ -86,7 +86,12 @@ impl Cycle {
     }
 
     fn next_timeout(&self, cx: &Context<'_>, rooms: &mut Rooms) -> Option<Instant> {
-        let ends = [cx.accumulator.next_expiry(), rooms.batches.next_expiry(), cx.ending.shutdown.next()];
+        let ends = [
+            cx.accumulator.next_expiry(),
+            rooms.batches.next_expiry(),
+            transacting::next(rooms),
+            cx.ending.shutdown.next(),
+        ];
         // As in `turn`: nothing is asked or sent after a fatal error or while what is left is failed.
         let sends = cx.ending.may_send().then(|| {
             [

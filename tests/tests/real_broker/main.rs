@@ -18,6 +18,7 @@ mod facts;
 mod formats;
 mod kerberos;
 mod openssl;
+mod own_transactions;
 mod profiles;
 mod secured;
 mod transactions;

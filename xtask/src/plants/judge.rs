@@ -162,7 +162,7 @@ impl Judge<'_> {
         let mut command = cargo();
         command.current_dir(self.tree.root()).env("CARGO_INCREMENTAL", "1");
         command.args(["test", "--locked", "--profile", "plants"]);
-        command.arg("--target-dir").arg(self.tree.target_dir());
+        command.arg("--target-dir").arg(Tree::target_dir());
         command
     }
 

@@ -49,9 +49,9 @@ impl Tree {
         &self.root
     }
 
-    /// Where cargo builds it.
-    pub(super) fn target_dir(&self) -> PathBuf {
-        self.root.with_file_name("target")
+    /// Where cargo builds it: with the workspace, so that other people's crates, which have no bug planted, are built once for both.
+    pub(super) fn target_dir() -> PathBuf {
+        workspace::target_dir()
     }
 
     /// Plants the bug.

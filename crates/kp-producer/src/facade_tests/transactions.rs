@@ -316,6 +316,11 @@ fn offsets_that_are_refused_doom_the_transaction_and_none_at_all_ask_nothing() {
         let refused = play.run(transaction.send_offsets(offset(1), &group));
         assert!(matches!(refused, Err(OffsetsError::InvalidGroup(_))), "{refused:?}");
     }
+    let below = play.run(transaction.send_offsets(offset(-1), &group())).expect_err("a broker would take it");
+    assert!(
+        matches!(below, OffsetsError::InvalidOffset { offset: -1, .. }) && !below.needs_abort(),
+        "{below}"
+    );
     let alone = GroupMetadata { generation: -1, member_id: "".into(), ..group() };
     play.run(transaction.send_offsets(offset(1), &alone)).expect("a consumer without a group");
     assert_eq!(transaction.doomed(), None);

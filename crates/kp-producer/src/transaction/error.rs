@@ -2,7 +2,7 @@
 
 use crate::error::SendErrorKind;
 use crate::transaction::outcome::TransactionOutcome;
-use kp_protocol::ErrorCode;
+use kp_protocol::{ErrorCode, TopicPartition};
 use kp_sender::{TransactionFailure, TransactionFailureKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -178,6 +178,14 @@ pub enum OffsetsError {
     /// The metadata of the group contradicts itself. Nothing was asked.
     #[error("group metadata: {0}")]
     InvalidGroup(&'static str),
+    /// No offset is below 0. Nothing was asked.
+    #[error("{partition}: the offset {offset} is below 0")]
+    InvalidOffset {
+        /// The partition that it was for.
+        partition: TopicPartition,
+        /// What it was.
+        offset: i64,
+    },
     /// The transaction has ended. Nothing was asked.
     #[error("the transaction has ended")]
     TransactionEnded,

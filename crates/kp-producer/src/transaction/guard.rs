@@ -215,8 +215,11 @@ impl Open {
         }
     }
 
+    /// TC15: behind the coordinator's timeout every record fails. Then that is the cause, and not the record.
     fn first_cause(&self, why: Option<TransactionFailure>) -> TransactionFailure {
-        let known = self.handle.scope().doomed();
+        let is_timed_out =
+            matches!(why, Some(TransactionFailure { kind: TransactionFailureKind::TimedOut { .. }, .. }));
+        let known = self.handle.scope().doomed().filter(|_| !is_timed_out);
         known.cloned().or(why).unwrap_or_else(unresolvable)
     }
 

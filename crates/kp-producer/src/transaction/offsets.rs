@@ -15,6 +15,10 @@ impl TransactionHandle {
     /// Commits a group's offsets together with the records of the transaction: the group moves on if and only if they become
     /// visible. Waits for the answer, at most `max.block.ms`, beside sends. No offsets: nothing is asked.
     ///
+    /// Of a partition that is named more than once the last offset counts, and so it does in a later call. One exception: if an
+    /// earlier call needed more than one request, since an answer was lost, other offsets for its partitions doom the
+    /// transaction, as a late copy of that request could set them back.
+    ///
     /// `group` is what the consumer says of itself at that moment. The consumer has to read with
     /// `isolation.level=read_committed` and must not commit by itself (`enable.auto.commit=false`). A refusal dooms the
     /// transaction; if the group has given the partitions to another member ([`OffsetsError::is_rebalanced`]), that one will
@@ -43,6 +47,10 @@ impl TransactionHandle {
         let offsets: Vec<_> = offsets.into_iter().collect();
         if offsets.is_empty() {
             return Ok(());
+        }
+        // TM-O27: the broker would take it.
+        if let Some((partition, below)) = offsets.iter().find(|(_, committed)| committed.offset < 0) {
+            return Err(OffsetsError::InvalidOffset { partition: partition.clone(), offset: below.offset });
         }
         let (shared, scope) = (self.producer().shared(), self.scope());
         match shared.refusal_to_wait() {

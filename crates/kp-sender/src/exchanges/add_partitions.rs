@@ -86,12 +86,16 @@ impl Question for AddPartitions {
         let mut setback = None;
         let is_first = !rooms.idempotence.transaction.has_added();
         for (queue, partition) in self.partitions {
-            let code = codes.of(&partition).unwrap_or(ErrorCode::OPERATION_NOT_ATTEMPTED);
-            match code {
-                ErrorCode::NONE => rooms.idempotence.transaction.added(queue),
-                // Others of the request were refused (TX32, TM-A3), or it was left out.
-                ErrorCode::OPERATION_NOT_ATTEMPTED => again.push((queue, partition)),
-                code => {
+            match codes.of(&partition) {
+                Some(ErrorCode::NONE) => rooms.idempotence.transaction.added(queue),
+                // Others of the request were refused (TX32, TM-A3).
+                Some(ErrorCode::OPERATION_NOT_ATTEMPTED) => again.push((queue, partition)),
+                // An answer that leaves it out says nothing.
+                None => {
+                    rooms.idempotence.transaction.leave_unclean();
+                    again.push((queue, partition));
+                }
+                Some(code) => {
                     if transacting::leaves_open(code) {
                         rooms.idempotence.transaction.leave_unclean();
                     }

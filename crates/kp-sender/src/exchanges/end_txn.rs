@@ -111,7 +111,10 @@ impl Question for EndTransaction {
 
 impl EndTransaction {
     fn done(self, cx: &mut Context<'_>, rooms: &mut Rooms, next_pair: Option<ProducerIdentity>) {
-        let facts = &rooms.idempotence.transaction;
+        let facts = &mut rooms.idempotence.transaction;
+        if facts.protocol() == TransactionProtocol::V1 {
+            facts.epoch_goes_on();
+        }
         let (protocol, is_unclean) = (facts.protocol(), facts.is_unclean());
         let Some(ending) = rooms.transactions.ending_mut() else { return };
         let (wanted, why) = (ending.wanted, ending.why.take());

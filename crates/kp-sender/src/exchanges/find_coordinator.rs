@@ -112,6 +112,13 @@ impl Question for FindCoordinator {
                 let words = format!("{code} from {}", rooms.cluster.name_of(broker));
                 self.later(cx, rooms, &words);
             }
+            // What may be committed is given up for no code that says nothing about this producer (TC4).
+            Reaction::Finish
+                if rooms.transactions.ending_mut().is_some()
+                    && code != ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED =>
+            {
+                self.later(cx, rooms, &code.to_string());
+            }
             // Nothing is at stake yet: it may be mended, and asked again.
             Reaction::Finish if rooms.transactions.renewal == Renewal::First => {
                 transacting::refuse_init(cx, rooms, failure);

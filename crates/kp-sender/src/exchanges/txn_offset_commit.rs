@@ -46,9 +46,7 @@ impl Question for CommitOffsets {
         let first = rooms.transactions.offsets.first_mut();
         let first = first.expect("it is due only while offsets wait");
         first.attempts = first.attempts.saturating_add(1);
-        let mut offsets = first.left.clone();
-        offsets.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        Self { id, pair, group: first.group.clone(), offsets }
+        Self { id, pair, group: first.group.clone(), offsets: first.left.clone() }
     }
 
     fn version(rooms: &Rooms, node: &ReadyNode) -> Option<i16> {
@@ -119,6 +117,7 @@ impl Question for CommitOffsets {
         if loss.written == Written::Perhaps {
             // TM-L11: also when its repeat is answered, a late copy sets the offsets back.
             rooms.idempotence.transaction.leave_unclean();
+            rooms.transactions.offsets.set_adrift(&self.group.group_id, self.offsets);
         }
         transacting::coordinator_is_gone(cx, rooms, Errand::CommitOffsets, (Self::API, Some(loss)));
     }

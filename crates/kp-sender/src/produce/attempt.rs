@@ -186,14 +186,21 @@ impl BatchSender {
     }
 }
 
-/// TC9: no epoch is raised inside a transaction. What would need one fails, and so does the transaction.
-fn within_transaction(numbers: &Idempotence, decision: Decision, verdict: &Verdict) -> Decision {
-    match (verdict, &decision) {
-        (Verdict::Refused(refusal), Decision::Renumber { .. }) if numbers.transaction.is_transactional() => {
-            Decision::Fail(FailureKind::Refused(refusal.code))
-        }
-        _ => decision,
+/// TC9: no epoch is raised inside a transaction. What would need one fails, and so does the transaction; where epochs last longer
+/// than that, the next one begins with another: the same numbers would be refused again.
+fn within_transaction(numbers: &mut Idempotence, decision: Decision, verdict: &Verdict) -> Decision {
+    let Verdict::Refused(refusal) = verdict else { return decision };
+    if !numbers.transaction.is_transactional() || !retry::is_about_numbers(refusal.code) {
+        return decision;
     }
+    let decision = match decision {
+        Decision::Renumber { .. } => Decision::Fail(FailureKind::Refused(refusal.code)),
+        other => other,
+    };
+    if matches!(decision, Decision::Fail(_)) {
+        numbers.transaction.leave_unclean();
+    }
+    decision
 }
 
 /// What a verdict means for the numbers. A duplicate of a batch is that batch (ID9).

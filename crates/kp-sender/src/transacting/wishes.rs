@@ -12,6 +12,7 @@ use crate::{
     TransactionInput, TransactionOutput,
 };
 use kp_protocol::TopicPartition;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Takes in a wish.
@@ -20,8 +21,10 @@ pub(crate) fn take_in(cx: &mut Context<'_>, rooms: &mut Rooms, input: Transactio
         TransactionInput::Init => init(cx, rooms),
         TransactionInput::Begin { number } => begin(cx, rooms, number),
         TransactionInput::SendOffsets { ticket, group, offsets } => {
-            let wanted = WantedOffsets { ticket, group, left: offsets, attempts: 0 };
-            send_offsets(cx, rooms, wanted);
+            // The last word about a partition counts, as it would at the broker.
+            let left = offsets.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect();
+            let expires = cx.now.checked_add(cx.settings.delivery_timeout);
+            send_offsets(cx, rooms, WantedOffsets { ticket, group, left, attempts: 0, expires });
         }
         TransactionInput::Doom { number, why } => {
             let facts = &mut rooms.idempotence.transaction;
@@ -62,6 +65,7 @@ fn begin(cx: &mut Context<'_>, rooms: &mut Rooms, number: u64) {
     match &rooms.transactions.phase {
         Phase::Idle if facts.is_transactional() => {
             facts.begin(number);
+            rooms.transactions.offsets.begin();
             rooms.transactions.phase = Phase::Open;
             if ends::pair(rooms).is_none() && rooms.transactions.renewal == Renewal::Nothing {
                 want_first_pair(rooms);

@@ -42,7 +42,7 @@ struct OpenTransaction {
     has_added: bool,
     /// When the first request that can open it was handed out (TC6, TC15).
     since: Option<Instant>,
-    /// V1: a frame of it that was not answered can still arrive (TC2).
+    /// V1: a frame of it that was not answered can still arrive (TC2), or a partition takes nothing more under its epoch.
     is_unclean: bool,
     /// A broker said that the epoch is over (TC21).
     is_epoch_over: bool,
@@ -100,6 +100,11 @@ impl Facts {
         self.open.as_ref().map(|open| open.number)
     }
 
+    /// Whether one is open that is not doomed, and whose end is not decided.
+    pub(crate) fn can_be_committed(&self) -> bool {
+        self.open.as_ref().is_some_and(OpenTransaction::can_be_committed)
+    }
+
     /// Why it cannot be committed.
     pub(crate) fn doom(&self) -> Option<&TransactionFailure> {
         self.open.as_ref()?.doom.as_ref()
@@ -134,8 +139,7 @@ impl Facts {
         if !self.is_transactional {
             return true;
         }
-        let can_be_sent = |open: &&mut OpenTransaction| open.doom.is_none() && !open.is_decided;
-        let Some(open) = self.open.as_mut().filter(can_be_sent) else { return false };
+        let Some(open) = self.open.as_mut().filter(|open| open.can_be_committed()) else { return false };
         if self.protocol == TransactionProtocol::V2 {
             return true;
         }
@@ -161,7 +165,7 @@ impl Facts {
     /// They have to be asked for again.
     pub(crate) fn want_again(&mut self, wanted: impl IntoIterator<Item = Wanted>) {
         // TX11: not where an abort drops what was not asked for.
-        if let Some(open) = self.open.as_mut().filter(|open| open.doom.is_none() && !open.is_decided) {
+        if let Some(open) = self.open.as_mut().filter(|open| open.can_be_committed()) {
             open.wanted.extend(wanted);
         }
     }
@@ -193,7 +197,7 @@ impl Facts {
         }
     }
 
-    /// A frame of it may arrive late (TC2).
+    /// A frame of it may arrive late (TC2), or the numbers of a partition are of no use any more.
     pub(crate) fn leave_unclean(&mut self) {
         if let Some(open) = &mut self.open {
             open.is_unclean = true;
@@ -218,6 +222,14 @@ impl Facts {
         }
     }
 
+    /// V1: the coordinator has ended it under its epoch, so that was over for a partition only, and no timeout was it (TM-T6). The
+    /// next transaction needs another one.
+    pub(crate) fn epoch_goes_on(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.is_unclean |= std::mem::take(&mut open.is_epoch_over);
+        }
+    }
+
     /// Its end is asked for, or it is being aborted: what fails from now on is no news.
     pub(crate) fn decide(&mut self) {
         if let Some(open) = &mut self.open {
@@ -228,9 +240,7 @@ impl Facts {
 
     /// It cannot be committed. The first cause is told.
     pub(crate) fn doom_it(&mut self, cx: &mut Context<'_>, why: TransactionFailure) {
-        let Some(open) = self.open.as_mut().filter(|open| !open.is_decided && open.doom.is_none()) else {
-            return;
-        };
+        let Some(open) = self.open.as_mut().filter(|open| open.can_be_committed()) else { return };
         open.doom = Some(why.clone());
         // TX11: what was not asked for is not asked for any more.
         open.wanted.clear();
@@ -258,6 +268,12 @@ impl Facts {
         let kind = TransactionFailureKind::RecordFailed { partition: partition.clone(), kind: failure.kind };
         let (last, attempts) = (failure.last.clone(), failure.attempts);
         self.doom_it(cx, TransactionFailure { kind, last, attempts });
+    }
+}
+
+impl OpenTransaction {
+    fn can_be_committed(&self) -> bool {
+        self.doom.is_none() && !self.is_decided
     }
 }
 

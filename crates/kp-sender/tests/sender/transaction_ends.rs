@@ -446,3 +446,24 @@ fn an_end_that_nobody_answers_is_asked_for_hours_without_haste() {
     assert!((300..=700).contains(&asked), "{asked}");
     assert!(ends(&harness).is_empty());
 }
+
+// TC4, L6
+#[test]
+fn a_look_up_that_fails_in_an_unknown_way_gives_up_no_commit_that_may_be_done() {
+    for code in [-1, 42, 1234] {
+        let mut harness = initialized(v2());
+        committing(&mut harness, 1);
+        let (request, _) = take_end(&mut harness);
+        cut(&mut harness, &request);
+        let (request, _) = take::<FindCoordinatorRequest>(&mut harness, ApiKey::FindCoordinator);
+        let coordinator = Coordinator { error_code: ErrorCode(code), node_id: -1, ..Default::default() };
+        let response = FindCoordinatorResponse { coordinators: vec![coordinator], ..Default::default() };
+        respond(&mut harness, &request, &response);
+        assert!(ends(&harness).is_empty() && harness.fatal.is_empty(), "{code}: it can be learnt yet");
+        harness.advance(SECOND);
+        find_coordinator(&mut harness);
+        harness.advance(SECOND);
+        answers(&mut harness, true, 0, (900, 6));
+        assert_eq!(ends(&harness), committed(1, 5));
+    }
+}

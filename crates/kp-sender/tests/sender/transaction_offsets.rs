@@ -252,3 +252,96 @@ fn what_a_broker_would_take_and_should_not_is_refused_before() {
     assert_eq!(results[5], (6, Ok(())), "nothing to send is no request");
     assert!(harness.requests.is_empty() && dooms(&harness).is_empty());
 }
+
+// TX21, L13
+#[test]
+fn of_a_partition_that_is_named_more_than_once_the_last_offset_counts() {
+    let mut harness = initialized(v2());
+    begin(&mut harness, 1);
+    // As a loop collects them that notes each record it has read.
+    let noted = (1..=90).flat_map(|offset| [at(1, offset), at(0, offset + 100)]);
+    send_offsets(&mut harness, 1, noted.collect());
+    find_coordinator(&mut harness);
+    assert_eq!(commit(&mut harness, |_| 0), [(0, 190), (1, 90)]);
+    assert_eq!(results(&harness), [(1, Ok(()))]);
+}
+
+/// Two offsets for one partition in one transaction, and the answer to the first lost.
+fn second_behind_a_lost_first(versions: kp_protocol::BrokerVersions, second: i64) -> Harness {
+    let is_v1 = versions == v1();
+    let mut harness = initialized(versions);
+    begin(&mut harness, 1);
+    send_offsets(&mut harness, 1, vec![at(0, 5)]);
+    if is_v1 {
+        add_group(&mut harness, 0);
+    }
+    find_coordinator(&mut harness);
+    let (request, _) = take::<TxnOffsetCommitRequest>(&mut harness, COMMIT);
+    cut(&mut harness, &request);
+    find_coordinator(&mut harness);
+    harness.advance(SECOND);
+    assert_eq!(commit(&mut harness, |_| 0), [(0, 5)]);
+    send_offsets(&mut harness, 2, vec![at(0, second)]);
+    harness
+}
+
+// TM-L11, TC16, L13
+#[test]
+fn offsets_are_not_moved_on_in_a_transaction_in_which_a_late_copy_could_set_them_back() {
+    for versions in [v1(), v2()] {
+        let mut harness = second_behind_a_lost_first(versions, 10);
+        assert_eq!(asked(&harness, COMMIT), 0, "a late copy of the first would win over it");
+        let [(1, Ok(())), (2, Err(why))] = &results(&harness)[..] else { panic!("{:?}", results(&harness)) };
+        assert_eq!(dooms(&harness), std::slice::from_ref(why));
+        end(&mut harness, 1, true);
+        let (_, what) = take_end(&mut harness);
+        assert!(!what.0 && harness.fatal.is_empty());
+    }
+}
+
+// TM-L11
+#[test]
+fn a_late_copy_that_says_the_same_or_belongs_to_the_last_transaction_stands_in_no_way() {
+    let mut harness = second_behind_a_lost_first(v2(), 5);
+    assert_eq!(commit(&mut harness, |_| 0), [(0, 5)], "the same");
+    send_offsets(&mut harness, 3, vec![at(1, 8)]);
+    assert_eq!(commit(&mut harness, |_| 0), [(1, 8)], "another partition");
+    end(&mut harness, 1, true);
+    let (request, what) = take_end(&mut harness);
+    assert!(what.0);
+    answer_end(&mut harness, &request, 0, (900, 6));
+    begin(&mut harness, 2);
+    send_offsets(&mut harness, 4, vec![at(0, 10)]);
+    assert_eq!(commit(&mut harness, |_| 0), [(0, 10)]);
+}
+
+// TC10, TC20, L10
+#[test]
+fn a_commit_does_not_wait_for_ever_for_offsets_that_nobody_takes() {
+    for code in [3, 14, 16, 7] {
+        let mut harness = initialized(v2());
+        begin(&mut harness, 1);
+        harness.send(0);
+        harness.run();
+        let taken = harness.take_produce();
+        harness.acknowledge(&taken);
+        send_offsets(&mut harness, 1, vec![at(0, 5)]);
+        end(&mut harness, 1, true);
+        let begun = harness.now();
+        while results(&harness).is_empty() {
+            assert!(harness.now() - begun < SECOND * 130, "{code}: longer than delivery.timeout.ms");
+            if asked(&harness, ApiKey::FindCoordinator) > 0 {
+                find_coordinator(&mut harness);
+            }
+            if asked(&harness, COMMIT) > 0 {
+                commit(&mut harness, |_| code);
+            }
+            harness.advance(MS(500));
+        }
+        assert!(matches!(results(&harness)[..], [(1, Err(_))]), "{code}");
+        let (request, what) = take_end(&mut harness);
+        assert!(!what.0, "{code}: it is aborted");
+        answer_end(&mut harness, &request, 0, (900, 6));
+        assert!(matches!(ends(&harness)[..], [(1, TransactionEnd::Aborted { why: Some(_) })]), "{code}");
+    }
+}

@@ -8,7 +8,7 @@ use kp_accumulator::FailureKind;
 use kp_client::{ClientRequest, Written};
 use kp_protocol::api::{
     AddPartitionsToTxnPartitionResult, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
-    AddPartitionsToTxnTopicResult, InitProducerIdRequest,
+    AddPartitionsToTxnTopicResult, InitProducerIdRequest, PartitionProduceResponse,
 };
 use kp_protocol::{ApiKey, ErrorCode, TransactionVersion};
 use kp_sender::{
@@ -365,6 +365,55 @@ fn a_batch_that_was_acknowledged_behind_a_lost_answer_leaves_the_transaction_cle
     let (request, _) = take_end(&mut harness);
     answer_end(&mut harness, &request, 0, (-1, -1));
     assert_eq!(asked(&harness, ApiKey::InitProducerId), 0);
+}
+
+// TC9, TC2, ID7
+#[test]
+fn numbers_that_a_broker_does_not_take_are_not_given_again_in_the_next_transaction() {
+    for code in [45, 59] {
+        let mut harness = begun_with_a_record(v1());
+        add(&mut harness, |_| 0);
+        let taken = harness.take_produce();
+        harness.answer(&taken, |_| PartitionProduceResponse {
+            log_start_offset: 40,
+            ..refused(ErrorCode(code))
+        });
+        end(&mut harness, 1, true);
+        let (request, what) = take_end(&mut harness);
+        assert!(!what.0, "{code}");
+        answer_end(&mut harness, &request, 0, (-1, -1));
+        assert!(matches!(why_aborted(&harness).kind, TransactionFailureKind::RecordFailed { .. }));
+        bumps(&mut harness);
+    }
+}
+
+// TC15, TM-T2
+#[test]
+fn an_epoch_that_a_partition_knows_to_be_over_is_left_although_the_coordinator_still_takes_it() {
+    let mut harness = begun_with_a_record(v1());
+    add(&mut harness, |_| 0);
+    let taken = harness.take_produce();
+    harness.answer(&taken, |_| refused(ErrorCode::INVALID_PRODUCER_EPOCH));
+    end(&mut harness, 1, true);
+    let (request, what) = take_end(&mut harness);
+    assert!(!what.0);
+    answer_end(&mut harness, &request, 0, (-1, -1));
+    let aborted = why_aborted(&harness).kind;
+    assert!(matches!(aborted, TransactionFailureKind::RecordFailed { .. }), "no timeout: {aborted:?}");
+    bumps(&mut harness);
+}
+
+// TC2, TM-L2
+#[test]
+fn a_partition_that_an_answer_leaves_out_may_be_added_all_the_same() {
+    let mut harness = begun_with_a_record(v1());
+    let (request, _) = take::<AddPartitionsToTxnRequest>(&mut harness, ADD);
+    respond(&mut harness, &request, &AddPartitionsToTxnResponse::default());
+    end(&mut harness, 1, false);
+    let (request, what) = take_end(&mut harness);
+    assert!(!what.0, "the coordinator is told of the end");
+    answer_end(&mut harness, &request, 0, (-1, -1));
+    bumps(&mut harness);
 }
 
 // TC5, TM-X6, TC13
