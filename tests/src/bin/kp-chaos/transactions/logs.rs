@@ -45,7 +45,7 @@ struct Leader {
 impl Leader {
     fn of(cluster: &KafkaCluster, place: &Place) -> Result<Self, Failure> {
         let leader = cluster.leader(&place.0, place.1)?.ok_or_else(|| format!("{place:?} has no leader"))?;
-        Ok(Self { socket: Socket::at(&cluster.address(leader)?), place: place.clone() })
+        Ok(Self { socket: Socket::to_broker(cluster, leader), place: place.clone() })
     }
 
     fn fetch(&mut self, fetch_offset: i64) -> Result<PartitionData, Failure> {
