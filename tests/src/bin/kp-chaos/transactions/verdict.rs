@@ -43,10 +43,14 @@ pub(super) struct Verdict {
     shut_out_by_timeout: u64,
     /// Producers that were shut out for asking twice for the next epoch, the first time without an answer; brokers before 4.0 again.
     shut_out_by_bump: u64,
+    /// Producers that an older instance has shut out, which asked for its next epoch and did not know yet that it is fenced; likewise.
+    shut_out_by_older: u64,
 }
 
 /// PRODUCER_FENCED.
 const PRODUCER_FENCED: i16 = 90;
+/// CONCURRENT_TRANSACTIONS.
+const CONCURRENT_TRANSACTIONS: i16 = 51;
 
 impl Evidence {
     pub(super) fn lives_of(instances: &[Instance]) -> Result<Vec<Life>, Failure> {
@@ -125,7 +129,7 @@ impl Evidence {
     pub(super) fn judge(&self) -> Verdict {
         let history = self.history();
         let mut broken = broken_transaction_laws(&history);
-        let (mut shut_out_by_timeout, mut shut_out_by_bump) = (0, 0);
+        let (mut shut_out_by_timeout, mut shut_out_by_bump, mut shut_out_by_older) = (0, 0, 0);
         let mut more = |law: &'static str, how: String| broken.push(Broken { law, how });
         for (number, (instance, life)) in self.instances.iter().zip(&self.lives).enumerate() {
             if let Some(wrong) = &instance.wrong {
@@ -135,6 +139,7 @@ impl Evidence {
                 Fenced::No | Fenced::ByAnother => {}
                 Fenced::ByTimeout => shut_out_by_timeout += 1,
                 Fenced::ByOwnBump => shut_out_by_bump += 1,
+                Fenced::ByOlderBump => shut_out_by_older += 1,
                 Fenced::ByNobody(how) => more("only a newer instance fences", how),
             }
         }
@@ -146,7 +151,7 @@ impl Evidence {
         if let Some(how) = self.java_differs(&history) {
             more("Java's reader sees the same", how);
         }
-        Verdict { broken, history, shut_out_by_timeout, shut_out_by_bump }
+        Verdict { broken, history, shut_out_by_timeout, shut_out_by_bump, shut_out_by_older }
     }
 
     fn why_fenced(&self, number: usize, instance: &Instance, life: &Life) -> Fenced {
@@ -168,6 +173,14 @@ impl Evidence {
         }
         if self.is_undone_bump(instance) {
             return Fenced::ByOwnBump;
+        }
+        // The open transaction of the newer one is aborted for it, and the older one is refused none the less (TM-L9).
+        let is_asked_within = |other: &Instance| {
+            let mut bumps = self.seen.bumps.iter().filter(|bump| bump.client == other.client);
+            bumps.any(|bump| bump.answer == Some(CONCURRENT_TRANSACTIONS) && between.contains(&bump.at_us))
+        };
+        if self.others(number).any(is_asked_within) {
+            return Fenced::ByOlderBump;
         }
         let age =
             life.transactions.last().map(|last| Duration::from_micros(at.saturating_sub(last.begun_us)));
@@ -263,6 +276,7 @@ enum Fenced {
     ByAnother,
     ByTimeout,
     ByOwnBump,
+    ByOlderBump,
     ByNobody(String),
 }
 
@@ -300,6 +314,7 @@ impl Verdict {
             ("… without an answer", evidence.seen.ends.iter().filter(|end| end.answer.is_none()).count()),
             ("shut out for their timeout", self.shut_out_by_timeout as usize),
             ("shut out for an unanswered bump of their own", self.shut_out_by_bump as usize),
+            ("shut out by a bump of an older instance", self.shut_out_by_older as usize),
             ("faults", faults.values().sum::<u64>() as usize),
         ];
         let mut text = "| | |\n|---|---|\n".to_owned();
