@@ -253,7 +253,7 @@ fn offsets_that_go_back_are_noticed() {
     assert_eq!(stranger, ["offsets and records together"]);
 }
 
-// L13, TX23
+// L13
 #[test]
 fn offsets_of_a_member_that_was_shut_out_are_noticed_and_so_are_those_that_a_commit_left_behind() {
     let outdated = broken(|history| history.transactions[0].offsets[0].outdated = true);
