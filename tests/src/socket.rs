@@ -40,15 +40,7 @@ impl Socket {
     /// When there is none with that id, or it does not listen.
     #[must_use]
     pub fn to_broker(cluster: &KafkaCluster, broker: i32) -> Self {
-        Self::at(&cluster.address(broker).expect("there is such a broker"))
-    }
-
-    /// To the broker that listens at `host:port`.
-    ///
-    /// # Panics
-    /// When none does.
-    #[must_use]
-    pub fn at(address: &str) -> Self {
+        let address = cluster.address(broker).expect("there is such a broker");
         let stream = TcpStream::connect(address).expect("the broker listens");
         stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket has a timeout");
         Self { stream, frames: FrameReader::default(), correlation_id: 0 }

@@ -86,7 +86,7 @@ impl Life {
             "offset" => {
                 let place: Place = (INPUT.to_owned(), number()? as i32);
                 let offset = number()?;
-                let sent = SentOffset { group: group.to_owned(), place, offset, taken: false };
+                let sent = SentOffset { group: group.to_owned(), place, offset, taken: false, outdated: false };
                 self.last()?.offsets.push(sent);
             }
             "taken" => {
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!((noted.what.records.as_slice(), noted.what.asked), (&[7][..], Asked::Commit));
         assert!(noted.what.told.is_empty(), "the torn line says nothing");
         let place = (INPUT.to_owned(), 2);
-        let offset = SentOffset { group: "g".to_owned(), place, offset: 40, taken: true };
+        let offset = SentOffset { group: "g".to_owned(), place, offset: 40, taken: true, outdated: false };
         assert_eq!(noted.what.offsets, [offset]);
         assert_eq!(life.sent[&8].accepted, None);
         assert_eq!(life.sent[&7].told.len(), 1);
