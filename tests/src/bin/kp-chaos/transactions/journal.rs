@@ -86,7 +86,8 @@ impl Life {
             "offset" => {
                 let place: Place = (INPUT.to_owned(), number()? as i32);
                 let offset = number()?;
-                let sent = SentOffset { group: group.to_owned(), place, offset, taken: false, outdated: false };
+                let sent =
+                    SentOffset { group: group.to_owned(), place, offset, taken: false, outdated: false };
                 self.last()?.offsets.push(sent);
             }
             "taken" => {
