@@ -286,12 +286,13 @@ fn transaction_at(life: &Life, at_us: u64) -> Option<usize> {
 }
 
 impl Verdict {
-    pub(super) fn table(&self, evidence: &Evidence, faults: &BTreeMap<&'static str, u64>) -> String {
+    /// What happened how often.
+    fn rows(&self, evidence: &Evidence) -> Vec<(&'static str, usize)> {
         let history = &self.history;
         let all = &history.transactions;
         let told = |answer| all.iter().filter(|one| one.outcome() == Some(answer)).count();
         let visible: usize = history.visible().values().map(Vec::len).sum();
-        let rows = [
+        vec![
             ("producers", history.instances.len()),
             ("transactions", all.len()),
             ("… told Committed", told(Answer::Committed)),
@@ -315,12 +316,15 @@ impl Verdict {
             ("shut out for their timeout", self.shut_out_by_timeout as usize),
             ("shut out for an unanswered bump of their own", self.shut_out_by_bump as usize),
             ("shut out by a bump of an older instance", self.shut_out_by_older as usize),
-            ("faults", faults.values().sum::<u64>() as usize),
-        ];
+        ]
+    }
+
+    pub(super) fn table(&self, evidence: &Evidence, faults: &BTreeMap<&'static str, u64>) -> String {
         let mut text = "| | |\n|---|---|\n".to_owned();
-        for (name, count) in rows {
+        for (name, count) in self.rows(evidence) {
             let _ = writeln!(text, "| {name} | {count} |");
         }
+        let _ = writeln!(text, "| faults | {} |", faults.values().sum::<u64>());
         for (kind, count) in faults {
             let _ = writeln!(text, "| … {kind} | {count} |");
         }
@@ -352,4 +356,89 @@ impl Verdict {
 
 fn is_cut_short(one: &kp_tests::transaction_history::Transacted) -> bool {
     one.told.is_empty() && (one.asked == Asked::Nothing || one.outcome().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use kp_tests::laws::{Sent, Told};
+    use kp_tests::transaction_history::{Entry, Transacted};
+
+    use super::super::journal::Noted;
+    use super::super::logs::Log;
+    use super::*;
+
+    /// One producer, which committed a transaction of two records.
+    fn evidence() -> Evidence {
+        let place: Place = ("t".to_owned(), 0);
+        let written = || Sent {
+            accepted: Some(1),
+            told: vec![Told::Written { place: ("t".to_owned(), 0), offset: None }],
+        };
+        let (asked, told) = (Asked::Commit, vec![Answer::Committed]);
+        let what = Transacted { records: vec![1, 2], asked, told, ..Transacted::default() };
+        let life = Life {
+            ready_us: Some(10),
+            transactions: vec![Noted { begun_us: 20, what }],
+            sent: [(1, written()), (2, written())].into(),
+            closed: true,
+            ..Life::default()
+        };
+        let pair = (5, 0);
+        let log: Log = vec![
+            (0, Entry::Record { pair, id: 1 }),
+            (1, Entry::Record { pair, id: 2 }),
+            (2, Entry::Marker { pair, commit: true }),
+        ];
+        Evidence {
+            started_us: 0,
+            instances: vec![Instance::of("worker-0.0", 1)],
+            lives: vec![life],
+            seen: Seen::default(),
+            logs: Logs { records: [(place.clone(), log)].into(), group_offsets: Vec::new() },
+            reach: [(place, Reach { stable: 3, high: 3 })].into(),
+            java: [(0, vec![1, 2])].into(),
+            hanging: Vec::new(),
+        }
+    }
+
+    fn broken(evidence: &Evidence) -> Vec<&'static str> {
+        evidence.judge().broken.iter().map(|broken| broken.law).collect()
+    }
+
+    // L1, L2, L3, L9
+    #[test]
+    fn evidence_that_is_tampered_with_breaks_its_law() {
+        assert!(broken(&evidence()).is_empty(), "{:?}", evidence().judge().broken);
+        let mut half = evidence();
+        half.lives[0].transactions[0].what.records.push(3);
+        assert!(broken(&half).contains(&"committed is whole"));
+        let mut aborted = evidence();
+        aborted.lives[0].transactions[0].what.told = vec![Answer::Aborted];
+        assert!(broken(&aborted).contains(&"aborted is invisible"));
+        let mut stuck = evidence();
+        stuck.reach.insert(("t".to_owned(), 0), Reach { stable: 1, high: 3 });
+        assert_eq!(broken(&stuck), ["no hanging transaction"]);
+        let mut hanging = evidence();
+        hanging.hanging.push("broker 1: t 0".to_owned());
+        assert_eq!(broken(&hanging), ["no hanging transaction"]);
+        let mut other = evidence();
+        other.java.insert(0, vec![2, 1]);
+        assert_eq!(broken(&other), ["Java's reader sees the same"]);
+    }
+
+    // L11, TC12
+    #[test]
+    fn who_is_fenced_needs_another_instance_that_was_there_at_that_time() {
+        let mut alone = evidence();
+        alone.lives[0].closed = false;
+        alone.lives[0].finished = Some((100, "fenced another producer".to_owned()));
+        assert_eq!(broken(&alone), ["only a newer instance fences"]);
+        for (started_us, is_lawful) in [(5, false), (50, true), (150, false)] {
+            let mut two = evidence();
+            two.lives[0].finished = Some((100, "fenced another producer".to_owned()));
+            two.instances.push(Instance::of("worker-0.1", started_us));
+            two.lives.push(Life::default());
+            assert_eq!(broken(&two).is_empty(), is_lawful, "started at {started_us}");
+        }
+    }
 }

@@ -39,6 +39,12 @@ pub(super) struct Instance {
 }
 
 impl Instance {
+    #[cfg(test)]
+    pub(super) fn of(client: &str, started_us: u64) -> Self {
+        let (journal, timeout, client) = (PathBuf::new(), TIMEOUT, client.to_owned());
+        Self { id: 0, client, journal, timeout, started_us, killed: false, finished: false, wrong: None }
+    }
+
     pub(super) fn transactional_id(&self) -> String {
         format!("chaos-{}", self.id)
     }
