@@ -134,7 +134,7 @@ pub enum TransactionProtocol {
 
 /// A consumer group as its member knows it (KIP-447): what the group's coordinator fences offsets by.
 ///
-/// With −1 and no member nothing is fenced: the group takes such offsets from anybody, also while it has members. That is right for a
+/// With −1 and no member nothing is fenced: the group takes such offsets from any client, also while it has members. That is right for a
 /// consumer that was given its partitions by hand. One that the group has put out says the same of itself, and its offsets must not be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupMetadata {

@@ -3,7 +3,7 @@
 //!
 //! The second protocol has the leader ask the coordinator about a first batch. While markers are being written the coordinator says
 //! "not now", and the leader asks again by itself, by default after 20 ms (`add.partitions.to.txn.retry.backoff.ms`, KAFKA-18654).
-//! Who sends at once so waits 20 ms for what takes three. Nobody tells a client how long markers take: it is learnt from what counts,
+//! Who sends at once so waits 20 ms for what takes three. No broker tells a client how long markers take: it is learnt from what counts,
 //! the time from an end to the first answer behind it, for each of a few waits. Where that is short anyway nothing is tried.
 
 use std::time::{Duration, Instant};

@@ -6,8 +6,7 @@ use std::time::Instant;
 use kp_protocol::{LeaderEpoch, TopicPartition};
 
 use super::entry::TransactionEntry;
-use super::held::HeldBack;
-use super::late::LateFrame;
+use super::held::{HeldBack, LateFrame};
 use crate::reply::Moment;
 
 /// What the coordinators of a cluster know. Each coordinator's part of it is in its log, so nothing is lost when it moves.

@@ -1,32 +1,15 @@
 //! Carries out frames that a broker reads late, when the connection they came on is long gone, and keeps what came of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kp_protocol::{ApiKey, BrokerId, ProducerIdentity, TopicPartition, decode_request_header};
 
 use super::entry::{TransactionEntry, TransactionState};
-use super::held::Held;
+use super::held::{Held, LateFrame};
 use crate::SimCluster;
 use crate::reply::{Moment, Reply};
-
-/// A frame that was carried out when its connection was gone ([`Fault::Late`](crate::Fault::Late)).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LateFrame {
-    /// Its API.
-    pub api: ApiKey,
-    /// Its body.
-    pub body: Bytes,
-    /// When it reached its broker.
-    pub arrived: Instant,
-    /// When it was carried out.
-    pub carried_out: Instant,
-    /// The transactional ids whose markers were being written then: a frame of such a transaction still falls before its marker.
-    pub ending: BTreeSet<String>,
-    /// What it changed, in words: a transactional id, a log, or the offsets of a group. `None`: nothing.
-    pub changed: Option<String>,
-}
 
 /// What a frame of a transactional producer can change.
 struct Sight {
