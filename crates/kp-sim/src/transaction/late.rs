@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use kp_protocol::{ApiKey, BrokerId, ProducerIdentity, TopicPartition, decode_request_header};
+use kp_protocol::{BrokerId, ProducerIdentity, TopicPartition, decode_request_header};
 
 use super::entry::{TransactionEntry, TransactionState};
 use super::held::{Held, LateFrame};
