@@ -119,6 +119,9 @@ impl EndTransaction {
         let Some(ending) = rooms.transactions.ending_mut() else { return };
         let (wanted, why) = (ending.wanted, ending.why.take());
         let next = match (protocol, next_pair) {
+            // What a coordinator's timeout has raised to the last epoch is no pair to write under: no epoch is left above it that
+            // could shut a late frame of it out. The coordinator exchanges it for another producer id.
+            (TransactionProtocol::V2, Some(pair)) if pair.epoch == i16::MAX => Renewal::Bump(pair),
             // TC5, TX27, TX28: also a repeat's answer carries the present pair.
             (TransactionProtocol::V2, Some(pair)) => {
                 rooms.idempotence.is_given(cx, &mut rooms.cluster, pair);

@@ -180,6 +180,19 @@ fn a_commit_that_the_coordinator_had_timed_out_is_aborted_and_the_producer_goes_
     }
 }
 
+// TC21, TM-X5, TM-X6
+#[test]
+fn the_last_epoch_of_a_producer_id_is_exchanged_for_another_producer_id_and_nothing_is_written_under_it() {
+    let mut harness = initialized(v2());
+    committing(&mut harness, 1);
+    answers(&mut harness, true, 48, (-1, -1));
+    answers(&mut harness, false, 0, (900, i16::MAX));
+    assert!(is_timed_out(&why_aborted(&harness)), "{:?}", harness.transactions);
+    let init = give_pair(&mut harness, ErrorCode::NONE, (901, 0));
+    assert_eq!((init.producer_id, init.producer_epoch), (900, i16::MAX));
+    goes_on(&mut harness, (901, 0));
+}
+
 // TC21, TM-E15
 #[test]
 fn a_first_commit_that_is_fenced_is_not_committed_and_asks_for_no_pair() {
