@@ -150,8 +150,7 @@ impl Run<'_> {
             self.do_what_is_due();
             self.tasks.run();
             let next = self.next_due();
-            self.network.set_alarm(next);
-            let is_over = !self.turn();
+            let is_over = !self.turn(next);
             self.tasks.run();
             if is_over && self.has_started_all() && self.tasks.are_done() && next.is_none() {
                 break;
@@ -167,12 +166,14 @@ impl Run<'_> {
         self.clock.now().saturating_duration_since(self.start + self.plan.faults_end())
     }
 
-    /// One turn of each driver. Answers whether one lives.
-    fn turn(&mut self) -> bool {
+    /// One turn of each driver, none of which moves time beyond `next`. Answers whether one lives.
+    fn turn(&mut self, next: Option<Instant>) -> bool {
         let mut lives = false;
         for process in self.processes.values_mut() {
             let Some(stepper) = &mut process.stepper else { continue };
             lives = true;
+            // It rings once, and may have rung for the driver before.
+            self.network.set_alarm(next);
             if !stepper.turn() {
                 process.free = process.observer.buffer_available_bytes();
                 process.stepper = None;
