@@ -6,9 +6,7 @@ mod ends;
 mod refusals;
 mod wishes;
 
-pub(crate) use ends::{
-    Ended, conclude, finish, finish_unknown, may_have_timed_out, pair_to_write_under, timed_out,
-};
+pub(crate) use ends::{Ended, conclude, finish, finish_unknown, pair_to_write_under, timed_out};
 pub(crate) use refusals::{
     Setback, answered_by, coordinator_is_gone, doom, due, failure_of, hold_back, leaves_open, refuse_init,
 };

@@ -75,9 +75,8 @@ impl Question for DescribeTransaction {
                 let said = (Self::API, broker, code);
                 transacting::hold_back(cx, rooms, Errand::Describe, said, setback);
             }
-            Some(Standing::Aborted) if transacting::may_have_timed_out(cx, rooms) => has_timed_out(cx, rooms),
-            // An instance that starts aborts what is open under the same epoch, and asks again for its own.
-            Some(Standing::Aborted) | None => is_fenced(cx, rooms, broker),
+            Some(Standing::Aborted) => has_timed_out(cx, rooms),
+            None => is_fenced(cx, rooms, broker),
         }
     }
 

@@ -89,11 +89,6 @@ pub(crate) fn timed_out(
     TransactionFailure { kind, last, attempts }
 }
 
-/// Whether it was open for so long. The coordinator's clock starts behind this one's, with the first request that arrives.
-pub(crate) fn may_have_timed_out(cx: &Context<'_>, rooms: &Rooms) -> bool {
-    age(cx, rooms) >= cx.transaction_timeout()
-}
-
 fn age(cx: &Context<'_>, rooms: &Rooms) -> Duration {
     let since = rooms.idempotence.transaction.since();
     since.map_or(Duration::ZERO, |since| cx.now.saturating_duration_since(since))

@@ -385,24 +385,6 @@ fn by_the_first_protocol_whatever_else_is_described_is_a_fence() {
     }
 }
 
-// TC21, TC12, TM-I2: seen on Kafka 3.9.1
-#[test]
-fn by_the_first_protocol_a_young_transaction_was_aborted_for_an_instance_that_starts_and_not_for_its_timeout()
-{
-    for (age, is_fenced) in [(SECOND * 2, true), (SECOND * 60 - MS(1), true), (SECOND * 60, false)] {
-        let mut harness = epoch_over_v1_at(age, true);
-        describe(&mut harness, "CompleteAbort", (900, 6));
-        match &ends(&harness)[..] {
-            [(1, TransactionEnd::Fatal(why))] if is_fenced => {
-                assert_eq!(why.kind, TransactionFailureKind::Fenced, "{age:?}");
-                is_finished(&mut harness);
-            }
-            [(1, TransactionEnd::Aborted { .. })] if !is_fenced => {}
-            other => panic!("{age:?}: {other:?}"),
-        }
-    }
-}
-
 // TC21, TM-A5
 #[test]
 fn a_first_partition_that_is_fenced_is_looked_into_although_nothing_was_added() {
