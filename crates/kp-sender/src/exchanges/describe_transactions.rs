@@ -75,7 +75,7 @@ impl Question for DescribeTransaction {
                 let said = (Self::API, broker, code);
                 transacting::hold_back(cx, rooms, Errand::Describe, said, setback);
             }
-            Some(Standing::Aborted) => has_timed_out(cx, rooms),
+            Some(Standing::TimedOut) => has_timed_out(cx, rooms),
             None => is_fenced(cx, rooms, broker),
         }
     }
@@ -98,8 +98,7 @@ impl Question for DescribeTransaction {
 enum Standing {
     /// It is being aborted, or the coordinator cannot say yet.
     NotYet(Setback),
-    /// By the coordinator: for its timeout, or for an instance that is about to get the epoch behind that.
-    Aborted,
+    TimedOut,
 }
 
 /// The coordinator's timeout aborts under the next epoch of the pair, and no other producer has come behind it (TM-T7). That only
@@ -109,7 +108,7 @@ fn standing(state: &DescribeTransactionsTransactionState, pair: ProducerIdentity
     let is_next =
         state.producer_id == pair.producer_id && Some(state.producer_epoch) == pair.epoch.checked_add(1);
     match state.transaction_state.as_str() {
-        "CompleteAbort" if is_next => Some(Standing::Aborted),
+        "CompleteAbort" if is_next => Some(Standing::TimedOut),
         "PrepareAbort" if is_next => Some(Standing::NotYet(Setback::Briefly)),
         _ => None,
     }

@@ -84,14 +84,12 @@ pub(crate) fn timed_out(
     rooms: &Rooms,
     cause: Option<TransactionFailure>,
 ) -> TransactionFailure {
-    let kind = TransactionFailureKind::TimedOut { age: age(cx, rooms), limit: cx.transaction_timeout() };
+    let facts = &rooms.idempotence.transaction;
+    let limit = cx.transaction_timeout();
+    let age = facts.since().map_or(Duration::ZERO, |since| cx.now.saturating_duration_since(since));
+    let kind = TransactionFailureKind::TimedOut { age, limit };
     let (last, attempts) = cause.map_or((None, 0), |cause| (cause.last, cause.attempts));
     TransactionFailure { kind, last, attempts }
-}
-
-fn age(cx: &Context<'_>, rooms: &Rooms) -> Duration {
-    let since = rooms.idempotence.transaction.since();
-    since.map_or(Duration::ZERO, |since| cx.now.saturating_duration_since(since))
 }
 
 /// TX26, TX29, TC2: by which protocol, and under which pair.

@@ -313,20 +313,10 @@ fn describe(harness: &mut Harness, state: &str, (producer_id, producer_epoch): (
     respond(harness, &request, &response);
 }
 
-/// By the first protocol: open for as long as it may be, doomed by an epoch that is over, and its end refused for the same.
+/// By the first protocol: doomed by an epoch that is over, and its end refused for the same.
 fn epoch_over_v1(wants_commit: bool) -> Harness {
-    epoch_over_v1_at(SECOND * 60, wants_commit)
-}
-
-/// The same at this age.
-fn epoch_over_v1_at(age: Duration, wants_commit: bool) -> Harness {
     let mut harness = begun_with_a_record(v1());
     add(&mut harness, |_| 0);
-    let taken = harness.take_produce();
-    harness.answer(&taken, |_| Default::default());
-    harness.advance(age);
-    harness.send(0);
-    harness.run();
     let taken = harness.take_produce();
     harness.answer(&taken, |_| refused(ErrorCode::INVALID_PRODUCER_EPOCH));
     end(&mut harness, 1, wants_commit);

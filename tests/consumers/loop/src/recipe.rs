@@ -65,7 +65,7 @@ pub fn one_transaction(
             return rewind(consumer).map(|()| Ended::Revoked);
         }
         let Some(read) = read else { continue };
-        // An error that is not fatal rdkafka mends by itself.
+        // rdkafka recovers by itself from an error that is not fatal.
         let record = match read {
             Ok(record) => record,
             Err(fatal @ KafkaError::MessageConsumptionFatal(_)) => return Err(fatal.into()),

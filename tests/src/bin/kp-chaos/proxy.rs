@@ -77,7 +77,7 @@ impl Ambush {
     }
 }
 
-/// So many troubles of one API wait at most: of an API that nobody uses they would pile up.
+/// So many troubles of one API wait at most: those of an API that no client uses would pile up.
 const MOST_WAITING: usize = 3;
 /// How long a broker may take to answer what came late.
 const LATE_ANSWER: Duration = Duration::from_secs(3);

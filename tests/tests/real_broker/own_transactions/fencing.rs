@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use kp_producer::blocking::TransactionalProducer;
+use kp_producer::blocking::{Transaction, TransactionalProducer};
 use kp_producer::{BeginError, EndError, ProducerRecord, TransactionFailureKind};
 
 use super::ground::Ground;
@@ -20,28 +20,21 @@ pub(super) fn the_older_of_two_is_told_fenced_and_never_fences_back(ground: &Gro
 }
 
 fn fenced_at_its_commit(ground: &Ground) -> Written {
-    let id = "fenced-commit";
-    let mut written = Written::to(ground.topic(id));
-    let (mut older, mut newer) = (ground.producer(id, &[]), ground.producer(id, &[]));
-    let transaction = older.begin().expect("it begins");
-    written.send(&transaction, "older");
-    transaction.flush().expect("it may wait here");
-    let others = newer.begin().expect("it begins, and fences");
-    written.send(&others, "newer");
-    others.flush().expect("it may wait here");
-
-    let asked = Instant::now();
-    let error = transaction.commit().expect_err("it is fenced");
-    assert!(asked.elapsed() < AT_ONCE, "told after {:?}", asked.elapsed());
-    assert_fenced(&error);
-    assert_finished(&mut older);
-    others.commit().expect("the older one did not fence back");
-    written.committed("newer");
-    written
+    fenced(ground, "fenced-commit", |_| {})
 }
 
 fn fenced_at_a_send(ground: &Ground) -> Written {
     let id = "fenced-send";
+    fenced(ground, id, |transaction| {
+        let record = ProducerRecord::to(id).partition(0).key("older").value("late");
+        let delivery = transaction.send(record).expect("accepted: nothing is known yet");
+        drop(delivery.wait().expect_err("the partition has another epoch"));
+        assert!(transaction.doomed().is_some(), "told by the send");
+    })
+}
+
+/// The older one does this, then commits, when the newer one has its transaction open.
+fn fenced(ground: &Ground, id: &str, before_its_commit: impl FnOnce(&Transaction<'_>)) -> Written {
     let mut written = Written::to(ground.topic(id));
     let (mut older, mut newer) = (ground.producer(id, &[]), ground.producer(id, &[]));
     let transaction = older.begin().expect("it begins");
@@ -52,10 +45,7 @@ fn fenced_at_a_send(ground: &Ground) -> Written {
     others.flush().expect("it may wait here");
 
     let asked = Instant::now();
-    let record = ProducerRecord::to(id).partition(0).key("older").value("late");
-    let delivery = transaction.send(record).expect("accepted: nothing is known yet");
-    drop(delivery.wait().expect_err("the partition has another epoch"));
-    assert!(transaction.doomed().is_some(), "told by the send");
+    before_its_commit(&transaction);
     let error = transaction.commit().expect_err("it is fenced");
     assert!(asked.elapsed() < AT_ONCE, "told after {:?}", asked.elapsed());
     assert_fenced(&error);
