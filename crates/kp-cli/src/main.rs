@@ -23,6 +23,7 @@ mod prometheus;
 mod read;
 mod reader;
 mod security_args;
+mod watched;
 
 use std::{
     fmt,

@@ -14,9 +14,9 @@ mod records;
 mod report;
 mod result;
 mod sender;
+mod sending;
 mod series;
 mod setup;
-mod subject;
 mod table;
 mod tally;
 
@@ -42,9 +42,9 @@ use self::{
     reading::Reading,
     result::{Measured, PerfResult},
     sender::Sender,
+    sending::Sending,
     series::Series,
     setup::Setup,
-    subject::{Sending, Subject},
     tally::Tally,
 };
 use crate::{
@@ -54,6 +54,7 @@ use crate::{
     histogram::Latencies,
     interrupt::{EXIT_INTERRUPTED, on_interrupt},
     produce::gate::Gate,
+    watched::Watched,
 };
 
 /// After a flush everything is settled; closing only has to end a thread.
@@ -152,12 +153,12 @@ fn measure(args: &PerfArgs, output: &OutputArgs, console: &Console) -> Result<u8
 }
 
 /// For all that only looks.
-fn looking_at(producers: &[(Sending, Arc<Tally>)]) -> Vec<(Subject, Arc<Tally>)> {
-    producers.iter().map(|(producer, tally)| (producer.subject(), Arc::clone(tally))).collect()
+fn looking_at(producers: &[(Sending, Arc<Tally>)]) -> Vec<(Watched, Arc<Tally>)> {
+    producers.iter().map(|(producer, tally)| (producer.watched(), Arc::clone(tally))).collect()
 }
 
 /// What a second Ctrl-C says.
-fn in_doubt(producers: Vec<(Subject, Arc<Tally>)>, console: &Console) -> impl Fn() + Send + 'static {
+fn in_doubt(producers: Vec<(Watched, Arc<Tally>)>, console: &Console) -> impl Fn() + Send + 'static {
     let console = console.clone();
     move || {
         let mut counts = tally::Counts::default();
@@ -171,7 +172,7 @@ fn in_doubt(producers: Vec<(Subject, Arc<Tally>)>, console: &Console) -> impl Fn
 }
 
 struct Run {
-    producers: Vec<(Subject, Arc<Tally>)>,
+    producers: Vec<(Watched, Arc<Tally>)>,
     gates: Vec<Arc<Gate>>,
     /// To each sender that waits for its beginning.
     starts: Vec<mpsc::Sender<Instant>>,
@@ -330,7 +331,7 @@ struct Measurement {
 }
 
 impl Measurement {
-    fn begin(producers: &[(Subject, Arc<Tally>)], setup: &Setup, console: &Console) -> Self {
+    fn begin(producers: &[(Watched, Arc<Tally>)], setup: &Setup, console: &Console) -> Self {
         let baseline = Reading::take(producers, &mut Latencies::new());
         let live = Live::start(console, setup.target, setup.batch_size(), baseline.clone());
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -352,7 +353,7 @@ impl Measurement {
         self.next_tick.saturating_duration_since(Instant::now())
     }
 
-    fn tick_if_due(&mut self, producers: &[(Subject, Arc<Tally>)]) {
+    fn tick_if_due(&mut self, producers: &[(Watched, Arc<Tally>)]) {
         let now = Instant::now();
         if now < self.next_tick {
             return;
@@ -370,7 +371,7 @@ impl Measurement {
     }
 
     /// After the last outcome. It has lasted until then, and at least so long.
-    fn end(&mut self, producers: &[(Subject, Arc<Tally>)], least: Duration) {
+    fn end(&mut self, producers: &[(Watched, Arc<Tally>)], least: Duration) {
         let mut latencies = Latencies::new();
         let reading = Reading::take(producers, &mut latencies);
         let end = reading.counts.last.unwrap_or_else(Instant::now);
@@ -381,7 +382,7 @@ impl Measurement {
         self.live = None;
     }
 
-    fn result(self, setup: &Setup, partitions: usize, producers: &[(Subject, Arc<Tally>)]) -> PerfResult {
+    fn result(self, setup: &Setup, partitions: usize, producers: &[(Watched, Arc<Tally>)]) -> PerfResult {
         let mut commits = Latencies::new();
         producers.iter().for_each(|(_, tally)| tally.add_commits(&mut commits));
         let batch_size = setup.batch_size();

@@ -19,7 +19,6 @@ pub(crate) mod summary;
 pub(crate) mod template;
 pub(crate) mod transaction_args;
 pub(crate) mod transactional;
-pub(crate) mod watched;
 
 use std::{
     cell::Cell,
@@ -48,7 +47,6 @@ use self::{
     template::Template,
     transaction_args::Plan,
     transactional::Transactional,
-    watched::Watched,
 };
 use crate::{
     Failure,
@@ -57,6 +55,7 @@ use crate::{
     console::Console,
     interrupt::{EXIT_INTERRUPTED, on_interrupt, on_usr1},
     prometheus,
+    watched::Watched,
 };
 
 /// After a flush everything is settled; closing only has to end a thread.

@@ -1,17 +1,12 @@
 //! What Kafka's brokers do with numbered batches, seen over a plain socket: the facts that the five rules of idempotence
 //! stand on (docs/delivery-guarantees.md). Needs Java 17 and Maven.
 
-use bytes::Bytes;
-use kp_protocol::api::{
-    InitProducerIdRequest, PartitionProduceData, PartitionProduceResponse, ProduceRequest, TopicProduceData,
-};
-use kp_protocol::compression::Compression;
-use kp_protocol::records::{RecordEncoder, RecordRef};
-use kp_protocol::{BatchIdentity, ErrorCode, ProducerIdentity, Records, Sequence, Timestamp};
+use kp_protocol::api::{InitProducerIdRequest, PartitionProduceResponse};
+use kp_protocol::{BatchIdentity, ErrorCode, ProducerIdentity, Sequence};
 use kp_tests::socket::Socket;
 use xtask::kafka::{KafkaCluster, Options};
 
-use crate::turn;
+use crate::{one_batch, turn};
 
 /// Produce by name, all fields that are needed.
 const PRODUCE: i16 = 9;
@@ -40,25 +35,9 @@ impl Teller {
 
     /// Sends `values` as one batch under this epoch and first sequence; the broker's answer.
     fn send(&mut self, topic: &str, epoch: i16, sequence: i32, values: &[&str]) -> PartitionProduceResponse {
-        let mut encoder = RecordEncoder::new();
-        let mut payload = Vec::new();
-        for value in values {
-            let value = Some(value.as_bytes());
-            let record =
-                RecordRef { timestamp: Timestamp(1_700_000_000_000), key: None, value, headers: &[] };
-            encoder.append(&record, &mut payload).expect("a lawful record");
-        }
         let producer = ProducerIdentity { producer_id: self.producer_id, epoch };
         let identity = BatchIdentity { producer, base_sequence: Sequence(sequence), transactional: false };
-        let payload = Bytes::from(payload);
-        let header = encoder.header(Compression::None, Some(identity)).expect("a lawful batch");
-        let header = Bytes::copy_from_slice(&header.encode(std::slice::from_ref(&payload)));
-        let records = [header, payload].into_iter().collect::<Records>();
-        let partition = PartitionProduceData { index: 0, records: Some(records), ..Default::default() };
-        let topic =
-            TopicProduceData { name: topic.into(), partition_data: vec![partition], ..Default::default() };
-        let request =
-            ProduceRequest { acks: -1, timeout_ms: 10_000, topic_data: vec![topic], ..Default::default() };
+        let request = one_batch::request(topic, identity, values);
         let answer = self.socket.ask(PRODUCE, &request).expect("an answer");
         answer.responses[0].partition_responses[0].clone()
     }

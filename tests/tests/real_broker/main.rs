@@ -17,6 +17,7 @@ mod codecs;
 mod facts;
 mod formats;
 mod kerberos;
+mod one_batch;
 mod openssl;
 mod own_transactions;
 mod profiles;

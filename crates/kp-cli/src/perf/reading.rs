@@ -5,11 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use kp_producer::metrics::{MetricValue, ProducerMetrics};
 
-use super::{
-    subject::Subject,
-    tally::{Counts, Tally},
-};
-use crate::histogram::Latencies;
+use super::tally::{Counts, Tally};
+use crate::{histogram::Latencies, watched::Watched};
 
 /// Counts up to one moment, or between two.
 #[derive(Debug, Clone, Default)]
@@ -71,7 +68,7 @@ impl Sum {
 
 impl Reading {
     /// As of now; the latencies since the last reading are added to `latencies`.
-    pub(crate) fn take(producers: &[(Subject, Arc<Tally>)], latencies: &mut Latencies) -> Self {
+    pub(crate) fn take(producers: &[(Watched, Arc<Tally>)], latencies: &mut Latencies) -> Self {
         let mut reading = Self::default();
         for (producer, tally) in producers {
             reading.counts.add(&tally.sample(latencies));

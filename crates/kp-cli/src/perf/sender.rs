@@ -16,7 +16,7 @@ use super::{
     pace::{Pace, Target, share},
     payload::Payload,
     records::Records,
-    subject::Sending,
+    sending::Sending,
     tally::Tally,
 };
 use crate::produce::gate::{Gate, Waiter};
@@ -59,7 +59,7 @@ impl Sender {
         let waiter = self.gate.waiter();
         // A topic that is not there is found before anything is sent, and its lookup is not part of a latency.
         let partitions =
-            match self.gate.wait_for(&waiter, self.producer.subject().partitions_for(&self.topic)) {
+            match self.gate.wait_for(&waiter, self.producer.watched().partitions_for(&self.topic)) {
                 Some(found) => found.map_err(|error| error.to_string())?.len(),
                 None => return Ok(()),
             };

@@ -15,7 +15,7 @@ use super::{
     pace::Target,
     payload::{LARGEST_PAYLOAD, Values, key_length},
     result::Setting,
-    subject::Sending,
+    sending::Sending,
     tally::Tally,
 };
 use crate::{Failure, configure::producer_config, console::Console, produce::summary::thousands};

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use kp_producer::UnreachableBroker;
 
-use super::watched::Watched;
 use crate::console::Console;
+use crate::watched::Watched;
 
 /// What the person at the terminal knows.
 #[derive(Debug, Default)]

@@ -206,18 +206,27 @@ fn a_member_that_has_lost_its_partitions_dooms_the_transaction_and_not_the_produ
     }
 }
 
-// TC2, TM-L11
-#[test]
-fn offsets_that_were_not_answered_once_are_followed_by_another_epoch() {
-    let mut harness = initialized(v1());
+/// A first offset whose answer was lost; its repeat is the next request.
+fn asked_again(versions: kp_protocol::BrokerVersions) -> Harness {
+    let is_v1 = versions == v1();
+    let mut harness = initialized(versions);
     begin(&mut harness, 1);
     send_offsets(&mut harness, 1, vec![at(0, 5)]);
-    add_group(&mut harness, 0);
+    if is_v1 {
+        add_group(&mut harness, 0);
+    }
     find_coordinator(&mut harness);
     let (request, _) = take::<TxnOffsetCommitRequest>(&mut harness, COMMIT);
     cut(&mut harness, &request);
     find_coordinator(&mut harness);
     harness.advance(SECOND);
+    harness
+}
+
+// TC2, TM-L11
+#[test]
+fn offsets_that_were_not_answered_once_are_followed_by_another_epoch() {
+    let mut harness = asked_again(v1());
     commit(&mut harness, |_| 0);
     assert_eq!(results(&harness), [(1, Ok(()))]);
     end(&mut harness, 1, true);
@@ -303,18 +312,7 @@ fn of_a_partition_that_is_named_more_than_once_the_last_offset_counts() {
 
 /// Two offsets for one partition in one transaction, and the answer to the first lost.
 fn second_behind_a_lost_first(versions: kp_protocol::BrokerVersions, second: i64) -> Harness {
-    let is_v1 = versions == v1();
-    let mut harness = initialized(versions);
-    begin(&mut harness, 1);
-    send_offsets(&mut harness, 1, vec![at(0, 5)]);
-    if is_v1 {
-        add_group(&mut harness, 0);
-    }
-    find_coordinator(&mut harness);
-    let (request, _) = take::<TxnOffsetCommitRequest>(&mut harness, COMMIT);
-    cut(&mut harness, &request);
-    find_coordinator(&mut harness);
-    harness.advance(SECOND);
+    let mut harness = asked_again(versions);
     assert_eq!(commit(&mut harness, |_| 0), [(0, 5)]);
     send_offsets(&mut harness, 2, vec![at(0, second)]);
     harness

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use kp_protocol::api::{PartitionProduceData, ProduceRequest, TopicProduceData};
-use kp_protocol::compression::Compression;
-use kp_protocol::records::{RecordEncoder, RecordRef};
-use kp_protocol::{BatchIdentity, ErrorCode, ProducerIdentity, Records, Sequence, Timestamp};
+use kp_protocol::api::ProduceRequest;
+use kp_protocol::{BatchIdentity, ErrorCode, ProducerIdentity, Sequence};
 use kp_tests::socket::Socket;
 
 use super::ground::Ground;
 use super::outcomes::{DUMPED, ENDS, End};
+use crate::one_batch;
 use crate::until::wait_until;
 
 const TRANSACTIONS: &str = "org.apache.kafka.tools.TransactionsCommand";
@@ -86,26 +84,10 @@ impl HandMade {
     }
 
     fn produce(topic: &str) -> ProduceRequest {
-        let (mut encoder, mut payload) = (RecordEncoder::new(), Vec::new());
-        let value = Some(&b"hanging"[..]);
-        let record = RecordRef { timestamp: Timestamp(1_700_000_000_000), key: None, value, headers: &[] };
-        encoder.append(&record, &mut payload).expect("a lawful record");
         let producer = ProducerIdentity { producer_id: Self::PRODUCER_ID, epoch: 0 };
         let identity = BatchIdentity { producer, base_sequence: Sequence(0), transactional: true };
-        let payload = Bytes::from(payload);
-        let header = encoder.header(Compression::None, Some(identity)).expect("a lawful batch");
-        let header = Bytes::copy_from_slice(&header.encode(std::slice::from_ref(&payload)));
-        let records = [header, payload].into_iter().collect::<Records>();
-        let partition = PartitionProduceData { index: 0, records: Some(records), ..Default::default() };
-        let topic =
-            TopicProduceData { name: topic.into(), partition_data: vec![partition], ..Default::default() };
-        ProduceRequest {
-            transactional_id: Some("hanging".into()),
-            acks: -1,
-            timeout_ms: 10_000,
-            topic_data: vec![topic],
-            ..Default::default()
-        }
+        let request = one_batch::request(topic, identity, &["hanging"]);
+        ProduceRequest { transactional_id: Some("hanging".into()), ..request }
     }
 }
 

@@ -1,7 +1,10 @@
 //! What a run looks at while it sends: a producer of either kind.
-//! Never: sends, or closes.
+//! Never: sends.
 
-use kp_producer::{Explanation, Producer, ProducerObserver, SecurityReport, UnreachableBroker};
+use kp_producer::{
+    Explanation, PartitionInfo, Producer, ProducerObserver, SecurityReport, SendError, UnreachableBroker,
+    metrics::ProducerMetrics,
+};
 
 #[derive(Clone)]
 pub(crate) enum Watched {
@@ -10,6 +13,21 @@ pub(crate) enum Watched {
 }
 
 impl Watched {
+    /// The producer itself, if it has no transactions: one with transactions is closed where it sends.
+    pub(crate) fn plain(self) -> Option<Producer> {
+        match self {
+            Self::Plain(producer) => Some(producer),
+            Self::Transactional(_) => None,
+        }
+    }
+
+    pub(crate) fn metrics(&self) -> ProducerMetrics {
+        match self {
+            Self::Plain(producer) => producer.metrics(),
+            Self::Transactional(observer) => observer.metrics(),
+        }
+    }
+
     pub(crate) fn explain(&self) -> Explanation {
         match self {
             Self::Plain(producer) => producer.explain(),
@@ -35,6 +53,15 @@ impl Watched {
         match self {
             Self::Plain(producer) => producer.unreachable(),
             Self::Transactional(observer) => observer.unreachable(),
+        }
+    }
+
+    /// # Errors
+    /// The topic is not there.
+    pub(crate) async fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, SendError> {
+        match self {
+            Self::Plain(producer) => producer.partitions_for(topic).await,
+            Self::Transactional(observer) => observer.partitions_for(topic).await,
         }
     }
 }
